@@ -1,0 +1,86 @@
+#include "base/map.h"
+
+uint32_t map_slots_for(uint32_t entry_max)
+{
+	CHECK(entry_max <= UINT32_C(1) << 29);
+	uint32_t n = 2;
+	while (n < 2 * entry_max)
+		n *= 2;
+	return n;
+}
+
+void map_init(
+	struct map *m, struct map_slot *slot, uint32_t slot_count, uint32_t key_len, uint64_t seed)
+{
+	CHECK(slot_count >= 2 && (slot_count & (slot_count - 1)) == 0);
+	CHECK(key_len > 0 && key_len <= MAP_KEY_MAX);
+	*m = (struct map){.slot = slot, .slot_count = slot_count, .key_len = key_len, .seed = seed};
+	for (uint32_t i = 0; i < slot_count; i++)
+		slot[i].value = MAP_NONE;
+}
+
+/* Multiply and fold, eight bytes at a time: fast, and unpredictable without the seed. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	__extension__ typedef unsigned __int128 wide;
+	const wide product = (wide)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint32_t slot_of(const struct map *m, const uint8_t *key)
+{
+	uint64_t h = m->seed ^ UINT64_C(0x9e3779b97f4a7c15);
+	for (uint32_t at = 0; at < m->key_len; at += 8) {
+		uint8_t part[8] = {0};
+		const uint32_t left = m->key_len - at;
+		memcpy(part, key + at, left < 8 ? left : 8);
+		h = mix(h ^ load_le64(part), UINT64_C(0xa0761d6478bd642f) ^ m->seed);
+	}
+	return (uint32_t)(h ^ h >> 32) & (m->slot_count - 1);
+}
+
+static uint32_t find(const struct map *m, const void *key)
+{
+	uint32_t i = slot_of(m, key);
+	while (m->slot[i].value != MAP_NONE && memcmp(m->slot[i].key, key, m->key_len) != 0)
+		i = (i + 1) & (m->slot_count - 1);
+	return i;
+}
+
+uint32_t map_get(const struct map *m, const void *key)
+{
+	return m->slot[find(m, key)].value;
+}
+
+enum err map_put(struct map *m, const void *key, uint32_t value)
+{
+	CHECK(value != MAP_NONE);
+	const uint32_t i = find(m, key);
+	if (m->slot[i].value == MAP_NONE) {
+		if (m->count + 1 > m->slot_count / 2)
+			return ERR_FULL;
+		m->count++;
+		memcpy(m->slot[i].key, key, m->key_len);
+	}
+	m->slot[i].value = value;
+	return OK;
+}
+
+bool map_remove(struct map *m, const void *key)
+{
+	const uint32_t mask = m->slot_count - 1;
+	uint32_t hole = find(m, key);
+	if (m->slot[hole].value == MAP_NONE)
+		return false;
+	m->count--;
+	/* pull back every follower whose own place is not between the hole and itself */
+	for (uint32_t i = (hole + 1) & mask; m->slot[i].value != MAP_NONE; i = (i + 1) & mask) {
+		const uint32_t home = slot_of(m, m->slot[i].key);
+		if (((i - home) & mask) >= ((i - hole) & mask)) {
+			m->slot[hole] = m->slot[i];
+			hole = i;
+		}
+	}
+	m->slot[hole].value = MAP_NONE;
+	return true;
+}

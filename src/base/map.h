@@ -1,0 +1,38 @@
+/* base/map: fixed-capacity hash map from short byte keys to 32-bit values (indexes into the
+ * caller's arrays). Open addressing, linear probing, deletion by backward shift; the storage is the
+ * caller's.
+ *
+ * Keys that a stranger chooses are fine: the hash is keyed by a seed that the caller draws once.
+ */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+#include "base/base.h"
+
+#define MAP_KEY_MAX 40u
+#define MAP_NONE UINT32_MAX
+
+struct map_slot {
+	uint8_t key[MAP_KEY_MAX];
+	uint32_t value; /* MAP_NONE: free */
+};
+
+struct map {
+	struct map_slot *slot; /* borrows; slot_count of them */
+	uint32_t slot_count;   /* a power of two, at least 2 */
+	uint32_t count;
+	uint32_t key_len;
+	uint64_t seed;
+};
+
+/* The number of slots to provide for entry_max entries: a power of two, at most half full. */
+uint32_t map_slots_for(uint32_t entry_max);
+NONNULL_ALL void map_init(
+	struct map *m, struct map_slot *slot, uint32_t slot_count, uint32_t key_len, uint64_t seed);
+/* The value, or MAP_NONE. */
+MUST_USE NONNULL_ALL uint32_t map_get(const struct map *m, const void *key);
+/* Insert or overwrite. ERR_FULL when a new key would fill over half of the slots. */
+MUST_USE NONNULL_ALL enum err map_put(struct map *m, const void *key, uint32_t value);
+/* False where it was not there. */
+NONNULL_ALL bool map_remove(struct map *m, const void *key);
+
+#endif

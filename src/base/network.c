@@ -1,0 +1,109 @@
+#include "base/network.h"
+
+static const struct {
+	const char *name;
+	enum asset asset;
+	enum layer_family family;
+} layers[LAYER_COUNT] = {
+	[LAYER_BITCOIN] = {"bitcoin", ASSET_BTC, FAMILY_UTXO},
+	[LAYER_ROOTSTOCK] = {"rootstock", ASSET_RBTC, FAMILY_ACCOUNT},
+};
+
+/* Genesis hashes in hashing order, the reverse of how explorers print them. */
+static const struct network networks[] = {
+	{.layer = LAYER_BITCOIN,
+		.name = "mainnet",
+		.caip2 = "bip122:000000000019d6689c085ae165831e93",
+		.hrp = "bc",
+		.p2pkh = 0x00,
+		.p2sh = 0x05,
+		.genesis = {{0x6f, 0xe2, 0x8c, 0x0a, 0xb6, 0xf1, 0xb3, 0x72, 0xc1, 0xa6, 0xa2, 0x46,
+			0xae, 0x63, 0xf7, 0x4f, 0x93, 0x1e, 0x83, 0x65, 0xe1, 0x5a, 0x08, 0x9c,
+			0x68, 0xd6, 0x19}}},
+	{.layer = LAYER_BITCOIN,
+		.name = "testnet",
+		.caip2 = "bip122:000000000933ea01ad0ee984209779ba",
+		.test = true,
+		.hrp = "tb",
+		.p2pkh = 0x6f,
+		.p2sh = 0xc4,
+		.genesis = {{0x43, 0x49, 0x7f, 0xd7, 0xf8, 0x26, 0x95, 0x71, 0x08, 0xf4, 0xa3, 0x0f,
+			0xd9, 0xce, 0xc3, 0xae, 0xba, 0x79, 0x97, 0x20, 0x84, 0xe9, 0x0e, 0xad,
+			0x01, 0xea, 0x33, 0x09}}},
+	{.layer = LAYER_BITCOIN,
+		.name = "signet",
+		.caip2 = "bip122:00000008819873e925422c1ff0f99f7c",
+		.test = true,
+		.hrp = "tb",
+		.p2pkh = 0x6f,
+		.p2sh = 0xc4,
+		.genesis = {{0xf6, 0x1e, 0xee, 0x3b, 0x63, 0xa3, 0x80, 0xa4, 0x77, 0xa0, 0x63, 0xaf,
+			0x32, 0xb2, 0xbb, 0xc9, 0x7c, 0x9f, 0xf9, 0xf0, 0x1f, 0x2c, 0x42, 0x25,
+			0xe9, 0x73, 0x98, 0x81, 0x08}}},
+	{.layer = LAYER_BITCOIN,
+		.name = "regtest",
+		.caip2 = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328",
+		.test = true,
+		.hrp = "bcrt",
+		.p2pkh = 0x6f,
+		.p2sh = 0xc4,
+		.genesis = {{0x06, 0x22, 0x6e, 0x46, 0x11, 0x1a, 0x0b, 0x59, 0xca, 0xaf, 0x12, 0x60,
+			0x43, 0xeb, 0x5b, 0xbf, 0x28, 0xc3, 0x4f, 0x3a, 0x5e, 0x33, 0x2a, 0x1f,
+			0xc7, 0xb2, 0xb7, 0x3c, 0xf1, 0x88, 0x91, 0x0f}}},
+	{.layer = LAYER_ROOTSTOCK, .name = "mainnet", .caip2 = "eip155:30", .chain_id = 30},
+	{.layer = LAYER_ROOTSTOCK,
+		.name = "testnet",
+		.caip2 = "eip155:31",
+		.test = true,
+		.chain_id = 31},
+	{.layer = LAYER_ROOTSTOCK,
+		.name = "regtest",
+		.caip2 = "eip155:33",
+		.test = true,
+		.chain_id = 33},
+};
+
+const char *layer_name(enum layer_id layer)
+{
+	CHECK(layer < LAYER_COUNT);
+	return layers[layer].name;
+}
+
+enum err layer_parse(enum layer_id *layer, struct slice text)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		if (slice_eq(text, slice_str(layers[i].name))) {
+			*layer = (enum layer_id)i;
+			return OK;
+		}
+	}
+	return ERR_NOT_FOUND;
+}
+
+enum asset layer_asset(enum layer_id layer)
+{
+	CHECK(layer < LAYER_COUNT);
+	return layers[layer].asset;
+}
+
+enum layer_family layer_family(enum layer_id layer)
+{
+	CHECK(layer < LAYER_COUNT);
+	return layers[layer].family;
+}
+
+const struct network *network_by_name(enum layer_id layer, struct slice name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(networks); i++)
+		if (networks[i].layer == layer && slice_eq(name, slice_str(networks[i].name)))
+			return &networks[i];
+	return NULL;
+}
+
+const struct network *network_by_caip2(struct slice caip2)
+{
+	for (size_t i = 0; i < ARRAY_LEN(networks); i++)
+		if (slice_eq(caip2, slice_str(networks[i].caip2)))
+			return &networks[i];
+	return NULL;
+}

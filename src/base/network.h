@@ -1,0 +1,39 @@
+/* base/network: the layers that sluice knows and the networks on which each can run (CAIP-2 ids).
+ */
+#ifndef BASE_NETWORK_H
+#define BASE_NETWORK_H
+#include "base/amount.h"
+
+enum layer_id { LAYER_BITCOIN, LAYER_ROOTSTOCK, LAYER_COUNT };
+
+/* How a layer keeps value: what an effect reserves, and by what it can be found. */
+enum layer_family {
+	FAMILY_UTXO,    /* coins; an effect is identified by the outpoint that it spends */
+	FAMILY_ACCOUNT, /* one account with nonces; an effect is identified by its nonce */
+};
+
+/* A network of a layer. Static rows; borrowed for ever. */
+struct network {
+	enum layer_id layer;
+	const char *name;  /* "mainnet", "testnet", "signet", "regtest" */
+	const char *caip2; /* "bip122:000000000019d6689c085ae165831e93", "eip155:30" */
+	bool test;         /* its coins have no value */
+	/* Bitcoin */
+	const char *hrp;        /* bech32 prefix; NULL elsewhere */
+	uint8_t p2pkh, p2sh;    /* base58 versions */
+	struct hash256 genesis; /* in hashing order */
+	/* Rootstock */
+	uint64_t chain_id;
+};
+
+/* "bitcoin", "rootstock"; static. */
+const char *layer_name(enum layer_id layer);
+MUST_USE NONNULL_ALL enum err layer_parse(enum layer_id *layer, struct slice text);
+enum asset layer_asset(enum layer_id layer);
+enum layer_family layer_family(enum layer_id layer);
+
+/* Borrowed, static; NULL where there is none of that name. */
+const struct network *network_by_name(enum layer_id layer, struct slice name);
+const struct network *network_by_caip2(struct slice caip2);
+
+#endif

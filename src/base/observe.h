@@ -1,0 +1,65 @@
+/* base/observe: what a chain was seen to do, in one vocabulary for all layers.
+ *
+ * An adapter turns blocks and mempools into these; the engine journals them and folds them. A block
+ * is reported once, with everything in it that concerns us, in chain order. A reorganisation is
+ * reported before the blocks that replace it. Nothing here is a decision: unknown is not failed,
+ * and absent is not void.
+ */
+#ifndef BASE_OBSERVE_H
+#define BASE_OBSERVE_H
+#include "base/amount.h"
+#include "base/network.h"
+
+struct block_ref {
+	uint64_t height;
+	struct hash256 hash; /* the layer's own byte order in which it is hashed */
+	struct hash256 parent;
+	uint64_t time_ms; /* the header's own time stamp; informs, never decides */
+};
+
+/* Where a thing is on a chain: an outpoint, or a swap in a contract. */
+struct locator {
+	struct hash256
+		tx; /* UTXO: the funding transaction. ACCOUNT: the transaction of the lock event */
+	uint32_t index; /* UTXO: the output. ACCOUNT: the log index in the block */
+};
+
+enum chain_event_kind {
+	CHAIN_COIN_CREATED = 1, /* an output that pays one of our wallet scripts */
+	CHAIN_COIN_SPENT,       /* an outpoint that we watch as our coin was spent by `tx` */
+	CHAIN_DEPOSIT,          /* ACCOUNT: plain value that arrived at our account */
+	CHAIN_LOCK,             /* a lock-up for a swap that we watch */
+	CHAIN_LOCK_SPENT,       /* that lock-up was claimed, refunded or spent otherwise */
+	CHAIN_NONCE_USED,       /* ACCOUNT: our account's nonce was consumed by `tx` */
+};
+
+enum lock_spend {
+	LOCK_SPEND_CLAIM = 1, /* with the preimage: preimage is set and hashes to the swap's hash */
+	LOCK_SPEND_REFUND,
+	LOCK_SPEND_OTHER, /* cooperative, or by a path that we don't know */
+};
+
+enum {
+	CHAIN_LOCK_COINBASE = 1u << 0, /* the output of a coinbase: refused as a lock-up */
+	CHAIN_TX_REVERTED = 1u << 1,   /* NONCE_USED: receipt status 0 */
+};
+
+/* One event. Which fields are meaningful is said by kind; the others are zero. */
+struct chain_event {
+	enum chain_event_kind kind;
+	uint32_t flags;
+	struct hash256 tx;  /* the transaction that did it */
+	struct locator at;  /* COIN_*: the coin. LOCK*: the lock-up */
+	struct id128 swap;  /* LOCK*: whose */
+	uint32_t key_index; /* COIN_CREATED: which of our scripts (struct watch_script.key_index) */
+	struct amount amount;    /* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid */
+	uint64_t nonce;          /* NONCE_USED */
+	enum lock_spend spend;   /* LOCK_SPENT */
+	struct hash256 preimage; /* LOCK_SPENT by claim */
+	uint64_t timelock;       /* LOCK: the refund height that the lock-up itself states */
+};
+
+#define CHAIN_EVENTS_MAX                                                                           \
+	4096u /* of one block; an adapter splits nothing: a larger one is ERR_FULL */
+
+#endif

@@ -1,0 +1,62 @@
+/* btc/build: coin selection and the transactions that sluice makes: payouts, lock-ups, claims,
+ * refunds.
+ *
+ * Pure and deterministic: the same arguments give the same bytes. Fees are by virtual size of the
+ * final, signed transaction, rounded up. All own inputs are Taproot key path spends.
+ */
+#ifndef BTC_BUILD_H
+#define BTC_BUILD_H
+#include "btc/htlc.h"
+
+#define BTC_INPUT_MAX 64u            /* own inputs of one transaction */
+#define BTC_SEQUENCE_RBF 0xfffffffdu /* replaceable (BIP-125), lock time active */
+
+struct btc_coin {
+	struct btc_outpoint at;
+	struct sat value;
+	uint32_t key_index; /* which of our scripts it pays */
+};
+
+/* Fee of vsize at rate (satoshi per 1,000 virtual bytes), rounded up. */
+struct sat btc_fee(uint64_t vsize, uint64_t rate_sat_kvb);
+
+struct btc_selection {
+	uint32_t index[BTC_INPUT_MAX]; /* into the coins given, ascending */
+	uint32_t count;
+	struct sat total;
+	struct sat fee;    /* without change, everything over target; with change, by vsize */
+	struct sat change; /* zero: none (would be dust) */
+};
+
+/* Choose inputs for one output of `target` to a script of out_script_len bytes, change to P2TR.
+ * Tries for no change first (branch and bound, bounded), then largest first. Coins dearer to spend
+ * than they are worth at this rate are left. ERR_RANGE: not enough. ERR_FULL: would need over
+ * BTC_INPUT_MAX inputs. */
+MUST_USE NONNULL_ALL enum err btc_select(struct btc_selection *out, const struct btc_coin *coin,
+	size_t coin_count, struct sat target, size_t out_script_len, uint64_t rate_sat_kvb);
+
+/* A payment from own coins: output 0 pays `script` `value`, output 1 is the change if any.
+ * Unsigned (no witnesses) into *raw; also the final vsize once signed. */
+struct btc_payment {
+	const struct btc_coin *coin; /* exactly the inputs, in order */
+	uint32_t coin_count;
+	struct slice script;
+	struct sat value;
+	uint8_t change_script[34];
+	struct sat fee;
+	uint32_t locktime; /* the tip's height: against fee sniping */
+};
+/* ERR_RANGE: inputs don't cover value and fee; change below dust goes to the fee. */
+MUST_USE NONNULL_ALL enum err btc_build_payment(
+	struct buf *raw, uint64_t *vsize, struct sat *change, const struct btc_payment *p);
+
+/* Spend a lock-up to one script of ours. For a refund locktime = h->timelock. Fee is taken from the
+ * output; ERR_RANGE where less than dust would be left. */
+MUST_USE NONNULL_ALL enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,
+	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
+	const uint8_t to_script[34], uint64_t rate_sat_kvb, uint32_t tip_height);
+
+/* vsize of a signed claim or refund, for fee budgets. */
+uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf);
+
+#endif

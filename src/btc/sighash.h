@@ -1,0 +1,20 @@
+/* btc/sighash: BIP-341 signature hashes. Pure; precomputes what all inputs share. */
+#ifndef BTC_SIGHASH_H
+#define BTC_SIGHASH_H
+#include "btc/tx.h"
+
+struct btc_sighash_cache {
+	struct hash256 prevouts, amounts, scripts, sequences, outputs;
+};
+
+/* spent[i] is the output that input i spends; in_count of them. */
+NONNULL_ALL void btc_sighash_prepare(
+	struct btc_sighash_cache *cache, const struct btc_tx *tx, const struct btc_txout *spent);
+/* SIGHASH_DEFAULT, no annex. leaf NULL: key path; otherwise the tapleaf hash (code separator none).
+ */
+NONNULL_ALL void btc_sighash_key_path(struct hash256 *out, const struct btc_sighash_cache *cache,
+	const struct btc_tx *tx, uint32_t input);
+NONNULL_ALL void btc_sighash_script_path(struct hash256 *out, const struct btc_sighash_cache *cache,
+	const struct btc_tx *tx, uint32_t input, const struct hash256 *leaf);
+
+#endif

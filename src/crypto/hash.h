@@ -1,0 +1,22 @@
+/* crypto/hash: SHA-256 (FIPS 180-4), RIPEMD-160 of it, BIP-340 tagged hashes, Keccak-256.
+ * SHA-256 is OpenSSL's; Keccak-256 (the padding before SHA-3, as EVM chains use it) is ours.
+ * Threads: safe from any. */
+#ifndef CRYPTO_HASH_H
+#define CRYPTO_HASH_H
+#include "base/base.h"
+
+NONNULL_ALL void sha256(struct hash256 *out, struct slice in);
+/* Of the concatenation of count parts. */
+NONNULL_ALL void sha256_parts(struct hash256 *out, const struct slice *part, size_t count);
+NONNULL_ALL void sha256d(struct hash256 *out, struct slice in);
+NONNULL_ALL void sha256d_parts(struct hash256 *out, const struct slice *part, size_t count);
+/* RIPEMD160(SHA256(in)) */
+NONNULL_ALL void hash160(uint8_t out[20], struct slice in);
+/* BIP-340: SHA256(SHA256(tag) || SHA256(tag) || in) */
+NONNULL_ALL void tagged_hash(struct hash256 *out, const char *tag, struct slice in);
+NONNULL_ALL void tagged_hash_parts(
+	struct hash256 *out, const char *tag, const struct slice *part, size_t count);
+NONNULL_ALL void keccak256(struct hash256 *out, struct slice in);
+NONNULL_ALL void hmac_sha256(struct hash256 *out, struct slice key, struct slice in);
+
+#endif

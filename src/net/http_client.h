@@ -1,0 +1,69 @@
+/* net/http_client: asynchronous HTTP/1.1 requests on a loop. The one door to the HTTP client
+ * library.
+ *
+ * Every request ends in exactly one callback, never from inside http_client_send: with a status, or
+ * with an error. Every request has a deadline and a bound on its answer. Two implementations behind
+ * one interface: the real one (libcurl) and one that hands requests to in-process handlers on a
+ * virtual loop (sim). Threads: the loop's.
+ */
+#ifndef NET_HTTP_CLIENT_H
+#define NET_HTTP_CLIENT_H
+#include "base/base.h"
+#include "sys/loop.h"
+
+struct http_client;
+
+struct http_request {
+	const char *method;        /* "GET", "POST"; borrows: all fields are copied before return */
+	const char *url;           /* http:// or https:// */
+	const char *content_type;  /* NULL: none */
+	const char *authorization; /* the header's value, NULL: none */
+	const char *extra_header;  /* one more "Name: value", NULL: none */
+	struct slice body;
+	uint64_t timeout_ms; /* of the whole; 0: HTTP_TIMEOUT_DEFAULT_MS */
+	size_t answer_max;   /* bytes of body; 0: HTTP_ANSWER_MAX_DEFAULT; larger: ERR_FULL */
+};
+
+#define HTTP_TIMEOUT_DEFAULT_MS 10000u
+#define HTTP_ANSWER_MAX_DEFAULT (16u << 20)
+#define HTTP_IN_FLIGHT_MAX 16384u
+
+struct http_answer {
+	enum err err; /* OK: status and body are there. ERR_UNAVAILABLE: no connection, nothing was
+		       * sent. ERR_TIMEOUT, ERR_IO: the effect is unknown. ERR_FULL: answer too
+		       * long. ERR_CANCELLED */
+	unsigned status;
+	struct slice body;  /* borrows until the callback returns */
+	const char *detail; /* why it failed, for people; borrows until the callback returns */
+};
+
+typedef void (*http_answer_cb)(void *ctx, const struct http_answer *answer);
+
+struct http_call {
+	uint64_t id; /* 0: none */
+};
+
+/* Returns owned. */
+MUST_USE enum err http_client_create(struct http_client **out, struct loop *loop);
+/* Every open request is answered with ERR_CANCELLED first. */
+void http_client_destroy(struct http_client *client);
+/* ERR_FULL over HTTP_IN_FLIGHT_MAX; ERR_FORMAT a URL that can't be; then no callback follows.
+ * call may be NULL. */
+MUST_USE enum err http_client_send(struct http_client *client, struct http_call *call,
+	const struct http_request *request, http_answer_cb cb, void *ctx);
+/* The callback follows with ERR_CANCELLED, from the loop. A stale call does nothing. */
+void http_client_cancel(struct http_client *client, struct http_call call);
+
+/* The in-process form: requests whose URL starts with prefix are given to handler, which answers
+ * now or later with http_local_answer. For simulations; returns owned. */
+struct http_local_request;
+typedef void (*http_local_handler)(void *ctx, struct http_local_request *request);
+MUST_USE enum err http_client_create_local(
+	struct http_client **out, struct loop *loop, http_local_handler handler, void *ctx);
+NONNULL_ALL const char *http_local_url(const struct http_local_request *request);
+NONNULL_ALL struct slice http_local_body(const struct http_local_request *request);
+/* Takes the request. err other than OK: the network failed that way. */
+NONNULL_ALL void http_local_answer(
+	struct http_local_request *request, enum err err, unsigned status, struct slice body);
+
+#endif

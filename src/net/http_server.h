@@ -1,0 +1,58 @@
+/* net/http_server: HTTP/1.1 server on a loop. The one door to the HTTP server library.
+ *
+ * The handler is called once for each request, when its body is complete and within bounds. It
+ * answers at once or later, exactly once. Requests over a bound never reach it: 413 body, 431
+ * headers, 503 too many connections. A client that went away is reported to an open stream by its
+ * closed callback; answering a dead exchange is harmless. Threads: the loop's. Ownership: an
+ * exchange is valid until it is answered or its stream is closed.
+ */
+#ifndef NET_HTTP_SERVER_H
+#define NET_HTTP_SERVER_H
+#include "base/base.h"
+#include "sys/loop.h"
+
+struct http_server;
+struct http_exchange;
+
+typedef void (*http_handler)(void *ctx, struct http_exchange *exchange);
+
+struct http_server_config {
+	const char *bind;        /* "127.0.0.1" */
+	uint16_t port;           /* 0: any; see http_server_port */
+	uint32_t connection_max; /* 0: 1,024 */
+	size_t body_max;         /* 0: 64 KiB */
+	uint32_t idle_timeout_s; /* 0: 30 */
+};
+
+/* Returns owned. ERR_IO: address in use or not ours (errno). */
+MUST_USE enum err http_server_create(struct http_server **out, struct loop *loop,
+	const struct http_server_config *config, http_handler handler, void *ctx);
+void http_server_destroy(struct http_server *server);
+NONNULL_ALL uint16_t http_server_port(const struct http_server *server);
+
+/* Borrowed until the answer. */
+NONNULL_ALL const char *http_method(const struct http_exchange *x);
+NONNULL_ALL const char *http_path(
+	const struct http_exchange *x); /* without the query, percent-decoded */
+NONNULL_ALL const char *http_query(struct http_exchange *x, const char *name);  /* NULL: absent */
+NONNULL_ALL const char *http_header(struct http_exchange *x, const char *name); /* NULL: absent */
+NONNULL_ALL struct slice http_body(const struct http_exchange *x);
+/* The peer's address as text, for rate limits. */
+NONNULL_ALL const char *http_peer(const struct http_exchange *x);
+
+/* Add a header to the answer; before http_answer. The value is copied. */
+NONNULL_ALL void http_set_header(struct http_exchange *x, const char *name, const char *value);
+/* Copies the body. */
+NONNULL_ALL void http_answer(
+	struct http_exchange *x, unsigned status, const char *content_type, struct slice body);
+
+/* Begin an endless answer (server-sent events). Then write pieces; closed is called once when the
+ * client is gone or http_stream_end was called, after which the exchange is not to be used. A slow
+ * client whose backlog passes backlog_max bytes is closed. */
+MUST_USE NONNULL_ALL enum err http_stream_begin(struct http_exchange *x, const char *content_type,
+	size_t backlog_max, loop_cb closed, void *ctx);
+/* ERR_FULL: over the backlog; the stream is being closed. Copies. */
+MUST_USE NONNULL_ALL enum err http_stream_write(struct http_exchange *x, struct slice piece);
+NONNULL_ALL void http_stream_end(struct http_exchange *x);
+
+#endif

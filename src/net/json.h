@@ -1,0 +1,73 @@
+/* net/json: JSON (RFC 8259) values. The one door to the JSON library.
+ *
+ * Parsing is strict: one value, UTF-8, no duplicate keys, depth at most JSON_DEPTH_MAX, nothing
+ * after it. Amounts are never numbers in our own API; a number from a node is read as an integer
+ * (json_get_u64) and anything with a fraction or an exponent is refused there.
+ * Ownership: json_parse and the makers return owned; json_set_* and json_push take their argument
+ * (also on failure); getters borrow from the parent. All functions accept NULL as "no value".
+ * Threads: a value belongs to one thread at a time.
+ */
+#ifndef NET_JSON_H
+#define NET_JSON_H
+#include "base/amount.h"
+
+#define JSON_DEPTH_MAX 64u
+
+struct json;
+
+struct json_error {
+	size_t offset; /* bytes into the text where it went wrong */
+	char text[120];
+};
+
+/* ERR_FORMAT with *error filled in (error may be NULL); ERR_FULL too deep. */
+MUST_USE enum err json_parse(struct json **out, struct slice text, struct json_error *error);
+void json_free(struct json *v);
+
+enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+/* JSON_NULL for NULL. */
+enum json_type json_type(const struct json *v);
+
+/* Members; NULL where v is no object or array, or has none of that name or index. */
+struct json *json_get(const struct json *v, const char *key);
+struct json *json_at(const struct json *v, size_t index);
+size_t json_count(const struct json *v); /* members or elements; 0 for others */
+/* Iterate over an object's members: for (size_t i = 0; json_member(v, i, &key, &value); i++).
+ * O(1) each; *key borrows. */
+bool json_member(const struct json *v, size_t index, const char **key, struct json **value);
+
+/* A string's bytes (borrowed, also zero-terminated; no embedded zero passes the parser), or .ptr
+ * NULL. */
+struct slice json_string(const struct json *v);
+/* The member `key` as a C string, or NULL. */
+const char *json_get_string(const struct json *v, const char *key);
+/* ERR_NOT_FOUND no such member; ERR_FORMAT not an integer in range. */
+MUST_USE enum err json_get_u64(const struct json *v, const char *key, uint64_t *out);
+MUST_USE enum err json_get_bool(const struct json *v, const char *key, bool *out);
+/* "0x1f" quantities of EVM nodes, up to 64 bits (ERR_RANGE above). */
+MUST_USE enum err json_get_quantity(const struct json *v, const char *key, uint64_t *out);
+/* Hex bytes with or without 0x: exactly len. */
+MUST_USE enum err json_get_hex(const struct json *v, const char *key, void *out, size_t len);
+
+struct json *json_object(void);
+struct json *json_array(void);
+struct json *json_new_string(const char *text);
+struct json *json_new_u64(uint64_t v);
+struct json *json_new_bool(bool v);
+struct json *json_new_null(void);
+void json_set(struct json *object, const char *key, struct json *value);
+void json_set_string(struct json *object, const char *key, const char *text);
+void json_set_u64(struct json *object, const char *key, uint64_t v);
+void json_set_bool(struct json *object, const char *key, bool v);
+/* Amount as a string in whole coins. */
+void json_set_amount(struct json *object, const char *key, struct amount a);
+/* Lower-case hex; prefix may be "" or "0x". */
+void json_set_hex(
+	struct json *object, const char *key, const char *prefix, const void *bytes, size_t len);
+void json_push(struct json *array, struct json *value);
+
+/* Compact text, zero-terminated; returns owned (free with json_text_free). indent 0 or 2. */
+char *json_dump(const struct json *v, unsigned indent, size_t *len);
+void json_text_free(char *text);
+
+#endif

@@ -1,0 +1,64 @@
+/* net/jsonrpc: JSON-RPC calls to one upstream node, over HTTP, with health and a breaker.
+ *
+ * A call ends in exactly one callback. The answer says which of three things happened: a result; an
+ * error that the node itself stated (code, message: the request was understood and refused); or no
+ * usable answer (unreachable, late, garbage, wrong password), in which case the effect is unknown.
+ * Each failure of the transport counts against the upstream; after UPSTREAM_FAILURES_MAX in a row
+ * calls fail at once with ERR_UNAVAILABLE until a probe (one call let through after a backoff)
+ * succeeds. Threads: the loop's.
+ */
+#ifndef NET_JSONRPC_H
+#define NET_JSONRPC_H
+#include "net/http_client.h"
+#include "net/json.h"
+
+#define UPSTREAM_FAILURES_MAX 5u
+#define UPSTREAM_BACKOFF_MIN_MS 250u
+#define UPSTREAM_BACKOFF_MAX_MS 30000u
+
+struct upstream;
+
+struct upstream_config {
+	const char *name; /* for messages and metrics: "bitcoin" */
+	const char *url;  /* http://user:password@host:port/path is accepted and taken apart */
+	const char *user; /* NULL: from the URL, or none */
+	const char *password;
+	const char *cookie_file; /* Bitcoin Core's .cookie, read again after a 401; NULL: none */
+	uint64_t timeout_ms;     /* of a call; 0: 10 s */
+	uint32_t in_flight_max;  /* 0: 256; beyond it calls queue up to queue_max (0: 4,096), then
+				    ERR_FULL */
+	uint32_t queue_max;
+	bool version_2; /* send "jsonrpc":"2.0" */
+};
+
+struct rpc_answer {
+	enum err err; /* OK: result. ERR_REJECTED: the node's own error. Others: unknown effect,
+		       * except ERR_UNAVAILABLE: nothing was sent. ERR_DENIED: 401/403.
+		       * ERR_FORMAT: not JSON-RPC, or too deep. ERR_FULL: answer too long */
+	const struct json *result; /* borrows until the callback returns; may be a JSON null */
+	int64_t code;              /* ERR_REJECTED: the node's code */
+	const char *message;       /* the node's, or ours: never NULL */
+	const struct json *data;   /* ERR_REJECTED: error.data, or NULL */
+};
+
+typedef void (*rpc_cb)(void *ctx, const struct rpc_answer *answer);
+
+/* Returns owned. Borrows the client. */
+MUST_USE enum err upstream_create(struct upstream **out, struct http_client *client,
+	struct loop *loop, const struct upstream_config *config);
+void upstream_destroy(struct upstream *u);
+/* Takes params (an array; NULL: none). When it returns an error (ERR_FULL, ERR_UNAVAILABLE by the
+ * breaker) no callback follows. */
+MUST_USE enum err upstream_call(
+	struct upstream *u, const char *method, struct json *params, rpc_cb cb, void *ctx);
+
+struct upstream_health {
+	bool up; /* the last call was answered */
+	uint64_t calls, failures;
+	uint32_t in_flight, queued;
+	uint64_t latency_ms;  /* exponentially weighted */
+	char last_error[160]; /* "" when there was none since the last success */
+};
+NONNULL_ALL void upstream_health(const struct upstream *u, struct upstream_health *out);
+
+#endif

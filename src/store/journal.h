@@ -1,0 +1,89 @@
+/* store/journal: the append-only truth. Payloads are opaque to it.
+ *
+ * Records are staged by one thread (the engine's) into an open group; a writer thread writes a
+ * group with one write and one fdatasync, and publishes the sequence up to which everything is
+ * durable. While a group syncs, the next one fills: an idle system commits one record at once, a
+ * busy one thousands.
+ *
+ * On disk (docs/data-on-disk.md): a segment is a header and groups; a group is a header (magic,
+ * cluster id, segment, offset, epoch, first sequence, record count, length, durable sequence known
+ * when it was written, hash of the previous group, own hash) and records (length, type, sequence,
+ * crc32c, payload). Recovery cuts at the first invalid group unless a later valid group claims
+ * durability past the cut: then journal_open refuses with ERR_CHECKSUM, says where, and keeps the
+ * file.
+ *
+ * A failed write or sync is never retried: the journal turns failed, publishes nothing more, and
+ * the on_failed callback is called from the writer thread; the process is expected to stop. A full
+ * disk is met earlier: journal_append answers ERR_FULL once less than the reserve is left, unless
+ * the record is marked essential (finishing what is in flight).
+ *
+ * Threads: append, open, close, replay on one thread; journal_durable from any; on_durable is
+ * called from the writer thread (use it to wake a loop).
+ */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+#include "base/base.h"
+#include "sys/file.h"
+
+#define JOURNAL_PAYLOAD_MAX (256u * 1024u)
+
+struct journal;
+
+struct journal_config {
+	const char *dir; /* created 0700 when missing; locked: a second opener gets ERR_EXISTS */
+	struct id128 cluster; /* all zero: take what the directory says, or draw `fresh_cluster` */
+	struct id128 fresh_cluster;
+	const struct file_ops *ops; /* NULL: the system's */
+	size_t segment_size;        /* 0: 64 MiB, preallocated */
+	size_t group_max; /* bytes of an open group before append answers ERR_FULL; 0: 4 MiB */
+	void (*on_durable)(void *ctx);
+	void (*on_failed)(void *ctx, const char *what);
+	void *ctx;
+};
+
+/* One record as replay gives it; payload borrows until the callback returns. */
+struct journal_record {
+	uint64_t seq; /* from 1, without gaps */
+	uint16_t type;
+	struct slice payload;
+};
+/* Return other than OK to stop; journal_open then fails with it. */
+typedef enum err (*journal_replay_cb)(void *ctx, const struct journal_record *record);
+
+struct journal_error {
+	char text[256]; /* which segment, which offset, what was wrong */
+};
+
+/* Lock, recover, replay everything durable through `replay`, then be ready to append. Returns
+ * owned. ERR_EXISTS another process has it; ERR_NETWORK another cluster's; ERR_CHECKSUM damaged
+ * where a power cut can't have done it; ERR_FORMAT a future format version; ERR_IO. *error says
+ * where. */
+MUST_USE enum err journal_open(struct journal **out, const struct journal_config *config,
+	journal_replay_cb replay, void *replay_ctx, struct journal_error *error);
+/* Waits until everything appended is durable (unless failed), stops the writer, unlocks. */
+void journal_close(struct journal *j);
+
+enum { JOURNAL_ESSENTIAL = 1u << 0 };
+/* Stage one record; *seq is its number. ERR_FULL: group or disk bound; ERR_RANGE: payload too long;
+ * ERR_IO: failed. */
+MUST_USE enum err journal_append(
+	struct journal *j, uint64_t *seq, uint16_t type, struct slice payload, unsigned flags);
+NONNULL_ALL uint64_t journal_last(const struct journal *j); /* last staged sequence, 0: none */
+NONNULL_ALL uint64_t journal_durable(
+	const struct journal *j); /* acquire: pairs with the writer's release */
+/* Hand over the open group now rather than when the caller's batch ends. Cheap when there is none.
+ */
+NONNULL_ALL void journal_flush(struct journal *j);
+/* Block until seq is durable. ERR_IO when failed. For tools and tests. */
+MUST_USE NONNULL_ALL enum err journal_wait(struct journal *j, uint64_t seq);
+NONNULL_ALL struct id128 journal_cluster(const struct journal *j);
+
+struct journal_stat {
+	uint64_t groups, syncs, bytes, records;
+	uint64_t sync_ns_max, sync_ns_sum;
+	uint32_t segment;
+	uint64_t bytes_free;
+};
+NONNULL_ALL void journal_stat(const struct journal *j, struct journal_stat *out);
+
+#endif

@@ -1,0 +1,74 @@
+/* sys/loop: one thread's event loop: descriptors, timers, posted calls.
+ *
+ * Two kinds behind one interface. The real loop waits on the system (epoll; io_uring where it
+ * serves); the virtual loop has no descriptors: its clock stands still while callbacks run and
+ * jumps to the next timer when nothing is left to do, so a whole deployment runs on it faster than
+ * real time, in one order. Code that must run on both uses timers, posts and the clocks of the
+ * loop, never sys/clock.
+ *
+ * Threads: a loop belongs to the thread that runs it; every function is for that thread, except
+ * loop_wake. Callbacks run on it one at a time and may call anything here, also cancel themselves.
+ * Ownership: the loop borrows contexts; handles are by value and go stale safely (a stale cancel
+ * does nothing). Bounds: timers and descriptors up to the config; ERR_FULL beyond.
+ */
+#ifndef SYS_LOOP_H
+#define SYS_LOOP_H
+#include "base/base.h"
+
+struct loop;
+
+struct loop_config {
+	uint32_t timer_max; /* default 65,536 when 0 */
+	uint32_t fd_max;    /* default 4,096 when 0 */
+	bool virtual_time;
+	uint64_t start_wall_ms; /* virtual: the wall clock at start */
+};
+
+/* Returns owned. ERR_IO with errno from the system. */
+MUST_USE NONNULL_ALL enum err loop_create(struct loop **out, const struct loop_config *config);
+void loop_destroy(struct loop *loop);
+bool loop_is_virtual(const struct loop *loop);
+
+/* Monotonic and wall time of this loop; constant while one callback runs on a virtual loop. */
+uint64_t loop_now_ms(const struct loop *loop);
+uint64_t loop_wall_ms(const struct loop *loop);
+
+typedef void (*loop_cb)(void *ctx);
+
+struct loop_timer {
+	uint64_t id; /* 0: none */
+};
+
+/* One-shot, after delay_ms. Timers due at the same time run in the order in which they were set. */
+MUST_USE enum err loop_timer_set(
+	struct loop *loop, struct loop_timer *out, uint64_t delay_ms, loop_cb cb, void *ctx);
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
+
+enum {
+	LOOP_READ = 1u << 0,
+	LOOP_WRITE = 1u << 1,
+	LOOP_ERROR = 1u << 2, /* reported, never asked for */
+};
+
+typedef void (*loop_fd_cb)(void *ctx, int fd, unsigned ready);
+
+/* Level-triggered interest in a descriptor; set again to change it, interest 0 removes it.
+ * ERR_STATE on a virtual loop. */
+MUST_USE enum err loop_fd_set(
+	struct loop *loop, int fd, unsigned interest, loop_fd_cb cb, void *ctx);
+void loop_fd_remove(struct loop *loop, int fd);
+
+/* From any thread or signal handler: makes the loop run its wake callback soon; wakes coalesce.
+ * At most LOOP_WAKERS_MAX wakers. */
+#define LOOP_WAKERS_MAX 16u
+MUST_USE enum err loop_waker_add(struct loop *loop, uint32_t *waker, loop_cb cb, void *ctx);
+void loop_wake(struct loop *loop, uint32_t waker);
+
+/* Run until loop_stop. */
+NONNULL_ALL void loop_run(struct loop *loop);
+NONNULL_ALL void loop_stop(struct loop *loop);
+/* Run what is ready, then return; wait at most wait_ms for something to be ready. A virtual loop
+ * jumps to the next timer if it is due within wait_ms. Returns the number of callbacks run. */
+NONNULL_ALL uint32_t loop_step(struct loop *loop, uint64_t wait_ms);
+
+#endif

@@ -1,0 +1,60 @@
+/* wire/evm: RLP, legacy transactions (EIP-155), addresses (EIP-55, EIP-1191). Pure.
+ * 256-bit words are big-endian. Amounts are wei in 128 bits; a value above is refused. */
+#ifndef WIRE_EVM_H
+#define WIRE_EVM_H
+#include "base/amount.h"
+#include "base/buf.h"
+#include "base/network.h"
+#include "crypto/secp.h"
+
+struct evm_address {
+	uint8_t b[20];
+};
+
+#define EVM_ADDRESS_TEXT_SIZE 43u
+
+static inline bool evm_address_eq(const struct evm_address *a, const struct evm_address *b)
+{
+	return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+/* The last 20 bytes of Keccak-256 of the uncompressed key. */
+MUST_USE NONNULL_ALL enum err evm_address_from_pubkey(
+	struct evm_address *out, const struct pubkey *key);
+/* "0x" and 40 digits. All one case: accepted without a check sum. Mixed case must match EIP-1191
+ * for this chain id: ERR_NETWORK when it matches plain EIP-55 or another Rootstock network's,
+ * ERR_CHECKSUM otherwise. ERR_FORMAT no address; ERR_RANGE the zero address. */
+MUST_USE NONNULL_ALL enum err evm_address_parse(
+	struct evm_address *out, uint64_t chain_id, struct slice text);
+/* With the check sum of EIP-1191 for chains 30, 31 and 33, of EIP-55 otherwise. */
+NONNULL_ALL void evm_address_format(
+	char text[EVM_ADDRESS_TEXT_SIZE], const struct evm_address *a, uint64_t chain_id);
+
+#define EVM_DATA_MAX (128u * 1024u)
+
+struct evm_tx {
+	uint64_t chain_id;
+	uint64_t nonce;
+	struct amount gas_price; /* wei a unit of gas */
+	uint64_t gas_limit;
+	bool create; /* no `to`: a contract is created */
+	struct evm_address to;
+	struct amount value;
+	struct slice data; /* borrows */
+};
+
+/* The bytes whose Keccak-256 is signed: RLP of 9 items (EIP-155). */
+NONNULL_ALL void evm_tx_put_unsigned(struct buf *out, const struct evm_tx *tx);
+NONNULL_ALL void evm_tx_put_signed(
+	struct buf *out, const struct evm_tx *tx, const uint8_t sig[64], int recovery_id);
+/* data borrows from in. ERR_SHORT, ERR_FORMAT (also non-canonical RLP), ERR_RANGE. */
+MUST_USE NONNULL_ALL enum err evm_tx_parse_unsigned(struct evm_tx *out, struct slice in);
+/* Also recovers the sender. ERR_FORMAT on a high S; ERR_CHECKSUM no key recovers. *hash: the
+ * transaction id. */
+MUST_USE NONNULL_ALL enum err evm_tx_parse_signed(
+	struct evm_tx *out, struct evm_address *from, struct hash256 *hash, struct slice in);
+/* Address of a contract created by sender at nonce. */
+NONNULL_ALL void evm_create_address(
+	struct evm_address *out, const struct evm_address *sender, uint64_t nonce);
+
+#endif
