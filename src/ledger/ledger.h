@@ -1,0 +1,256 @@
+/* ledger/ledger: the state of the engine: what you get when you fold the records in order.
+ *
+ * ledger_apply is a pure function of (state, record): no clock, no randomness, no I/O. Replaying
+ * the same records gives the same state, byte for byte; ledger_hash says so. Everything here is
+ * read by the engine thread only (queries of the API run there).
+ *
+ * Facts about chains carry the height at which they were seen; a reorganisation clears the facts
+ * above the height that stays and posts the reverse of what was posted for them. What a state
+ * machine concludes from facts is computed again after every record.
+ *
+ * Bounds: every table has a capacity, fixed when the ledger is created; ledger_apply answers
+ * ERR_FULL before it changes anything. Storage is allocated once, zeroed, and touched as it fills.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+#include "base/map.h"
+#include "base/observe.h"
+#include "crypto/seal.h"
+#include "ledger/accounts.h"
+#include "ledger/params.h"
+#include "ledger/swap_table.h"
+#include "wire/signing.h"
+
+#define LEG_SIZE_MAX 192u          /* encoded struct btc_htlc or evm_htlc */
+#define SWAP_LOCKS_MAX 4u          /* lock-ups of one leg that we remember */
+#define EFFECT_VARIANTS_MAX 12u    /* the first transaction and its replacements */
+#define LEDGER_RECENT_BLOCKS 1024u /* of each layer: reorganisations deeper than this are refused  \
+				    */
+#define TEXT_REASON_SIZE 80u
+#define INDEX_NONE UINT32_MAX
+
+struct ledger_capacity {
+	uint32_t swaps, transfers, effects, coins, postings;
+};
+
+/* A lock-up of a leg, as seen. */
+struct lock_fact {
+	struct locator at;
+	struct amount amount;
+	uint64_t timelock;
+	uint64_t height;       /* 0: unconfirmed */
+	uint32_t flags;        /* CHAIN_LOCK_* */
+	uint64_t spent_height; /* 0: not spent, or spent unconfirmed */
+	enum lock_spend spend; /* 0: unspent */
+	struct hash256 spend_tx;
+};
+
+struct leg {
+	enum layer_id layer;
+	struct amount amount;
+	uint64_t timelock;           /* destination: 0 until we lock */
+	uint8_t terms[LEG_SIZE_MAX]; /* encoded; destination: with the time lock once it is set */
+	uint32_t terms_len;
+	uint32_t depth; /* blocks that a lock-up of this leg needs */
+	struct lock_fact lock[SWAP_LOCKS_MAX];
+	uint32_t lock_count;
+	uint32_t bound; /* which of them is the one; INDEX_NONE: none yet */
+};
+
+struct swap {
+	struct id128 id;
+	enum swap_state state;
+	uint64_t created_ms, updated_ms, expires_ms; /* the offer's end */
+	struct hash256 hash;
+	struct hash256 preimage; /* zero: not known. In no answer before our claim is final */
+	bool preimage_known;
+	struct leg source, dest;
+	struct amount fee;             /* earned, in the source asset */
+	char reason[TEXT_REASON_SIZE]; /* why declined, breached; "" otherwise */
+	uint32_t lock_effect, claim_effect, refund_effect; /* INDEX_NONE: none */
+	bool settled;                                      /* the exchange accounts were closed */
+	uint64_t seq;                                      /* of the last record that changed it */
+};
+
+enum transfer_state {
+	TRANSFER_PENDING,   /* intent journaled */
+	TRANSFER_SENT,      /* signed and handed to the network */
+	TRANSFER_CONFIRMED, /* in a block */
+	TRANSFER_FINAL,
+	TRANSFER_FAILED, /* finally not paid: nothing left us but fees */
+};
+
+struct transfer {
+	struct id128 id;
+	enum transfer_state state;
+	enum layer_id layer;
+	struct amount amount;
+	uint8_t destination[42];
+	uint32_t destination_len;
+	uint64_t created_ms, updated_ms;
+	uint32_t effect;
+	char reason[TEXT_REASON_SIZE];
+	uint64_t seq;
+};
+
+enum effect_state {
+	EFFECT_INTENT,    /* reserved; nothing is signed durably */
+	EFFECT_PREPARED,  /* signed bytes are durable; they may be submitted, again and again */
+	EFFECT_CONFIRMED, /* a variant is in a block */
+	EFFECT_FINAL,     /* at depth */
+	EFFECT_VOID, /* can't happen any more: abandoned before signing, or its input or nonce was
+		      * spent otherwise at depth */
+};
+
+struct effect_variant {
+	struct hash256 txid;
+	struct amount fee; /* what it pays at most */
+	uint64_t rate;
+	uint32_t raw; /* blob; ledger_raw */
+	uint64_t seq; /* of its PREPARED record: submit only when this is durable */
+};
+
+struct effect {
+	struct id128 id;
+	enum sign_purpose purpose;
+	enum effect_state state;
+	enum layer_id layer;
+	uint32_t swap, transfer; /* whose; INDEX_NONE */
+	uint64_t created_ms;
+	uint64_t intent_seq; /* build only when this is durable */
+	/* reservation */
+	uint32_t coin[BTC_INPUT_MAX]; /* indexes into coins */
+	uint32_t coin_count;
+	struct sat fee; /* of the variant wanted now */
+	uint64_t nonce;
+	uint64_t gas_limit;
+	uint64_t rate;          /* of the variant wanted now */
+	struct amount value;    /* leaves us, besides fees */
+	struct amount reserved; /* in the account of that name */
+	struct locator lock;    /* CLAIM, REFUND */
+	/* what was made of it */
+	uint32_t variant_wanted; /* build this one: variant_count, or one more than there are */
+	struct effect_variant variant[EFFECT_VARIANTS_MAX];
+	uint32_t variant_count;
+	bool submitted; /* a node accepted it at least once */
+	uint64_t last_variant_height;
+	uint64_t confirmed_height; /* 0: not */
+	struct hash256 confirmed_tx;
+	bool reverted;
+	char reason[TEXT_REASON_SIZE];
+};
+
+struct coin {
+	struct btc_outpoint at;
+	struct sat value;
+	uint32_t key_index;
+	uint64_t created_height; /* 0: slot free or reorganised away */
+	uint64_t final_height;   /* became available at this tip; 0: not yet */
+	uint64_t spent_height;   /* 0: unspent */
+	struct hash256 spent_by;
+	uint32_t effect; /* reserved by; INDEX_NONE */
+	bool own;        /* change or proceeds of our own transaction: usable at depth 1 */
+};
+
+struct recent_block {
+	struct block_ref ref;
+	struct amount custody; /* sum of the custody accounts after this block */
+	struct amount locked;  /* ACCOUNT_LOCKED_OUT among them */
+};
+
+struct layer_state {
+	bool born;
+	struct block_ref birth, tip;
+	struct recent_block *recent; /* ring by height % LEDGER_RECENT_BLOCKS */
+	uint64_t fee_rate;           /* last observed; 0: none yet */
+	uint64_t nonce_next;         /* ACCOUNT: to be given to the next effect */
+	uint64_t nonce_chain;        /* ACCOUNT: confirmed */
+	struct account_total account[ACCOUNT_COUNT];
+	bool reconciled; /* at least once */
+	struct block_ref reconciled_at;
+	struct amount difference; /* of the last reconciliation: absolute */
+	bool difference_missing;  /* the chain had less than the books */
+	uint64_t reconciled_ms;
+};
+
+struct ledger {
+	struct ledger_params params;
+	bool has_params;
+	struct ledger_capacity capacity;
+	struct seal_key seal; /* of preimages in records */
+	struct layer_state layer[LAYER_COUNT];
+	struct swap *swap;
+	struct transfer *transfer;
+	struct effect *effect;
+	struct coin *coin;
+	uint32_t swap_count, transfer_count, effect_count, coin_count;
+	uint32_t *active_swap, active_swap_count; /* not terminal, or with a leg still open */
+	uint32_t *open_effect, open_effect_count; /* not final and not void */
+	struct map swap_by_id, swap_by_hash, transfer_by_id, effect_by_id, effect_by_tx,
+		coin_by_outpoint;
+	struct map by_idempotency; /* 32-byte hash of scope and key -> idem index */
+	struct idempotency *idem;
+	uint32_t idem_count;
+	struct posting *posting; /* ring: undo of reorganisations and the journal of books */
+	uint64_t posting_count;  /* ever */
+	struct blobs *blobs;
+	bool latched;
+	char latch_reason[TEXT_REASON_SIZE];
+	uint64_t seq;                 /* last applied */
+	uint64_t time_ms;             /* of the last applied record */
+	uint32_t *dirty, dirty_count; /* swaps touched since the engine last looked */
+};
+
+struct idempotency {
+	struct hash256 key;  /* SHA-256 of scope and key */
+	struct hash256 body; /* SHA-256 of the request body */
+	bool is_swap;
+	uint32_t index;
+};
+
+struct posting {
+	uint64_t seq;    /* of the record that caused it */
+	uint64_t height; /* of the block that caused it; 0: none, never reversed */
+	enum layer_id layer;
+	enum account from, to;
+	struct amount amount;
+	bool reversed; /* undone by a later posting */
+};
+
+/* Returns owned. ERR_FULL: no memory. map_seed: random, from the caller. */
+MUST_USE NONNULL_ALL enum err ledger_create(struct ledger **out,
+	const struct ledger_capacity *capacity, const struct seal_key *seal, uint64_t map_seed);
+void ledger_destroy(struct ledger *l);
+
+/* Fold one record. Errors change nothing: ERR_FORMAT / ERR_SHORT malformed; ERR_STATE does not
+ * follow from the state (an unknown id, a block that does not extend the tip); ERR_EXISTS;
+ * ERR_FULL. In a replay any error is fatal: the journal does not belong to this program. */
+MUST_USE NONNULL_ALL enum err ledger_apply(
+	struct ledger *l, uint64_t seq, uint16_t type, struct slice payload);
+
+/* SHA-256 over the state in a canonical order. */
+NONNULL_ALL void ledger_hash(const struct ledger *l, struct hash256 *out);
+
+/* Lookups; NULL where there is none. Borrowed until the next apply. */
+struct swap *ledger_swap(const struct ledger *l, const struct id128 *id);
+struct transfer *ledger_transfer(const struct ledger *l, const struct id128 *id);
+struct effect *ledger_effect(const struct ledger *l, const struct id128 *id);
+const struct idempotency *ledger_idempotency(const struct ledger *l, const struct hash256 *key);
+
+/* A variant's signed bytes; false when it was dropped. */
+MUST_USE NONNULL_ALL bool ledger_raw(
+	const struct ledger *l, const struct effect_variant *v, struct buf *out);
+
+/* in - out for custody and most; zero where out > in (see ledger_balance_credit). */
+struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a);
+/* out - in. */
+struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a);
+/* Sum of the custody accounts. */
+struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
+/* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip. */
+uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height);
+/* The custody totals as of a block that we have, by its hash; NULL: not ours, or too old. */
+const struct recent_block *ledger_recent(
+	const struct ledger *l, enum layer_id layer, const struct hash256 *hash);
+
+#endif

@@ -1,0 +1,59 @@
+/* ledger/params: the settings that folds and decisions depend on. Journaled when they change, so
+ * that a replay sees the settings of the time; there is one validated source for every time lock
+ * (HAZARDS 6). */
+#ifndef LEDGER_PARAMS_H
+#define LEDGER_PARAMS_H
+#include "base/buf.h"
+#include "base/network.h"
+#include "crypto/secp.h"
+#include "wire/evm.h"
+
+#define DEPTH_STEPS_MAX 4u
+
+/* From this amount on, so many blocks. Ascending; the first step is from zero. */
+struct depth_step {
+	struct amount from;
+	uint32_t depth;
+};
+
+struct layer_params {
+	const struct network *network;
+	struct evm_address contract; /* ACCOUNT */
+	uint64_t block_interval_ms;  /* expected mean */
+	uint32_t drift_permille;     /* the rate may be off by this much, either way */
+	uint64_t outage_ms;          /* we, or our node, may be away for so long */
+	struct depth_step depth[DEPTH_STEPS_MAX];
+	uint32_t depth_steps;
+	uint32_t final_depth;    /* a claim, refund or payout is final at this depth */
+	uint32_t claim_blocks;   /* a claim confirms within so many blocks, inside its fee budget */
+	uint32_t lock_blocks;    /* how long our own lock-ups stay closed to refund */
+	uint32_t funding_blocks; /* how long a client may take to lock, in blocks of this layer */
+	struct amount swap_min, swap_max;    /* of this layer's asset */
+	uint64_t fee_rate_min, fee_rate_max; /* sat/kvB, wei per gas */
+	uint32_t bump_blocks; /* replace an unconfirmed transaction after so many blocks */
+};
+
+struct ledger_params {
+	struct layer_params layer[LAYER_COUNT];
+	struct pubkey wallet;
+	uint32_t fee_ppm; /* what we earn, of the source amount */
+	uint64_t quote_ttl_ms;
+	uint64_t offer_ttl_ms;   /* an offer that nobody funded expires after so long */
+	uint64_t observation_ms; /* from a block to our reaction, at most */
+};
+
+/* Blocks that an amount has to be buried under before we act on it. */
+uint32_t params_depth(const struct layer_params *p, struct amount a);
+
+NONNULL_ALL void params_put(struct buf *out, const struct ledger_params *p);
+MUST_USE NONNULL_ALL enum err params_get(struct reader *in, struct ledger_params *p);
+
+/* What is wrong with a set of parameters, in words; NULL when nothing is: depths ascending, bounds
+ * in order, the pair of time locks satisfiable. */
+struct params_problem {
+	const char *field;
+	const char *what;
+};
+NONNULL_ALL bool params_check(const struct ledger_params *p, struct params_problem *problem);
+
+#endif

@@ -1,0 +1,140 @@
+/* node/engine: the one thread that decides. Reads no clock, no socket and no random number: time
+ * and ids arrive in commands and observations.
+ *
+ * Applied when appended, visible when durable: a command is validated against the state, becomes
+ * records, and is applied at once, so that the next command sees it; nothing that depends on it
+ * leaves the process before its sequence is durable (engine_when_durable, and the effects that
+ * engine_effects lists). After every record the engine decides what follows (lock, claim, refund,
+ * bump, decline, expire) and appends those decisions as records of their own; a replay re-reads
+ * them instead of deciding again.
+ */
+#ifndef NODE_ENGINE_H
+#define NODE_ENGINE_H
+#include "ledger/ledger.h"
+#include "store/journal.h"
+
+struct engine;
+
+struct engine_config {
+	struct journal *journal; /* borrows */
+	struct ledger *ledger;   /* borrows: already replayed */
+};
+MUST_USE NONNULL_ALL enum err engine_create(
+	struct engine **out, const struct engine_config *config);
+void engine_destroy(struct engine *e);
+NONNULL_ALL const struct ledger *engine_ledger(const struct engine *e);
+
+/* ---- commands: validated by the caller for form, here against the state ---- */
+
+/* Why a command was refused: stable codes of the API (docs/api.md). */
+struct engine_refusal {
+	const char *code; /* "insufficient_funds", "hash_used", ...; static */
+	char detail[160];
+};
+
+struct swap_command {
+	uint64_t now_ms;
+	struct id128 id; /* fresh, random */
+	struct hash256 idempotency_key, idempotency_body;
+	enum layer_id from, to;
+	struct amount source_amount, dest_amount, fee; /* as quoted; checked again here */
+	struct hash256 hash;
+	struct xonly client_key;           /* UTXO leg */
+	struct evm_address client_address; /* ACCOUNT leg */
+};
+struct transfer_command {
+	uint64_t now_ms;
+	struct id128 id, effect_id;
+	struct hash256 idempotency_key, idempotency_body;
+	enum layer_id layer;
+	struct amount amount;
+	uint8_t destination[42];
+	uint32_t destination_len;
+};
+
+/* OK *seq is to be durable before the answer leaves. ERR_EXISTS: the same idempotency key was used:
+ * *existing is what it made; same body or not is *same_body. ERR_REJECTED: *refusal says why.
+ * ERR_FULL: back off. */
+struct command_result {
+	uint64_t seq;
+	struct id128 id;
+	bool same_body;
+	struct engine_refusal refusal;
+};
+MUST_USE NONNULL_ALL enum err engine_swap(
+	struct engine *e, struct command_result *out, const struct swap_command *c);
+MUST_USE NONNULL_ALL enum err engine_transfer(
+	struct engine *e, struct command_result *out, const struct transfer_command *c);
+
+/* What a swap would cost now, from fees and bounds in the state. ERR_REJECTED with *refusal. */
+struct quote {
+	enum layer_id from, to;
+	struct amount source_amount, dest_amount;
+	struct amount fee;                   /* earned, source asset */
+	struct amount network_fee;           /* allowed for both networks' fees, source asset */
+	uint32_t source_blocks, dest_blocks; /* until the refunds open, about */
+	uint32_t source_depth, dest_depth;
+};
+MUST_USE NONNULL_ALL enum err engine_quote(const struct engine *e, struct quote *out,
+	struct engine_refusal *refusal, enum layer_id from, enum layer_id to,
+	struct amount source_amount);
+
+/* Call cb once seq is durable, or with ERR_IO when the journal failed. Never from inside the call.
+ * ERR_FULL over ENGINE_WAITERS_MAX. */
+#define ENGINE_WAITERS_MAX 8192u
+typedef void (*engine_durable_cb)(void *ctx, enum err err);
+MUST_USE enum err engine_when_durable(
+	struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx);
+
+/* ---- observations ---- */
+
+MUST_USE NONNULL_ALL enum err engine_params(
+	struct engine *e, uint64_t now_ms, const struct ledger_params *p);
+MUST_USE NONNULL_ALL enum err engine_birth(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	const struct block_ref *block, uint64_t nonce, struct amount balance);
+MUST_USE enum err engine_block(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	const struct block_ref *block, const struct chain_event *event, size_t event_count);
+MUST_USE NONNULL_ALL enum err engine_reorg(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct block_ref *keep);
+MUST_USE NONNULL_ALL enum err engine_mempool(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event);
+MUST_USE NONNULL_ALL enum err engine_fee_rate(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate);
+MUST_USE NONNULL_ALL enum err engine_prepared(struct engine *e, uint64_t now_ms,
+	const struct id128 *effect, uint32_t variant, const struct hash256 *txid, struct amount fee,
+	struct slice raw);
+MUST_USE NONNULL_ALL enum err engine_submitted(struct engine *e, uint64_t now_ms,
+	const struct id128 *effect, uint32_t variant, uint8_t outcome, const char *detail);
+/* The effect can't be built or was refused by the signer for good. */
+MUST_USE NONNULL_ALL enum err engine_build_failed(struct engine *e, uint64_t now_ms,
+	const struct id128 *effect, uint32_t variant, enum err err, const char *detail);
+MUST_USE NONNULL_ALL enum err engine_reconciled(struct engine *e, uint64_t now_ms,
+	enum layer_id layer, const struct block_ref *block, struct amount wallet,
+	struct amount locked);
+/* An operator's word. on false: only after a reconciliation without a difference (ERR_STATE). */
+MUST_USE NONNULL_ALL enum err engine_latch(
+	struct engine *e, uint64_t now_ms, bool on, const char *reason);
+/* Let time pass: offers expire. *next_ms: when to call again at the latest (UINT64_MAX: never). */
+MUST_USE NONNULL_ALL enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms);
+
+/* End of a batch: hand the open group to the journal. Then engine_durable once it says so. */
+NONNULL_ALL void engine_flush(struct engine *e);
+NONNULL_ALL void engine_on_durable(struct engine *e); /* runs waiters and event subscribers */
+
+/* ---- events for SSE and the like ---- */
+
+/* Called in order, once each, when durable: record `seq` changed this swap or transfer. */
+struct engine_event {
+	uint64_t seq;
+	uint64_t time_ms;
+	const char *type; /* "swap.offered", "transfer.final", "layer.block", "latch.set", ... */
+	const struct swap *swap; /* as it was after seq: state only; borrowed */
+	const struct transfer *transfer;
+	enum layer_id layer;
+};
+typedef void (*engine_event_cb)(void *ctx, const struct engine_event *event);
+#define ENGINE_EVENTS_KEPT 4096u /* for Last-Event-ID */
+NONNULL_ALL void engine_subscribe(
+	struct engine *e, engine_event_cb cb, void *ctx); /* one subscriber */
+
+#endif
