@@ -26,6 +26,9 @@
 #include "sys/file.h"
 
 #define JOURNAL_PAYLOAD_MAX (256u * 1024u)
+#define JOURNAL_GROUP_MAX (4u * 1024u * 1024u)
+#define JOURNAL_SEGMENT_SIZE (64u * 1024u * 1024u)
+#define JOURNAL_MARK_IDLE_MS 50u
 
 struct journal;
 
@@ -34,8 +37,12 @@ struct journal_config {
 	struct id128 cluster; /* all zero: take what the directory says, or draw `fresh_cluster` */
 	struct id128 fresh_cluster;
 	const struct file_ops *ops; /* NULL: the system's */
-	size_t segment_size;        /* 0: 64 MiB, preallocated */
-	size_t group_max; /* bytes of an open group before append answers ERR_FULL; 0: 4 MiB */
+	size_t segment_size;        /* 0: 64 MiB, preallocated; at least four times group_max */
+	size_t group_max; /* bytes of an open group before append answers ERR_FULL; 0: the most, 4
+			     MiB */
+	/* No thread: journal_flush writes and syncs on the caller's thread, callbacks run there,
+	 * and nothing is written behind the caller's back. For the simulation on virtual time. */
+	bool synchronous;
 	void (*on_durable)(void *ctx);
 	void (*on_failed)(void *ctx, const char *what);
 	void *ctx;
@@ -74,6 +81,10 @@ NONNULL_ALL uint64_t journal_durable(
 /* Hand over the open group now rather than when the caller's batch ends. Cheap when there is none.
  */
 NONNULL_ALL void journal_flush(struct journal *j);
+/* Write a mark group now if the last group has none: what the writer does by itself after
+ * JOURNAL_MARK_IDLE_MS without work, and journal_close at the end. For synchronous journals; does
+ * nothing on others. */
+NONNULL_ALL void journal_mark(struct journal *j);
 /* Block until seq is durable. ERR_IO when failed. For tools and tests. */
 MUST_USE NONNULL_ALL enum err journal_wait(struct journal *j, uint64_t seq);
 NONNULL_ALL struct id128 journal_cluster(const struct journal *j);

@@ -1,0 +1,340 @@
+#include "sys/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define WRITE_IDLE_MAX 100u /* calls in a row that wrote nothing before we call it a failure */
+#define ZEROS_SIZE 65536u
+
+static enum err err_of_errno(void)
+{
+	static const struct {
+		int number;
+		enum err err;
+	} rows[] = {
+		{ENOENT, ERR_NOT_FOUND},
+		{ENOTDIR, ERR_NOT_FOUND},
+		{EEXIST, ERR_EXISTS},
+		{ENOTEMPTY, ERR_EXISTS},
+		{EWOULDBLOCK, ERR_EXISTS},
+		{EACCES, ERR_DENIED},
+		{EPERM, ERR_DENIED},
+		{EROFS, ERR_DENIED},
+		{ENOSPC, ERR_FULL},
+		{EDQUOT, ERR_FULL},
+		{EFBIG, ERR_FULL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].number == errno)
+			return rows[i].err;
+	return ERR_IO;
+}
+
+static enum err err_of(int rc)
+{
+	return rc == 0 ? OK : err_of_errno();
+}
+
+static enum err sys_open(void *ctx, int *file, const char *path, unsigned flags)
+{
+	(void)ctx;
+	int how = O_CLOEXEC | (flags & FILE_WRITE ? O_RDWR | O_NOFOLLOW : O_RDONLY);
+	how |= flags & FILE_CREATE ? O_CREAT : 0;
+	how |= flags & FILE_EXCLUSIVE ? O_EXCL : 0;
+	how |= flags & FILE_TRUNCATE ? O_TRUNC : 0;
+	int fd;
+	do
+		fd = open(path, how, S_IRUSR | S_IWUSR);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return err_of_errno();
+	*file = fd;
+	return OK;
+}
+
+static void sys_close(void *ctx, int file)
+{
+	(void)ctx;
+	(void)close(file);
+}
+
+static enum err sys_pread(
+	void *ctx, size_t *done, int file, void *bytes, size_t len, uint64_t offset)
+{
+	(void)ctx;
+	uint8_t *at = bytes;
+	size_t got = 0;
+	while (got < len) {
+		const ssize_t n = pread(file, at + got, len - got, (off_t)(offset + got));
+		if (n == 0)
+			break;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_of_errno();
+		got += (size_t)n;
+	}
+	*done = got;
+	return OK;
+}
+
+static enum err sys_pwrite(
+	void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset)
+{
+	(void)ctx;
+	const ssize_t n = pwrite(file, bytes, len, (off_t)offset);
+	if (n < 0 && errno != EINTR)
+		return err_of_errno();
+	*done = n < 0 ? 0 : (size_t)n;
+	return OK;
+}
+
+/* EINTR of a sync counts as a failure: what became of the pages is not known. The journal's writer
+ * blocks all signals, so it does not meet it. */
+static enum err sys_fdatasync(void *ctx, int file)
+{
+	(void)ctx;
+	return fdatasync(file) == 0 ? OK : ERR_IO;
+}
+
+static enum err sys_fsync(void *ctx, int file)
+{
+	(void)ctx;
+	return fsync(file) == 0 ? OK : ERR_IO;
+}
+
+static enum err sys_size(void *ctx, uint64_t *size, int file)
+{
+	(void)ctx;
+	struct stat st;
+	if (fstat(file, &st) != 0)
+		return err_of_errno();
+	*size = (uint64_t)st.st_size;
+	return OK;
+}
+
+/* Zeros are written, rather than space only reserved: a write into reserved but unwritten space
+ * makes each later sync commit metadata too. */
+static enum err sys_preallocate(void *ctx, int file, uint64_t size)
+{
+	static const uint8_t zeros[ZEROS_SIZE];
+	uint64_t at;
+	TRY(sys_size(ctx, &at, file));
+	if (at >= size)
+		return OK;
+	if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0 && errno != EOPNOTSUPP &&
+		errno != EINTR)
+		return err_of_errno();
+	while (at < size) {
+		const size_t len = size - at < ZEROS_SIZE ? (size_t)(size - at) : ZEROS_SIZE;
+		TRY(file_write_all(file_system(), file, zeros, len, at));
+		at += len;
+	}
+	return OK;
+}
+
+static enum err sys_truncate(void *ctx, int file, uint64_t size)
+{
+	(void)ctx;
+	int rc;
+	do
+		rc = ftruncate(file, (off_t)size);
+	while (rc != 0 && errno == EINTR);
+	return err_of(rc);
+}
+
+static enum err sys_rename(void *ctx, const char *from, const char *to)
+{
+	(void)ctx;
+	return err_of(rename(from, to));
+}
+
+static enum err sys_unlink(void *ctx, const char *path)
+{
+	(void)ctx;
+	return err_of(unlink(path));
+}
+
+static enum err sys_mkdir(void *ctx, const char *path)
+{
+	(void)ctx;
+	return err_of(mkdir(path, S_IRWXU));
+}
+
+static enum err sys_sync_dir(void *ctx, const char *path)
+{
+	(void)ctx;
+	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_of_errno();
+	const enum err err = fsync(fd) == 0 ? OK : ERR_IO;
+	(void)close(fd);
+	return err;
+}
+
+static enum err sys_lock(void *ctx, int file)
+{
+	(void)ctx;
+	int rc;
+	do
+		rc = flock(file, LOCK_EX | LOCK_NB);
+	while (rc != 0 && errno == EINTR);
+	return err_of(rc);
+}
+
+static enum err sys_list(void *ctx, const char *path, file_list_cb cb, void *cb_ctx)
+{
+	(void)ctx;
+	DIR *dir = opendir(path);
+	if (dir == NULL)
+		return err_of_errno();
+	enum err err = OK;
+	while (err == OK) {
+		errno = 0;
+		const struct dirent *entry = readdir(dir);
+		if (entry == NULL) {
+			err = errno == 0 ? OK : ERR_IO;
+			break;
+		}
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			err = cb(cb_ctx, entry->d_name);
+	}
+	(void)closedir(dir);
+	return err;
+}
+
+static enum err sys_free_bytes(void *ctx, uint64_t *bytes, const char *path)
+{
+	(void)ctx;
+	struct statvfs st;
+	if (statvfs(path, &st) != 0)
+		return err_of_errno();
+	*bytes = (uint64_t)st.f_bavail * (uint64_t)st.f_frsize;
+	return OK;
+}
+
+const struct file_ops *file_system(void)
+{
+	static const struct file_ops ops = {
+		.open = sys_open,
+		.close = sys_close,
+		.pread = sys_pread,
+		.pwrite = sys_pwrite,
+		.fdatasync = sys_fdatasync,
+		.fsync = sys_fsync,
+		.preallocate = sys_preallocate,
+		.truncate = sys_truncate,
+		.size = sys_size,
+		.rename = sys_rename,
+		.unlink = sys_unlink,
+		.mkdir = sys_mkdir,
+		.sync_dir = sys_sync_dir,
+		.lock = sys_lock,
+		.list = sys_list,
+		.free_bytes = sys_free_bytes,
+	};
+	return &ops;
+}
+
+enum err file_write_all(
+	const struct file_ops *ops, int file, const void *bytes, size_t len, uint64_t offset)
+{
+	const uint8_t *at = bytes;
+	unsigned idle = 0;
+	while (len > 0) {
+		size_t done = 0;
+		TRY(ops->pwrite(ops->ctx, &done, file, at, len, offset));
+		CHECK(done <= len);
+		idle = done == 0 ? idle + 1 : 0;
+		if (idle == WRITE_IDLE_MAX)
+			return ERR_IO;
+		at += done;
+		len -= done;
+		offset += done;
+	}
+	return OK;
+}
+
+enum err file_read_exact(
+	const struct file_ops *ops, int file, void *bytes, size_t len, uint64_t offset)
+{
+	size_t done = 0;
+	TRY(ops->pread(ops->ctx, &done, file, bytes, len, offset));
+	return done == len ? OK : ERR_SHORT;
+}
+
+enum err file_path_join(char path[FILE_PATH_SIZE], const char *dir, const char *name)
+{
+	const int n = snprintf(path, FILE_PATH_SIZE, "%s/%s", dir, name);
+	return n > 0 && (size_t)n < FILE_PATH_SIZE ? OK : ERR_RANGE;
+}
+
+enum err file_path_parent(char parent[FILE_PATH_SIZE], const char *path)
+{
+	size_t len = strlen(path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (len >= FILE_PATH_SIZE)
+		return ERR_RANGE;
+	const int n = len == 0 ? snprintf(parent, FILE_PATH_SIZE, ".")
+			       : snprintf(parent, FILE_PATH_SIZE, "%.*s", (int)len, path);
+	CHECK(n > 0);
+	return OK;
+}
+
+static enum err write_new(const struct file_ops *ops, const char *path, struct slice content)
+{
+	int file = FILE_NONE;
+	TRY(ops->open(ops->ctx, &file, path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE));
+	enum err err = OK;
+	if (content.len > 0)
+		err = file_write_all(ops, file, content.ptr, content.len, 0);
+	if (err == OK)
+		err = ops->fsync(ops->ctx, file);
+	ops->close(ops->ctx, file);
+	return err;
+}
+
+enum err file_write_atomic(const struct file_ops *ops, const char *path, struct slice content)
+{
+	char parent[FILE_PATH_SIZE], temporary[FILE_PATH_SIZE];
+	TRY(file_path_parent(parent, path));
+	const int n = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+	if (n < 0 || (size_t)n >= sizeof temporary)
+		return ERR_RANGE;
+	enum err err = write_new(ops, temporary, content);
+	if (err == OK)
+		err = ops->rename(ops->ctx, temporary, path);
+	if (err != OK) {
+		(void)ops->unlink(ops->ctx, temporary); /* a leftover is overwritten next time */
+		return err;
+	}
+	return ops->sync_dir(ops->ctx, parent);
+}
+
+enum err file_read_all(
+	const struct file_ops *ops, const char *path, void *bytes, size_t *len, size_t cap)
+{
+	int file = FILE_NONE;
+	uint64_t size = 0;
+	TRY(ops->open(ops->ctx, &file, path, 0));
+	enum err err = ops->size(ops->ctx, &size, file);
+	if (err == OK && size > cap)
+		err = ERR_FULL;
+	if (err == OK)
+		err = file_read_exact(ops, file, bytes, (size_t)size, 0);
+	ops->close(ops->ctx, file);
+	if (err == OK)
+		*len = (size_t)size;
+	return err;
+}

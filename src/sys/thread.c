@@ -1,0 +1,72 @@
+#include "sys/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define MS_PER_S 1000u
+#define NS_PER_MS 1000000L
+#define NS_PER_S 1000000000L
+
+struct start {
+	thread_main run;
+	void *ctx;
+};
+
+static void *thread_entry(void *arg)
+{
+	const struct start start = *(struct start *)arg;
+	free(arg);
+	start.run(start.ctx);
+	return NULL;
+}
+
+enum err thread_start(struct thread *out, const char *name, thread_main run, void *ctx)
+{
+	sigset_t all, before;
+	struct start *start = malloc(sizeof *start);
+	if (start == NULL)
+		return ERR_FULL;
+	*start = (struct start){.run = run, .ctx = ctx};
+	/* a new thread inherits the mask of the one that makes it */
+	(void)sigfillset(&all);
+	CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+	const int rc = pthread_create(&out->handle, NULL, thread_entry, start);
+	CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+	if (rc != 0) {
+		free(start);
+		return ERR_FULL;
+	}
+	(void)pthread_setname_np(out->handle, name);
+	return OK;
+}
+
+void thread_join(struct thread *t)
+{
+	CHECK(pthread_join(t->handle, NULL) == 0);
+}
+
+void thread_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+	CHECK(pthread_condattr_init(&attr) == 0);
+	CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	CHECK(pthread_cond_init(cond, &attr) == 0);
+	CHECK(pthread_condattr_destroy(&attr) == 0);
+}
+
+bool thread_cond_wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t timeout_ms)
+{
+	struct timespec until;
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+	until.tv_sec += (time_t)(timeout_ms / MS_PER_S);
+	until.tv_nsec += (long)(timeout_ms % MS_PER_S) * NS_PER_MS;
+	if (until.tv_nsec >= NS_PER_S) {
+		until.tv_nsec -= NS_PER_S;
+		until.tv_sec++;
+	}
+	const int rc = pthread_cond_timedwait(cond, mutex, &until);
+	CHECK(rc == 0 || rc == ETIMEDOUT);
+	return rc == 0;
+}

@@ -1,0 +1,24 @@
+/* sys/thread: start and join. Threads of ours take no signals: those are for the main thread. */
+#ifndef SYS_THREAD_H
+#define SYS_THREAD_H
+#include <pthread.h>
+
+#include "base/base.h"
+
+struct thread {
+	pthread_t handle;
+};
+
+typedef void (*thread_main)(void *ctx);
+
+/* ERR_FULL: the system has none left. The context must live until thread_join returns. */
+MUST_USE enum err thread_start(struct thread *out, const char *name, thread_main run, void *ctx);
+NONNULL_ALL void thread_join(struct thread *t);
+
+/* A condition variable whose timed waits count on the monotonic clock, and such a wait. Returns
+ * false when the time is over. */
+NONNULL_ALL void thread_cond_init(pthread_cond_t *cond);
+NONNULL_ALL bool thread_cond_wait_ms(
+	pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t timeout_ms);
+
+#endif
