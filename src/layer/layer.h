@@ -171,7 +171,7 @@ MUST_USE NONNULL_ALL enum err layer_address_format(enum layer_id id, const struc
 /* Where deposits are paid to, as text. */
 MUST_USE NONNULL_ALL enum err layer_funding_address(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], const struct pubkey *wallet);
-/* The least amount that can be sent on the layer. */
+/* The least amount that can be sent on the layer, to whatever kind of address. */
 struct amount layer_dust(enum layer_id id);
 
 /* Both parties' halves of a lock-up. Which members count depends on the layer: UTXO layers use
@@ -189,10 +189,13 @@ struct leg_offer {
 	bool provider_claims;        /* the source leg */
 	struct evm_address contract; /* ACCOUNT */
 };
-/* The encoded terms of a lock-up: what both sides compute and compare. */
+/* The encoded terms of a lock-up: what both sides compute and compare. ERR_FULL leg too small;
+ * ERR_RANGE amount (zero, dust, all money) or time lock; ERR_FORMAT a key that is none, or one
+ * address or key on both sides; ERR_NETWORK the network is another layer's. */
 MUST_USE NONNULL_ALL enum err layer_leg_make(
 	struct buf *leg, enum layer_id id, const struct leg_offer *offer);
-/* The terms taken apart; ERR_FORMAT. */
+/* The terms taken apart; ERR_FORMAT. provider_claims is what the terms say on UTXO layers; ACCOUNT
+ * terms don't say it: false. */
 MUST_USE NONNULL_ALL enum err layer_leg_parse(
 	struct leg_offer *offer, enum layer_id id, const struct network *network, struct slice leg);
 /* Where the lock-up is paid to: an address, or the contract. */
@@ -221,13 +224,18 @@ struct layer_plan {
 	struct hash256 preimage; /* CLAIM */
 	/* PAYOUT */
 	struct slice to;
+	/* PAYOUT: what is paid. UTXO, CLAIM and REFUND: what the lock-up really holds, where that
+	 * differs from the terms (HAZARDS 18); zero: what the terms say */
 	struct amount amount;
 };
 /* The request to the signer, encoded into out; fee is what the transaction pays at most.
  * ERR_RANGE: the plan can't be built (value under fee, dust). */
 MUST_USE NONNULL_ALL enum err layer_build(struct buf *out, struct amount *fee, enum layer_id id,
 	const struct network *network, const struct pubkey *wallet, const struct layer_plan *plan);
-/* Upper bounds for reserving, before a plan exists. */
+/* Upper bounds for reserving, before a plan exists; for UTXO payouts and lock-ups that spend at
+ * most LAYER_FEE_BOUND_INPUTS coins. ERR_RANGE: no such purpose on this layer, or over all money.
+ */
+#define LAYER_FEE_BOUND_INPUTS 16u
 MUST_USE NONNULL_ALL enum err layer_fee_bound(
 	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate);
 uint64_t layer_gas_limit(enum sign_purpose purpose); /* ACCOUNT */

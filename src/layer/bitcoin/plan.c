@@ -1,0 +1,261 @@
+/* Bitcoin's pure half: addresses, the terms of a lock-up, and plans turned into unsigned
+ * transactions with everything that a signer needs to check them. */
+#include "layer/adapter.h"
+#include "btc/build.h"
+#include "btc/script.h"
+
+/* Heights end where lock times become time stamps (BIP-65). */
+#define HEIGHT_END 500000000u
+/* The largest dust limit of any script that an address can stand for: P2PKH's. */
+#define DUST_RAW 546u
+/* Virtual bytes, rounded up: a key path input; version, counts, lock time and segwit marker; the
+ * longest output that an address can stand for (P2WSH and P2TR: 43; future versions: 51). */
+#define VSIZE_INPUT 58u
+#define VSIZE_FIXED 12u
+#define VSIZE_OUTPUT 51u
+/* Satoshi per 1,000 vbytes; beyond it a rate is a mistake: a tenth of a coin for a kilobyte. */
+#define RATE_MAX 10000000u
+
+_Static_assert(LAYER_DESTINATION_MAX == BTC_SCRIPT_STD_MAX, "a destination is an output script");
+_Static_assert(LAYER_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE, "an address fits");
+_Static_assert(LAYER_FEE_BOUND_INPUTS <= BTC_INPUT_MAX, "a bound for what can be built");
+_Static_assert(BTC_HTLC_SIZE <= SIGNING_LEG_MAX, "terms fit into a signing request");
+
+static enum err address_check(const struct network *network, uint8_t *destination,
+	size_t *destination_len, struct slice text)
+{
+	return btc_address_parse(destination, destination_len, network, text);
+}
+
+static enum err address_format(const struct network *network, char *text, struct slice destination)
+{
+	return btc_address_format(text, network, destination);
+}
+
+static enum err funding_address(
+	const struct network *network, char *text, const struct pubkey *wallet)
+{
+	uint8_t script[34];
+	TRY(wallet_script(script, wallet, KEY_INDEX_RECEIVE));
+	return btc_address_format(text, network, slice_of(script, sizeof script));
+}
+
+static struct amount dust(void)
+{
+	return amount_of(ASSET_BTC, DUST_RAW);
+}
+
+static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
+{
+	struct btc_htlc h = {.hash = offer->hash,
+		.claim = offer->claim.key,
+		.refund = offer->refund.key,
+		.timelock = (uint32_t)offer->timelock};
+	TRY(amount_to_sat(&h.amount, offer->amount));
+	if (h.amount.raw < DUST_RAW || offer->timelock == 0 || offer->timelock >= HEIGHT_END)
+		return ERR_RANGE;
+	if (memcmp(h.claim.b, h.refund.b, sizeof h.claim.b) == 0)
+		return ERR_FORMAT;
+	h.provider = offer->provider_claims ? h.claim : h.refund;
+	h.client = offer->provider_claims ? h.refund : h.claim;
+
+	uint8_t storage[BTC_HTLC_SIZE];
+	struct buf encoded = buf_init(storage, sizeof storage);
+	struct btc_htlc again;
+	btc_htlc_put(&encoded, &h);
+	TRY(btc_htlc_parse(&again, buf_slice(&encoded)));
+	buf_put(leg, encoded.ptr, encoded.len);
+	return leg->overflow ? ERR_FULL : OK;
+}
+
+static enum err leg_parse(struct leg_offer *offer, const struct network *network, struct slice leg)
+{
+	struct btc_htlc h;
+	TRY(btc_htlc_parse(&h, leg));
+	if (h.amount.raw > SAT_MAX_RAW)
+		return ERR_FORMAT;
+	*offer = (struct leg_offer){.network = network,
+		.hash = h.hash,
+		.amount = amount_from_sat(h.amount),
+		.timelock = h.timelock,
+		.claim.key = h.claim,
+		.refund.key = h.refund,
+		.provider_claims = memcmp(h.provider.b, h.claim.b, sizeof h.claim.b) == 0};
+	return OK;
+}
+
+static enum err leg_address(const struct network *network, char *text, struct slice leg)
+{
+	struct btc_htlc h;
+	struct btc_htlc_tree tree;
+	TRY(btc_htlc_parse(&h, leg));
+	TRY(btc_htlc_tree(&tree, &h));
+	return btc_address_format(
+		text, network, slice_of(tree.script_pubkey, sizeof tree.script_pubkey));
+}
+
+/* Payout and lock-up: coins of ours pay one output, change comes back. */
+static enum err build_payment(struct buf *raw, struct amount *fee, struct signing_request *r,
+	const struct pubkey *wallet, const struct layer_plan *plan, struct slice script,
+	struct sat value)
+{
+	struct btc_payment p = {.coin = plan->coin,
+		.coin_count = plan->coin_count,
+		.script = script,
+		.value = value,
+		.fee = plan->fee,
+		.locktime = (uint32_t)plan->tip_height};
+	struct sat in = {0}, change, paid;
+	uint64_t vsize;
+
+	if (plan->coin_count == 0 || plan->coin_count > BTC_INPUT_MAX)
+		return ERR_RANGE;
+	for (uint32_t i = 0; i < plan->coin_count; i++) {
+		struct sign_input *input = &r->input[i];
+		input->value = plan->coin[i].value;
+		input->key = (struct key_path){.use = KEY_WALLET,
+			.layer = LAYER_BITCOIN,
+			.index = plan->coin[i].key_index};
+		TRY(wallet_script(input->script, wallet, plan->coin[i].key_index));
+		if (input->value.raw > SAT_MAX_RAW || !sat_add(&in, in, input->value))
+			return ERR_RANGE;
+	}
+	r->input_count = plan->coin_count;
+	TRY(wallet_script(p.change_script, wallet, KEY_INDEX_CHANGE));
+	TRY(btc_build_payment(raw, &vsize, &change, &p));
+	if (!sat_sub(&paid, in, value) || !sat_sub(&paid, paid, change))
+		return ERR_RANGE;
+	*fee = amount_from_sat(paid);
+	return OK;
+}
+
+/* Claim and refund: the lock-up's output comes to us, less the fee. */
+static enum err build_spend(struct buf *raw, struct amount *fee, struct signing_request *r,
+	const struct pubkey *wallet, const struct layer_plan *plan, const struct btc_htlc *terms)
+{
+	const bool claim = plan->purpose == SIGN_CLAIM;
+	const struct btc_outpoint at = {.txid = plan->lock.tx, .index = plan->lock.index};
+	struct btc_htlc h = *terms;
+	struct btc_htlc_tree tree;
+	uint8_t to[34];
+	uint64_t vsize;
+	struct sat value, paid;
+
+	/* The script comes from the terms, the value from the chain. */
+	TRY(btc_htlc_tree(&tree, terms));
+	if (!amount_is_zero(plan->amount))
+		TRY(amount_to_sat(&h.amount, plan->amount));
+	if (plan->rate > RATE_MAX)
+		return ERR_RANGE;
+	TRY(wallet_script(to, wallet, KEY_INDEX_CHANGE));
+	TRY(btc_build_spend(raw, &vsize, &value, &h, &at, claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND,
+		to, plan->rate, (uint32_t)plan->tip_height));
+	if (!sat_sub(&paid, h.amount, value))
+		return ERR_RANGE;
+	r->input_count = 1;
+	r->input[0].value = h.amount;
+	r->input[0].key = (struct key_path){
+		.use = KEY_SWAP, .layer = LAYER_BITCOIN, .swap = plan->swap};
+	memcpy(r->input[0].script, tree.script_pubkey, sizeof tree.script_pubkey);
+	*fee = amount_from_sat(paid);
+	return OK;
+}
+
+static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct signing_request *r,
+	const struct pubkey *wallet, const struct layer_plan *plan)
+{
+	struct btc_htlc h;
+	struct btc_htlc_tree tree;
+	struct sat value;
+
+	switch (plan->purpose) {
+	case SIGN_PAYOUT:
+		TRY(amount_to_sat(&value, plan->amount));
+		if (plan->to.len == 0 || plan->to.len > BTC_SCRIPT_STD_MAX ||
+			value.raw < btc_dust_limit(plan->to).raw)
+			return ERR_RANGE;
+		return build_payment(raw, fee, r, wallet, plan, plan->to, value);
+	case SIGN_LOCK:
+		TRY(btc_htlc_parse(&h, plan->leg));
+		TRY(btc_htlc_tree(&tree, &h));
+		return build_payment(raw, fee, r, wallet, plan,
+			slice_of(tree.script_pubkey, sizeof tree.script_pubkey), h.amount);
+	case SIGN_CLAIM:
+	case SIGN_REFUND:
+		TRY(btc_htlc_parse(&h, plan->leg));
+		return build_spend(raw, fee, r, wallet, plan, &h);
+	case SIGN_NONCE_FILL:
+	case SIGN_DEPLOY: break;
+	}
+	return ERR_RANGE;
+}
+
+static enum err build(struct buf *out, struct amount *fee, const struct network *network,
+	const struct pubkey *wallet, const struct layer_plan *plan)
+{
+	uint8_t storage[SIGNING_TX_MAX];
+	struct buf raw = buf_init(storage, sizeof storage);
+	struct amount paid;
+	struct signing_request r = {.session = plan->session,
+		.variant = plan->variant,
+		.purpose = plan->purpose,
+		.network = network,
+		.change = {.use = KEY_WALLET, .layer = LAYER_BITCOIN, .index = KEY_INDEX_CHANGE},
+		.swap = plan->swap,
+		.leg = plan->leg,
+		.preimage = plan->preimage,
+		.to = plan->to,
+		.amount = plan->amount};
+
+	if (plan->tip_height >= HEIGHT_END || plan->leg.len > SIGNING_LEG_MAX ||
+		plan->amount.asset != ASSET_BTC)
+		return ERR_RANGE;
+	TRY(build_by_purpose(&raw, &paid, &r, wallet, plan));
+	if (raw.overflow)
+		return ERR_RANGE;
+	r.unsigned_tx = buf_slice(&raw);
+	signing_request_put(out, &r);
+	if (out->overflow)
+		return ERR_FULL;
+	*fee = paid;
+	return OK;
+}
+
+static enum err fee_bound(struct amount *out, enum sign_purpose purpose, uint64_t rate)
+{
+	uint64_t vsize = 0;
+
+	if (rate > RATE_MAX)
+		return ERR_RANGE;
+	switch (purpose) {
+	case SIGN_PAYOUT:
+	case SIGN_LOCK:
+		vsize = VSIZE_FIXED + VSIZE_INPUT * LAYER_FEE_BOUND_INPUTS + 2u * VSIZE_OUTPUT;
+		break;
+	case SIGN_CLAIM: vsize = btc_spend_vsize(BTC_LEAF_CLAIM); break;
+	case SIGN_REFUND: vsize = btc_spend_vsize(BTC_LEAF_REFUND); break;
+	case SIGN_NONCE_FILL:
+	case SIGN_DEPLOY: return ERR_RANGE;
+	}
+	*out = amount_from_sat(btc_fee(vsize, rate));
+	return OK;
+}
+
+static uint64_t gas_limit(enum sign_purpose purpose)
+{
+	(void)purpose;
+	return 0;
+}
+
+const struct layer_pure bitcoin_pure = {
+	.address_check = address_check,
+	.address_format = address_format,
+	.funding_address = funding_address,
+	.dust = dust,
+	.leg_make = leg_make,
+	.leg_parse = leg_parse,
+	.leg_address = leg_address,
+	.build = build,
+	.fee_bound = fee_bound,
+	.gas_limit = gas_limit,
+};

@@ -1,0 +1,86 @@
+/* The pure half of layer.h: each call goes to its network's table. */
+#include "layer/adapter.h"
+
+static const struct layer_pure *const pure[LAYER_COUNT] = {
+	[LAYER_BITCOIN] = &bitcoin_pure,
+	[LAYER_ROOTSTOCK] = &rootstock_pure,
+};
+
+static const struct layer_pure *pure_of(enum layer_id id)
+{
+	CHECK(id < LAYER_COUNT);
+	return pure[id];
+}
+
+enum err layer_address_check(enum layer_id id, const struct network *network,
+	uint8_t destination[LAYER_DESTINATION_MAX], size_t *destination_len, struct slice text)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	return pure_of(id)->address_check(network, destination, destination_len, text);
+}
+
+enum err layer_address_format(enum layer_id id, const struct network *network,
+	char text[LAYER_ADDRESS_TEXT_SIZE], struct slice destination)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	return pure_of(id)->address_format(network, text, destination);
+}
+
+enum err layer_funding_address(enum layer_id id, const struct network *network,
+	char text[LAYER_ADDRESS_TEXT_SIZE], const struct pubkey *wallet)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	return pure_of(id)->funding_address(network, text, wallet);
+}
+
+struct amount layer_dust(enum layer_id id)
+{
+	return pure_of(id)->dust();
+}
+
+enum err layer_leg_make(struct buf *leg, enum layer_id id, const struct leg_offer *offer)
+{
+	if (offer->network->layer != id)
+		return ERR_NETWORK;
+	if (offer->amount.asset != layer_asset(id))
+		return ERR_RANGE;
+	return pure_of(id)->leg_make(leg, offer);
+}
+
+enum err layer_leg_parse(
+	struct leg_offer *offer, enum layer_id id, const struct network *network, struct slice leg)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	return pure_of(id)->leg_parse(offer, network, leg);
+}
+
+enum err layer_leg_address(enum layer_id id, const struct network *network,
+	char text[LAYER_ADDRESS_TEXT_SIZE], struct slice leg)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	return pure_of(id)->leg_address(network, text, leg);
+}
+
+enum err layer_build(struct buf *out, struct amount *fee, enum layer_id id,
+	const struct network *network, const struct pubkey *wallet, const struct layer_plan *plan)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	return pure_of(id)->build(out, fee, network, wallet, plan);
+}
+
+enum err layer_fee_bound(
+	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate)
+{
+	return pure_of(id)->fee_bound(out, purpose, rate);
+}
+
+uint64_t layer_gas_limit(enum sign_purpose purpose)
+{
+	return pure_of(LAYER_ROOTSTOCK)->gas_limit(purpose);
+}
