@@ -39,7 +39,8 @@ struct loop_timer {
 	uint64_t id; /* 0: none */
 };
 
-/* One-shot, after delay_ms. Timers due at the same time run in the order in which they were set. */
+/* One-shot, after delay_ms, never earlier. Timers due at the same time run in the order in which
+ * they were set; one set with no delay runs in the next step, not in this one. out may be NULL. */
 MUST_USE enum err loop_timer_set(
 	struct loop *loop, struct loop_timer *out, uint64_t delay_ms, loop_cb cb, void *ctx);
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
@@ -52,8 +53,10 @@ enum {
 
 typedef void (*loop_fd_cb)(void *ctx, int fd, unsigned ready);
 
-/* Level-triggered interest in a descriptor; set again to change it, interest 0 removes it.
- * ERR_STATE on a virtual loop. */
+/* Level-triggered interest in a descriptor; set again to change it, interest 0 removes it. Remove
+ * it before it is closed. An error or a hang-up is reported as LOOP_ERROR and all of the interest.
+ * ERR_STATE on a virtual loop; ERR_FULL over fd_max; ERR_IO a descriptor that can't be waited for.
+ */
 MUST_USE enum err loop_fd_set(
 	struct loop *loop, int fd, unsigned interest, loop_fd_cb cb, void *ctx);
 void loop_fd_remove(struct loop *loop, int fd);
@@ -64,11 +67,13 @@ void loop_fd_remove(struct loop *loop, int fd);
 MUST_USE enum err loop_waker_add(struct loop *loop, uint32_t *waker, loop_cb cb, void *ctx);
 void loop_wake(struct loop *loop, uint32_t waker);
 
-/* Run until loop_stop. */
+/* Run until loop_stop (also one that came before). A virtual loop also returns when nothing is left
+ * that could happen: no timer and no wake. */
 NONNULL_ALL void loop_run(struct loop *loop);
 NONNULL_ALL void loop_stop(struct loop *loop);
 /* Run what is ready, then return; wait at most wait_ms for something to be ready. A virtual loop
- * jumps to the next timer if it is due within wait_ms. Returns the number of callbacks run. */
+ * jumps to the next timer if it is due within wait_ms, else by wait_ms (UINT64_MAX: not at all).
+ * Returns the number of callbacks run. */
 NONNULL_ALL uint32_t loop_step(struct loop *loop, uint64_t wait_ms);
 
 #endif
