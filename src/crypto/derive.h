@@ -28,8 +28,11 @@ struct key_path {
 
 #define KEY_PATH_SIZE 22u /* use, layer, le32 index, swap id */
 NONNULL_ALL void key_path_put(struct buf *out, const struct key_path *path);
+/* ERR_SHORT; ERR_FORMAT an unknown use or layer, a use that the layer's family does not have, or an
+ * index or swap id where the use has none: one key has one path. */
 MUST_USE NONNULL_ALL enum err key_path_get(struct reader *in, struct key_path *path);
 
+/* ERR_RANGE an invalid wallet key; ERR_FORMAT (public) one not on the curve. */
 MUST_USE NONNULL_ALL enum err derive_seckey(
 	struct seckey *out, const struct seckey *wallet, const struct key_path *path);
 MUST_USE NONNULL_ALL enum err derive_pubkey(

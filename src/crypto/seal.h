@@ -17,12 +17,12 @@ struct seal_key {
 /* out has len + SEAL_OVERHEAD bytes. nonce is 24 fresh random bytes. */
 NONNULL_ALL void seal(uint8_t *out, const struct seal_key *key, const uint8_t nonce[24],
 	struct slice plain, struct slice context);
-/* out has sealed.len - SEAL_OVERHEAD bytes. ERR_SHORT; ERR_CHECKSUM wrong key, context or damaged.
- */
+/* out has sealed.len - SEAL_OVERHEAD bytes. ERR_SHORT; ERR_CHECKSUM wrong key, context or damaged:
+ * out then holds zeros. */
 MUST_USE NONNULL_ALL enum err unseal(
 	uint8_t *out, const struct seal_key *key, struct slice sealed, struct slice context);
 /* Argon2id at the library's "moderate" costs when strong, "interactive" otherwise. ERR_FULL: no
- * memory. */
+ * memory. ERR_RANGE: a password of over 4 GiB. */
 MUST_USE NONNULL_ALL enum err seal_key_from_password(struct seal_key *out, struct slice password,
 	const uint8_t salt[SEAL_SALT_SIZE], bool strong);
 

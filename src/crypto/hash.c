@@ -1,0 +1,131 @@
+/* OpenSSL names a type as base.h names an error; nothing here needs that type. */
+#define ERR_STATE OPENSSL_ERR_STATE
+#include <openssl/evp.h>
+#undef ERR_STATE
+#include "crypto/hash.h"
+
+#include <pthread.h>
+
+#define SHA256_BLOCK_SIZE 64u
+
+enum digest { DIGEST_SHA256, DIGEST_RIPEMD160, DIGEST_COUNT };
+
+static const struct {
+	const char *name;
+	int size;
+} digests[DIGEST_COUNT] = {
+	[DIGEST_SHA256] = {"SHA256", 32},
+	[DIGEST_RIPEMD160] = {"RIPEMD160", 20},
+};
+
+/* Looking an algorithm up costs more than hashing a short text with it, so that is done once for
+ * the process, and each thread keeps one context, which pthread_exit frees. */
+static EVP_MD *fetched[DIGEST_COUNT];
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+static pthread_key_t context_key;
+
+static void context_free(void *ctx)
+{
+	EVP_MD_CTX_free(ctx);
+}
+
+static void fetch_all(void)
+{
+	for (unsigned i = 0; i < DIGEST_COUNT; i++) {
+		fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
+		CHECK(fetched[i] != NULL && EVP_MD_get_size(fetched[i]) == digests[i].size);
+	}
+	CHECK(pthread_key_create(&context_key, context_free) == 0);
+}
+
+static EVP_MD_CTX *context(void)
+{
+	static _Thread_local EVP_MD_CTX *ctx;
+	if (ctx == NULL) {
+		CHECK(pthread_once(&fetch_once, fetch_all) == 0);
+		ctx = EVP_MD_CTX_new();
+		CHECK(ctx != NULL && pthread_setspecific(context_key, ctx) == 0);
+	}
+	return ctx;
+}
+
+/* Two runs of parts, hashed as one text: a prefix (a tag, a key block), then what the caller has.
+ */
+static void digest_parts(uint8_t *out, enum digest digest, struct slice prefix,
+	const struct slice *part, size_t count)
+{
+	EVP_MD_CTX *ctx = context();
+	CHECK(EVP_DigestInit_ex2(ctx, fetched[digest], NULL) == 1);
+	if (prefix.len > 0)
+		CHECK(EVP_DigestUpdate(ctx, prefix.ptr, prefix.len) == 1);
+	for (size_t i = 0; i < count; i++)
+		if (part[i].len > 0)
+			CHECK(EVP_DigestUpdate(ctx, part[i].ptr, part[i].len) == 1);
+	CHECK(EVP_DigestFinal_ex(ctx, out, NULL) == 1);
+}
+
+static const struct slice no_prefix;
+
+void sha256_parts(struct hash256 *out, const struct slice *part, size_t count)
+{
+	digest_parts(out->b, DIGEST_SHA256, no_prefix, part, count);
+}
+
+void sha256(struct hash256 *out, struct slice in)
+{
+	sha256_parts(out, &in, 1);
+}
+
+void sha256d_parts(struct hash256 *out, const struct slice *part, size_t count)
+{
+	struct hash256 inner;
+	sha256_parts(&inner, part, count);
+	sha256(out, slice_of(inner.b, sizeof inner.b));
+}
+
+void sha256d(struct hash256 *out, struct slice in)
+{
+	sha256d_parts(out, &in, 1);
+}
+
+void hash160(uint8_t out[20], struct slice in)
+{
+	struct hash256 inner;
+	sha256(&inner, in);
+	const struct slice part = slice_of(inner.b, sizeof inner.b);
+	digest_parts(out, DIGEST_RIPEMD160, no_prefix, &part, 1);
+}
+
+void tagged_hash_parts(struct hash256 *out, const char *tag, const struct slice *part, size_t count)
+{
+	struct hash256 prefix[2];
+	sha256(&prefix[0], slice_str(tag));
+	prefix[1] = prefix[0];
+	digest_parts(out->b, DIGEST_SHA256, slice_of(prefix, sizeof prefix), part, count);
+}
+
+void tagged_hash(struct hash256 *out, const char *tag, struct slice in)
+{
+	tagged_hash_parts(out, tag, &in, 1);
+}
+
+void hmac_sha256(struct hash256 *out, struct slice key, struct slice in)
+{
+	uint8_t block[SHA256_BLOCK_SIZE] = {0};
+	struct hash256 inner;
+	if (key.len > sizeof block) {
+		sha256(&inner, key);
+		memcpy(block, inner.b, sizeof inner.b);
+	} else if (key.len > 0) {
+		memcpy(block, key.ptr, key.len);
+	}
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] ^= 0x36;
+	digest_parts(inner.b, DIGEST_SHA256, slice_of(block, sizeof block), &in, 1);
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] ^= 0x36 ^ 0x5c;
+	const struct slice part = slice_of(inner.b, sizeof inner.b);
+	digest_parts(out->b, DIGEST_SHA256, slice_of(block, sizeof block), &part, 1);
+	bytes_wipe(block, sizeof block);
+	bytes_wipe(&inner, sizeof inner);
+}
