@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -124,7 +123,7 @@ static enum err sys_size(void *ctx, uint64_t *size, int file)
 static enum err sys_preallocate(void *ctx, int file, uint64_t size)
 {
 	static const uint8_t zeros[ZEROS_SIZE];
-	uint64_t at;
+	uint64_t at = 0;
 	TRY(sys_size(ctx, &at, file));
 	if (at >= size)
 		return OK;
@@ -181,11 +180,9 @@ static enum err sys_sync_dir(void *ctx, const char *path)
 static enum err sys_lock(void *ctx, int file)
 {
 	(void)ctx;
-	int rc;
-	do
-		rc = flock(file, LOCK_EX | LOCK_NB);
-	while (rc != 0 && errno == EINTR);
-	return err_of(rc);
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const int rc = fcntl(file, F_OFD_SETLK, &whole);
+	return rc != 0 && errno == EACCES ? ERR_EXISTS : err_of(rc);
 }
 
 static enum err sys_list(void *ctx, const char *path, file_list_cb cb, void *cb_ctx)

@@ -53,8 +53,8 @@ struct file_ops {
 	enum err (*unlink)(void *ctx, const char *path);
 	enum err (*mkdir)(void *ctx, const char *path);
 	enum err (*sync_dir)(void *ctx, const char *path);
-	/* Exclusive, for this open file, without waiting; held until it is closed or the process
-	 * ends. ERR_EXISTS where another holds it, in this process or another. */
+	/* Exclusive, for this open file (with FILE_WRITE), without waiting; held until it is closed
+	 * or the process ends. ERR_EXISTS where another holds it, in this process or another. */
 	enum err (*lock)(void *ctx, int file);
 	enum err (*list)(void *ctx, const char *path, file_list_cb cb, void *cb_ctx);
 	/* Bytes that an unprivileged writer may still take on the file system of path. */
