@@ -31,6 +31,9 @@ NONNULL_ALL void evm_address_format(
 	char text[EVM_ADDRESS_TEXT_SIZE], const struct evm_address *a, uint64_t chain_id);
 
 #define EVM_DATA_MAX (128u * 1024u)
+#define EVM_TX_MAX (EVM_DATA_MAX + 256u) /* signed, encoded */
+/* EIP-2294: so that v = 36 + 2 * chain_id fits 64 bits. Chain id 0 is no chain (EIP-155). */
+#define EVM_CHAIN_ID_MAX (UINT64_MAX / 2 - 36)
 
 struct evm_tx {
 	uint64_t chain_id;
@@ -43,11 +46,13 @@ struct evm_tx {
 	struct slice data; /* borrows */
 };
 
-/* The bytes whose Keccak-256 is signed: RLP of 9 items (EIP-155). */
+/* The bytes whose Keccak-256 is signed: RLP of 9 items (EIP-155). chain_id is 1 to
+ * EVM_CHAIN_ID_MAX (CHECK). */
 NONNULL_ALL void evm_tx_put_unsigned(struct buf *out, const struct evm_tx *tx);
 NONNULL_ALL void evm_tx_put_signed(
 	struct buf *out, const struct evm_tx *tx, const uint8_t sig[64], int recovery_id);
-/* data borrows from in. ERR_SHORT, ERR_FORMAT (also non-canonical RLP), ERR_RANGE. */
+/* The whole of in is one transaction; data borrows from it. ERR_SHORT, ERR_FORMAT (also
+ * non-canonical RLP), ERR_RANGE. */
 MUST_USE NONNULL_ALL enum err evm_tx_parse_unsigned(struct evm_tx *out, struct slice in);
 /* Also recovers the sender. ERR_FORMAT on a high S; ERR_CHECKSUM no key recovers. *hash: the
  * transaction id. */

@@ -18,6 +18,8 @@ struct evm_htlc {
 #define EVM_HTLC_SIZE                                                                              \
 	124u /* encoded: fields in order; chain id and timelock le64, amount 16 bytes */
 NONNULL_ALL void evm_htlc_put(struct buf *out, const struct evm_htlc *h);
+/* ERR_SHORT; ERR_FORMAT trailing bytes, or a lock that the contract refuses or that no chain can
+ * hold (zero amount, addresses, chain id or time lock); ERR_RANGE more than there is. */
 MUST_USE NONNULL_ALL enum err evm_htlc_parse(struct evm_htlc *out, struct slice in);
 
 #define EVM_HTLC_CALL_MAX 200u
@@ -26,15 +28,32 @@ NONNULL_ALL void evm_htlc_lock_call(
 /* The five-argument form that pays the recorded claim address. */
 NONNULL_ALL void evm_htlc_claim_call(
 	struct buf *out, const struct evm_htlc *h, const struct hash256 *preimage);
+/* The four-argument form: for the recorded refund address itself, which is paid. */
 NONNULL_ALL void evm_htlc_refund_call(struct buf *out, const struct evm_htlc *h);
-/* swaps(bytes32) view call for this lock: returns a bool word. */
+/* The five-argument form, for anybody: it pays the recorded refund address. Not in every
+ * EtherSwap. */
+NONNULL_ALL void evm_htlc_refund_for_call(struct buf *out, const struct evm_htlc *h);
+/* swaps(bytes32) view call for this lock: returns a bool word: locked, and neither claimed nor
+ * refunded. */
 NONNULL_ALL void evm_htlc_swaps_call(struct buf *out, const struct evm_htlc *h);
+/* states(bytes32), ours only: returns a word, enum evm_htlc_state. */
+NONNULL_ALL void evm_htlc_states_call(struct buf *out, const struct evm_htlc *h);
+enum evm_htlc_state {
+	EVM_HTLC_STATE_NONE,
+	EVM_HTLC_STATE_OPEN,
+	EVM_HTLC_STATE_CLAIMED, /* for good: a key is used once */
+	EVM_HTLC_STATE_REFUNDED,
+};
 /* keccak256(abi.encode(hash, amount, claim, refund, timelock)) */
 NONNULL_ALL void evm_htlc_key(struct hash256 *out, const struct evm_htlc *h);
 
-extern const struct hash256 evm_htlc_topic_lockup, evm_htlc_topic_claim, evm_htlc_topic_refund;
+/* CLAIM and REFUND (EtherSwap's) name only the hash, and anybody can lock one wei under our hash
+ * and take it back: they say nothing about our own lock (HAZARDS 34). SETTLED, which our contract
+ * emits after each of them in the same transaction, names the key: compare it with evm_htlc_key. */
+extern const struct hash256 evm_htlc_topic_lockup, evm_htlc_topic_claim, evm_htlc_topic_refund,
+	evm_htlc_topic_settled;
 
-enum evm_htlc_event_kind { EVM_HTLC_LOCKUP, EVM_HTLC_CLAIM, EVM_HTLC_REFUND };
+enum evm_htlc_event_kind { EVM_HTLC_LOCKUP, EVM_HTLC_CLAIM, EVM_HTLC_REFUND, EVM_HTLC_SETTLED };
 
 struct evm_htlc_event {
 	enum evm_htlc_event_kind kind;
@@ -44,12 +63,18 @@ struct evm_htlc_event {
 	struct evm_address refund; /* LOCKUP */
 	uint64_t timelock;         /* LOCKUP */
 	struct hash256 preimage;   /* CLAIM: checked here to be 32 bytes that hash to `hash` */
+	struct hash256 key;        /* SETTLED: which lock */
+	bool claimed;              /* SETTLED: claimed, otherwise refunded */
 };
 
 /* Decode a log. topic[topic_count]. ERR_NOT_FOUND: none of ours; ERR_FORMAT malformed; ERR_RANGE an
  * amount or height too large; ERR_CHECKSUM a claim whose preimage does not hash to its topic. */
 MUST_USE NONNULL_ALL enum err evm_htlc_event_parse(struct evm_htlc_event *out,
 	const struct hash256 *topic, size_t topic_count, struct slice data);
+
+/* The lock that a LOCKUP event of the contract at `contract` speaks of, to compare with terms. */
+NONNULL_ALL void evm_htlc_from_lockup(struct evm_htlc *out, const struct evm_htlc_event *event,
+	const struct evm_address *contract, uint64_t chain_id);
 
 /* Generated: creation code, the hash of the runtime code, gas that the calls need at most. */
 extern const uint8_t evm_htlc_creation_code[];
