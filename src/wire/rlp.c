@@ -76,8 +76,8 @@ static enum err long_length(size_t *len, struct slice in, size_t n)
 		v = v << 8 | in.ptr[1 + i];
 	if (v <= SHORT_MAX)
 		return ERR_FORMAT;
-	if (v > SIZE_MAX)
-		return ERR_RANGE;
+	if (v > in.len)
+		return ERR_SHORT;
 	*len = (size_t)v;
 	return OK;
 }
