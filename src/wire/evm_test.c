@@ -120,7 +120,7 @@ static void test_refused_signed(void)
 		{"f86d" EIP155_HEAD "25" EIP155_R EIP155_S, ERR_SHORT},
 		{"f874" EIP155_HEAD "88ffffffffffffffff" EIP155_R EIP155_S, ERR_RANGE},
 		{"f84c" EIP155_HEAD "25" EIP155_R "80", ERR_FORMAT}, /* s = 0 */
-		{"f84b" EIP155_HEAD "25"
+		{"ec" EIP155_HEAD "25"
 		 "01"
 		 "00",
 			ERR_FORMAT},
