@@ -12,6 +12,12 @@
 #include "base/amount.h"
 
 #define JSON_DEPTH_MAX 64u
+#define JSON_VALUES_MAX (1u << 20) /* in one text: bounds the memory that a text can take */
+
+/* The library exports three of these names, too: at link time ours are others. */
+#define json_object sluice_json_object
+#define json_array sluice_json_array
+#define json_string sluice_json_string
 
 struct json;
 
@@ -20,7 +26,7 @@ struct json_error {
 	char text[120];
 };
 
-/* ERR_FORMAT with *error filled in (error may be NULL); ERR_FULL too deep. */
+/* ERR_FORMAT with *error filled in (error may be NULL); ERR_FULL too deep, or too many values. */
 MUST_USE enum err json_parse(struct json **out, struct slice text, struct json_error *error);
 void json_free(struct json *v);
 
@@ -44,15 +50,26 @@ const char *json_get_string(const struct json *v, const char *key);
 /* ERR_NOT_FOUND no such member; ERR_FORMAT not an integer in range. */
 MUST_USE enum err json_get_u64(const struct json *v, const char *key, uint64_t *out);
 MUST_USE enum err json_get_bool(const struct json *v, const char *key, bool *out);
-/* "0x1f" quantities of EVM nodes, up to 64 bits (ERR_RANGE above). */
+MUST_USE enum err json_get_i64(const struct json *v, const char *key, int64_t *out);
+/* A number of whole coins as nodes write it (0.00012345), in units of 10^-decimals: the one place
+ * where a fraction is read. Every number of units up to 2^53 that is written out is read as itself;
+ * what can't be told from it in a double (beyond the 15th digit) is, too. ERR_FORMAT no number, or
+ * negative; ERR_RANGE more decimals than asked for, or over 2^53 units. decimals at most 18. */
+MUST_USE enum err json_get_decimal(
+	const struct json *v, const char *key, unsigned decimals, uint64_t *out);
+/* "0x1f" quantities of EVM nodes, up to 64 bits (ERR_RANGE above). Leading zeros are allowed. */
 MUST_USE enum err json_get_quantity(const struct json *v, const char *key, uint64_t *out);
 /* Hex bytes with or without 0x: exactly len. */
 MUST_USE enum err json_get_hex(const struct json *v, const char *key, void *out, size_t len);
 
 struct json *json_object(void);
 struct json *json_array(void);
+/* JSON null for NULL. Text that is not UTF-8 keeps its ASCII; each other byte becomes '?'. */
 struct json *json_new_string(const char *text);
+/* Over INT64_MAX, which many readers can't hold: a string of digits. */
 struct json *json_new_u64(uint64_t v);
+/* A deep copy. */
+struct json *json_clone(const struct json *v);
 struct json *json_new_bool(bool v);
 struct json *json_new_null(void);
 void json_set(struct json *object, const char *key, struct json *value);
