@@ -1,0 +1,240 @@
+#include "store/journal_scan.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEGMENT_NAME_LEN 14u
+#define SEGMENT_DIGITS 10u
+
+_Static_assert(JOURNAL_GROUP_MAX == JOURNAL_GROUP_SIZE_MAX, "one bound, in the seam and on disk");
+_Static_assert(JOURNAL_SEGMENT_SIZE <= JOURNAL_SEGMENT_SIZE_MAX, "the default can be read back");
+
+void journal_error_set(struct journal_error *error, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(error->text, sizeof error->text, format, args);
+	va_end(args);
+}
+
+void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t segment)
+{
+	(void)snprintf(name, JOURNAL_NAME_SIZE, "%010" PRIu32 ".seg", segment);
+}
+
+/* The numbers of the segment files of a folder. */
+struct listing {
+	uint32_t count, max;
+};
+
+static enum err list_name(void *ctx, const char *name)
+{
+	struct listing *listing = ctx;
+	char same[JOURNAL_NAME_SIZE];
+	uint64_t number = 0;
+	if (strlen(name) != SEGMENT_NAME_LEN)
+		return OK;
+	for (size_t i = 0; i < SEGMENT_DIGITS; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return OK;
+		number = number * 10 + (uint64_t)(name[i] - '0');
+	}
+	if (number == 0 || number > JOURNAL_SEGMENTS_MAX)
+		return OK;
+	journal_segment_name(same, (uint32_t)number);
+	if (strcmp(name, same) != 0)
+		return OK;
+	listing->count++;
+	if (number > listing->max)
+		listing->max = (uint32_t)number;
+	return OK;
+}
+
+static enum err damaged(struct journal_scan *scan, uint32_t segment, uint64_t offset,
+	enum journal_fault fault, const char *what)
+{
+	journal_error_set(&scan->error, "%s: segment %" PRIu32 ", offset %" PRIu64 ": %s: %s",
+		scan->dir, segment, offset, what, journal_fault_text(fault));
+	return fault == JOURNAL_FAULT_VERSION ? ERR_FORMAT : ERR_CHECKSUM;
+}
+
+static enum err failed_io(struct journal_scan *scan, uint32_t segment, enum err err)
+{
+	journal_error_set(&scan->error, "%s: segment %" PRIu32 " can't be read (%s)", scan->dir,
+		segment, err_name(err));
+	return err;
+}
+
+/* The whole file into scan->bytes. */
+static enum err read_segment(struct journal_scan *scan, uint32_t segment)
+{
+	const struct file_ops *ops = scan->ops;
+	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE];
+	int file = FILE_NONE;
+	uint64_t size = 0;
+	journal_segment_name(name, segment);
+	enum err err = file_path_join(path, scan->dir, name);
+	if (err == OK)
+		err = ops->open(ops->ctx, &file, path, 0);
+	if (err == ERR_NOT_FOUND) {
+		journal_error_set(
+			&scan->error, "%s: segment %" PRIu32 " is missing", scan->dir, segment);
+		return ERR_CHECKSUM;
+	}
+	if (err == OK)
+		err = ops->size(ops->ctx, &size, file);
+	if (err == OK && (size < JOURNAL_SEGMENT_HEADER_SIZE || size > JOURNAL_SEGMENT_SIZE_MAX)) {
+		err = damaged(scan, segment, 0, JOURNAL_FAULT_LENGTH, "the file");
+		goto out;
+	}
+	if (err == OK && size > scan->bytes_cap) {
+		uint8_t *grown = realloc(scan->bytes, (size_t)size);
+		err = grown == NULL ? ERR_FULL : OK;
+		scan->bytes = grown == NULL ? scan->bytes : grown;
+		scan->bytes_cap = grown == NULL ? scan->bytes_cap : (size_t)size;
+	}
+	if (err == OK)
+		err = file_read_exact(ops, file, scan->bytes, (size_t)size, 0);
+	scan->bytes_len = (size_t)size;
+	if (err != OK)
+		err = failed_io(scan, segment, err);
+out:
+	if (file != FILE_NONE)
+		ops->close(ops->ctx, file);
+	return err;
+}
+
+static enum err check_header(
+	struct journal_scan *scan, uint32_t segment, const struct id128 *cluster)
+{
+	static const struct id128 any;
+	struct journal_segment_header h;
+	const enum journal_fault fault = journal_segment_decode(&h, scan->bytes);
+	if (fault != JOURNAL_FAULT_NONE)
+		return damaged(scan, segment, 0, fault, "the segment's header");
+	if (h.segment != segment)
+		return damaged(scan, segment, 0, JOURNAL_FAULT_PLACE, "the segment's header");
+	if (!id128_eq(cluster, &any) && !id128_eq(cluster, &h.cluster)) {
+		journal_error_set(
+			&scan->error, "%s: this journal belongs to another cluster", scan->dir);
+		return ERR_NETWORK;
+	}
+	if (h.size != scan->bytes_len)
+		return damaged(scan, segment, 0, JOURNAL_FAULT_LENGTH, "the file");
+	if (segment > 1 && !id128_eq(&h.cluster, &scan->last.cluster))
+		return damaged(scan, segment, 0, JOURNAL_FAULT_PLACE, "the segment's header");
+	/* Segment 1 begins the chain: with zeros, and the first record. */
+	if (!hash256_eq(&h.prev, &scan->chain.prev) || h.first_seq != scan->chain.next_seq ||
+		h.epoch < scan->chain.epoch) {
+		journal_error_set(&scan->error,
+			"%s: segment %" PRIu32 ", offset %" PRIu64 ": damaged: %s, and segment "
+			"%" PRIu32 " was begun after record %" PRIu64 " was durable",
+			scan->dir, segment == 1 ? 1 : segment - 1, scan->end,
+			journal_fault_text(scan->at_end), segment, h.first_seq - 1);
+		return ERR_CHECKSUM;
+	}
+	scan->last = h;
+	scan->chain.prev = h.hash;
+	scan->chain.epoch = h.epoch;
+	return OK;
+}
+
+static enum err visit_records(const struct journal_scan *scan,
+	const struct journal_group_header *group, const struct journal_visitor *visitor)
+{
+	struct slice body = journal_group_body(slice_of(scan->bytes, scan->bytes_len), group);
+	struct journal_record_view view;
+	while (visitor->record != NULL && body.len > 0) {
+		CHECK(journal_record_next(&view, &body));
+		const struct journal_record record = {
+			.seq = view.seq, .type = view.type, .payload = view.payload};
+		TRY(visitor->record(visitor->ctx, &record));
+	}
+	return OK;
+}
+
+/* Groups, as far as they are valid. */
+static enum err walk_groups(struct journal_scan *scan, const struct journal_visitor *visitor)
+{
+	const struct slice segment = slice_of(scan->bytes, scan->bytes_len);
+	scan->end = JOURNAL_SEGMENT_HEADER_SIZE;
+	scan->last_group_size = 0;
+	for (;;) {
+		struct journal_group_header group;
+		scan->at_end = journal_group_check(&group, segment, scan->end, &scan->last);
+		if (scan->at_end == JOURNAL_FAULT_NONE &&
+			!journal_chain_continues(&scan->chain, &group))
+			scan->at_end = JOURNAL_FAULT_CHAIN;
+		if (scan->at_end != JOURNAL_FAULT_NONE)
+			return OK;
+		enum err err = visitor->group == NULL ? OK : visitor->group(visitor->ctx, &group);
+		if (err == OK)
+			err = visit_records(scan, &group, visitor);
+		if (err != OK) {
+			journal_error_set(&scan->error,
+				"%s: segment %" PRIu32 ", offset %" PRIu64
+				": a record was refused (%s)",
+				scan->dir, scan->last.segment, scan->end, err_name(err));
+			return err;
+		}
+		journal_chain_push(&scan->chain, &group);
+		scan->last_group_offset = scan->end;
+		scan->last_group_size = journal_group_size(group.body_size);
+		scan->end += scan->last_group_size;
+	}
+}
+
+/* Behind the end of the last segment: is there a claim that the end is too early? */
+static enum err search_claims(struct journal_scan *scan)
+{
+	const struct slice segment = slice_of(scan->bytes, scan->bytes_len);
+	scan->dirty_end = scan->end;
+	for (uint64_t at = scan->end; at < segment.len; at += JOURNAL_SECTOR) {
+		struct journal_group_header group;
+		const enum journal_fault fault = journal_group_check(
+			&group, segment, at, &scan->last);
+		if (fault != JOURNAL_FAULT_END)
+			scan->dirty_end = at + JOURNAL_SECTOR;
+		if (fault != JOURNAL_FAULT_NONE || group.durable_seq < scan->chain.next_seq)
+			continue;
+		journal_error_set(&scan->error,
+			"%s: segment %" PRIu32 ", offset %" PRIu64 ": damaged: %s, but the group "
+			"at offset %" PRIu64 " says that record %" PRIu64 " was durable",
+			scan->dir, scan->last.segment, scan->end, journal_fault_text(scan->at_end),
+			at, group.durable_seq);
+		return ERR_CHECKSUM;
+	}
+	return OK;
+}
+
+enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops, const char *dir,
+	const struct id128 *cluster, const struct journal_visitor *visitor)
+{
+	struct listing listing = {0};
+	*scan = (struct journal_scan){.ops = ops, .dir = dir, .empty = true};
+	scan->chain.next_seq = 1;
+	const enum err err = ops->list(ops->ctx, dir, list_name, &listing);
+	if (err != OK) {
+		journal_error_set(
+			&scan->error, "%s: the folder can't be read (%s)", dir, err_name(err));
+		return err;
+	}
+	for (uint32_t segment = 1; segment <= listing.max; segment++) {
+		TRY(read_segment(scan, segment));
+		TRY(check_header(scan, segment, cluster));
+		if (visitor->segment != NULL)
+			TRY(visitor->segment(visitor->ctx, &scan->last));
+		TRY(walk_groups(scan, visitor));
+	}
+	scan->empty = listing.max == 0;
+	return scan->empty ? OK : search_claims(scan);
+}
+
+void journal_scan_fini(struct journal_scan *scan)
+{
+	free(scan->bytes);
+	scan->bytes = NULL;
+	scan->bytes_len = scan->bytes_cap = 0;
+}

@@ -1,0 +1,66 @@
+/* store/journal_scan: read a journal's folder, verify all of it, and say where it ends.
+ *
+ * The rule (DESIGN.md section 9). Groups are walked in order. In a segment that has a successor
+ * every group up to the successor's link must be valid: the successor was made when they were
+ * durable. In the last segment the walk ends at the first group that is not valid, and that is the
+ * end of the journal, unless somewhere behind it a group that is valid by itself claims that
+ * something past the end was durable: a power cut can't do that, so it is damage.
+ *
+ * Only the last valid group can be other than durable: each group is written after the one before
+ * it was synced, and an opening writes the last one again.
+ *
+ * Reads only. Threads: one. A visitor sees records before the whole was verified: what it built
+ * must be thrown away where the scan fails.
+ */
+#ifndef STORE_JOURNAL_SCAN_H
+#define STORE_JOURNAL_SCAN_H
+#include "store/journal.h"
+#include "store/journal_format.h"
+#include "sys/file.h"
+
+#define JOURNAL_NAME_SIZE 32u
+#define JOURNAL_SEGMENTS_MAX 1000000u
+#define JOURNAL_LOCK_NAME "LOCK"
+#define JOURNAL_SPARE_NAME "spare"
+
+/* Any may be NULL; return other than OK to stop, and the scan fails with it. */
+struct journal_visitor {
+	enum err (*segment)(void *ctx, const struct journal_segment_header *header);
+	enum err (*group)(void *ctx, const struct journal_group_header *group);
+	enum err (*record)(void *ctx, const struct journal_record *record);
+	void *ctx;
+};
+
+struct journal_scan {
+	const struct file_ops *ops;
+	const char *dir;
+	/* the result */
+	bool empty;                         /* no segment: nothing else is set */
+	struct journal_segment_header last; /* the last segment */
+	struct journal_chain chain;
+	uint64_t end;               /* in the last segment: where the next group goes */
+	uint64_t dirty_end;         /* behind its last byte that is not zero, at least `end` */
+	enum journal_fault at_end;  /* END, or what is wrong with the bytes there */
+	uint64_t last_group_offset; /* of the last group in the last segment ... */
+	size_t last_group_size;     /* ... 0: it has none */
+	struct journal_error error; /* set with every failure */
+	/* its storage */
+	uint8_t *bytes; /* the last segment's file */
+	size_t bytes_len, bytes_cap;
+};
+
+/* "0000000001.seg" */
+NONNULL_ALL void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t segment);
+
+/* ERR_NETWORK: not of *cluster (all zero: any). ERR_CHECKSUM: damaged. ERR_FORMAT: another format
+ * version. ERR_IO and others of sys/file. */
+MUST_USE NONNULL_ALL enum err journal_scan_run(struct journal_scan *scan,
+	const struct file_ops *ops, const char *dir, const struct id128 *cluster,
+	const struct journal_visitor *visitor);
+/* Frees the storage; call it after success and after failure. */
+NONNULL_ALL void journal_scan_fini(struct journal_scan *scan);
+
+PRINTF_LIKE(2, 3)
+NONNULL_ALL void journal_error_set(struct journal_error *error, const char *format, ...);
+
+#endif

@@ -1,0 +1,254 @@
+#include "store/journal_tail.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "sys/clock.h"
+#include "sys/kill.h"
+
+#define ZEROS_SIZE 65536u
+
+static enum err failed(struct journal_tail *t, const char *what, enum err err)
+{
+	if (err != OK)
+		journal_error_set(&t->error, "%s: segment %" PRIu32 ", offset %" PRIu64 ": %s (%s)",
+			t->dir, t->segment.segment, t->end, what, err_name(err));
+	return err;
+}
+
+uint64_t journal_tail_room(const struct journal_tail *t)
+{
+	return t->segment.size - t->end;
+}
+
+static enum err sync_file(struct journal_tail *t, int file)
+{
+	const uint64_t before = t->timed ? clock_mono_ns() : 0;
+	const enum err err = t->ops->fdatasync(t->ops->ctx, file);
+	const uint64_t took = t->timed ? clock_mono_ns() - before : 0;
+	t->syncs++;
+	t->sync_ns_sum += took;
+	if (took > t->sync_ns_max)
+		t->sync_ns_max = took;
+	return err;
+}
+
+/* the spare segment */
+
+static void spare_drop(struct journal_tail *t, const char *path)
+{
+	if (t->spare_file != FILE_NONE)
+		t->ops->close(t->ops->ctx, t->spare_file);
+	t->spare_file = FILE_NONE;
+	(void)t->ops->unlink(t->ops->ctx, path); /* gives back what it took, as far as it goes */
+}
+
+enum err journal_tail_spare(struct journal_tail *t)
+{
+	const struct file_ops *ops = t->ops;
+	char path[FILE_PATH_SIZE];
+	uint64_t size = 0;
+	if (t->spare == JOURNAL_SPARE_READY)
+		return OK;
+	TRY(file_path_join(path, t->dir, JOURNAL_SPARE_NAME));
+	enum err err = ops->open(ops->ctx, &t->spare_file, path, FILE_WRITE | FILE_CREATE);
+	if (err == OK)
+		err = ops->size(ops->ctx, &size, t->spare_file);
+	if (err == OK && size > t->segment_size) /* of another configuration */
+		err = ops->truncate(ops->ctx, t->spare_file, t->segment_size);
+	if (err == OK)
+		err = ops->preallocate(ops->ctx, t->spare_file, t->segment_size);
+	if (err == OK)
+		err = sync_file(t, t->spare_file);
+	if (err == OK) {
+		t->spare = JOURNAL_SPARE_READY;
+		return OK;
+	}
+	spare_drop(t, path);
+	if (err != ERR_FULL)
+		return failed(t, "the spare segment can't be made", err);
+	t->spare = JOURNAL_SPARE_NO_SPACE;
+	return OK;
+}
+
+/* The spare becomes the active segment. Everything before is durable by now, and its header says
+ * so. */
+static enum err roll(struct journal_tail *t)
+{
+	const struct file_ops *ops = t->ops;
+	uint8_t sector[JOURNAL_SEGMENT_HEADER_SIZE];
+	char name[JOURNAL_NAME_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+	struct journal_segment_header next = {
+		.cluster = t->segment.cluster,
+		.segment = t->segment.segment + 1,
+		.size = t->segment_size,
+		.epoch = t->chain.epoch,
+		.first_seq = t->chain.next_seq,
+		.prev = t->chain.prev,
+	};
+	TRY(journal_tail_spare(t));
+	if (t->spare != JOURNAL_SPARE_READY || next.segment > JOURNAL_SEGMENTS_MAX)
+		return failed(t, "no room for another segment", ERR_FULL);
+	journal_segment_name(name, next.segment);
+	TRY(file_path_join(from, t->dir, JOURNAL_SPARE_NAME));
+	TRY(file_path_join(to, t->dir, name));
+	journal_segment_encode(sector, &next);
+	enum err err = file_write_all(ops, t->spare_file, sector, sizeof sector, 0);
+	if (err == OK)
+		err = sync_file(t, t->spare_file);
+	if (err == OK)
+		err = ops->rename(ops->ctx, from, to);
+	if (err == OK)
+		err = ops->sync_dir(ops->ctx, t->dir);
+	if (err != OK)
+		return failed(t, "the next segment can't be begun", err);
+	if (t->file != FILE_NONE)
+		ops->close(ops->ctx, t->file);
+	t->file = t->spare_file;
+	t->spare_file = FILE_NONE;
+	t->spare = JOURNAL_SPARE_WANTED;
+	t->segment = next;
+	t->end = JOURNAL_SEGMENT_HEADER_SIZE;
+	t->chain.prev = next.hash;
+	t->claimed = next.first_seq - 1;
+	return OK;
+}
+
+/* groups */
+
+static void reached(const struct journal_group_header *group, enum kill_point point)
+{
+	for (uint32_t i = 0; i < group->record_count; i++)
+		kill_point_reached(group->first_seq + i, point);
+}
+
+enum err journal_tail_commit(struct journal_tail *t, const struct journal_body *body)
+{
+	const size_t size = journal_group_size(body->size);
+	if (size > journal_tail_room(t))
+		TRY(roll(t));
+	if (size > journal_tail_room(t))
+		return failed(t, "the group is longer than a segment", ERR_FULL);
+	struct journal_group_header group = {
+		.segment = t->segment.segment,
+		.offset = t->end,
+		.epoch = t->chain.epoch,
+		.first_seq = t->chain.next_seq,
+		.durable_seq = t->chain.next_seq - 1,
+		.record_count = body->count,
+		.body_size = (uint32_t)body->size,
+		.cluster = t->segment.cluster,
+		.prev = t->chain.prev,
+	};
+	journal_group_seal(body->group, &group);
+	reached(&group, KILL_BEFORE_WRITE);
+	enum err err = file_write_all(t->ops, t->file, body->group, size, t->end);
+	if (err != OK)
+		return failed(t, "the group can't be written", err);
+	reached(&group, KILL_WRITTEN);
+	err = sync_file(t, t->file);
+	if (err != OK)
+		return failed(t, "the sync failed", err);
+	reached(&group, KILL_SYNCED);
+	t->claimed = group.durable_seq;
+	t->end += size;
+	t->groups++;
+	t->bytes += size;
+	t->records += body->count;
+	journal_chain_push(&t->chain, &group);
+	return OK;
+}
+
+bool journal_tail_wants_mark(const struct journal_tail *t)
+{
+	return t->claimed < t->chain.next_seq - 1 && journal_tail_room(t) >= JOURNAL_SECTOR;
+}
+
+enum err journal_tail_mark(struct journal_tail *t)
+{
+	uint8_t group[JOURNAL_SECTOR];
+	if (!journal_tail_wants_mark(t))
+		return OK;
+	return journal_tail_commit(t, &(struct journal_body){.group = group});
+}
+
+/* opening */
+
+static enum err write_zeros(struct journal_tail *t, uint64_t from, uint64_t to)
+{
+	static const uint8_t zeros[ZEROS_SIZE];
+	while (from < to) {
+		const size_t len = to - from < ZEROS_SIZE ? (size_t)(to - from) : ZEROS_SIZE;
+		TRY(file_write_all(t->ops, t->file, zeros, len, from));
+		from += len;
+	}
+	return OK;
+}
+
+/* What a scan read may be in memory only, where a sync failed before the last process ended: the
+ * last group is written once more, and so are zeros as far as a group could have reached. */
+static enum err repair(struct journal_tail *t, const struct journal_scan *scan)
+{
+	uint64_t zeros_end = t->end + JOURNAL_GROUP_SIZE_MAX;
+	if (zeros_end < scan->dirty_end)
+		zeros_end = scan->dirty_end;
+	if (zeros_end > t->segment.size)
+		zeros_end = t->segment.size;
+	const uint8_t *last = scan->bytes + scan->last_group_offset;
+	enum err err = OK;
+	if (scan->last_group_size > 0)
+		err = file_write_all(
+			t->ops, t->file, last, scan->last_group_size, scan->last_group_offset);
+	if (err == OK)
+		err = write_zeros(t, t->end, zeros_end);
+	if (err == OK)
+		err = sync_file(t, t->file);
+	if (err == OK)
+		err = t->ops->sync_dir(t->ops->ctx, t->dir);
+	return failed(t, "the end of the journal can't be made durable", err);
+}
+
+static enum err open_existing(struct journal_tail *t, const struct journal_scan *scan)
+{
+	uint8_t opening[JOURNAL_SECTOR];
+	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE];
+	t->segment = scan->last;
+	t->chain = scan->chain;
+	t->end = scan->end;
+	journal_segment_name(name, scan->last.segment);
+	TRY(file_path_join(path, t->dir, name));
+	TRY(failed(t, "the segment can't be opened",
+		t->ops->open(t->ops->ctx, &t->file, path, FILE_WRITE)));
+	TRY(repair(t, scan));
+	t->chain.epoch++;
+	if (journal_tail_room(t) < sizeof opening)
+		return roll(t);
+	return journal_tail_commit(t, &(struct journal_body){.group = opening});
+}
+
+static enum err create(struct journal_tail *t, struct id128 cluster)
+{
+	char parent[FILE_PATH_SIZE];
+	t->segment.cluster = cluster;
+	t->chain = (struct journal_chain){.next_seq = 1, .epoch = 1};
+	TRY(file_path_parent(parent, t->dir));
+	TRY(failed(t, "the folder can't be made durable", t->ops->sync_dir(t->ops->ctx, parent)));
+	return roll(t);
+}
+
+enum err journal_tail_open(
+	struct journal_tail *t, const struct journal_scan *scan, struct id128 cluster)
+{
+	t->file = t->spare_file = FILE_NONE;
+	TRY(scan->empty ? create(t, cluster) : open_existing(t, scan));
+	return journal_tail_spare(t);
+}
+
+void journal_tail_close(struct journal_tail *t)
+{
+	if (t->file != FILE_NONE)
+		t->ops->close(t->ops->ctx, t->file);
+	if (t->spare_file != FILE_NONE)
+		t->ops->close(t->ops->ctx, t->spare_file);
+	t->file = t->spare_file = FILE_NONE;
+}
