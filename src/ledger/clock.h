@@ -11,7 +11,7 @@
 #include "ledger/params.h"
 
 #define CLOCK_BLOCKS_MAX                                                                           \
-	65536u /* more blocks than this are treated as this many for early, refused for late */
+	16384u /* more blocks than this are treated as this many for early, refused for late */
 
 /* Milliseconds. */
 uint64_t clock_early_ms(const struct layer_params *p, uint64_t blocks);

@@ -21,12 +21,14 @@
 #include "ledger/swap_table.h"
 #include "wire/signing.h"
 
-#define LEG_SIZE_MAX 192u          /* encoded struct btc_htlc or evm_htlc */
-#define SWAP_LOCKS_MAX 4u          /* lock-ups of one leg that we remember */
-#define EFFECT_VARIANTS_MAX 12u    /* the first transaction and its replacements */
-#define LEDGER_RECENT_BLOCKS 1024u /* of each layer: reorganisations deeper than this are refused  \
-				    */
+#define LEG_SIZE_MAX 192u       /* encoded struct btc_htlc or evm_htlc */
+#define SWAP_LOCKS_MAX 4u       /* lock-ups of one leg that we remember */
+#define EFFECT_VARIANTS_MAX 12u /* the first transaction and its replacements */
+#define LEDGER_RECENT_BLOCKS                                                                       \
+	1024u /* of each layer: reorganisations deeper than this are refused                       \
+	       */
 #define TEXT_REASON_SIZE 80u
+#define LEDGER_CREDITS 8192u /* of each account layer, not yet deep: back-pressure beyond */
 #define INDEX_NONE UINT32_MAX
 
 struct ledger_capacity {
@@ -65,7 +67,8 @@ struct swap {
 	struct hash256 preimage; /* zero: not known. In no answer before our claim is final */
 	bool preimage_known;
 	struct leg source, dest;
-	struct amount fee;             /* earned, in the source asset */
+	uint8_t client_dest[32]; /* who claims the destination: x-only key, or address and zeros */
+	struct amount fee;       /* earned, in the source asset */
 	char reason[TEXT_REASON_SIZE]; /* why declined, breached; "" otherwise */
 	uint32_t lock_effect, claim_effect, refund_effect; /* INDEX_NONE: none */
 	bool settled;                                      /* the exchange accounts were closed */
@@ -158,6 +161,13 @@ struct recent_block {
 	struct amount locked;  /* ACCOUNT_LOCKED_OUT among them */
 };
 
+/* Value that arrived on an account layer at a height: in `inflight` until it is deep. */
+struct credit {
+	uint64_t height;       /* 0: reorganised away */
+	uint64_t final_height; /* became available at this tip; 0: not yet */
+	struct amount amount;
+};
+
 struct layer_state {
 	bool born;
 	struct block_ref birth, tip;
@@ -166,7 +176,9 @@ struct layer_state {
 	uint64_t nonce_next;         /* ACCOUNT: to be given to the next effect */
 	uint64_t nonce_chain;        /* ACCOUNT: confirmed */
 	struct account_total account[ACCOUNT_COUNT];
-	bool reconciled; /* at least once */
+	struct credit *credit; /* ACCOUNT: value in blocks, short of depth; a ring */
+	uint64_t credit_count; /* ever */
+	bool reconciled;       /* at least once */
 	struct block_ref reconciled_at;
 	struct amount difference; /* of the last reconciliation: absolute */
 	bool difference_missing;  /* the chain had less than the books */
@@ -198,8 +210,11 @@ struct ledger {
 	char latch_reason[TEXT_REASON_SIZE];
 	uint64_t seq;                 /* last applied */
 	uint64_t time_ms;             /* of the last applied record */
-	uint32_t *dirty, dirty_count; /* swaps touched since the engine last looked */
+	uint32_t *dirty, dirty_count; /* swaps, and transfers with DIRTY_TRANSFER, that the last
+				       * record changed; the engine takes them */
 };
+
+#define DIRTY_TRANSFER (UINT32_C(1) << 31)
 
 struct idempotency {
 	struct hash256 key;  /* SHA-256 of scope and key */
@@ -227,6 +242,9 @@ void ledger_destroy(struct ledger *l);
  * ERR_FULL. In a replay any error is fatal: the journal does not belong to this program. */
 MUST_USE NONNULL_ALL enum err ledger_apply(
 	struct ledger *l, uint64_t seq, uint16_t type, struct slice payload);
+
+/* Forget which objects the last records changed. */
+NONNULL_ALL void ledger_clean(struct ledger *l);
 
 /* SHA-256 over the state in a canonical order. */
 NONNULL_ALL void ledger_hash(const struct ledger *l, struct hash256 *out);

@@ -1,0 +1,30 @@
+#include "ledger/accounts.h"
+
+static const struct {
+	const char *name;
+	bool custody;
+} accounts[ACCOUNT_COUNT] = {
+	[ACCOUNT_AVAILABLE] = {"available", true},
+	[ACCOUNT_INFLIGHT] = {"inflight", true},
+	[ACCOUNT_RESERVED] = {"reserved", true},
+	[ACCOUNT_LOCKED_OUT] = {"locked_out", true},
+	[ACCOUNT_EXTERNAL] = {"external", false},
+	[ACCOUNT_CUSTOMER] = {"customer", false},
+	[ACCOUNT_FEES_NETWORK] = {"fees:network", false},
+	[ACCOUNT_FEES_EARNED] = {"fees:earned", false},
+	[ACCOUNT_EXCHANGE] = {"exchange", false},
+	[ACCOUNT_SUSPENSE_IN] = {"suspense:in", false},
+	[ACCOUNT_SUSPENSE_MISSING] = {"suspense:missing", false},
+};
+
+const char *account_name(enum account a)
+{
+	CHECK(a < ACCOUNT_COUNT);
+	return accounts[a].name;
+}
+
+bool account_is_custody(enum account a)
+{
+	CHECK(a < ACCOUNT_COUNT);
+	return accounts[a].custody;
+}

@@ -1,0 +1,208 @@
+#include "ledger/fold.h"
+
+static enum err apply_params(struct ledger *l, struct reader *in)
+{
+	struct ledger_params p;
+	struct params_problem problem;
+	TRY(params_get(in, &p));
+	if (!params_check(&p, &problem))
+		return ERR_RANGE;
+	/* another wallet or network under the same books would make them a lie */
+	if (l->has_params) {
+		if (memcmp(p.wallet.b, l->params.wallet.b, sizeof p.wallet.b) != 0)
+			return ERR_STATE;
+		for (unsigned i = 0; i < LAYER_COUNT; i++)
+			if (p.layer[i].network != l->params.layer[i].network)
+				return ERR_STATE;
+	}
+	l->params = p;
+	l->has_params = true;
+	return OK;
+}
+
+static enum err apply_fee_rate(struct ledger *l, struct reader *in)
+{
+	enum layer_id layer;
+	TRY(rec_layer_get(in, &layer));
+	const uint64_t rate = reader_le64(in);
+	TRY(reader_finish(in));
+	l->layer[layer].fee_rate = rate;
+	return OK;
+}
+
+static enum err apply_transfer(struct ledger *l, struct reader *in)
+{
+	struct rec_transfer r;
+	TRY(rec_transfer_get(in, &r));
+	if (map_get(&l->transfer_by_id, r.id.b) != MAP_NONE ||
+		map_get(&l->by_idempotency, r.idempotency_key.b) != MAP_NONE)
+		return ERR_EXISTS;
+	if (l->transfer_count == l->capacity.transfers)
+		return ERR_FULL;
+	const uint32_t index = l->transfer_count++;
+	struct transfer *t = &l->transfer[index];
+	*t = (struct transfer){.id = r.id,
+		.state = TRANSFER_PENDING,
+		.layer = r.layer,
+		.amount = r.amount,
+		.destination_len = (uint32_t)r.destination.len,
+		.created_ms = l->time_ms,
+		.updated_ms = l->time_ms,
+		.effect = INDEX_NONE,
+		.seq = l->seq};
+	if (r.destination.len > 0)
+		memcpy(t->destination, r.destination.ptr, r.destination.len);
+	CHECK(map_put(&l->transfer_by_id, r.id.b, index) == OK);
+	l->idem[l->idem_count] = (struct idempotency){.key = r.idempotency_key,
+		.body = r.idempotency_body,
+		.is_swap = false,
+		.index = index};
+	CHECK(map_put(&l->by_idempotency, r.idempotency_key.b, l->idem_count) == OK);
+	l->idem_count++;
+	mark_dirty(l, index | DIRTY_TRANSFER);
+	return OK;
+}
+
+static enum err apply_swap_end(struct ledger *l, struct reader *in, enum swap_event event)
+{
+	struct rec_swap_end r;
+	enum swap_state to;
+	TRY(rec_swap_end_get(in, &r));
+	struct swap *s = ledger_swap(l, &r.swap);
+	if (s == NULL || !swap_next(&to, s->state, event))
+		return ERR_STATE;
+	memcpy(s->reason, r.reason, sizeof s->reason);
+	swap_fire(l, swap_index(l, s), event);
+	swap_evaluate(l, swap_index(l, s));
+	return OK;
+}
+
+/* An offer that ran out with a wrong lock-up on the chain is declined, not expired: its owner has a
+ * refund to wait for. */
+static enum err apply_expired(struct ledger *l, struct reader *in)
+{
+	struct reader peek = *in;
+	struct rec_swap_end r;
+	TRY(rec_swap_end_get(&peek, &r));
+	const struct swap *s = ledger_swap(l, &r.swap);
+	if (s == NULL)
+		return ERR_STATE;
+	return apply_swap_end(
+		l, in, s->source.lock_count > 0 ? SWAP_EV_SOURCE_WRONG : SWAP_EV_EXPIRE);
+}
+
+static enum err apply_reconciled(struct ledger *l, struct reader *in)
+{
+	struct rec_reconciled r;
+	TRY(rec_reconciled_get(in, &r));
+	struct layer_state *s = &l->layer[r.layer];
+	const struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
+	if (b == NULL)
+		return ERR_STATE;
+	struct amount chain;
+	if (amount_add(&chain, r.wallet, r.locked) != OK)
+		return ERR_RANGE;
+
+	s->reconciled = true;
+	s->reconciled_at = r.block;
+	s->reconciled_ms = l->time_ms;
+	s->difference_missing = amount_cmp(chain, b->custody) < 0;
+	CHECK(amount_sub(&s->difference, s->difference_missing ? b->custody : chain,
+		      s->difference_missing ? chain : b->custody) == OK);
+	if (!amount_is_zero(s->difference))
+		ledger_latch(l,
+			s->difference_missing
+				? "reconciliation: the chain has less than the books"
+				: "reconciliation: the chain has more than the books");
+	return OK;
+}
+
+static enum err apply_latch(struct ledger *l, struct reader *in)
+{
+	struct rec_latch r;
+	TRY(rec_latch_get(in, &r));
+	l->latched = r.on;
+	memcpy(l->latch_reason, r.reason, sizeof l->latch_reason);
+	return OK;
+}
+
+static enum err apply_prepared(struct ledger *l, struct reader *in)
+{
+	static _Thread_local uint8_t plain[RECORD_RAW_MAX];
+	struct rec_prepared r;
+	enum err err = rec_prepared_get(in, &r, &l->seal, plain);
+	if (err == OK)
+		err = fold_prepared(l, &r);
+	if (r.sealed)
+		bytes_wipe(plain, r.raw.len);
+	return err;
+}
+
+static enum err apply_body(struct ledger *l, enum record_type type, struct reader *in)
+{
+	union {
+		struct rec_birth birth;
+		struct rec_swap swap;
+		struct rec_intent intent;
+		struct rec_bump bump;
+		struct rec_submitted submitted;
+		struct rec_build_failed build_failed;
+	} r;
+	enum layer_id layer;
+	struct block_ref keep;
+
+	switch (type) {
+	case REC_PARAMS: return apply_params(l, in);
+	case REC_BIRTH: TRY(rec_birth_get(in, &r.birth)); return fold_birth(l, &r.birth);
+	case REC_BLOCK: return fold_block(l, in);
+	case REC_REORG:
+		TRY(rec_layer_get(in, &layer));
+		rec_block_ref_get(in, &keep);
+		TRY(reader_finish(in));
+		return fold_reorg(l, layer, &keep);
+	case REC_MEMPOOL: return fold_mempool(l, in);
+	case REC_FEE_RATE: return apply_fee_rate(l, in);
+	case REC_SWAP: TRY(rec_swap_get(in, &r.swap)); return fold_swap(l, &r.swap);
+	case REC_TRANSFER: return apply_transfer(l, in);
+	case REC_INTENT: TRY(rec_intent_get(in, &r.intent)); return fold_intent(l, &r.intent);
+	case REC_BUMP: TRY(rec_bump_get(in, &r.bump)); return fold_bump(l, &r.bump);
+	case REC_PREPARED: return apply_prepared(l, in);
+	case REC_SUBMITTED:
+		TRY(rec_submitted_get(in, &r.submitted));
+		return fold_submitted(l, &r.submitted);
+	case REC_BUILD_FAILED:
+		TRY(rec_build_failed_get(in, &r.build_failed));
+		return fold_build_failed(l, &r.build_failed);
+	case REC_DECLINED: return apply_swap_end(l, in, SWAP_EV_DECLINE);
+	case REC_EXPIRED: return apply_expired(l, in);
+	case REC_RECONCILED: return apply_reconciled(l, in);
+	case REC_LATCH: return apply_latch(l, in);
+	case REC_TYPE_COUNT: break;
+	}
+	return ERR_FORMAT;
+}
+
+enum err ledger_apply(struct ledger *l, uint64_t seq, uint16_t type, struct slice payload)
+{
+	struct reader in = reader_init(payload);
+	uint64_t time_ms;
+
+	if (seq != l->seq + 1)
+		return ERR_STATE;
+	if (type == 0 || type >= REC_TYPE_COUNT)
+		return ERR_FORMAT;
+	TRY(record_open(&in, &time_ms));
+	if (!l->has_params && type != REC_PARAMS)
+		return ERR_STATE;
+
+	const uint64_t seq_was = l->seq, time_was = l->time_ms;
+	l->seq = seq;
+	if (time_ms > l->time_ms)
+		l->time_ms = time_ms; /* the wall clock may step back; the books' time does not */
+	const enum err err = apply_body(l, (enum record_type)type, &in);
+	if (err != OK) {
+		l->seq = seq_was;
+		l->time_ms = time_was;
+	}
+	return err;
+}

@@ -1,0 +1,73 @@
+/* ledger/fold: what the parts of the fold share. Internal to the module. */
+#ifndef LEDGER_FOLD_H
+#define LEDGER_FOLD_H
+#include "ledger/blob.h"
+#include "ledger/ledger.h"
+#include "ledger/record.h"
+
+/* Move an amount between two accounts of a layer because of the record being applied. height: of
+ * the block that caused it, so that a reorganisation can reverse it; 0: not caused by a block. Zero
+ * amounts are left out. */
+NONNULL_ALL void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account from,
+	enum account to, struct amount amount);
+/* Post the reverse of everything that blocks above `keep` caused. */
+NONNULL_ALL void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep);
+
+NONNULL_ALL void ledger_latch(struct ledger *l, const char *reason);
+NONNULL_ALL void mark_dirty(struct ledger *l, uint32_t what);
+
+/* chain */
+NONNULL_ALL enum err fold_birth(struct ledger *l, const struct rec_birth *r);
+NONNULL_ALL enum err fold_block(struct ledger *l, struct reader *in);
+NONNULL_ALL enum err fold_reorg(
+	struct ledger *l, enum layer_id layer, const struct block_ref *keep);
+NONNULL_ALL enum err fold_mempool(struct ledger *l, struct reader *in);
+NONNULL_ALL void credit_add(
+	struct ledger *l, enum layer_id layer, uint64_t height, struct amount amount);
+
+/* effects */
+NONNULL_ALL enum err fold_intent(struct ledger *l, const struct rec_intent *r);
+NONNULL_ALL enum err fold_bump(struct ledger *l, const struct rec_bump *r);
+NONNULL_ALL enum err fold_prepared(struct ledger *l, const struct rec_prepared *r);
+NONNULL_ALL enum err fold_submitted(struct ledger *l, const struct rec_submitted *r);
+NONNULL_ALL enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r);
+/* The effect whose variant is this transaction; NULL. */
+NONNULL_ALL struct effect *effect_of_tx(const struct ledger *l, const struct hash256 *tx);
+NONNULL_ALL void effect_confirmed(
+	struct ledger *l, struct effect *f, const struct hash256 *tx, uint64_t height);
+NONNULL_ALL void effect_nonce_used(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
+NONNULL_ALL void effect_release(struct ledger *l, struct effect *f);
+NONNULL_ALL void effects_settle(struct ledger *l, enum layer_id layer);
+NONNULL_ALL void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);
+
+/* swaps */
+NONNULL_ALL enum err fold_swap(struct ledger *l, const struct rec_swap *r);
+NONNULL_ALL void swap_lock_event(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
+NONNULL_ALL void swap_lock_spent(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
+/* Follow the table as far as the facts go. */
+NONNULL_ALL void swap_evaluate(struct ledger *l, uint32_t index);
+NONNULL_ALL void swap_fire(struct ledger *l, uint32_t index, enum swap_event event);
+NONNULL_ALL void swaps_evaluate_all(struct ledger *l);
+NONNULL_ALL void swaps_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);
+/* The lock-up that counts, or NULL. */
+NONNULL_ALL struct lock_fact *leg_bound(struct leg *leg);
+
+static inline uint32_t swap_index(const struct ledger *l, const struct swap *s)
+{
+	return (uint32_t)(s - l->swap);
+}
+static inline uint32_t effect_index(const struct ledger *l, const struct effect *f)
+{
+	return (uint32_t)(f - l->effect);
+}
+/* Blocks that count as final on a layer. */
+static inline bool is_final(const struct ledger *l, enum layer_id layer, uint64_t height)
+{
+	return height != 0 && ledger_depth(l, layer, height) >= l->params.layer[layer].final_depth;
+}
+NONNULL_ALL void outpoint_key(uint8_t key[36], const struct hash256 *tx, uint32_t index);
+
+#endif

@@ -1,0 +1,389 @@
+#include "ledger/fold.h"
+
+#include "crypto/hash.h"
+
+#include <stdio.h>
+
+struct lock_fact *leg_bound(struct leg *leg)
+{
+	return leg->bound == INDEX_NONE ? NULL : &leg->lock[leg->bound];
+}
+
+enum err fold_swap(struct ledger *l, const struct rec_swap *r)
+{
+	if (r->from == r->to || r->source_terms.len > LEG_SIZE_MAX)
+		return ERR_FORMAT;
+	/* the hash of a swap is unique for ever (HAZARDS 27) */
+	if (map_get(&l->swap_by_id, r->id.b) != MAP_NONE ||
+		map_get(&l->swap_by_hash, r->hash.b) != MAP_NONE ||
+		map_get(&l->by_idempotency, r->idempotency_key.b) != MAP_NONE)
+		return ERR_EXISTS;
+	if (l->swap_count == l->capacity.swaps)
+		return ERR_FULL;
+
+	const uint32_t index = l->swap_count++;
+	struct swap *s = &l->swap[index];
+	*s = (struct swap){.id = r->id,
+		.state = SWAP_OFFERED,
+		.created_ms = l->time_ms,
+		.updated_ms = l->time_ms,
+		.expires_ms = r->expires_ms,
+		.hash = r->hash,
+		.source = {.layer = r->from,
+			.amount = r->source_amount,
+			.timelock = r->source_timelock,
+			.terms_len = (uint32_t)r->source_terms.len,
+			.depth = r->source_depth,
+			.bound = INDEX_NONE},
+		.dest = {.layer = r->to,
+			.amount = r->dest_amount,
+			.depth = r->dest_depth,
+			.bound = INDEX_NONE},
+		.fee = r->fee,
+		.lock_effect = INDEX_NONE,
+		.claim_effect = INDEX_NONE,
+		.refund_effect = INDEX_NONE,
+		.seq = l->seq};
+	if (r->source_terms.len > 0)
+		memcpy(s->source.terms, r->source_terms.ptr, r->source_terms.len);
+	memcpy(s->client_dest, r->client_dest, sizeof s->client_dest);
+	CHECK(map_put(&l->swap_by_id, r->id.b, index) == OK);
+	CHECK(map_put(&l->swap_by_hash, r->hash.b, index) == OK);
+	l->idem[l->idem_count] = (struct idempotency){.key = r->idempotency_key,
+		.body = r->idempotency_body,
+		.is_swap = true,
+		.index = index};
+	CHECK(map_put(&l->by_idempotency, r->idempotency_key.b, l->idem_count) == OK);
+	l->idem_count++;
+	l->active_swap[l->active_swap_count++] = index;
+	mark_dirty(l, index);
+	return OK;
+}
+
+/* ---- facts ---- */
+
+static struct leg *leg_on(struct swap *s, enum layer_id layer)
+{
+	if (s->source.layer == layer)
+		return &s->source;
+	return s->dest.layer == layer ? &s->dest : NULL;
+}
+
+static struct lock_fact *lock_at(struct leg *leg, const struct locator *at)
+{
+	for (uint32_t i = 0; i < leg->lock_count; i++)
+		if (hash256_eq(&leg->lock[i].at.tx, &at->tx) && leg->lock[i].at.index == at->index)
+			return &leg->lock[i];
+	return NULL;
+}
+
+/* Is it what the terms say? Everything else stays refundable by whoever locked it (HAZARDS 18). */
+static bool lock_right(const struct leg *leg, const struct lock_fact *k)
+{
+	return k->flags == 0 && amount_cmp(k->amount, leg->amount) == 0 &&
+		k->timelock == leg->timelock;
+}
+
+/* A place for one more lock-up: a wrong or vanished one makes room, so that a stranger's dust can't
+ * keep out the right one. */
+static struct lock_fact *lock_slot(struct leg *leg)
+{
+	if (leg->lock_count < SWAP_LOCKS_MAX)
+		return &leg->lock[leg->lock_count++];
+	for (uint32_t i = 0; i < SWAP_LOCKS_MAX; i++)
+		if (i != leg->bound &&
+			(leg->lock[i].height == 0 || !lock_right(leg, &leg->lock[i])))
+			return &leg->lock[i];
+	return NULL;
+}
+
+void swap_lock_event(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
+{
+	struct swap *s = ledger_swap(l, &e->swap);
+	struct leg *leg = s == NULL ? NULL : leg_on(s, layer);
+	if (leg == NULL)
+		return;
+	struct lock_fact *k = lock_at(leg, &e->at);
+	if (k == NULL) {
+		k = lock_slot(leg);
+		if (k == NULL)
+			return;
+		*k = (struct lock_fact){.at = e->at};
+	}
+	k->amount = e->amount;
+	k->timelock = e->timelock;
+	k->flags = e->flags;
+	if (height != 0)
+		k->height = height;
+	/* our own leg: only the lock-up that we made counts */
+	if (leg == &s->dest && height != 0 && s->lock_effect != INDEX_NONE) {
+		const struct effect *f = effect_of_tx(l, &e->tx);
+		if (f != NULL && effect_index(l, f) == s->lock_effect && lock_right(leg, k))
+			leg->bound = (uint32_t)(k - leg->lock);
+	}
+	s->seq = l->seq;
+	mark_dirty(l, swap_index(l, s));
+	if (height == 0)
+		swap_evaluate(l, swap_index(l, s));
+}
+
+/* What a spend of a lock-up means for the books; claims and refunds of our own on UTXO layers are
+ * posted with their effect, which knows the fee. */
+static void post_lock_spent(struct ledger *l, struct swap *s, struct leg *leg,
+	const struct lock_fact *k, const struct chain_event *e, uint64_t height)
+{
+	const enum layer_id layer = leg->layer;
+	const bool account = layer_family(layer) == FAMILY_ACCOUNT;
+	if (leg->bound == INDEX_NONE || k != &leg->lock[leg->bound])
+		return;
+	if (leg == &s->source) {
+		if (e->spend == LOCK_SPEND_CLAIM && account) {
+			post(l, layer, height, ACCOUNT_EXCHANGE, ACCOUNT_INFLIGHT, k->amount);
+			credit_add(l, layer, height, k->amount);
+		}
+		return;
+	}
+	switch (e->spend) {
+	case LOCK_SPEND_CLAIM:
+		post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_EXCHANGE, k->amount);
+		return;
+	case LOCK_SPEND_REFUND:
+		if (account) {
+			post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_INFLIGHT, k->amount);
+			credit_add(l, layer, height, k->amount);
+		}
+		return;
+	case LOCK_SPEND_OTHER:
+		post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_SUSPENSE_MISSING, k->amount);
+		ledger_latch(l, "a lock-up of ours was spent in a way that we don't know");
+		return;
+	}
+}
+
+void swap_lock_spent(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
+{
+	struct swap *s = ledger_swap(l, &e->swap);
+	struct leg *leg = s == NULL ? NULL : leg_on(s, layer);
+	if (leg == NULL)
+		return;
+	if (e->spend == LOCK_SPEND_CLAIM && !s->preimage_known) {
+		struct hash256 hash;
+		sha256(&hash, slice_of(e->preimage.b, 32));
+		if (hash256_eq(&hash, &s->hash)) {
+			s->preimage = e->preimage;
+			s->preimage_known = true;
+		}
+	}
+	struct lock_fact *k = lock_at(leg, &e->at);
+	if (k != NULL && height != 0 && k->spent_height == 0) {
+		k->spent_height = height;
+		k->spend = e->spend;
+		k->spend_tx = e->tx;
+		struct effect *f = effect_of_tx(l, &e->tx);
+		if (f != NULL && layer_family(layer) == FAMILY_UTXO)
+			effect_confirmed(l, f, &e->tx, height);
+		post_lock_spent(l, s, leg, k, e, height);
+	}
+	s->seq = l->seq;
+	mark_dirty(l, swap_index(l, s));
+	if (height == 0)
+		swap_evaluate(l, swap_index(l, s));
+}
+
+/* ---- from facts to events ---- */
+
+/* Bind the source leg to the deepest right lock-up; before we lock, the binding may change. */
+static const struct lock_fact *bind_source(struct swap *s)
+{
+	struct leg *leg = &s->source;
+	leg->bound = INDEX_NONE;
+	for (uint32_t i = 0; i < leg->lock_count; i++) {
+		const struct lock_fact *k = &leg->lock[i];
+		if (!lock_right(leg, k))
+			continue;
+		const struct lock_fact *best = leg_bound(leg);
+		if (best == NULL ||
+			(k->height != 0 && (best->height == 0 || k->height < best->height)))
+			leg->bound = i;
+	}
+	return leg_bound(leg);
+}
+
+static enum swap_event before_our_lock(struct ledger *l, struct swap *s)
+{
+	const struct lock_fact *k = bind_source(s);
+	if (k == NULL)
+		return s->state == SWAP_OFFERED ? SWAP_EVENT_COUNT : SWAP_EV_SOURCE_LOST;
+	if (k->spent_height != 0)
+		return SWAP_EV_SOURCE_TAKEN;
+	const bool deep = ledger_depth(l, s->source.layer, k->height) >= s->source.depth;
+	if (s->state == SWAP_SOURCE_LOCKED)
+		return deep ? SWAP_EVENT_COUNT : SWAP_EV_SOURCE_LOST;
+	if (deep)
+		return SWAP_EV_SOURCE_DEEP;
+	return s->state == SWAP_OFFERED ? SWAP_EV_SOURCE_SEEN : SWAP_EVENT_COUNT;
+}
+
+static enum swap_event after_our_lock(struct ledger *l, struct swap *s)
+{
+	const struct lock_fact *k = leg_bound(&s->dest);
+	const uint64_t depth = k == NULL ? 0 : ledger_depth(l, s->dest.layer, k->height);
+
+	if (s->preimage_known)
+		return SWAP_EV_PREIMAGE;
+	if (l->effect[s->lock_effect].state == EFFECT_VOID ||
+		(l->effect[s->lock_effect].state == EFFECT_FINAL &&
+			l->effect[s->lock_effect].reverted))
+		return SWAP_EV_DEST_VOID;
+	if (s->refund_effect != INDEX_NONE)
+		return SWAP_EV_REFUND_INTENT;
+	if (s->state == SWAP_DEST_LOCKED)
+		return depth == 0 ? SWAP_EV_DEST_LOST : SWAP_EVENT_COUNT;
+	return depth >= s->dest.depth ? SWAP_EV_DEST_DEEP : SWAP_EVENT_COUNT;
+}
+
+/* What the facts say happens next to a swap in its state; SWAP_EVENT_COUNT: nothing. */
+static enum swap_event next_event(struct ledger *l, struct swap *s)
+{
+	const struct lock_fact *k;
+	switch (s->state) {
+	case SWAP_OFFERED:
+	case SWAP_SOURCE_SEEN:
+	case SWAP_SOURCE_LOCKED: return before_our_lock(l, s);
+	case SWAP_DEST_LOCKING:
+	case SWAP_DEST_LOCKED: return after_our_lock(l, s);
+	case SWAP_CLAIMING:
+		k = leg_bound(&s->source);
+		if (k == NULL || k->spend == 0 || !is_final(l, s->source.layer, k->spent_height))
+			return SWAP_EVENT_COUNT;
+		return k->spend == LOCK_SPEND_CLAIM ? SWAP_EV_CLAIM_FINAL : SWAP_EV_SOURCE_TAKEN;
+	case SWAP_REFUNDING:
+		if (s->preimage_known)
+			return SWAP_EV_PREIMAGE;
+		k = leg_bound(&s->dest);
+		if (k != NULL && k->spend == LOCK_SPEND_REFUND &&
+			is_final(l, s->dest.layer, k->spent_height))
+			return SWAP_EV_REFUND_FINAL;
+		return SWAP_EVENT_COUNT;
+	case SWAP_COMPLETED:
+	case SWAP_REFUNDED:
+	case SWAP_EXPIRED:
+	case SWAP_DECLINED:
+	case SWAP_BREACHED:
+	case SWAP_STATE_COUNT: return SWAP_EVENT_COUNT;
+	}
+	return SWAP_EVENT_COUNT;
+}
+
+/* Close the exchange accounts of a completed swap: the margin is earned; a source that we took
+ * although our own lock-up came back to us is owed to the client. */
+static void settle(struct ledger *l, struct swap *s)
+{
+	const struct lock_fact *k = leg_bound(&s->dest);
+	if (s->settled)
+		return;
+	s->settled = true;
+	if (k != NULL && k->spend == LOCK_SPEND_REFUND)
+		post(l, s->source.layer, 0, ACCOUNT_SUSPENSE_IN, ACCOUNT_EXCHANGE,
+			s->source.amount);
+	else
+		post(l, s->source.layer, 0, ACCOUNT_FEES_EARNED, ACCOUNT_EXCHANGE, s->fee);
+}
+
+void swap_fire(struct ledger *l, uint32_t index, enum swap_event event)
+{
+	struct swap *s = &l->swap[index];
+	enum swap_state to;
+	if (!swap_next(&to, s->state, event))
+		return;
+	s->state = to;
+	s->updated_ms = l->time_ms;
+	s->seq = l->seq;
+	mark_dirty(l, index);
+	if (to == SWAP_COMPLETED)
+		settle(l, s);
+	if (to == SWAP_BREACHED) {
+		(void)snprintf(s->reason, sizeof s->reason,
+			"the source was refunded after our lock-up "
+			"was claimed");
+		ledger_latch(l, "a swap was breached");
+	}
+}
+
+void swap_evaluate(struct ledger *l, uint32_t index)
+{
+	/* each pass changes the state or stops; no path through the table is longer than its states
+	 */
+	for (unsigned pass = 0; pass < SWAP_STATE_COUNT; pass++) {
+		struct swap *s = &l->swap[index];
+		const enum swap_state was = s->state;
+		const enum swap_event event = next_event(l, s);
+		if (event == SWAP_EVENT_COUNT)
+			return;
+		swap_fire(l, index, event);
+		if (s->state == was)
+			return;
+	}
+}
+
+/* Nothing of it can move any more: terminal, and our lock-up is spent for good, or never was. */
+static bool swap_over(struct ledger *l, struct swap *s)
+{
+	if (!swap_state_terminal(s->state))
+		return false;
+	const struct lock_fact *k = leg_bound(&s->dest);
+	return k == NULL || is_final(l, s->dest.layer, k->spent_height);
+}
+
+void swaps_evaluate_all(struct ledger *l)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < l->active_swap_count; i++) {
+		const uint32_t index = l->active_swap[i];
+		swap_evaluate(l, index);
+		if (!swap_over(l, &l->swap[index]))
+			l->active_swap[kept++] = index;
+		else
+			mark_dirty(l, index);
+	}
+	l->active_swap_count = kept;
+}
+
+static void leg_reorg(struct leg *leg, uint64_t keep, bool ours)
+{
+	for (uint32_t i = 0; i < leg->lock_count; i++) {
+		struct lock_fact *k = &leg->lock[i];
+		if (k->spent_height > keep) {
+			k->spent_height = 0;
+			k->spend = 0;
+			k->spend_tx = (struct hash256){{0}};
+		}
+		if (k->height > keep)
+			k->height = 0;
+	}
+	/* a client's lock-up that left the chain counts again when it is seen again */
+	uint32_t kept = 0;
+	for (uint32_t i = 0; !ours && i < leg->lock_count; i++) {
+		if (leg->lock[i].height == 0 && leg->bound != i)
+			continue;
+		if (leg->bound == i)
+			leg->bound = kept;
+		leg->lock[kept++] = leg->lock[i];
+	}
+	if (!ours)
+		leg->lock_count = kept;
+}
+
+void swaps_reorg(struct ledger *l, enum layer_id layer, uint64_t keep)
+{
+	for (uint32_t i = 0; i < l->active_swap_count; i++) {
+		struct swap *s = &l->swap[l->active_swap[i]];
+		struct leg *leg = leg_on(s, layer);
+		if (leg != NULL) {
+			leg_reorg(leg, keep, leg == &s->dest);
+			mark_dirty(l, l->active_swap[i]);
+		}
+	}
+}

@@ -1,0 +1,141 @@
+/* A canonical text of the state, hashed as it is made: two ledgers that would decide alike hash
+ * alike. */
+#include "ledger/fold.h"
+
+#include "crypto/hash.h"
+
+struct digest {
+	struct hash256 state; /* running: H(state || part) */
+	uint8_t part[1024];
+	struct buf buf;
+};
+
+static void flush(struct digest *d)
+{
+	const struct slice part[] = {slice_of(d->state.b, 32), buf_slice(&d->buf)};
+	CHECK(!d->buf.overflow);
+	sha256_parts(&d->state, part, ARRAY_LEN(part));
+	d->buf = buf_init(d->part, sizeof d->part);
+}
+
+static void put_amount(struct buf *out, struct amount a)
+{
+	uint8_t raw[16];
+	amount_store(raw, a);
+	buf_put(out, raw, sizeof raw);
+}
+
+static void put_leg(struct digest *d, const struct leg *leg)
+{
+	struct buf *b = &d->buf;
+	buf_le64(b, leg->timelock);
+	put_amount(b, leg->amount);
+	buf_bytes32(b, slice_of(leg->terms, leg->terms_len));
+	buf_le32(b, leg->bound);
+	for (uint32_t i = 0; i < leg->lock_count; i++) {
+		const struct lock_fact *k = &leg->lock[i];
+		buf_put(b, k->at.tx.b, 32);
+		buf_le32(b, k->at.index);
+		put_amount(b, k->amount);
+		buf_le64(b, k->height);
+		buf_le32(b, k->flags);
+		buf_le64(b, k->spent_height);
+		buf_u8(b, (uint8_t)k->spend);
+	}
+	flush(d);
+}
+
+static void put_swap(struct digest *d, const struct swap *s)
+{
+	struct buf *b = &d->buf;
+	buf_put(b, s->id.b, 16);
+	buf_u8(b, (uint8_t)s->state);
+	buf_le64(b, s->created_ms);
+	buf_le64(b, s->updated_ms);
+	buf_le64(b, s->expires_ms);
+	buf_put(b, s->hash.b, 32);
+	buf_put(b, s->preimage.b, 32);
+	put_amount(b, s->fee);
+	buf_le32(b, s->lock_effect);
+	buf_le32(b, s->claim_effect);
+	buf_le32(b, s->refund_effect);
+	buf_le64(b, s->seq);
+	flush(d);
+	put_leg(d, &s->source);
+	put_leg(d, &s->dest);
+}
+
+static void put_effect(struct digest *d, const struct effect *f)
+{
+	struct buf *b = &d->buf;
+	buf_put(b, f->id.b, 16);
+	buf_u8(b, (uint8_t)f->purpose);
+	buf_u8(b, (uint8_t)f->state);
+	buf_le32(b, f->coin_count);
+	buf_le64(b, f->nonce);
+	buf_le64(b, f->rate);
+	put_amount(b, f->value);
+	put_amount(b, f->reserved);
+	buf_le32(b, f->variant_wanted);
+	buf_le64(b, f->confirmed_height);
+	buf_put(b, f->confirmed_tx.b, 32);
+	for (uint32_t i = 0; i < f->variant_count; i++)
+		buf_put(b, f->variant[i].txid.b, 32);
+	flush(d);
+	for (uint32_t i = 0; i < f->coin_count; i++)
+		buf_le32(b, f->coin[i]);
+	flush(d);
+}
+
+static void put_layer(struct digest *d, const struct layer_state *s)
+{
+	struct buf *b = &d->buf;
+	buf_u8(b, s->born);
+	buf_le64(b, s->tip.height);
+	buf_put(b, s->tip.hash.b, 32);
+	buf_le64(b, s->fee_rate);
+	buf_le64(b, s->nonce_next);
+	buf_le64(b, s->nonce_chain);
+	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
+		buf_le64(b, (uint64_t)s->account[a].in);
+		buf_le64(b, (uint64_t)(s->account[a].in >> 64));
+		buf_le64(b, (uint64_t)s->account[a].out);
+		buf_le64(b, (uint64_t)(s->account[a].out >> 64));
+	}
+	flush(d);
+}
+
+void ledger_hash(const struct ledger *l, struct hash256 *out)
+{
+	static _Thread_local struct digest d;
+	d.state = (struct hash256){{0}};
+	d.buf = buf_init(d.part, sizeof d.part);
+	buf_le64(&d.buf, l->seq);
+	buf_u8(&d.buf, l->latched);
+	buf_le64(&d.buf, l->posting_count);
+	flush(&d);
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		put_layer(&d, &l->layer[i]);
+	for (uint32_t i = 0; i < l->coin_count; i++) {
+		const struct coin *c = &l->coin[i];
+		buf_put(&d.buf, c->at.txid.b, 32);
+		buf_le32(&d.buf, c->at.index);
+		buf_le64(&d.buf, c->value.raw);
+		buf_le64(&d.buf, c->created_height);
+		buf_le64(&d.buf, c->final_height);
+		buf_le64(&d.buf, c->spent_height);
+		buf_le32(&d.buf, c->effect);
+		flush(&d);
+	}
+	for (uint32_t i = 0; i < l->swap_count; i++)
+		put_swap(&d, &l->swap[i]);
+	for (uint32_t i = 0; i < l->effect_count; i++)
+		put_effect(&d, &l->effect[i]);
+	for (uint32_t i = 0; i < l->transfer_count; i++) {
+		buf_put(&d.buf, l->transfer[i].id.b, 16);
+		buf_u8(&d.buf, (uint8_t)l->transfer[i].state);
+		put_amount(&d.buf, l->transfer[i].amount);
+		flush(&d);
+	}
+	*out = d.state;
+}

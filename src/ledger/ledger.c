@@ -1,0 +1,251 @@
+#include "ledger/fold.h"
+
+#include "crypto/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BLOB_CHUNKS_PER_EFFECT 6u
+
+static enum err create_map(struct map *m, uint32_t entries, uint32_t key_len, uint64_t seed)
+{
+	const uint32_t slots = map_slots_for(entries);
+	struct map_slot *slot = malloc((size_t)slots * sizeof *slot);
+	if (slot == NULL)
+		return ERR_FULL;
+	map_init(m, slot, slots, key_len, seed);
+	return OK;
+}
+
+static enum err create_tables(struct ledger *l)
+{
+	const struct ledger_capacity *c = &l->capacity;
+	l->swap = calloc(c->swaps, sizeof *l->swap);
+	l->transfer = calloc(c->transfers, sizeof *l->transfer);
+	l->effect = calloc(c->effects, sizeof *l->effect);
+	l->coin = calloc(c->coins, sizeof *l->coin);
+	l->active_swap = calloc(c->swaps, sizeof *l->active_swap);
+	l->open_effect = calloc(c->effects, sizeof *l->open_effect);
+	l->idem = calloc((size_t)c->swaps + c->transfers, sizeof *l->idem);
+	l->posting = calloc(c->postings, sizeof *l->posting);
+	l->dirty = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty);
+	if (l->swap == NULL || l->transfer == NULL || l->effect == NULL || l->coin == NULL ||
+		l->active_swap == NULL || l->open_effect == NULL || l->idem == NULL ||
+		l->posting == NULL || l->dirty == NULL)
+		return ERR_FULL;
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		l->layer[i].recent = calloc(LEDGER_RECENT_BLOCKS, sizeof *l->layer[i].recent);
+		l->layer[i].credit = calloc(LEDGER_CREDITS, sizeof *l->layer[i].credit);
+		if (l->layer[i].recent == NULL || l->layer[i].credit == NULL)
+			return ERR_FULL;
+		l->layer[i].difference = amount_zero(layer_asset((enum layer_id)i));
+	}
+	return OK;
+}
+
+static enum err create_maps(struct ledger *l, uint64_t seed)
+{
+	const struct ledger_capacity *c = &l->capacity;
+	TRY(create_map(&l->swap_by_id, c->swaps, 16, seed));
+	TRY(create_map(&l->swap_by_hash, c->swaps, 32, seed));
+	TRY(create_map(&l->transfer_by_id, c->transfers, 16, seed));
+	TRY(create_map(&l->effect_by_id, c->effects, 16, seed));
+	TRY(create_map(&l->effect_by_tx, c->effects * 2, 32, seed));
+	TRY(create_map(&l->coin_by_outpoint, c->coins, 36, seed));
+	TRY(create_map(&l->by_idempotency, c->swaps + c->transfers, 32, seed));
+	return blobs_create(&l->blobs, c->effects * BLOB_CHUNKS_PER_EFFECT);
+}
+
+enum err ledger_create(struct ledger **out, const struct ledger_capacity *capacity,
+	const struct seal_key *seal, uint64_t map_seed)
+{
+	CHECK(capacity->swaps > 0 && capacity->transfers > 0 && capacity->effects > 0);
+	CHECK(capacity->coins > 0 && capacity->postings > 0);
+	struct ledger *l = calloc(1, sizeof *l);
+	if (l == NULL)
+		return ERR_FULL;
+	l->capacity = *capacity;
+	l->seal = *seal;
+	enum err err = create_tables(l);
+	if (err == OK)
+		err = create_maps(l, map_seed);
+	if (err != OK) {
+		ledger_destroy(l);
+		return err;
+	}
+	*out = l;
+	return OK;
+}
+
+void ledger_destroy(struct ledger *l)
+{
+	if (l == NULL)
+		return;
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		free(l->layer[i].recent);
+		free(l->layer[i].credit);
+	}
+	if (l->swap != NULL)
+		bytes_wipe(l->swap, (size_t)l->swap_count * sizeof *l->swap);
+	free(l->swap);
+	free(l->transfer);
+	free(l->effect);
+	free(l->coin);
+	free(l->active_swap);
+	free(l->open_effect);
+	free(l->idem);
+	free(l->posting);
+	free(l->dirty);
+	free(l->swap_by_id.slot);
+	free(l->swap_by_hash.slot);
+	free(l->transfer_by_id.slot);
+	free(l->effect_by_id.slot);
+	free(l->effect_by_tx.slot);
+	free(l->coin_by_outpoint.slot);
+	free(l->by_idempotency.slot);
+	blobs_destroy(l->blobs);
+	bytes_wipe(&l->seal, sizeof l->seal);
+	free(l);
+}
+
+void mark_dirty(struct ledger *l, uint32_t what)
+{
+	/* the same object twice in a row is the common case; duplicates are harmless beyond it */
+	if (l->dirty_count > 0 && l->dirty[l->dirty_count - 1] == what)
+		return;
+	if (l->dirty_count < l->capacity.swaps + l->capacity.transfers)
+		l->dirty[l->dirty_count++] = what;
+}
+
+void ledger_clean(struct ledger *l)
+{
+	l->dirty_count = 0;
+}
+
+void ledger_latch(struct ledger *l, const char *reason)
+{
+	if (l->latched)
+		return;
+	l->latched = true;
+	(void)snprintf(l->latch_reason, sizeof l->latch_reason, "%s", reason);
+}
+
+/* ---- books ---- */
+
+void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account from,
+	enum account to, struct amount amount)
+{
+	if (amount_is_zero(amount))
+		return;
+	struct account_total *account = l->layer[layer].account;
+	uint8_t raw[16];
+	amount_store(raw, amount);
+	const u128 units = (u128)load_le64(raw) | (u128)load_le64(raw + 8) << 64;
+	account[from].out += units;
+	account[to].in += units;
+	CHECK(account[from].out >= units && account[to].in >= units);
+	l->posting[l->posting_count % l->capacity.postings] = (struct posting){.seq = l->seq,
+		.height = height,
+		.layer = layer,
+		.from = from,
+		.to = to,
+		.amount = amount};
+	l->posting_count++;
+}
+
+void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep)
+{
+	const uint64_t end = l->posting_count;
+	const uint64_t kept = end < l->capacity.postings ? end : l->capacity.postings;
+	for (uint64_t i = end; i-- > end - kept;) {
+		/* a copy: post() may overwrite the oldest slots, which are further back than we
+		 * read */
+		struct posting *p = &l->posting[i % l->capacity.postings];
+		if (p->seq == l->seq || p->layer != layer || p->height <= keep || p->reversed)
+			continue;
+		const struct posting was = *p;
+		p->reversed = true;
+		post(l, layer, 0, was.to, was.from, was.amount);
+	}
+}
+
+struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a)
+{
+	const struct account_total *t = &l->layer[layer].account[a];
+	return amount_of_u128(layer_asset(layer), t->in > t->out ? t->in - t->out : 0);
+}
+
+struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a)
+{
+	const struct account_total *t = &l->layer[layer].account[a];
+	return amount_of_u128(layer_asset(layer), t->out > t->in ? t->out - t->in : 0);
+}
+
+struct amount ledger_custody(const struct ledger *l, enum layer_id layer)
+{
+	struct amount sum = amount_zero(layer_asset(layer));
+	for (unsigned a = 0; a < ACCOUNT_COUNT; a++)
+		if (account_is_custody((enum account)a))
+			CHECK(amount_add(&sum, sum, ledger_balance(l, layer, (enum account)a)) ==
+				OK);
+	return sum;
+}
+
+/* ---- lookups ---- */
+
+struct swap *ledger_swap(const struct ledger *l, const struct id128 *id)
+{
+	const uint32_t i = map_get(&l->swap_by_id, id->b);
+	return i == MAP_NONE ? NULL : &l->swap[i];
+}
+
+struct transfer *ledger_transfer(const struct ledger *l, const struct id128 *id)
+{
+	const uint32_t i = map_get(&l->transfer_by_id, id->b);
+	return i == MAP_NONE ? NULL : &l->transfer[i];
+}
+
+struct effect *ledger_effect(const struct ledger *l, const struct id128 *id)
+{
+	const uint32_t i = map_get(&l->effect_by_id, id->b);
+	return i == MAP_NONE ? NULL : &l->effect[i];
+}
+
+const struct idempotency *ledger_idempotency(const struct ledger *l, const struct hash256 *key)
+{
+	const uint32_t i = map_get(&l->by_idempotency, key->b);
+	return i == MAP_NONE ? NULL : &l->idem[i];
+}
+
+bool ledger_raw(const struct ledger *l, const struct effect_variant *v, struct buf *out)
+{
+	return blob_get(l->blobs, v->raw, out);
+}
+
+uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height)
+{
+	const uint64_t tip = l->layer[layer].tip.height;
+	return height == 0 || height > tip ? 0 : tip - height + 1;
+}
+
+const struct recent_block *ledger_recent(
+	const struct ledger *l, enum layer_id layer, const struct hash256 *hash)
+{
+	const struct layer_state *s = &l->layer[layer];
+	if (!s->born)
+		return NULL;
+	for (uint64_t i = 0; i < LEDGER_RECENT_BLOCKS && i <= s->tip.height - s->birth.height;
+		i++) {
+		const struct recent_block *b =
+			&s->recent[(s->tip.height - i) % LEDGER_RECENT_BLOCKS];
+		if (hash256_eq(&b->ref.hash, hash))
+			return b;
+	}
+	return NULL;
+}
+
+void outpoint_key(uint8_t key[36], const struct hash256 *tx, uint32_t index)
+{
+	memcpy(key, tx->b, 32);
+	store_le32(key + 32, index);
+}

@@ -1,0 +1,181 @@
+#include "ledger/params.h"
+
+#include "ledger/clock.h"
+
+uint32_t params_depth(const struct layer_params *p, struct amount a)
+{
+	uint32_t depth = 1;
+	for (uint32_t i = 0; i < p->depth_steps; i++)
+		if (amount_cmp(a, p->depth[i].from) >= 0)
+			depth = p->depth[i].depth;
+	return depth;
+}
+
+static void put_amount(struct buf *out, struct amount a)
+{
+	uint8_t raw[16];
+	amount_store(raw, a);
+	buf_put(out, raw, sizeof raw);
+}
+
+static struct amount get_amount(struct reader *in, enum asset asset)
+{
+	uint8_t raw[16];
+	reader_copy(in, raw, sizeof raw);
+	return amount_load(asset, raw);
+}
+
+static void put_layer(struct buf *out, const struct layer_params *p)
+{
+	buf_bytes32(out, slice_str(p->network->caip2));
+	buf_put(out, p->contract.b, sizeof p->contract.b);
+	buf_le64(out, p->block_interval_ms);
+	buf_le32(out, p->drift_permille);
+	buf_le64(out, p->outage_ms);
+	buf_le32(out, p->depth_steps);
+	for (uint32_t i = 0; i < p->depth_steps; i++) {
+		put_amount(out, p->depth[i].from);
+		buf_le32(out, p->depth[i].depth);
+	}
+	buf_le32(out, p->final_depth);
+	buf_le32(out, p->claim_blocks);
+	buf_le32(out, p->lock_blocks);
+	buf_le32(out, p->funding_blocks);
+	put_amount(out, p->swap_min);
+	put_amount(out, p->swap_max);
+	buf_le64(out, p->fee_rate_min);
+	buf_le64(out, p->fee_rate_max);
+	buf_le32(out, p->bump_blocks);
+}
+
+static enum err get_layer(struct reader *in, struct layer_params *p, enum layer_id layer)
+{
+	const enum asset asset = layer_asset(layer);
+	p->network = network_by_caip2(reader_bytes32(in, 64));
+	if (p->network == NULL || p->network->layer != layer)
+		return in->failed ? ERR_SHORT : ERR_FORMAT;
+	reader_copy(in, p->contract.b, sizeof p->contract.b);
+	p->block_interval_ms = reader_le64(in);
+	p->drift_permille = reader_le32(in);
+	p->outage_ms = reader_le64(in);
+	p->depth_steps = reader_le32(in);
+	if (p->depth_steps > DEPTH_STEPS_MAX)
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < p->depth_steps; i++) {
+		p->depth[i].from = get_amount(in, asset);
+		p->depth[i].depth = reader_le32(in);
+	}
+	p->final_depth = reader_le32(in);
+	p->claim_blocks = reader_le32(in);
+	p->lock_blocks = reader_le32(in);
+	p->funding_blocks = reader_le32(in);
+	p->swap_min = get_amount(in, asset);
+	p->swap_max = get_amount(in, asset);
+	p->fee_rate_min = reader_le64(in);
+	p->fee_rate_max = reader_le64(in);
+	p->bump_blocks = reader_le32(in);
+	return in->failed ? ERR_SHORT : OK;
+}
+
+void params_put(struct buf *out, const struct ledger_params *p)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		put_layer(out, &p->layer[i]);
+	buf_put(out, p->wallet.b, sizeof p->wallet.b);
+	buf_le32(out, p->fee_ppm);
+	buf_le64(out, p->quote_ttl_ms);
+	buf_le64(out, p->offer_ttl_ms);
+	buf_le64(out, p->observation_ms);
+}
+
+enum err params_get(struct reader *in, struct ledger_params *p)
+{
+	*p = (struct ledger_params){0};
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		TRY(get_layer(in, &p->layer[i], (enum layer_id)i));
+	reader_copy(in, p->wallet.b, sizeof p->wallet.b);
+	p->fee_ppm = reader_le32(in);
+	p->quote_ttl_ms = reader_le64(in);
+	p->offer_ttl_ms = reader_le64(in);
+	p->observation_ms = reader_le64(in);
+	return reader_finish(in);
+}
+
+#define INTERVAL_MS_MAX (UINT64_C(1) << 28)
+#define DEPTH_MAX 512u /* less than the blocks that we keep for reorganisations */
+#define OUTAGE_MS_MAX (UINT64_C(30) * 24 * 3600 * 1000)
+
+static bool fail(struct params_problem *problem, const char *field, const char *what)
+{
+	*problem = (struct params_problem){.field = field, .what = what};
+	return false;
+}
+
+static bool check_layer(const struct layer_params *p, struct params_problem *problem)
+{
+	if (p->network == NULL)
+		return fail(problem, "network", "is missing");
+	if (p->block_interval_ms == 0 || p->block_interval_ms > INTERVAL_MS_MAX)
+		return fail(problem, "block_interval_ms", "must be from 1 to 2^28");
+	if (p->drift_permille >= 1000)
+		return fail(problem, "drift_permille", "must be below 1000");
+	if (p->outage_ms > OUTAGE_MS_MAX)
+		return fail(problem, "outage_ms", "must be at most 30 days");
+	if (p->depth_steps == 0 || p->depth_steps > DEPTH_STEPS_MAX)
+		return fail(problem, "depth", "needs from 1 to 4 steps");
+	for (uint32_t i = 0; i < p->depth_steps; i++) {
+		if (p->depth[i].depth == 0 || p->depth[i].depth > DEPTH_MAX)
+			return fail(problem, "depth", "must be from 1 to 512 blocks");
+		if (i == 0 && !amount_is_zero(p->depth[0].from))
+			return fail(problem, "depth", "must start with the step from 0");
+		if (i > 0 &&
+			(amount_cmp(p->depth[i].from, p->depth[i - 1].from) <= 0 ||
+				p->depth[i].depth < p->depth[i - 1].depth))
+			return fail(problem, "depth", "must ascend");
+	}
+	if (p->final_depth == 0 || p->final_depth > DEPTH_MAX)
+		return fail(problem, "final_depth", "must be from 1 to 512 blocks");
+	if (p->claim_blocks == 0 || p->claim_blocks > DEPTH_MAX)
+		return fail(problem, "claim_blocks", "must be from 1 to 512");
+	if (p->lock_blocks == 0 || p->lock_blocks > CLOCK_BLOCKS_MAX)
+		return fail(problem, "lock_blocks", "is out of range");
+	if (p->funding_blocks > CLOCK_BLOCKS_MAX)
+		return fail(problem, "funding_blocks", "is out of range");
+	if (amount_is_zero(p->swap_min) || amount_cmp(p->swap_min, p->swap_max) > 0)
+		return fail(problem, "swap_min", "must be above 0 and not above swap_max");
+	if (amount_cmp(p->swap_max, amount_max(p->swap_max.asset)) > 0)
+		return fail(problem, "swap_max", "is more than exists");
+	if (p->fee_rate_min == 0 || p->fee_rate_min > p->fee_rate_max)
+		return fail(problem, "fee_rate_min", "must be above 0 and not above fee_rate_max");
+	if (p->bump_blocks == 0)
+		return fail(problem, "bump_blocks", "must be above 0");
+	return true;
+}
+
+bool params_check(const struct ledger_params *p, struct params_problem *problem)
+{
+	uint64_t slack;
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (!check_layer(&p->layer[i], problem))
+			return false;
+	if (p->fee_ppm >= 1000000)
+		return fail(problem, "fee_ppm", "must be below 1000000");
+	for (unsigned to = 0; to < LAYER_COUNT; to++) {
+		const struct layer_params *dst = &p->layer[to];
+		const uint32_t depth = params_depth(dst, dst->swap_max);
+		if (dst->lock_blocks <= depth ||
+			!clock_reveal_safe(dst, dst->lock_blocks - depth, &slack))
+			return fail(problem, "lock_blocks",
+				"leaves the client no safe time to claim: raise it, or lower depth, "
+				"claim_blocks or outage_ms");
+		for (unsigned from = 0; from < LAYER_COUNT; from++) {
+			const struct layer_params *src = &p->layer[from];
+			if (from != to &&
+				clock_source_blocks(src, dst, params_depth(src, src->swap_max),
+					p->observation_ms) == 0)
+				return fail(problem, "lock_blocks",
+					"no time lock on the other layer can outlive it safely");
+		}
+	}
+	return true;
+}
