@@ -138,6 +138,7 @@ struct effect {
 	bool submitted; /* a node accepted it at least once */
 	uint64_t last_variant_height;
 	uint64_t confirmed_height; /* 0: not */
+	uint64_t conflict_height;  /* its input or nonce was used by something else; 0: not */
 	struct hash256 confirmed_tx;
 	bool reverted;
 	char reason[TEXT_REASON_SIZE];

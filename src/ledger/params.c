@@ -152,30 +152,33 @@ static bool check_layer(const struct layer_params *p, struct params_problem *pro
 	return true;
 }
 
+/* A swap between the two has time locks that are safe for both sides. */
+static bool check_pair(const struct ledger_params *p, const struct layer_params *src,
+	const struct layer_params *dst, struct params_problem *problem)
+{
+	const uint32_t depth = params_depth(dst, dst->swap_max);
+	const uint32_t src_depth = params_depth(src, src->swap_max);
+	uint64_t slack;
+	if (dst->lock_blocks <= depth || !clock_reveal_safe(dst, dst->lock_blocks - depth, &slack))
+		return fail(problem, "lock_blocks",
+			"leaves the client no safe time to claim: raise it, or lower "
+			"depth, claim_blocks or outage_ms");
+	if (clock_source_blocks(src, dst, src_depth, p->observation_ms) == 0)
+		return fail(problem, "lock_blocks",
+			"no time lock on the other layer can outlive it safely");
+	return true;
+}
+
 bool params_check(const struct ledger_params *p, struct params_problem *problem)
 {
-	uint64_t slack;
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		if (!check_layer(&p->layer[i], problem))
 			return false;
 	if (p->fee_ppm >= 1000000)
 		return fail(problem, "fee_ppm", "must be below 1000000");
-	for (unsigned to = 0; to < LAYER_COUNT; to++) {
-		const struct layer_params *dst = &p->layer[to];
-		const uint32_t depth = params_depth(dst, dst->swap_max);
-		if (dst->lock_blocks <= depth ||
-			!clock_reveal_safe(dst, dst->lock_blocks - depth, &slack))
-			return fail(problem, "lock_blocks",
-				"leaves the client no safe time to claim: raise it, or lower depth, "
-				"claim_blocks or outage_ms");
-		for (unsigned from = 0; from < LAYER_COUNT; from++) {
-			const struct layer_params *src = &p->layer[from];
-			if (from != to &&
-				clock_source_blocks(src, dst, params_depth(src, src->swap_max),
-					p->observation_ms) == 0)
-				return fail(problem, "lock_blocks",
-					"no time lock on the other layer can outlive it safely");
-		}
-	}
+	for (unsigned to = 0; to < LAYER_COUNT; to++)
+		for (unsigned from = 0; from < LAYER_COUNT; from++)
+			if (from != to && !check_pair(p, &p->layer[from], &p->layer[to], problem))
+				return false;
 	return true;
 }
