@@ -4,7 +4,10 @@
  * Every request ends in exactly one callback, never from inside http_client_send: with a status, or
  * with an error. Every request has a deadline and a bound on its answer. Two implementations behind
  * one interface: the real one (libcurl) and one that hands requests to in-process handlers on a
- * virtual loop (sim). Threads: the loop's.
+ * virtual loop (sim). Connections are kept and used again. Redirects are not followed, proxies of
+ * the environment not used. When a kept connection turns out to be dead before any byte of an
+ * answer, the request is sent once more on a new one: whoever sends must bear the same bytes
+ * arriving twice. Threads: the loop's. Destroying a client from one of its callbacks is a bug.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -43,27 +46,36 @@ struct http_call {
 	uint64_t id; /* 0: none */
 };
 
-/* Returns owned. */
+/* Returns owned. ERR_STATE on a virtual loop. */
 MUST_USE enum err http_client_create(struct http_client **out, struct loop *loop);
 /* Every open request is answered with ERR_CANCELLED first. */
 void http_client_destroy(struct http_client *client);
-/* ERR_FULL over HTTP_IN_FLIGHT_MAX; ERR_FORMAT a URL that can't be; then no callback follows.
- * call may be NULL. */
+/* ERR_FULL over HTTP_IN_FLIGHT_MAX; ERR_FORMAT a URL, method or header that can't be;
+ * ERR_UNAVAILABLE while the client is being destroyed. Then no callback follows. call may be NULL.
+ */
 MUST_USE enum err http_client_send(struct http_client *client, struct http_call *call,
 	const struct http_request *request, http_answer_cb cb, void *ctx);
 /* The callback follows with ERR_CANCELLED, from the loop. A stale call does nothing. */
 void http_client_cancel(struct http_client *client, struct http_call call);
 
-/* The in-process form: requests whose URL starts with prefix are given to handler, which answers
- * now or later with http_local_answer. For simulations; returns owned. */
+/* The in-process form: each request is given to handler, from the loop, which answers now or later
+ * with http_local_answer, or says with http_local_drop that it never will. A call may end before
+ * that (deadline, cancelled, client destroyed); the request stays the handler's. For simulations;
+ * returns owned. */
 struct http_local_request;
 typedef void (*http_local_handler)(void *ctx, struct http_local_request *request);
 MUST_USE enum err http_client_create_local(
 	struct http_client **out, struct loop *loop, http_local_handler handler, void *ctx);
+NONNULL_ALL const char *http_local_method(const struct http_local_request *request);
+/* "" where there is none. */
+NONNULL_ALL const char *http_local_authorization(const struct http_local_request *request);
 NONNULL_ALL const char *http_local_url(const struct http_local_request *request);
 NONNULL_ALL struct slice http_local_body(const struct http_local_request *request);
 /* Takes the request. err other than OK: the network failed that way. */
 NONNULL_ALL void http_local_answer(
 	struct http_local_request *request, enum err err, unsigned status, struct slice body);
+
+/* Takes the request; the call ends by its deadline. */
+NONNULL_ALL void http_local_drop(struct http_local_request *request);
 
 #endif

@@ -5,7 +5,8 @@
  * usable answer (unreachable, late, garbage, wrong password), in which case the effect is unknown.
  * Each failure of the transport counts against the upstream; after UPSTREAM_FAILURES_MAX in a row
  * calls fail at once with ERR_UNAVAILABLE until a probe (one call let through after a backoff)
- * succeeds. Threads: the loop's.
+ * succeeds. Calls that wait in the queue then end with ERR_UNAVAILABLE, too. A refused password and
+ * an answer over the bound don't count: the node is there. Threads: the loop's.
  */
 #ifndef NET_JSONRPC_H
 #define NET_JSONRPC_H
@@ -33,8 +34,10 @@ struct upstream_config {
 
 struct rpc_answer {
 	enum err err; /* OK: result. ERR_REJECTED: the node's own error. Others: unknown effect,
-		       * except ERR_UNAVAILABLE: nothing was sent. ERR_DENIED: 401/403.
-		       * ERR_FORMAT: not JSON-RPC, or too deep. ERR_FULL: answer too long */
+		       * except ERR_UNAVAILABLE: nothing was sent, or the node had no room for it
+		       * (HTTP 429, or 503 "work queue depth exceeded"). ERR_DENIED: 401/403.
+		       * ERR_FORMAT: not JSON-RPC, or too deep. ERR_FULL: answer too long.
+		       * ERR_CANCELLED: the upstream was destroyed */
 	const struct json *result; /* borrows until the callback returns; may be a JSON null */
 	int64_t code;              /* ERR_REJECTED: the node's code */
 	const char *message;       /* the node's, or ours: never NULL */
@@ -43,14 +46,24 @@ struct rpc_answer {
 
 typedef void (*rpc_cb)(void *ctx, const struct rpc_answer *answer);
 
-/* Returns owned. Borrows the client. */
+/* Returns owned. Borrows client and loop, copies the rest. ERR_FORMAT: a URL that can't be. */
 MUST_USE enum err upstream_create(struct upstream **out, struct http_client *client,
 	struct loop *loop, const struct upstream_config *config);
+/* Every open call is answered with ERR_CANCELLED first, from here. Not from one of its callbacks.
+ */
 void upstream_destroy(struct upstream *u);
-/* Takes params (an array; NULL: none). When it returns an error (ERR_FULL, ERR_UNAVAILABLE by the
- * breaker) no callback follows. */
+/* Takes params (an array; NULL: none), also on failure. When it returns an error (ERR_FULL,
+ * ERR_UNAVAILABLE by the breaker) no callback follows. */
 MUST_USE enum err upstream_call(
 	struct upstream *u, const char *method, struct json *params, rpc_cb cb, void *ctx);
+/* The same with a deadline of its own, for a call that is known to be slow, and a bound of its own
+ * for the answer's size; 0: the usual. */
+struct upstream_limits {
+	uint64_t timeout_ms;
+	size_t answer_max;
+};
+MUST_USE enum err upstream_call_limited(struct upstream *u, const char *method, struct json *params,
+	const struct upstream_limits *limits, rpc_cb cb, void *ctx);
 
 struct upstream_health {
 	bool up; /* the last call was answered */

@@ -1,0 +1,99 @@
+#include "net/http_calls.h"
+
+#include <stdlib.h>
+
+#define NO_SLOT UINT32_MAX
+#define METHOD_LEN_MAX 16u
+#define URL_LEN_MAX 4096u
+#define HEADER_LEN_MAX 8192u
+
+enum err http_calls_init(struct http_calls *calls)
+{
+	*calls = (struct http_calls){.free = NO_SLOT};
+	calls->slot = calloc(HTTP_IN_FLIGHT_MAX, sizeof *calls->slot);
+	return calls->slot == NULL ? ERR_FULL : OK;
+}
+
+void http_calls_fini(struct http_calls *calls)
+{
+	free(calls->slot);
+	calls->slot = NULL;
+}
+
+enum err http_calls_add(struct http_calls *calls, uint64_t *id, void *call)
+{
+	CHECK(call != NULL);
+	if (calls->count == HTTP_IN_FLIGHT_MAX)
+		return ERR_FULL;
+	uint32_t index = calls->free;
+	if (index != NO_SLOT)
+		calls->free = calls->slot[index].next_free;
+	else
+		index = calls->touched++;
+	CHECK(index < HTTP_IN_FLIGHT_MAX);
+	calls->slot[index].call = call;
+	calls->count++;
+	*id = (uint64_t)calls->slot[index].generation << 32 | (index + 1);
+	return OK;
+}
+
+void *http_calls_get(const struct http_calls *calls, uint64_t id)
+{
+	const uint32_t number = (uint32_t)id;
+	if (number == 0 || number > calls->touched)
+		return NULL;
+	const struct http_call_slot *slot = &calls->slot[number - 1];
+	return slot->generation == id >> 32 ? slot->call : NULL;
+}
+
+void http_calls_remove(struct http_calls *calls, uint64_t id)
+{
+	CHECK(http_calls_get(calls, id) != NULL);
+	const uint32_t index = (uint32_t)id - 1;
+	struct http_call_slot *slot = &calls->slot[index];
+	slot->call = NULL;
+	slot->generation++;
+	slot->next_free = calls->free;
+	calls->free = index;
+	calls->count--;
+}
+
+void *http_calls_any(const struct http_calls *calls)
+{
+	for (uint32_t i = 0; i < calls->touched; i++)
+		if (calls->slot[i].call != NULL)
+			return calls->slot[i].call;
+	return NULL;
+}
+
+/* No control characters: what we send can't be made to hold a second header or request. */
+static bool plain(const char *text, size_t len_max)
+{
+	const size_t len = strnlen(text, len_max + 1);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	return len <= len_max;
+}
+
+enum err http_request_check(const struct http_request *request)
+{
+	if (request->method == NULL || request->url == NULL)
+		return ERR_FORMAT;
+	const size_t len = strnlen(request->method, METHOD_LEN_MAX + 1);
+	if (len == 0 || len > METHOD_LEN_MAX)
+		return ERR_FORMAT;
+	for (size_t i = 0; i < len; i++)
+		if (request->method[i] < 'A' || request->method[i] > 'Z')
+			return ERR_FORMAT;
+	if (strncmp(request->url, "http://", 7) != 0 && strncmp(request->url, "https://", 8) != 0)
+		return ERR_FORMAT;
+	if (!plain(request->url, URL_LEN_MAX))
+		return ERR_FORMAT;
+	const char *const header[] = {
+		request->content_type, request->authorization, request->extra_header};
+	for (size_t i = 0; i < ARRAY_LEN(header); i++)
+		if (header[i] != NULL && !plain(header[i], HEADER_LEN_MAX))
+			return ERR_FORMAT;
+	return OK;
+}

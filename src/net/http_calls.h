@@ -1,0 +1,47 @@
+/* net/http_calls: what both forms of the HTTP client share: the table of open calls, whose handles
+ * go stale safely, and the check of a request. Private to net. Threads: the loop's.
+ */
+#ifndef NET_HTTP_CALLS_H
+#define NET_HTTP_CALLS_H
+#include "net/http_client.h"
+
+struct http_call_slot {
+	void *call; /* NULL: free */
+	uint32_t generation;
+	uint32_t next_free;
+};
+
+struct http_calls {
+	struct http_call_slot *slot; /* owned; HTTP_IN_FLIGHT_MAX */
+	uint32_t count, touched, free;
+};
+
+/* The two forms. Each begins with a struct http_client. */
+struct http_client_ops {
+	enum err (*send)(struct http_client *client, struct http_call *call,
+		const struct http_request *request, http_answer_cb cb, void *ctx);
+	void (*cancel)(struct http_client *client, struct http_call call);
+	void (*destroy)(struct http_client *client);
+};
+
+struct http_client {
+	const struct http_client_ops *ops;
+	struct loop *loop;
+	struct http_calls calls;
+};
+
+MUST_USE enum err http_calls_init(struct http_calls *calls);
+void http_calls_fini(struct http_calls *calls);
+/* ERR_FULL over HTTP_IN_FLIGHT_MAX. */
+MUST_USE enum err http_calls_add(struct http_calls *calls, uint64_t *id, void *call);
+/* NULL where the handle is stale. */
+void *http_calls_get(const struct http_calls *calls, uint64_t id);
+void http_calls_remove(struct http_calls *calls, uint64_t id);
+/* Some open call, or NULL: to end them all. */
+void *http_calls_any(const struct http_calls *calls);
+
+/* ERR_FORMAT: a method that is no token, a header with a control character, no http or https URL.
+ */
+MUST_USE enum err http_request_check(const struct http_request *request);
+
+#endif
