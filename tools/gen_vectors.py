@@ -1,14 +1,26 @@
 #!/usr/bin/env python3
 """Makes the C tables of the unit tests from the vectors in tests/vectors: gen_vectors.py KIND IN OUT."""
 import csv
+import json
 import pathlib
 import sys
 
 
 def text(s):
-    """A C string literal, in pieces that every compiler takes."""
+    """A C string literal, in pieces of less than a line; NULL for nothing."""
+    if s is None:
+        return "NULL"
     pieces = [s[i:i + 80] for i in range(0, len(s), 80)] or [""]
     return "\n\t\t".join('"' + p.replace("\\", "\\\\").replace('"', '\\"') + '"' for p in pieces)
+
+
+def blob(h):
+    """A struct slice of the bytes of a hex text: longer than a string literal may be."""
+    pairs = [f"0x{h[i:i + 2]}" for i in range(0, len(h), 2)]
+    lines = [", ".join(pairs[i:i + 15]) for i in range(0, len(pairs), 15)]
+    if not pairs:
+        return "{NULL, 0}"
+    return "{(const uint8_t[]){" + ",\n\t\t".join(lines) + f"}}, {len(pairs)}}}"
 
 
 def table(name, fields, rows):
@@ -21,15 +33,101 @@ def table(name, fields, rows):
     yield "};"
 
 
+def texts(*names):
+    return [f"const char *{n}" for n in names]
+
+
+def array(items):
+    return "{" + ",\n\t\t".join(items) + "}"
+
+
 def bip340(source):
-    fields = [f"const char *{n}" for n in ("seckey", "pubkey", "aux", "message", "signature")]
     rows = csv.reader(source.splitlines())
     next(rows)
-    yield from table("bip340_vectors", fields + ["bool valid"],
+    yield from table("bip340_vectors",
+                     texts("seckey", "pubkey", "aux", "message", "signature") + ["bool valid"],
                      [[text(c) for c in r[1:6]] + [r[6].lower()] for r in rows])
 
 
-KINDS = {"bip340": bip340}
+def postfix(tree, leaves):
+    """A tree of leaves as the text "L" (the next leaf) and "+" (join the last two)."""
+    if tree is None:
+        return ""
+    if isinstance(tree, dict):
+        leaves.append(tree)
+        return "L"
+    return postfix(tree[0], leaves) + postfix(tree[1], leaves) + "+"
+
+
+def bip341(source):
+    vectors = json.loads(source)
+    rows = []
+    for v in vectors["scriptPubKey"]:
+        given, between, want = v["given"], v["intermediary"], v["expected"]
+        leaves = []
+        shape = postfix(given["scriptTree"], leaves)
+        hashes = between.get("leafHashes", [])
+        leaf = [array([text(x["script"]), text(h), f"{x['leafVersion']}u"])
+                for x, h in zip(leaves, hashes)]
+        rows.append([text(given["internalPubkey"]), text(shape), array(leaf or ["{0}"]),
+                     text(between["merkleRoot"]), text(want["scriptPubKey"]),
+                     text(want["bip350Address"])])
+    leaf_type = "struct {\n\t\tconst char *script;\n\t\tconst char *hash;\n\t\tunsigned version;\n\t} leaf[3]"
+    yield from table("bip341_outputs", texts("internal", "shape") + [leaf_type]
+                     + texts("root", "script_pubkey", "address"), rows)
+
+    case, = vectors["keyPathSpending"]
+    between = case["intermediary"]
+    yield f"static const struct slice bip341_tx = {blob(case['given']['rawUnsignedTx'])};"
+    yield from table("bip341_spent", texts("script") + ["uint64_t value"],
+                     [[text(u["scriptPubKey"]), f"UINT64_C({u['amountSats']})"]
+                      for u in case["given"]["utxosSpent"]])
+    for name in ("Prevouts", "Amounts", "ScriptPubkeys", "Sequences", "Outputs"):
+        yield f"static const char bip341_hash_{name.lower()}[] =\n\t{text(between['hash' + name])};"
+    yield from table("bip341_spends", ["uint32_t input", "unsigned hash_type"]
+                     + texts("seckey", "root", "tweaked", "sighash", "signature"),
+                     [[str(s["given"]["txinIndex"]), str(s["given"]["hashType"]),
+                       text(s["given"]["internalPrivkey"]), text(s["given"]["merkleRoot"]),
+                       text(s["intermediary"]["tweakedPrivkey"]), text(s["intermediary"]["sigHash"]),
+                       text(s["expected"]["witness"][0][:128])] for s in case["inputSpending"]])
+
+
+def spends(source):
+    rows = []
+    for s in json.loads(source)["spends"]:
+        witness = s["witness"] + [""] * (3 - len(s["witness"]))
+        rows.append([text(s["comment"]), blob(s["tx"]), blob("".join(s["prevouts"])),
+                     f"{len(s['prevouts'])}u", f"{s['index']}u", array([blob(w) for w in witness])])
+    yield from table("taproot_spends", texts("name") + [
+        "struct slice tx", "struct slice prevouts", "uint32_t prevout_count", "uint32_t input",
+        "struct slice witness[3]"], rows)
+
+
+def addresses(source):
+    vectors = json.loads(source)
+    names = {"main": "mainnet", "testnet4": "testnet"}
+    yield from table("address_valid", texts("text", "script", "network"),
+                     [[text(a), text(s), text(names.get(n, n))] for a, s, n in vectors["valid"]])
+    yield "static const char *const address_invalid[] = {"
+    yield from (f"\t{text(a)}," for a in vectors["invalid"] + vectors["private_keys"])
+    yield "};"
+
+
+def transactions(source):
+    vectors = json.loads(source)
+    yield from table("tx_valid", ["struct slice bytes"] + texts("txid") + ["uint64_t weight"],
+                     [[blob(t), text(i), str(w)] for t, i, w in vectors["valid"]])
+    yield from table("tx_bad", texts("name") + ["struct slice bytes"],
+                     [[text(n), blob(t)] for n, t in vectors["bad"]])
+
+
+def blocks(source):
+    yield from table("block_vectors", texts("hash") + ["uint32_t tx_count", "struct slice bytes"],
+                     [[text(h), str(n), blob(b)] for h, n, b in json.loads(source)["blocks"]])
+
+
+KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
+         "transactions": transactions, "blocks": blocks}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

@@ -19,14 +19,23 @@ static const struct {
 };
 
 /* Looking an algorithm up costs more than hashing a short text with it, so that is done once for
- * the process, and each thread keeps one context, which pthread_exit frees. */
+ * the process, and each thread keeps its contexts until it ends. */
+struct contexts {
+	EVP_MD_CTX *whole;  /* for the functions that are given everything */
+	EVP_MD_CTX *stream; /* for the thread's one stream */
+	bool streaming;
+};
+
 static EVP_MD *fetched[DIGEST_COUNT];
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
-static pthread_key_t context_key;
+static pthread_key_t contexts_key;
 
-static void context_free(void *ctx)
+static void contexts_free(void *ptr)
 {
-	EVP_MD_CTX_free(ctx);
+	struct contexts *c = ptr;
+	EVP_MD_CTX_free(c->whole);
+	EVP_MD_CTX_free(c->stream);
+	*c = (struct contexts){0};
 }
 
 static void fetch_all(void)
@@ -35,18 +44,20 @@ static void fetch_all(void)
 		fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
 		CHECK(fetched[i] != NULL && EVP_MD_get_size(fetched[i]) == digests[i].size);
 	}
-	CHECK(pthread_key_create(&context_key, context_free) == 0);
+	CHECK(pthread_key_create(&contexts_key, contexts_free) == 0);
 }
 
-static EVP_MD_CTX *context(void)
+static struct contexts *contexts(void)
 {
-	static _Thread_local EVP_MD_CTX *ctx;
-	if (ctx == NULL) {
+	static _Thread_local struct contexts own;
+	if (own.whole == NULL) {
 		CHECK(pthread_once(&fetch_once, fetch_all) == 0);
-		ctx = EVP_MD_CTX_new();
-		CHECK(ctx != NULL && pthread_setspecific(context_key, ctx) == 0);
+		own.whole = EVP_MD_CTX_new();
+		own.stream = EVP_MD_CTX_new();
+		CHECK(own.whole != NULL && own.stream != NULL);
+		CHECK(pthread_setspecific(contexts_key, &own) == 0);
 	}
-	return ctx;
+	return &own;
 }
 
 /* Two runs of parts, hashed as one text: a prefix (a tag, a key block), then what the caller has.
@@ -54,7 +65,7 @@ static EVP_MD_CTX *context(void)
 static void digest_parts(uint8_t *out, enum digest digest, struct slice prefix,
 	const struct slice *part, size_t count)
 {
-	EVP_MD_CTX *ctx = context();
+	EVP_MD_CTX *ctx = contexts()->whole;
 	CHECK(EVP_DigestInit_ex2(ctx, fetched[digest], NULL) == 1);
 	if (prefix.len > 0)
 		CHECK(EVP_DigestUpdate(ctx, prefix.ptr, prefix.len) == 1);
@@ -86,6 +97,31 @@ void sha256d_parts(struct hash256 *out, const struct slice *part, size_t count)
 void sha256d(struct hash256 *out, struct slice in)
 {
 	sha256d_parts(out, &in, 1);
+}
+
+void sha256_begin(struct sha256_stream *s)
+{
+	struct contexts *c = contexts();
+	CHECK(!c->streaming);
+	CHECK(EVP_DigestInit_ex2(c->stream, fetched[DIGEST_SHA256], NULL) == 1);
+	c->streaming = true;
+	s->ctx = c;
+}
+
+void sha256_add(struct sha256_stream *s, struct slice part)
+{
+	const struct contexts *c = s->ctx;
+	if (part.len > 0)
+		CHECK(EVP_DigestUpdate(c->stream, part.ptr, part.len) == 1);
+}
+
+void sha256_end(struct hash256 *out, struct sha256_stream *s)
+{
+	struct contexts *c = s->ctx;
+	CHECK(c->streaming);
+	CHECK(EVP_DigestFinal_ex(c->stream, out->b, NULL) == 1);
+	c->streaming = false;
+	s->ctx = NULL;
 }
 
 void hash160(uint8_t out[20], struct slice in)

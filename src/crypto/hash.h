@@ -10,6 +10,15 @@ NONNULL_ALL void sha256(struct hash256 *out, struct slice in);
 NONNULL_ALL void sha256_parts(struct hash256 *out, const struct slice *part, size_t count);
 NONNULL_ALL void sha256d(struct hash256 *out, struct slice in);
 NONNULL_ALL void sha256d_parts(struct hash256 *out, const struct slice *part, size_t count);
+/* A text that comes in pieces, without a copy and without allocation: begin, add, end.
+ * One stream at a time in a thread (CHECK); the other functions may be called meanwhile. */
+struct sha256_stream {
+	void *ctx; /* the thread's; not to be moved to another */
+};
+NONNULL_ALL void sha256_begin(struct sha256_stream *s);
+NONNULL_ALL void sha256_add(struct sha256_stream *s, struct slice part);
+NONNULL_ALL void sha256_end(struct hash256 *out, struct sha256_stream *s);
+
 /* RIPEMD160(SHA256(in)) */
 NONNULL_ALL void hash160(uint8_t out[20], struct slice in);
 /* BIP-340: SHA256(SHA256(tag) || SHA256(tag) || in) */

@@ -65,6 +65,13 @@ static void test_every_length(void)
 			slice_of(pattern, n / 2), slice_of(pattern + n / 2, n - n / 2)};
 		sha256_parts(&fold, halves, 2);
 		CHECK(hash256_eq(&fold, &s[n]));
+		struct sha256_stream stream;
+		sha256_begin(&stream);
+		for (size_t i = 0; i < n; i += 37)
+			sha256_add(&stream, slice_of(pattern + i, n - i < 37 ? n - i : 37));
+		sha256(&fold, slice_str("another in between"));
+		sha256_end(&fold, &stream);
+		CHECK(hash256_eq(&fold, &s[n]));
 	}
 	expect(k[135].b, 32, "00ef96af9cf4b24c7f269d922294444a197d0a33638c2e56634c57e892103a8f");
 	expect(k[136].b, 32, "742061bcad767ed4c4f5883b1dcb1aad11afdcc140dc469d953759b127b9f9ed");
