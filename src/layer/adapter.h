@@ -1,9 +1,12 @@
-/* layer/adapter: what a network's adapter provides: two tables of functions, which layer.c
- * dispatches over. The pure half holds no state and runs on any thread; the live half belongs to
- * the loop's thread. A new network is two more tables and a line in layer.c.
+/* layer/adapter: what a network's adapter provides, and what all of them share.
+ *
+ * Two tables of functions, which layer.c and plan.c dispatch over. The pure half holds no state and
+ * runs on any thread; the live half belongs to the loop's thread. A new network is two more tables
+ * and a line each there.
  */
 #ifndef LAYER_ADAPTER_H
 #define LAYER_ADAPTER_H
+#include "layer/follow.h"
 #include "layer/layer.h"
 
 /* As the functions of the same names in layer.h; `network` is already known to be of this layer. */
@@ -26,5 +29,92 @@ struct layer_pure {
 };
 
 extern const struct layer_pure bitcoin_pure, rootstock_pure;
+
+/* As the functions of the same names in layer.h. */
+struct layer_ops {
+	const struct follow_source *follow;
+	/* Allocates the adapter's own struct, whose first member is struct layer (filled in by the
+	 * caller). NULL: no memory. */
+	struct layer *(*allocate)(void);
+	void (*release)(struct layer *layer); /* frees it; nothing is open any more */
+	enum err (*check)(struct layer *layer, layer_info_cb cb, void *ctx);
+	enum err (*block_at)(struct layer *layer, uint64_t height, layer_block_cb cb, void *ctx);
+	enum err (*watch_wallet)(struct layer *layer, const struct pubkey *wallet);
+	enum err (*watch_coin)(struct layer *layer, const struct btc_outpoint *coin);
+	enum err (*watch_lock)(struct layer *layer, const struct id128 *swap, struct slice leg);
+	enum err (*watch_lock_at)(
+		struct layer *layer, const struct id128 *swap, const struct locator *at);
+	void (*unwatch_lock)(struct layer *layer, const struct id128 *swap);
+	enum err (*submit)(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx);
+	enum err (*status)(
+		struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx);
+	enum err (*fee_estimate)(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx);
+	enum err (*scan)(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+		layer_scan_cb cb, void *ctx);
+};
+
+extern const struct layer_ops bitcoin_ops, rootstock_ops;
+
+struct layer_wait;
+
+struct layer {
+	const struct layer_ops *ops;
+	struct layer_config config;
+	struct layer_info info;
+	struct layer_sink sink; /* on_block NULL: not started */
+	struct follow follow;
+	struct layer_wait *waits; /* owned, a list */
+	uint32_t open;       /* answers and waits still to come, and calls into us in progress */
+	bool dead;           /* destroyed: freed when open is 0; nobody is called back */
+	uint64_t fee_rate;   /* last told to the sink; 0: none */
+	uint64_t fee_due_ms; /* when to ask for it again */
+	bool fee_asking;
+	char said[160]; /* the node's last words on why something is not so, or ours on its answer
+			 */
+};
+
+/* How often the fee rate is asked for. */
+#define LAYER_FEE_EVERY_MS 10000u
+
+/* ---- asking the node ---- */
+
+/* One answer for one question, from the loop. After the layer was destroyed: ERR_CANCELLED. */
+typedef void (*ask_cb)(void *op, uint64_t tag, const struct rpc_answer *answer);
+/* Takes params. When it returns an error no answer follows. */
+MUST_USE enum err ask(struct layer *layer, const char *method, struct json *params, ask_cb cb,
+	void *op, uint64_t tag);
+/* With a deadline of its own instead of the upstream's. */
+MUST_USE enum err ask_within(struct layer *layer, uint64_t timeout_ms, const char *method,
+	struct json *params, ask_cb cb, void *op, uint64_t tag);
+/* cb follows once, after delay_ms or when the layer is destroyed. */
+typedef void (*wait_cb)(void *op);
+MUST_USE enum err layer_wait(struct layer *layer, uint64_t delay_ms, wait_cb cb, void *op);
+
+/* An operation with several answers to come. It is the first member of the operation's own struct;
+ * `end` tells the caller (unless layer->dead) and frees it. */
+struct op {
+	struct layer *layer;
+	uint32_t pending; /* answers still to come, and one while questions are being asked */
+	enum err err;     /* the first failure of a question */
+	void (*end)(struct op *op);
+};
+/* Count one more answer to come and ask; a question that can't be asked is a failure of the
+ * operation, not of the call. */
+void op_ask(struct op *op, const char *method, struct json *params, ask_cb cb, uint64_t tag);
+/* An answer was used; or the first questions have been asked. Ends the operation after the last. */
+void op_done(struct op *op);
+/* The first questions have been asked. When none of them could be: frees the operation with `drop`
+ * and returns why, and the caller is not called back. */
+MUST_USE enum err op_begun(struct op *op, void (*drop)(struct op *op));
+
+/* ---- saying what happened ---- */
+
+/* Returns err, so that a failure is noted and returned at once. */
+PRINTF_LIKE(4, 5)
+enum err detail_set(char *detail, size_t size, enum err err, const char *fmt, ...);
+#define DETAIL(where, err, ...) detail_set((where), sizeof(where), (err), __VA_ARGS__)
+
+/* Tell the sink when the rate changed by more than a tenth. */
+void layer_tell_fee(struct layer *layer, uint64_t rate);
 
 #endif

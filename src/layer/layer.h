@@ -36,8 +36,11 @@ struct layer_config {
 	uint32_t mempool_max;        /* transactions looked at in one poll; 0: 10,000 */
 };
 
-/* Returns owned. Sends nothing yet. */
+/* Returns owned. Sends nothing yet. ERR_NETWORK: the network is another layer's. ERR_FULL: no
+ * memory. */
 MUST_USE NONNULL_ALL enum err layer_create(struct layer **out, const struct layer_config *config);
+/* Operations that are still open end without a callback. Before the upstream and the loop are
+ * destroyed; not from inside a sink's function. */
 void layer_destroy(struct layer *layer);
 
 struct layer_info {
@@ -57,6 +60,12 @@ typedef void (*layer_info_cb)(void *ctx, const struct layer_info *info);
 MUST_USE enum err layer_check(struct layer *layer, layer_info_cb cb, void *ctx);
 /* What is known now, without asking. */
 NONNULL_ALL void layer_info(const struct layer *layer, struct layer_info *out);
+
+typedef void (*layer_block_cb)(void *ctx, enum err err, const struct block_ref *block);
+/* The block at a height of the node's best chain: where a wallet's birth is known by height only.
+ * ERR_NOT_FOUND: the chain is shorter. */
+MUST_USE enum err layer_block_at(
+	struct layer *layer, uint64_t height, layer_block_cb cb, void *ctx);
 
 /* ---- watch ---- */
 
@@ -82,8 +91,11 @@ struct layer_sink {
 /* Follow the chain from cursor[0] (the last block that the engine has; cursor[1] its parent, and so
  * on, newest first, at most LAYER_CURSOR_MAX). The first report is the block after the newest
  * cursor entry that is still on the best chain, after an on_reorg if that is not cursor[0]. When
- * none of them is, the adapter stops with ERR_STATE in layer_info: a reorganisation deeper than we
- * can follow. Blocks are fetched by hash, gaps filled by parent hash (HAZARDS 21). */
+ * none of them is, the adapter reports nothing and says ERR_STATE in layer_info: a reorganisation
+ * deeper than we can follow. Blocks are fetched by hash and follow each other by parent hash
+ * (HAZARDS 21); a node whose chain is merely shorter than what we know is behind, not reorganised.
+ * ERR_RANGE: cursor_count is 0 or over LAYER_CURSOR_MAX, or the heights don't count down by one.
+ * ERR_STATE: started already. */
 MUST_USE NONNULL_ALL enum err layer_start(struct layer *layer, const struct block_ref *cursor,
 	size_t cursor_count, const struct layer_sink *sink);
 void layer_stop(struct layer *layer);

@@ -1,0 +1,119 @@
+/* Shapes of a Bitcoin node's answers. Every check here is against a node that may lie. */
+#include "base/hex.h"
+#include "layer/bitcoin/bitcoin.h"
+#include <stdlib.h>
+
+/* Heights that a node may name: far above any chain, far below what would wrap. */
+#define HEIGHT_MAX 500000000u
+
+enum err core_answer_hash(struct hash256 *out, const struct json *value)
+{
+	const struct slice text = json_string(value);
+	if (text.ptr == NULL)
+		return ERR_FORMAT;
+	return hex_decode_reversed(out->b, sizeof out->b, text) == OK ? OK : ERR_FORMAT;
+}
+
+struct json *core_param_hash(const struct hash256 *hash)
+{
+	char text[65];
+	hex_encode_reversed(text, hash->b, sizeof hash->b);
+	return json_new_string(text);
+}
+
+enum err core_answer_hex(uint8_t **bytes, size_t *len, size_t len_max, const struct json *value)
+{
+	const struct slice text = json_string(value);
+	if (text.ptr == NULL || text.len == 0 || text.len % 2 != 0)
+		return ERR_FORMAT;
+	if (text.len / 2 > len_max)
+		return ERR_FULL;
+	uint8_t *out = malloc(text.len / 2);
+	if (out == NULL)
+		return ERR_FULL;
+	const enum err err = hex_decode(out, text.len / 2, text);
+	if (err != OK) {
+		free(out);
+		return ERR_FORMAT;
+	}
+	*bytes = out;
+	*len = text.len / 2;
+	return OK;
+}
+
+/* The smallest input and output, encoded: what bounds their number by the transaction's size. */
+#define TXIN_SIZE_MIN 41u
+#define TXOUT_SIZE_MIN 9u
+
+enum err tx_open(struct slice raw, tx_use use, void *ctx)
+{
+	if (raw.len > BTC_TX_SIZE_MAX)
+		return ERR_FORMAT;
+	const uint32_t in_max = (uint32_t)(raw.len / TXIN_SIZE_MIN) + 1;
+	const uint32_t out_max = (uint32_t)(raw.len / TXOUT_SIZE_MIN) + 1;
+	struct btc_tx tx = {
+		.in = calloc(in_max, sizeof *tx.in), .out = calloc(out_max, sizeof *tx.out)};
+	struct btc_txin *const in = tx.in;
+	struct btc_txout *const out = tx.out;
+	enum err err = ERR_FULL;
+	struct hash256 txid;
+	size_t used;
+
+	if (in == NULL || out == NULL)
+		goto out;
+	err = btc_tx_parse(&tx, &used, in_max, out_max, raw);
+	if (err == OK && used != raw.len)
+		err = ERR_FORMAT;
+	if (err != OK)
+		goto out;
+	btc_tx_id(&txid, &tx);
+	err = use(ctx, &tx, &txid);
+out:
+	free(out);
+	free(in);
+	return err;
+}
+
+static enum err same_id(void *ctx, const struct btc_tx *tx, const struct hash256 *txid)
+{
+	(void)tx;
+	return hash256_eq(ctx, txid) ? OK : ERR_CHECKSUM;
+}
+
+enum err core_answer_is_tx(const struct json *hex, const struct hash256 *txid)
+{
+	struct hash256 expected = *txid;
+	uint8_t *raw;
+	size_t len;
+
+	TRY(core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, hex));
+	const enum err err = tx_open(slice_of(raw, len), same_id, &expected);
+	free(raw);
+	return err;
+}
+
+enum err core_answer_header(struct block_ref *out, uint64_t *confirmations,
+	const struct json *result, const struct hash256 *hash)
+{
+	struct block_ref block = {.hash = *hash};
+	struct hash256 said;
+	uint64_t time;
+	int64_t confirmed;
+
+	TRY(core_answer_hash(&said, json_get(result, "hash")));
+	TRY(json_get_u64(result, "height", &block.height));
+	TRY(json_get_u64(result, "time", &time));
+	TRY(json_get_i64(result, "confirmations", &confirmed));
+	if (!hash256_eq(&said, hash) || block.height > HEIGHT_MAX || time > UINT32_MAX)
+		return ERR_FORMAT;
+	if (block.height > 0)
+		TRY(core_answer_hash(&block.parent, json_get(result, "previousblockhash")));
+	if (confirmed < 0)
+		return ERR_STATE;
+	if (confirmed == 0 || confirmed > HEIGHT_MAX)
+		return ERR_FORMAT;
+	block.time_ms = time * 1000;
+	*out = block;
+	*confirmations = (uint64_t)confirmed;
+	return OK;
+}

@@ -1,0 +1,107 @@
+/* What a transaction has to pay: the node's estimate, and never less than what it relays. */
+#include "layer/bitcoin/bitcoin.h"
+#include <stdlib.h>
+
+#define BTC_DECIMALS 8u
+#define POLL_BLOCKS 2u
+#define BLOCKS_MAX 1008u /* the longest that Bitcoin Core estimates for */
+/* Satoshi per 1,000 vbytes, where a node names none: Bitcoin Core's default for relay. */
+#define RATE_RELAY 1000u
+
+struct fee_op {
+	struct op op;
+	layer_fee_cb cb;
+	void *ctx;
+	uint64_t estimate; /* 0: the node has none */
+	uint64_t relay;    /* the least that it takes into its mempool */
+	bool relay_known;
+};
+
+static enum err read_rate(uint64_t *rate, const struct json *result, const char *key)
+{
+	uint64_t value;
+	TRY(json_get_decimal(result, key, BTC_DECIMALS, &value));
+	if (value > BITCOIN_RATE_MAX)
+		return ERR_RANGE;
+	*rate = value;
+	return OK;
+}
+
+static void on_estimate(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct fee_op *f = op;
+	(void)tag;
+	/* no estimate is normal: a young chain, or btcd */
+	if (answer->err == OK && json_get(answer->result, "feerate") != NULL)
+		f->op.err = read_rate(&f->estimate, answer->result, "feerate");
+	op_done(&f->op);
+}
+
+static void on_pool(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct fee_op *f = op;
+	uint64_t relay = RATE_RELAY, least = 0;
+	(void)tag;
+	if (answer->err == OK) {
+		enum err err = read_rate(&relay, answer->result, "minrelaytxfee");
+		if (err == OK || err == ERR_NOT_FOUND)
+			err = read_rate(&least, answer->result, "mempoolminfee");
+		if (err == OK || err == ERR_NOT_FOUND) {
+			f->relay = relay > least ? relay : least;
+			f->relay_known = true;
+		} else {
+			f->op.err = err;
+		}
+	} else if (f->op.err == OK) {
+		f->op.err = answer->err;
+	}
+	op_done(&f->op);
+}
+
+static void fee_end(struct op *op)
+{
+	struct fee_op *f = (struct fee_op *)(void *)op;
+	const uint64_t rate = f->estimate > f->relay ? f->estimate : f->relay;
+	if (!op->layer->dead)
+		f->cb(f->ctx, f->relay_known ? OK : op->err, f->relay_known ? rate : 0);
+	free(f);
+}
+
+static void fee_drop(struct op *op)
+{
+	free(op);
+}
+
+enum err bitcoin_fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx)
+{
+	if (blocks == 0 || blocks > BLOCKS_MAX)
+		return ERR_RANGE;
+	struct fee_op *f = malloc(sizeof *f);
+	if (f == NULL)
+		return ERR_FULL;
+	*f = (struct fee_op){
+		.op = {.layer = layer, .pending = 1, .end = fee_end}, .cb = cb, .ctx = ctx};
+	struct json *params = json_array();
+	json_push(params, json_new_u64(blocks));
+	op_ask(&f->op, "estimatesmartfee", params, on_estimate, 0);
+	op_ask(&f->op, "getmempoolinfo", NULL, on_pool, 0);
+	return op_begun(&f->op, fee_drop);
+}
+
+static void on_polled(void *ctx, enum err err, uint64_t rate)
+{
+	struct layer *layer = ctx;
+	layer->fee_asking = false;
+	if (err == OK)
+		layer_tell_fee(layer, rate);
+}
+
+void bitcoin_fee_poll(struct bitcoin *b)
+{
+	struct layer *layer = &b->layer;
+	const uint64_t now = loop_now_ms(layer->config.loop);
+	if (layer->fee_asking || now < layer->fee_due_ms)
+		return;
+	layer->fee_due_ms = now + LAYER_FEE_EVERY_MS;
+	layer->fee_asking = bitcoin_fee_estimate(layer, POLL_BLOCKS, on_polled, layer) == OK;
+}

@@ -1,0 +1,224 @@
+/* Which parts of a transaction concern us: outputs by script, inputs by outpoint. */
+#include "layer/bitcoin/bitcoin.h"
+
+void point_key_of(struct point_key *out, const struct btc_outpoint *at)
+{
+	memcpy(out->b, at->txid.b, sizeof at->txid.b);
+	store_le32(out->b + sizeof at->txid.b, at->index);
+}
+
+static struct locator locator_of(const struct btc_outpoint *at)
+{
+	return (struct locator){.tx = at->txid, .index = at->index};
+}
+
+static struct point_key point_key_at(const struct locator *at)
+{
+	struct point_key key;
+	point_key_of(&key, &(struct btc_outpoint){.txid = at->tx, .index = at->index});
+	return key;
+}
+
+enum err bitcoin_watch_wallet(struct layer *layer, const struct pubkey *wallet)
+{
+	struct bitcoin *b = bitcoin_of(layer);
+	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
+		TRY(wallet_script(b->wallet[i].b, wallet, i));
+	b->has_wallet = true;
+	return OK;
+}
+
+enum err bitcoin_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
+{
+	struct point_key key;
+	point_key_of(&key, coin);
+	return table_put(&bitcoin_of(layer)->coin, &key) == NULL ? ERR_FULL : OK;
+}
+
+enum err bitcoin_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
+{
+	struct bitcoin *b = bitcoin_of(layer);
+	struct btc_htlc terms;
+	struct btc_htlc_tree tree;
+	struct script_key key;
+
+	TRY(btc_htlc_parse(&terms, leg));
+	TRY(btc_htlc_tree(&tree, &terms));
+	memcpy(key.b, tree.script_pubkey, sizeof key.b);
+	const struct script_watch *known = table_get(&b->script, &key);
+	const struct lock_watch *same = table_get(&b->lock, swap);
+	if (known != NULL && same != NULL && id128_eq(&known->swap, swap))
+		return OK;
+	if (known != NULL || same != NULL)
+		return ERR_EXISTS;
+
+	struct lock_watch *lock = table_put(&b->lock, swap);
+	if (lock == NULL)
+		return ERR_FULL;
+	lock->terms = terms;
+	lock->script = key;
+	struct script_watch *script = table_put(&b->script, &key);
+	if (script == NULL) {
+		table_remove(&b->lock, swap);
+		return ERR_FULL;
+	}
+	script->swap = *swap;
+	return OK;
+}
+
+enum err bitcoin_watch_lock_at(
+	struct layer *layer, const struct id128 *swap, const struct locator *at)
+{
+	struct bitcoin *b = bitcoin_of(layer);
+	const struct point_key key = point_key_at(at);
+
+	if (table_get(&b->lock, swap) == NULL)
+		return ERR_NOT_FOUND;
+	struct point_watch *point = table_put(&b->point, &key);
+	if (point == NULL)
+		return ERR_FULL;
+	point->swap = *swap;
+	return OK;
+}
+
+void bitcoin_unwatch_lock(struct layer *layer, const struct id128 *swap)
+{
+	struct bitcoin *b = bitcoin_of(layer);
+	const struct id128 id = *swap;
+	const struct lock_watch *lock = table_get(&b->lock, &id);
+
+	if (lock == NULL)
+		return;
+	const struct script_key key = lock->script;
+	table_remove(&b->script, &key);
+	table_remove(&b->lock, &id);
+	for (uint32_t i = b->point.item_count; i-- > 0;) {
+		const struct point_watch *point = table_at(&b->point, i);
+		const struct point_key at = point->at;
+		if (id128_eq(&point->swap, &id))
+			table_remove(&b->point, &at);
+	}
+}
+
+static enum err match_input(struct bitcoin *b, const struct btc_txin *in,
+	const struct hash256 *txid, uint64_t height, match_emit emit, void *ctx)
+{
+	struct point_key key;
+	struct chain_event e = {.tx = *txid, .at = locator_of(&in->prev)};
+
+	point_key_of(&key, &in->prev);
+	struct coin_watch *coin = height > 0 ? table_get(&b->coin, &key) : NULL;
+	if (coin != NULL) {
+		coin->spent_height = height;
+		e.kind = CHAIN_COIN_SPENT;
+		return emit(ctx, &e);
+	}
+	const struct point_watch *point = table_get(&b->point, &key);
+	const struct lock_watch *lock = point == NULL ? NULL : table_get(&b->lock, &point->swap);
+	if (lock == NULL)
+		return OK;
+	static const enum lock_spend spends[] = {
+		[BTC_SPEND_CLAIM] = LOCK_SPEND_CLAIM,
+		[BTC_SPEND_REFUND] = LOCK_SPEND_REFUND,
+		[BTC_SPEND_OTHER] = LOCK_SPEND_OTHER,
+	};
+	struct hash256 preimage = {{0}};
+	e.kind = CHAIN_LOCK_SPENT;
+	e.swap = lock->swap;
+	e.spend = spends[btc_htlc_read_spend(&preimage, &lock->terms, in->witness)];
+	if (e.spend == LOCK_SPEND_CLAIM)
+		e.preimage = preimage;
+	return emit(ctx, &e);
+}
+
+static enum err match_output(struct bitcoin *b, const struct btc_txout *out,
+	const struct btc_outpoint *at, bool coinbase, uint64_t height, match_emit emit, void *ctx)
+{
+	struct script_key key;
+	struct point_key where;
+	struct chain_event e = {.tx = at->txid,
+		.at = locator_of(at),
+		.flags = coinbase ? CHAIN_LOCK_COINBASE : 0u,
+		.amount = amount_from_sat(out->value)};
+
+	if (out->script.len != sizeof key.b)
+		return OK;
+	memcpy(key.b, out->script.ptr, sizeof key.b);
+	point_key_of(&where, at);
+	for (uint32_t i = 0; height > 0 && b->has_wallet && i < KEY_INDEX_COUNT; i++) {
+		if (memcmp(b->wallet[i].b, key.b, sizeof key.b) != 0)
+			continue;
+		if (table_put(&b->coin, &where) == NULL)
+			return ERR_FULL;
+		e.kind = CHAIN_COIN_CREATED;
+		e.key_index = i;
+		return emit(ctx, &e);
+	}
+	const struct script_watch *script = table_get(&b->script, &key);
+	const struct lock_watch *lock = script == NULL ? NULL : table_get(&b->lock, &script->swap);
+	if (lock == NULL)
+		return OK;
+	struct point_watch *point = table_put(&b->point, &where);
+	if (point == NULL)
+		return ERR_FULL;
+	point->swap = lock->swap;
+	e.kind = CHAIN_LOCK;
+	e.swap = lock->swap;
+	e.timelock = lock->terms.timelock;
+	return emit(ctx, &e);
+}
+
+enum err bitcoin_match(struct bitcoin *b, const struct btc_tx *tx, const struct hash256 *txid,
+	uint64_t height, match_emit emit, void *ctx)
+{
+	const bool coinbase = btc_tx_is_coinbase(tx);
+
+	for (uint32_t i = 0; i < tx->in_count && !coinbase; i++)
+		TRY(match_input(b, &tx->in[i], txid, height, emit, ctx));
+	for (uint32_t i = 0; i < tx->out_count; i++) {
+		const struct btc_outpoint at = {.txid = *txid, .index = i};
+		TRY(match_output(b, &tx->out[i], &at, coinbase, height, emit, ctx));
+	}
+	return OK;
+}
+
+void bitcoin_match_reorganised(struct bitcoin *b, const struct block_ref *keep)
+{
+	for (uint32_t i = 0; i < b->coin.item_count; i++) {
+		struct coin_watch *coin = table_at(&b->coin, i);
+		if (coin->spent_height > keep->height)
+			coin->spent_height = 0;
+	}
+	for (uint32_t i = b->seen.item_count; i-- > 0;) {
+		const struct seen_tx *seen = table_at(&b->seen, i);
+		const struct hash256 txid = seen->txid;
+		if (seen->height > keep->height)
+			table_remove(&b->seen, &txid);
+	}
+}
+
+static void forget_spent(struct bitcoin *b, uint64_t height)
+{
+	for (uint32_t i = b->coin.item_count; i-- > 0;) {
+		const struct coin_watch *coin = table_at(&b->coin, i);
+		const struct point_key at = coin->at;
+		if (coin->spent_height != 0 && coin->spent_height + BITCOIN_FORGET_DEPTH < height)
+			table_remove(&b->coin, &at);
+	}
+}
+
+void bitcoin_match_reported(struct bitcoin *b, const struct block_ref *block, size_t event_count)
+{
+	/* only a help for layer_status: when it is full it begins anew */
+	if (b->seen.item_count + event_count > BITCOIN_SEEN_MAX)
+		table_clear(&b->seen);
+	for (size_t i = 0; i < event_count; i++) {
+		struct seen_tx *seen = table_put(&b->seen, &b->event[i].tx);
+		if (seen == NULL)
+			break;
+		seen->height = block->height;
+		seen->block = block->hash;
+	}
+	if (block->height % LAYER_CURSOR_MAX == 0)
+		forget_spent(b, block->height);
+}

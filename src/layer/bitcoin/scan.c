@@ -1,0 +1,226 @@
+/* What is ours on the chain, from the node's set of unspent outputs (scantxoutset), as of one
+ * block. */
+#include "base/hex.h"
+#include "layer/bitcoin/bitcoin.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BTC_DECIMALS 8u
+#define RPC_SCAN_BUSY (-8) /* also other bad parameters: the text tells */
+#define SCAN_RETRY_MS 1000u
+#define SCAN_TRIES_MAX 600u
+#define SCAN_TIMEOUT_MS (20u * 60u * 1000u) /* the whole set is read: minutes on mainnet */
+#define OUTPUTS_MAX (1u << 20)
+
+enum { OURS_WALLET = 1, OURS_LOCK };
+
+struct scan_script {
+	struct script_key script;
+	uint32_t kind;
+};
+
+struct scan_op {
+	struct layer *layer;
+	layer_scan_cb cb;
+	void *ctx;
+	struct table script; /* what is asked for */
+	struct table lock;   /* the outpoints of lock-ups that count */
+	struct layer_scan out;
+	struct hash256 best;
+	uint32_t tries;
+};
+
+static void scan_free(struct scan_op *s)
+{
+	table_fini(&s->script);
+	table_fini(&s->lock);
+	free(s);
+}
+
+static void scan_end(struct scan_op *s, enum err err, const char *detail)
+{
+	s->out.err = err;
+	if (err != OK)
+		(void)DETAIL(s->out.detail, OK, "%s", detail);
+	if (!s->layer->dead)
+		s->cb(s->ctx, &s->out);
+	scan_free(s);
+}
+
+static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	struct block_ref block;
+	uint64_t depth;
+
+	(void)tag;
+	if (answer->err != OK) {
+		scan_end(s, answer->err, answer->message);
+		return;
+	}
+	const enum err err = core_answer_header(&block, &depth, answer->result, &s->best);
+	if (err == OK && block.height == s->out.block.height) {
+		s->out.block = block;
+		scan_end(s, OK, "");
+	} else {
+		/* ERR_STATE: reorganised since; the caller scans again */
+		scan_end(s, err == OK ? ERR_FORMAT : err,
+			"the block of the scan is not on the chain");
+	}
+}
+
+/* One unspent output; `found` holds those before it, so that none counts twice. */
+static enum err add_output(struct scan_op *s, struct table *found, const struct json *output)
+{
+	struct btc_outpoint at;
+	struct point_key key;
+	struct script_key script;
+	struct sat value;
+	uint64_t index;
+
+	TRY(core_answer_hash(&at.txid, json_get(output, "txid")));
+	TRY(json_get_u64(output, "vout", &index));
+	TRY(json_get_hex(output, "scriptPubKey", script.b, sizeof script.b));
+	TRY(json_get_decimal(output, "amount", BTC_DECIMALS, &value.raw));
+	if (index > UINT32_MAX || value.raw > SAT_MAX_RAW)
+		return ERR_RANGE;
+	at.index = (uint32_t)index;
+	point_key_of(&key, &at);
+	const struct scan_script *ours = table_get(&s->script, &script);
+	if (ours == NULL || table_get(found, &key) != NULL)
+		return ERR_FORMAT;
+	if (table_put(found, &key) == NULL)
+		return ERR_FULL;
+	if (ours->kind == OURS_WALLET)
+		return amount_add(&s->out.wallet, s->out.wallet, amount_from_sat(value));
+	if (table_get(&s->lock, &key) != NULL)
+		return amount_add(&s->out.locked, s->out.locked, amount_from_sat(value));
+	return OK;
+}
+
+static enum err add_outputs(struct scan_op *s, const struct json *result)
+{
+	const struct json *list = json_get(result, "unspents");
+	struct table found;
+	bool success = false;
+	enum err err = OK;
+
+	TRY(json_get_bool(result, "success", &success));
+	TRY(json_get_u64(result, "height", &s->out.block.height));
+	TRY(core_answer_hash(&s->best, json_get(result, "bestblock")));
+	if (!success || json_type(list) != JSON_ARRAY)
+		return ERR_FORMAT;
+	table_init(&found, sizeof(struct point_key), sizeof(struct point_key), OUTPUTS_MAX);
+	for (size_t i = 0; i < json_count(list) && err == OK; i++)
+		err = add_output(s, &found, json_at(list, i));
+	table_fini(&found);
+	return err;
+}
+
+static void scan_ask(void *op);
+
+static void on_scanned(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	(void)tag;
+	if (answer->err == ERR_REJECTED && answer->code == RPC_SCAN_BUSY &&
+		strstr(answer->message, "already in progress") != NULL &&
+		++s->tries < SCAN_TRIES_MAX &&
+		layer_wait(s->layer, SCAN_RETRY_MS, scan_ask, s) == OK)
+		return;
+	if (answer->err != OK) {
+		scan_end(s, answer->err, answer->message);
+		return;
+	}
+	const enum err err = add_outputs(s, answer->result);
+	if (err != OK) {
+		scan_end(s, err, "a scan that can't be right");
+		return;
+	}
+	struct json *params = json_array();
+	json_push(params, core_param_hash(&s->best));
+	json_push(params, json_new_bool(true));
+	const enum err asked = ask(s->layer, "getblockheader", params, on_header, s, 0);
+	if (asked != OK)
+		scan_end(s, asked, "cannot ask the node");
+}
+
+static enum err scan_send(struct scan_op *s)
+{
+	struct json *params = json_array(), *list = json_array();
+
+	for (uint32_t i = 0; i < s->script.item_count; i++) {
+		const struct scan_script *ours = table_at(&s->script, i);
+		char hex[2 * sizeof ours->script.b + 1], text[sizeof hex + 8];
+		hex_encode(hex, ours->script.b, sizeof ours->script.b);
+		(void)snprintf(text, sizeof text, "raw(%s)", hex);
+		json_push(list, json_new_string(text));
+	}
+	json_push(params, json_new_string("start"));
+	json_push(params, list);
+	return ask_within(s->layer, SCAN_TIMEOUT_MS, "scantxoutset", params, on_scanned, s, 0);
+}
+
+static void scan_ask(void *op)
+{
+	struct scan_op *s = op;
+	const enum err err = scan_send(s);
+	if (err != OK)
+		scan_end(s, err, "cannot ask the node");
+}
+
+static enum err add_script(struct scan_op *s, const struct script_key *script, uint32_t kind)
+{
+	struct scan_script *ours = table_put(&s->script, script);
+	if (ours == NULL)
+		return ERR_FULL;
+	ours->kind = kind;
+	return OK;
+}
+
+static enum err add_lock(struct scan_op *s, const struct layer_lock_ref *lock)
+{
+	const struct btc_outpoint at = {.txid = lock->at.tx, .index = lock->at.index};
+	struct btc_htlc terms;
+	struct btc_htlc_tree tree;
+	struct script_key script;
+	struct point_key key;
+
+	TRY(btc_htlc_parse(&terms, lock->leg));
+	TRY(btc_htlc_tree(&tree, &terms));
+	memcpy(script.b, tree.script_pubkey, sizeof script.b);
+	point_key_of(&key, &at);
+	if (table_put(&s->lock, &key) == NULL)
+		return ERR_FULL;
+	return add_script(s, &script, OURS_LOCK);
+}
+
+enum err bitcoin_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+	layer_scan_cb cb, void *ctx)
+{
+	const struct bitcoin *b = bitcoin_of(layer);
+	if (!b->has_wallet && lock_count == 0)
+		return ERR_STATE;
+	struct scan_op *s = malloc(sizeof *s);
+	if (s == NULL)
+		return ERR_FULL;
+	*s = (struct scan_op){.layer = layer,
+		.cb = cb,
+		.ctx = ctx,
+		.out = {.wallet = amount_zero(ASSET_BTC), .locked = amount_zero(ASSET_BTC)}};
+	table_init(&s->script, sizeof(struct scan_script), sizeof(struct script_key),
+		LAYER_SCAN_LOCKS_MAX + KEY_INDEX_COUNT);
+	table_init(
+		&s->lock, sizeof(struct point_key), sizeof(struct point_key), LAYER_SCAN_LOCKS_MAX);
+
+	enum err err = OK;
+	for (size_t i = 0; i < lock_count && err == OK; i++)
+		err = add_lock(s, &lock[i]);
+	for (uint32_t i = 0; b->has_wallet && i < KEY_INDEX_COUNT && err == OK; i++)
+		err = add_script(s, &b->wallet[i], OURS_WALLET);
+	if (err == OK)
+		err = scan_send(s);
+	if (err != OK)
+		scan_free(s);
+	return err;
+}

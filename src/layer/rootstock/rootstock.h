@@ -1,0 +1,136 @@
+/* layer/rootstock: the adapter for EVM JSON-RPC (rskj, geth, anvil) and our HTLC contract.
+ * Shared by its files; docs of the contract are in layer.h.
+ */
+#ifndef LAYER_ROOTSTOCK_ROOTSTOCK_H
+#define LAYER_ROOTSTOCK_ROOTSTOCK_H
+#include "layer/adapter.h"
+#include "layer/table.h"
+#include "wire/evm_htlc.h"
+
+#define ROOTSTOCK_LOCKS_MAX (1u << 16)   /* swaps watched at a time */
+#define ROOTSTOCK_SEEN_MAX (1u << 18)    /* locks with their hashes that were seen */
+#define ROOTSTOCK_PENDING_MAX (1u << 16) /* unconfirmed transactions that were looked at */
+#define ROOTSTOCK_CODE_MAX (24u * 1024u) /* EIP-170 */
+/* Wei a unit of gas; a node that asks for more is not believed. */
+#define ROOTSTOCK_RATE_MAX UINT64_C(10000000000000)
+
+/* Items of the tables; the first member is the key. */
+struct swap_watch { /* by swap */
+	struct id128 swap;
+	struct evm_htlc terms;
+	struct hash256 key; /* of the lock that the terms describe */
+};
+struct hash_watch { /* by hash: one swap each (HAZARDS 27) */
+	struct hash256 hash;
+	struct id128 swap;
+};
+struct lock_seen { /* by key in the contract */
+	struct hash256 key;
+	struct id128 swap;
+	struct locator at;
+	bool foreign;
+};
+struct pending_seen { /* by transaction */
+	struct hash256 tx;
+	uint32_t generation;
+};
+
+struct rootstock {
+	struct layer layer;
+	bool has_account;
+	struct evm_address account;
+	struct table swap, hash, seen;
+	struct chain_event *event; /* owned; CHAIN_EVENTS_MAX of them */
+	bool code_checked;         /* since the start and the last reorganisation */
+	struct table pending;
+	uint32_t pending_generation;
+	bool pending_asking;
+};
+
+static inline struct rootstock *rootstock_of(struct layer *layer)
+{
+	return (struct rootstock *)(void *)layer;
+}
+
+static inline bool rootstock_has_contract(const struct rootstock *r)
+{
+	static const struct evm_address none;
+	return !evm_address_eq(&r->layer.config.contract, &none);
+}
+
+/* ---- fetch.c: one block with what it has for us, checked ---- */
+
+/* A transaction from or to our account. */
+struct own_tx {
+	struct hash256 hash;
+	uint32_t index; /* in the block */
+	bool from_us, reverted;
+	uint64_t nonce, gas_limit;
+	struct amount value, gas_price, fee;
+	bool receipt; /* reverted and fee are known */
+};
+/* An event of the contract. */
+struct own_log {
+	struct evm_htlc_event event;
+	struct hash256 tx;
+	uint32_t tx_index, index;
+};
+struct payload {
+	struct block_ref block;
+	struct own_tx *tx; /* owned */
+	uint32_t tx_count;
+	struct own_log *log; /* owned */
+	uint32_t log_count;
+	struct hash256 *all; /* owned: every transaction of the block */
+	uint32_t all_count;
+};
+void rootstock_payload_drop(void *payload);
+/* Ends in follow_block. */
+enum err rootstock_fetch(
+	struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag);
+
+/* ---- watch.c ---- */
+
+extern const struct follow_source rootstock_follow;
+enum err rootstock_watch_wallet(struct layer *layer, const struct pubkey *wallet);
+enum err rootstock_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg);
+enum err rootstock_watch_lock_at(
+	struct layer *layer, const struct id128 *swap, const struct locator *at);
+void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap);
+
+/* ---- pending.c, submit.c, status.c, scan.c ---- */
+
+void rootstock_pending_poll(struct rootstock *r);
+enum err rootstock_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx);
+enum err rootstock_status(
+	struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx);
+enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+	layer_scan_cb cb, void *ctx);
+
+/* ---- answer.c: shapes of answers ---- */
+
+MUST_USE enum err evm_answer_hash(struct hash256 *out, const struct json *value);
+MUST_USE enum err evm_answer_address(struct evm_address *out, const struct json *value);
+/* A quantity of wei, up to all money. ERR_RANGE above. */
+MUST_USE enum err evm_answer_wei(struct amount *out, const struct json *value);
+/* A quantity that is the whole answer. */
+MUST_USE enum err evm_answer_u64(uint64_t *out, const struct json *value);
+/* Hex of any length up to len_max into the caller's bytes. */
+MUST_USE enum err evm_answer_bytes(
+	uint8_t *bytes, size_t *len, size_t len_max, const struct json *value);
+/* The first len bytes of hex. */
+MUST_USE enum err evm_answer_prefix(uint8_t *bytes, size_t len, const struct json *value);
+/* A block's header. */
+MUST_USE enum err evm_answer_block(struct block_ref *out, const struct json *result);
+/* eth_getCode's answer is the HTLC contract: ERR_NETWORK where it is not. */
+MUST_USE enum err evm_answer_is_contract(const struct json *value);
+
+struct json *evm_param_hash(const struct hash256 *hash);
+struct json *evm_param_quantity(uint64_t n);
+struct json *evm_param_address(const struct evm_address *a);
+struct json *evm_param_bytes(struct slice bytes);
+/* eth_getBlockByNumber. */
+enum err ask_block_at(struct layer *layer, uint64_t height, ask_cb cb, void *op, uint64_t tag);
+struct json *params_block_tag(const char *block_tag, bool full);
+
+#endif

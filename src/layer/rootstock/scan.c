@@ -1,0 +1,194 @@
+/* What is ours on the chain at one block: balance, nonce, and which lock-ups are still open. Asked
+ * for by number, since not every node takes a hash there; that the number still means the same
+ * block is checked at the end. */
+#include "layer/rootstock/rootstock.h"
+#include <stdlib.h>
+
+#define IN_FLIGHT_MAX 64u
+
+struct scan_lock {
+	struct evm_htlc terms;
+};
+
+struct scan_op {
+	struct op op;
+	layer_scan_cb cb;
+	void *ctx;
+	struct scan_lock *lock; /* owned */
+	size_t lock_count, lock_next;
+	struct layer_scan out;
+	bool account; /* ours is known */
+	enum { SCAN_TIP, SCAN_READ, SCAN_CHECK, SCAN_END } stage;
+};
+
+static void failed(struct scan_op *s, enum err err, const char *what)
+{
+	if (s->out.err == OK)
+		s->out.err = DETAIL(s->out.detail, err, "%s", what);
+}
+
+static void failed_answer(struct scan_op *s, const struct rpc_answer *answer)
+{
+	failed(s, answer->err == OK ? ERR_FORMAT : answer->err,
+		answer->err == OK ? "an answer that can't be right" : answer->message);
+}
+
+static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	(void)tag;
+	if (answer->err != OK || evm_answer_block(&s->out.block, answer->result) != OK)
+		failed_answer(s, answer);
+	op_done(&s->op);
+}
+
+static void on_balance(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	(void)tag;
+	if (answer->err != OK || evm_answer_wei(&s->out.wallet, answer->result) != OK)
+		failed_answer(s, answer);
+	op_done(&s->op);
+}
+
+static void on_nonce(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	(void)tag;
+	if (answer->err != OK || evm_answer_u64(&s->out.nonce, answer->result) != OK)
+		failed_answer(s, answer);
+	op_done(&s->op);
+}
+
+static void ask_locks(struct scan_op *s);
+
+static void on_lock(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	struct hash256 word;
+	static const struct hash256 no, yes = {.b[31] = 1};
+
+	if (answer->err != OK || evm_answer_hash(&word, answer->result) != OK)
+		failed_answer(s, answer);
+	else if (hash256_eq(&word, &yes))
+		s->out.err = s->out.err != OK
+			? s->out.err
+			: amount_add(&s->out.locked, s->out.locked, s->lock[tag].terms.amount);
+	else if (!hash256_eq(&word, &no))
+		failed(s, ERR_FORMAT, "the contract's answer is neither yes nor no");
+	ask_locks(s);
+	op_done(&s->op);
+}
+
+static void on_again(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	struct block_ref block;
+	(void)tag;
+	if (answer->err != OK || evm_answer_block(&block, answer->result) != OK)
+		failed_answer(s, answer);
+	else if (!hash256_eq(&block.hash, &s->out.block.hash))
+		failed(s, ERR_STATE, "the chain was reorganised during the scan");
+	op_done(&s->op);
+}
+
+/* A few at a time: an answer makes room for the next. */
+static void ask_locks(struct scan_op *s)
+{
+	while (s->out.err == OK && s->op.err == OK && s->lock_next < s->lock_count &&
+		s->op.pending < IN_FLIGHT_MAX) {
+		uint8_t data[EVM_HTLC_CALL_MAX];
+		struct buf call = buf_init(data, sizeof data);
+		const struct evm_htlc *terms = &s->lock[s->lock_next].terms;
+		struct json *params = json_array(), *object = json_object();
+
+		evm_htlc_swaps_call(&call, terms);
+		json_set(object, "to", evm_param_address(&terms->contract));
+		json_set(object, "data", evm_param_bytes(buf_slice(&call)));
+		json_push(params, object);
+		json_push(params, evm_param_quantity(s->out.block.height));
+		op_ask(&s->op, "eth_call", params, on_lock, s->lock_next++);
+	}
+}
+
+static void ask_account(struct scan_op *s, const char *method, ask_cb cb)
+{
+	struct json *params = json_array();
+	json_push(params, evm_param_address(&rootstock_of(s->op.layer)->account));
+	json_push(params, evm_param_quantity(s->out.block.height));
+	op_ask(&s->op, method, params, cb, 0);
+}
+
+static void ask_stage(struct scan_op *s)
+{
+	s->op.pending++;
+	if (s->stage == SCAN_READ) {
+		if (s->account) {
+			ask_account(s, "eth_getBalance", on_balance);
+			ask_account(s, "eth_getTransactionCount", on_nonce);
+		}
+		ask_locks(s);
+	} else {
+		s->op.pending++;
+		const enum err err = ask_block_at(s->op.layer, s->out.block.height, on_again, s, 0);
+		if (err != OK) {
+			s->op.err = err;
+			s->op.pending--;
+		}
+	}
+	op_done(&s->op);
+}
+
+static void scan_free(struct op *op)
+{
+	struct scan_op *s = (struct scan_op *)(void *)op;
+	free(s->lock);
+	free(s);
+}
+
+static void scan_end(struct op *op)
+{
+	struct scan_op *s = (struct scan_op *)(void *)op;
+
+	if (op->err != OK)
+		failed(s, op->err, "cannot ask the node");
+	if (s->out.err == OK && s->stage != SCAN_CHECK && !op->layer->dead) {
+		s->stage = s->stage == SCAN_TIP ? SCAN_READ : SCAN_CHECK;
+		ask_stage(s);
+		return;
+	}
+	if (!op->layer->dead)
+		s->cb(s->ctx, &s->out);
+	scan_free(op);
+}
+
+enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+	layer_scan_cb cb, void *ctx)
+{
+	const struct rootstock *r = rootstock_of(layer);
+	struct scan_op *s = malloc(sizeof *s);
+	if (s == NULL)
+		return ERR_FULL;
+	*s = (struct scan_op){.op = {.layer = layer, .pending = 1, .end = scan_end},
+		.cb = cb,
+		.ctx = ctx,
+		.out = {.wallet = amount_zero(ASSET_RBTC), .locked = amount_zero(ASSET_RBTC)},
+		.account = r->has_account,
+		.lock = calloc(lock_count + 1, sizeof *s->lock),
+		.lock_count = lock_count};
+	enum err err = s->lock == NULL ? ERR_FULL : OK;
+	for (size_t i = 0; i < lock_count && err == OK; i++) {
+		struct evm_htlc *terms = &s->lock[i].terms;
+		err = evm_htlc_parse(terms, lock[i].leg);
+		if (err == OK &&
+			(terms->chain_id != layer->config.network->chain_id ||
+				!evm_address_eq(&terms->contract, &layer->config.contract)))
+			err = ERR_NETWORK;
+	}
+	if (err != OK) {
+		scan_free(&s->op);
+		return err;
+	}
+	op_ask(&s->op, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, 0);
+	return op_begun(&s->op, scan_free);
+}

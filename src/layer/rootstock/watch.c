@@ -1,0 +1,318 @@
+/* Rootstock's answers to the questions of layer/follow.h, and blocks turned into events. */
+#include "layer/rootstock/rootstock.h"
+
+/* ---- what is watched ---- */
+
+enum err rootstock_watch_wallet(struct layer *layer, const struct pubkey *wallet)
+{
+	struct rootstock *r = rootstock_of(layer);
+	TRY(wallet_account(&r->account, wallet, LAYER_ROOTSTOCK));
+	r->has_account = true;
+	return OK;
+}
+
+enum err rootstock_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
+{
+	struct rootstock *r = rootstock_of(layer);
+	struct evm_htlc terms;
+
+	TRY(evm_htlc_parse(&terms, leg));
+	if (terms.chain_id != layer->config.network->chain_id ||
+		!evm_address_eq(&terms.contract, &layer->config.contract))
+		return ERR_NETWORK;
+	const struct hash_watch *known = table_get(&r->hash, &terms.hash);
+	const struct swap_watch *same = table_get(&r->swap, swap);
+	if (known != NULL && same != NULL && id128_eq(&known->swap, swap))
+		return OK;
+	if (known != NULL || same != NULL)
+		return ERR_EXISTS;
+
+	struct swap_watch *watch = table_put(&r->swap, swap);
+	if (watch == NULL)
+		return ERR_FULL;
+	watch->terms = terms;
+	evm_htlc_key(&watch->key, &terms);
+	struct hash_watch *hash = table_put(&r->hash, &terms.hash);
+	if (hash == NULL) {
+		table_remove(&r->swap, swap);
+		return ERR_FULL;
+	}
+	hash->swap = *swap;
+	return OK;
+}
+
+enum err rootstock_watch_lock_at(
+	struct layer *layer, const struct id128 *swap, const struct locator *at)
+{
+	struct rootstock *r = rootstock_of(layer);
+	const struct swap_watch *watch = table_get(&r->swap, swap);
+
+	if (watch == NULL)
+		return ERR_NOT_FOUND;
+	struct lock_seen *seen = table_put(&r->seen, &watch->key);
+	if (seen == NULL)
+		return ERR_FULL;
+	seen->swap = *swap;
+	seen->at = *at;
+	return OK;
+}
+
+void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap)
+{
+	struct rootstock *r = rootstock_of(layer);
+	const struct id128 id = *swap;
+	const struct swap_watch *watch = table_get(&r->swap, &id);
+
+	if (watch == NULL)
+		return;
+	const struct hash256 hash = watch->terms.hash;
+	table_remove(&r->hash, &hash);
+	table_remove(&r->swap, &id);
+	for (uint32_t i = r->seen.item_count; i-- > 0;) {
+		const struct lock_seen *seen = table_at(&r->seen, i);
+		const struct hash256 key = seen->key;
+		if (id128_eq(&seen->swap, &id))
+			table_remove(&r->seen, &key);
+	}
+}
+
+/* ---- events ---- */
+
+struct delivery {
+	struct rootstock *r;
+	const struct payload *p;
+	size_t event_count;
+	const struct own_log
+		*claim; /* the last Claim: names the preimage of the Settled after it */
+};
+
+static enum err emit(struct delivery *d, const struct chain_event *event)
+{
+	if (d->event_count == CHAIN_EVENTS_MAX)
+		return ERR_FULL;
+	d->r->event[d->event_count++] = *event;
+	return OK;
+}
+
+static enum err tell_tx(struct delivery *d, const struct own_tx *tx)
+{
+	struct chain_event e = {.tx = tx->hash};
+	if (tx->from_us) {
+		e.kind = CHAIN_NONCE_USED;
+		e.nonce = tx->nonce;
+		e.amount = tx->fee;
+		e.flags = tx->reverted ? CHAIN_TX_REVERTED : 0u;
+		return emit(d, &e);
+	}
+	if (tx->reverted || amount_is_zero(tx->value))
+		return OK;
+	e.kind = CHAIN_DEPOSIT;
+	e.at.tx = tx->hash;
+	e.amount = tx->value;
+	return emit(d, &e);
+}
+
+static enum err tell_lock(
+	struct delivery *d, const struct own_log *log, const struct swap_watch *watch)
+{
+	struct chain_event e = {.kind = CHAIN_LOCK,
+		.tx = log->tx,
+		.at = {.tx = log->tx, .index = log->index},
+		.swap = watch->swap,
+		.amount = log->event.amount,
+		.timelock = log->event.timelock};
+	struct evm_htlc lock;
+	struct hash256 key;
+
+	evm_htlc_from_lockup(&lock, &log->event, &watch->terms.contract, watch->terms.chain_id);
+	evm_htlc_key(&key, &lock);
+	if (!evm_address_eq(&lock.claim, &watch->terms.claim) ||
+		!evm_address_eq(&lock.refund, &watch->terms.refund))
+		e.flags = CHAIN_LOCK_FOREIGN;
+	struct lock_seen *seen = table_put(&d->r->seen, &key);
+	if (seen != NULL) {
+		seen->swap = watch->swap;
+		seen->at = e.at;
+		seen->foreign = e.flags != 0;
+	} else if (e.flags == 0) {
+		return ERR_FULL;
+	}
+	return emit(d, &e);
+}
+
+/* Settled names the lock; the Claim before it in the same transaction its preimage. */
+static enum err tell_settled(
+	struct delivery *d, const struct own_log *log, const struct swap_watch *watch)
+{
+	const struct lock_seen *seen = table_get(&d->r->seen, &log->event.key);
+	struct chain_event e = {.kind = CHAIN_LOCK_SPENT,
+		.tx = log->tx,
+		.swap = watch->swap,
+		.spend = log->event.claimed ? LOCK_SPEND_CLAIM : LOCK_SPEND_REFUND};
+
+	if (seen != NULL)
+		e.at = seen->at;
+	if (seen != NULL ? seen->foreign : !hash256_eq(&log->event.key, &watch->key))
+		e.flags = CHAIN_LOCK_FOREIGN;
+	if (log->event.claimed) {
+		if (d->claim == NULL || !hash256_eq(&d->claim->tx, &log->tx) ||
+			!hash256_eq(&d->claim->event.hash, &log->event.hash))
+			return ERR_FORMAT;
+		e.preimage = d->claim->event.preimage;
+	}
+	return emit(d, &e);
+}
+
+static enum err tell_log(struct delivery *d, const struct own_log *log)
+{
+	const struct hash_watch *hash = table_get(&d->r->hash, &log->event.hash);
+	const struct swap_watch *watch = hash == NULL ? NULL : table_get(&d->r->swap, &hash->swap);
+	if (watch == NULL)
+		return OK;
+	switch (log->event.kind) {
+	case EVM_HTLC_LOCKUP: return tell_lock(d, log, watch);
+	case EVM_HTLC_CLAIM: d->claim = log; return OK;
+	case EVM_HTLC_REFUND: return OK;
+	case EVM_HTLC_SETTLED: return tell_settled(d, log, watch);
+	}
+	UNREACHABLE();
+}
+
+/* In chain order: a transaction, then its events. */
+static enum err build_events(struct delivery *d)
+{
+	uint32_t tx = 0;
+	for (uint32_t i = 0; i < d->p->log_count; i++) {
+		for (; tx < d->p->tx_count && d->p->tx[tx].index <= d->p->log[i].tx_index; tx++)
+			TRY(tell_tx(d, &d->p->tx[tx]));
+		TRY(tell_log(d, &d->p->log[i]));
+	}
+	for (; tx < d->p->tx_count; tx++)
+		TRY(tell_tx(d, &d->p->tx[tx]));
+	return OK;
+}
+
+static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct layer *layer = op;
+	struct rootstock *r = rootstock_of(layer);
+	enum err err = answer->err;
+
+	(void)tag;
+	if (layer->dead)
+		return;
+	if (err == OK)
+		err = evm_answer_is_contract(answer->result);
+	r->code_checked = err == OK;
+	if (err != OK)
+		(void)DETAIL(layer->info.detail, OK, "the contract: %s",
+			err == ERR_NETWORK ? "its code is not ours" : answer->message);
+	follow_resume(&layer->follow, err);
+}
+
+/* The contract's code decides what its events mean: looked at before the first one is believed,
+ * and again after each reorganisation, which may have brought another one (HAZARDS 34). */
+static enum err ask_code(struct layer *layer)
+{
+	struct json *params = json_array();
+	json_push(params, evm_param_address(&layer->config.contract));
+	json_push(params, json_new_string("latest"));
+	const enum err err = ask(layer, "eth_getCode", params, on_code, layer, 0);
+	/* the answer is what is unavailable yet */
+	return err == OK ? ERR_UNAVAILABLE
+			 : DETAIL(layer->info.detail, ERR_IO, "cannot ask for the contract");
+}
+
+static enum err deliver(struct layer *layer, const struct block_ref *block, void *payload)
+{
+	struct rootstock *r = rootstock_of(layer);
+	struct delivery d = {.r = r, .p = payload};
+
+	if (rootstock_has_contract(r) && !r->code_checked)
+		return ask_code(layer);
+	const enum err err = build_events(&d);
+	if (err != OK)
+		return DETAIL(layer->info.detail, err == ERR_FULL ? ERR_RANGE : err,
+			"block %llu: %s", (unsigned long long)block->height,
+			err == ERR_FULL ? "more for us than can be reported"
+					: "events that contradict each other");
+	TRY(layer->sink.on_block(
+		layer->sink.ctx, layer->config.id, block, r->event, d.event_count));
+	layer->info.events_seen += d.event_count;
+	return OK;
+}
+
+/* ---- questions ---- */
+
+static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct layer *layer = op;
+	struct block_ref block = {0};
+	enum err err = answer->err;
+	if (err == OK)
+		err = evm_answer_block(&block, answer->result);
+	const struct follow_tip tip = {.height = block.height, .hash = block.hash};
+	follow_tip(&layer->follow, tag, err, &tip);
+}
+
+static enum err ask_tip(struct layer *layer, uint64_t tag)
+{
+	return ask(layer, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, layer,
+		tag);
+}
+
+/* A hint where to look: what is reported is decided by hashes. */
+static void on_hash(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct layer *layer = op;
+	struct block_ref block = {0};
+	enum err err = answer->err;
+	/* null: no such height any more */
+	if (err == OK)
+		err = json_type(answer->result) == JSON_NULL
+			? ERR_NOT_FOUND
+			: evm_answer_block(&block, answer->result);
+	follow_hash(&layer->follow, tag, err, &block.hash);
+}
+
+static enum err ask_hash(struct layer *layer, uint64_t height, uint64_t tag)
+{
+	return ask_block_at(layer, height, on_hash, layer, tag);
+}
+
+static void reorganised(struct layer *layer, const struct block_ref *keep)
+{
+	(void)keep;
+	rootstock_of(layer)->code_checked = false;
+}
+
+static void on_price(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct layer *layer = op;
+	uint64_t rate;
+	(void)tag;
+	layer->fee_asking = false;
+	if (answer->err == OK && evm_answer_u64(&rate, answer->result) == OK &&
+		rate <= ROOTSTOCK_RATE_MAX)
+		layer_tell_fee(layer, rate);
+}
+
+static void at_tip(struct layer *layer)
+{
+	const uint64_t now = loop_now_ms(layer->config.loop);
+	rootstock_pending_poll(rootstock_of(layer));
+	if (layer->fee_asking || now < layer->fee_due_ms)
+		return;
+	layer->fee_due_ms = now + LAYER_FEE_EVERY_MS;
+	layer->fee_asking = ask(layer, "eth_gasPrice", NULL, on_price, layer, 0) == OK;
+}
+
+const struct follow_source rootstock_follow = {
+	.ask_tip = ask_tip,
+	.ask_hash = ask_hash,
+	.ask_block = rootstock_fetch,
+	.deliver = deliver,
+	.drop = rootstock_payload_drop,
+	.reorganised = reorganised,
+	.at_tip = at_tip,
+};
