@@ -17,7 +17,7 @@ struct btc_coin {
 	uint32_t key_index; /* which of our scripts it pays */
 };
 
-/* Fee of vsize at rate (satoshi per 1,000 virtual bytes), rounded up. */
+/* Fee of vsize at rate (satoshi per 1,000 virtual bytes), rounded up; at most 21 million coins. */
 struct sat btc_fee(uint64_t vsize, uint64_t rate_sat_kvb);
 
 struct btc_selection {
@@ -31,7 +31,8 @@ struct btc_selection {
 /* Choose inputs for one output of `target` to a script of out_script_len bytes, change to P2TR.
  * Tries for no change first (branch and bound, bounded), then largest first. Coins dearer to spend
  * than they are worth at this rate are left. ERR_RANGE: not enough. ERR_FULL: would need over
- * BTC_INPUT_MAX inputs. */
+ * BTC_INPUT_MAX inputs. btc_build_payment with the coins selected and this fee gives this change.
+ */
 MUST_USE NONNULL_ALL enum err btc_select(struct btc_selection *out, const struct btc_coin *coin,
 	size_t coin_count, struct sat target, size_t out_script_len, uint64_t rate_sat_kvb);
 
@@ -46,17 +47,19 @@ struct btc_payment {
 	struct sat fee;
 	uint32_t locktime; /* the tip's height: against fee sniping */
 };
-/* ERR_RANGE: inputs don't cover value and fee; change below dust goes to the fee. */
+/* ERR_RANGE: no inputs or over BTC_INPUT_MAX, inputs that don't cover value and fee, a value below
+ * dust, a lock time that is no height; change below dust goes to the fee. */
 MUST_USE NONNULL_ALL enum err btc_build_payment(
 	struct buf *raw, uint64_t *vsize, struct sat *change, const struct btc_payment *p);
 
-/* Spend a lock-up to one script of ours. For a refund locktime = h->timelock. Fee is taken from the
- * output; ERR_RANGE where less than dust would be left. */
+/* Spend a lock-up to one script of ours. For a refund locktime = h->timelock, otherwise the tip's
+ * height. Fee is taken from the output; ERR_RANGE where less than dust would be left; errors of
+ * btc_htlc_tree. *vsize: of this spend once signed. */
 MUST_USE NONNULL_ALL enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,
 	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
 	const uint8_t to_script[34], uint64_t rate_sat_kvb, uint32_t tip_height);
 
-/* vsize of a signed claim or refund, for fee budgets. */
+/* vsize of a signed claim or refund, for fee budgets: of a refund with the longest height. */
 uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf);
 
 #endif

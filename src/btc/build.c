@@ -1,0 +1,349 @@
+#include "btc/build.h"
+
+/* Sizes in weight units: four for a byte without witness, one for a byte of witness (BIP-141). */
+#define WITNESS_SCALE 4u
+#define KEY_PATH_WITNESS 66u /* count, length, 64-byte signature */
+#define INPUT_BASE 41u       /* outpoint, empty script length, sequence */
+#define INPUT_WEIGHT (WITNESS_SCALE * INPUT_BASE + KEY_PATH_WITNESS)
+#define FIXED_BASE 8u    /* version and lock time */
+#define SEGWIT_MARKER 2u /* marker and flag, both counted as witness */
+#define P2TR_SCRIPT_SIZE 34u
+#define CHANGE_BASE 43u /* value, length, P2TR script */
+/* The change output now, and the input that spends it later: what having no change saves. */
+#define CHANGE_COST_VSIZE (CHANGE_BASE + (INPUT_WEIGHT + WITNESS_SCALE - 1) / WITNESS_SCALE)
+
+#define TX_VERSION 2u
+
+/* Coins that the search for a selection without change looks at, and how many steps it takes. */
+#define SEARCH_POOL_MAX BTC_INPUT_MAX
+#define SEARCH_STEPS_MAX 50000u
+
+/* ---- sizes and fees ---- */
+
+static uint64_t compact_size(uint64_t v)
+{
+	return v < 0xfd ? 1 : v <= 0xffff ? 3 : v <= 0xffffffff ? 5 : 9;
+}
+
+static uint64_t to_vsize(uint64_t weight)
+{
+	return (weight + WITNESS_SCALE - 1) / WITNESS_SCALE;
+}
+
+/* A signed transaction of key path inputs, one output to a script, and change or not. */
+static uint64_t payment_vsize(uint32_t input_count, size_t script_len, bool change)
+{
+	const uint64_t base = FIXED_BASE + compact_size(input_count) +
+		compact_size(change ? 2 : 1) + 8 + compact_size(script_len) + script_len +
+		(change ? CHANGE_BASE : 0);
+	return to_vsize(
+		WITNESS_SCALE * base + SEGWIT_MARKER + (uint64_t)input_count * INPUT_WEIGHT);
+}
+
+struct sat btc_fee(uint64_t vsize, uint64_t rate_sat_kvb)
+{
+	const u128 milli = (u128)vsize * rate_sat_kvb;
+	const u128 fee = milli / 1000 + (milli % 1000 != 0);
+	return (struct sat){fee < SAT_MAX_RAW ? (uint64_t)fee : SAT_MAX_RAW};
+}
+
+static struct sat change_dust(void)
+{
+	static const uint8_t script[P2TR_SCRIPT_SIZE] = {0x51, 0x20};
+	return btc_dust_limit(slice_of(script, sizeof script));
+}
+
+/* ---- coin selection ---- */
+
+/* Coins by falling value; equal values in their order, so that the choice is deterministic. */
+struct pool {
+	uint32_t index[BTC_INPUT_MAX];
+	uint64_t value[BTC_INPUT_MAX];
+	uint32_t count;
+};
+
+struct selecting {
+	const struct btc_coin *coin;
+	size_t coin_count;
+	uint64_t target;
+	size_t script_len;
+	uint64_t rate;
+};
+
+static uint64_t fee_for(const struct selecting *s, uint32_t input_count, bool change)
+{
+	return btc_fee(payment_vsize(input_count, s->script_len, change), s->rate).raw;
+}
+
+/* What a coin adds to a transaction, less what its input costs; 0: not worth spending. */
+static uint64_t effective(const struct selecting *s, uint64_t value)
+{
+	const uint64_t cost = btc_fee(to_vsize(INPUT_WEIGHT), s->rate).raw;
+	return value > cost && value <= SAT_MAX_RAW ? value - cost : 0;
+}
+
+/* The most valuable coins that are worth spending and are at most limit. */
+static void pool_fill(struct pool *p, const struct selecting *s, uint64_t limit)
+{
+	p->count = 0;
+	for (size_t i = 0; i < s->coin_count; i++) {
+		const uint64_t v = s->coin[i].value.raw;
+		if (effective(s, v) == 0 || v > limit)
+			continue;
+		if (p->count == BTC_INPUT_MAX && v <= p->value[BTC_INPUT_MAX - 1])
+			continue;
+		uint32_t at = p->count < BTC_INPUT_MAX ? p->count++ : BTC_INPUT_MAX - 1;
+		for (; at > 0 && p->value[at - 1] < v; at--) {
+			p->value[at] = p->value[at - 1];
+			p->index[at] = p->index[at - 1];
+		}
+		p->value[at] = v;
+		p->index[at] = (uint32_t)i;
+	}
+}
+
+static void sort_indexes(struct btc_selection *sel)
+{
+	for (uint32_t i = 1; i < sel->count; i++) {
+		const uint32_t v = sel->index[i];
+		uint32_t at = i;
+		for (; at > 0 && sel->index[at - 1] > v; at--)
+			sel->index[at] = sel->index[at - 1];
+		sel->index[at] = v;
+	}
+}
+
+/* Depth-first over "take this coin or leave it", most valuable first. */
+struct search {
+	const struct selecting *s;
+	const struct pool *pool;
+	uint64_t window;                    /* the most that may be paid over the fee */
+	uint64_t rest[SEARCH_POOL_MAX + 1]; /* effective value of the coins from here on */
+	uint64_t slack; /* what rounding sizes and fees up can make rest too small by */
+	bool taken[SEARCH_POOL_MAX];
+	uint32_t depth, count;
+	uint64_t total;
+	bool best_taken[SEARCH_POOL_MAX];
+	uint64_t best_fee; /* UINT64_MAX: nothing found */
+};
+
+enum verdict { GO_ON, GO_BACK };
+
+static enum verdict judge(struct search *x)
+{
+	const uint64_t need = x->s->target + fee_for(x->s, x->count, false);
+	if (x->count > 0 && x->total >= need) {
+		const uint64_t paid = x->total - x->s->target;
+		if (x->total - need <= x->window && paid < x->best_fee) {
+			x->best_fee = paid;
+			memcpy(x->best_taken, x->taken, sizeof x->taken);
+		}
+		return GO_BACK; /* another coin only adds to what is paid over */
+	}
+	if (x->depth == x->pool->count || x->total + x->rest[x->depth] + x->slack < need)
+		return GO_BACK;
+	return GO_ON;
+}
+
+/* Leave the coin that was taken last; false when every choice was tried. */
+static bool step_back(struct search *x)
+{
+	while (x->depth > 0 && !x->taken[x->depth - 1])
+		x->depth--;
+	if (x->depth == 0)
+		return false;
+	x->taken[x->depth - 1] = false;
+	x->total -= x->pool->value[x->depth - 1];
+	x->count--;
+	/* leaving one of equal coins and taking the next would try the same sum again */
+	while (x->depth < x->pool->count &&
+		x->pool->value[x->depth] == x->pool->value[x->depth - 1])
+		x->taken[x->depth++] = false;
+	return true;
+}
+
+/* Inputs that need no change: what is paid over the fee costs less than change would. */
+static bool select_exact(struct btc_selection *out, const struct selecting *s)
+{
+	struct pool pool;
+	struct search x = {.s = s, .pool = &pool, .best_fee = UINT64_MAX};
+	x.window = btc_fee(CHANGE_COST_VSIZE, s->rate).raw;
+	pool_fill(&pool, s, s->target + fee_for(s, 1, false) + x.window);
+	/* half a virtual byte and a satoshi for each coin, and as much for the rest */
+	x.slack = btc_fee(pool.count + 1u, s->rate).raw + pool.count;
+	for (uint32_t i = pool.count; i > 0; i--)
+		x.rest[i - 1] = x.rest[i] + effective(s, pool.value[i - 1]);
+	for (uint32_t step = 0; step < SEARCH_STEPS_MAX; step++) {
+		if (judge(&x) == GO_BACK) {
+			if (!step_back(&x))
+				break;
+			continue;
+		}
+		x.taken[x.depth] = true;
+		x.total += pool.value[x.depth];
+		x.count++;
+		x.depth++;
+	}
+	if (x.best_fee == UINT64_MAX)
+		return false;
+	struct btc_selection sel = {.fee = {x.best_fee}, .total = {s->target + x.best_fee}};
+	for (uint32_t i = 0; i < pool.count; i++)
+		if (x.best_taken[i])
+			sel.index[sel.count++] = pool.index[i];
+	*out = sel;
+	return true;
+}
+
+/* Why the most valuable coins don't reach: there is not enough, or it is in too many coins. */
+static enum err why_not(const struct selecting *s)
+{
+	const uint64_t fixed = fee_for(s, 0, false);
+	uint64_t sum = 0;
+	for (size_t i = 0; i < s->coin_count && sum < s->target + fixed; i++)
+		sum += effective(s, s->coin[i].value.raw);
+	return sum >= s->target + fixed ? ERR_FULL : ERR_RANGE;
+}
+
+static enum err select_largest(struct btc_selection *out, const struct selecting *s)
+{
+	struct pool pool;
+	struct btc_selection sel = {0};
+	pool_fill(&pool, s, SAT_MAX_RAW);
+	while (sel.count < pool.count && sel.total.raw < s->target + fee_for(s, sel.count, false)) {
+		sel.total.raw += pool.value[sel.count];
+		sel.index[sel.count] = pool.index[sel.count];
+		sel.count++;
+	}
+	if (sel.count == 0 || sel.total.raw < s->target + fee_for(s, sel.count, false))
+		return why_not(s);
+	if (sel.total.raw > SAT_MAX_RAW)
+		return ERR_RANGE;
+	const uint64_t over = sel.total.raw - s->target;
+	const uint64_t fee = fee_for(s, sel.count, true);
+	if (over >= fee && over - fee >= change_dust().raw) {
+		sel.change.raw = over - fee;
+		sel.fee.raw = fee;
+	} else {
+		sel.fee.raw = over;
+	}
+	*out = sel;
+	return OK;
+}
+
+enum err btc_select(struct btc_selection *out, const struct btc_coin *coin, size_t coin_count,
+	struct sat target, size_t out_script_len, uint64_t rate_sat_kvb)
+{
+	const struct selecting s = {.coin = coin,
+		.coin_count = coin_count,
+		.target = target.raw,
+		.script_len = out_script_len,
+		.rate = rate_sat_kvb};
+	struct btc_selection sel;
+	if (target.raw == 0 || target.raw > SAT_MAX_RAW || out_script_len > BTC_SCRIPT_STD_MAX ||
+		coin_count > UINT32_MAX)
+		return ERR_RANGE;
+	if (!select_exact(&sel, &s))
+		TRY(select_largest(&sel, &s));
+	sort_indexes(&sel);
+	*out = sel;
+	return OK;
+}
+
+/* ---- transactions ---- */
+
+static enum err put_unsigned(struct buf *raw, const struct btc_tx *tx)
+{
+	btc_tx_put_stripped(raw, tx);
+	return raw->overflow ? ERR_FULL : OK;
+}
+
+enum err btc_build_payment(
+	struct buf *raw, uint64_t *vsize, struct sat *change, const struct btc_payment *p)
+{
+	struct btc_txin in[BTC_INPUT_MAX];
+	struct btc_txout out[2] = {{.value = p->value, .script = p->script},
+		{.script = slice_of(p->change_script, sizeof p->change_script)}};
+	struct btc_tx tx = {.version = TX_VERSION, .locktime = p->locktime, .in = in, .out = out};
+	struct sat left = {0};
+
+	if (p->coin_count == 0 || p->coin_count > BTC_INPUT_MAX || p->locktime > BTC_TIMELOCK_MAX)
+		return ERR_RANGE;
+	if (p->value.raw > SAT_MAX_RAW || p->value.raw < btc_dust_limit(p->script).raw)
+		return ERR_RANGE;
+	for (uint32_t i = 0; i < p->coin_count; i++) {
+		in[i] = (struct btc_txin){.prev = p->coin[i].at, .sequence = BTC_SEQUENCE_RBF};
+		if (p->coin[i].value.raw > SAT_MAX_RAW || !sat_add(&left, left, p->coin[i].value))
+			return ERR_RANGE;
+	}
+	if (!sat_sub(&left, left, p->value) || !sat_sub(&left, left, p->fee))
+		return ERR_RANGE;
+	if (left.raw < change_dust().raw)
+		left.raw = 0;
+	tx.in_count = p->coin_count;
+	tx.out_count = left.raw > 0 ? 2 : 1;
+	out[1].value = left;
+	TRY(put_unsigned(raw, &tx));
+	*vsize = payment_vsize(p->coin_count, p->script.len, left.raw > 0);
+	*change = left;
+	return OK;
+}
+
+/* The witness of a spend, in bytes: a count, then each item with its length, all below 253. */
+static uint64_t spend_witness(enum btc_htlc_leaf leaf, size_t script_len, size_t control_len)
+{
+	static const uint64_t before_script[BTC_LEAF_COUNT] = {
+		[BTC_LEAF_CLAIM] = 1 + 64 + 1 + 32,       /* signature, preimage */
+		[BTC_LEAF_REFUND] = 1 + 64,               /* signature */
+		[BTC_LEAF_COOPERATIVE] = 1 + 64 + 1 + 64, /* two signatures */
+	};
+	return 1 + before_script[leaf] + 1 + script_len + 1 + control_len;
+}
+
+static uint64_t spend_vsize(enum btc_htlc_leaf leaf, size_t script_len, size_t control_len)
+{
+	const uint64_t base = FIXED_BASE + 1 + INPUT_BASE + 1 + CHANGE_BASE;
+	return to_vsize(WITNESS_SCALE * base + SEGWIT_MARKER +
+		spend_witness(leaf, script_len, control_len));
+}
+
+uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf)
+{
+	/* script sizes as in btc/htlc.h; a height takes five bytes at most */
+	static const struct {
+		size_t script_len, control_len;
+	} sizes[BTC_LEAF_COUNT] = {
+		[BTC_LEAF_CLAIM] = {73, 33 + 32},
+		[BTC_LEAF_REFUND] = {33 + 1 + 5 + 1, 33 + 64},
+		[BTC_LEAF_COOPERATIVE] = {68, 33 + 64},
+	};
+	CHECK(leaf < BTC_LEAF_COUNT);
+	return spend_vsize(leaf, sizes[leaf].script_len, sizes[leaf].control_len);
+}
+
+enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,
+	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
+	const uint8_t to_script[34], uint64_t rate_sat_kvb, uint32_t tip_height)
+{
+	struct btc_htlc_tree tree;
+	struct btc_txin in = {.prev = *at, .sequence = BTC_SEQUENCE_RBF};
+	struct btc_txout out = {.script = slice_of(to_script, P2TR_SCRIPT_SIZE)};
+	struct btc_tx tx = {.version = TX_VERSION,
+		.locktime = leaf == BTC_LEAF_REFUND ? h->timelock : tip_height,
+		.in = &in,
+		.in_count = 1,
+		.out = &out,
+		.out_count = 1};
+	CHECK(leaf < BTC_LEAF_COUNT);
+	if (tip_height > BTC_TIMELOCK_MAX)
+		return ERR_RANGE;
+	TRY(btc_htlc_tree(&tree, h));
+	const uint64_t size = spend_vsize(leaf, tree.leaf_len[leaf], tree.control_len[leaf]);
+	if (!sat_sub(&out.value, h->amount, btc_fee(size, rate_sat_kvb)))
+		return ERR_RANGE;
+	if (out.value.raw < btc_dust_limit(out.script).raw)
+		return ERR_RANGE;
+	TRY(put_unsigned(raw, &tx));
+	*vsize = size;
+	*value = out.value;
+	return OK;
+}
