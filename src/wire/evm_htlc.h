@@ -81,7 +81,7 @@ extern const uint8_t evm_htlc_creation_code[];
 extern const size_t evm_htlc_creation_code_len;
 extern const struct hash256 evm_htlc_runtime_code_hash; /* Keccak-256 of what eth_getCode answers */
 #define EVM_HTLC_GAS_LOCK 90000u
-#define EVM_HTLC_GAS_CLAIM 70000u
+#define EVM_HTLC_GAS_CLAIM 100000u /* 67,034 at Berlin where the claimant is a new account */
 #define EVM_HTLC_GAS_REFUND 60000u
 
 #endif

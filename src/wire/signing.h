@@ -53,7 +53,7 @@ struct signing_request {
 };
 
 NONNULL_ALL void signing_request_put(struct buf *out, const struct signing_request *r);
-/* Slices borrow from in. ERR_SHORT, ERR_FORMAT, ERR_RANGE. */
+/* Slices borrow from in. One encoding of each request. ERR_SHORT, ERR_FORMAT, ERR_RANGE. */
 MUST_USE NONNULL_ALL enum err signing_request_parse(struct signing_request *out, struct slice in);
 /* Of the encoded request: what "the same request" means. */
 NONNULL_ALL void signing_request_digest(struct hash256 *out, struct slice encoded);
@@ -76,7 +76,9 @@ NONNULL_ALL void signing_answer_put(struct buf *out, const struct signing_answer
 MUST_USE NONNULL_ALL enum err signing_answer_parse(struct signing_answer *out, struct slice in);
 
 /* Put signatures into the transaction: the bytes to submit and their id. Checks every signature
- * against the request first (ERR_CHECKSUM), so that a broken signer costs no broadcast. Pure. */
+ * against the request first (ERR_CHECKSUM), so that a broken signer costs no broadcast. ERR_FORMAT:
+ * transaction, terms and keys of the request don't belong together, or the preimage is not the
+ * hash's. An answer with an error gives that error. Appends to raw; ERR_FULL. Pure. */
 MUST_USE NONNULL_ALL enum err signing_assemble(struct buf *raw, struct hash256 *txid,
 	const struct signing_request *request, const struct signing_answer *answer,
 	const struct pubkey *wallet);

@@ -1,0 +1,156 @@
+/* Signatures into transactions. Whatever the signer answered is checked here against the keys that
+ * the request names, so that a broken signer costs no broadcast and no fee. */
+#include "crypto/hash.h"
+#include "wire/signing.h"
+
+#define OUTPUT_MAX 8u /* our transactions have one or two */
+#define WITNESS_KEY_PATH_SIZE 66u
+
+_Static_assert(WITNESS_KEY_PATH_SIZE <= BTC_HTLC_WITNESS_MAX, "room for either witness");
+
+struct utxo {
+	struct btc_tx tx;
+	struct btc_txin in[BTC_INPUT_MAX];
+	struct btc_txout out[OUTPUT_MAX];
+	struct btc_txout spent[BTC_INPUT_MAX];
+	struct btc_sighash_cache cache;
+	uint8_t witness[BTC_INPUT_MAX][BTC_HTLC_WITNESS_MAX];
+};
+
+static enum err load(struct utxo *u, const struct signing_request *r)
+{
+	size_t used;
+	u->tx.in = u->in;
+	u->tx.out = u->out;
+	if (btc_tx_parse(&u->tx, &used, BTC_INPUT_MAX, OUTPUT_MAX, r->unsigned_tx) != OK ||
+		used != r->unsigned_tx.len || u->tx.in_count != r->input_count)
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < u->tx.in_count; i++) {
+		if (u->in[i].script_sig.len != 0 || u->in[i].witness.len != 0)
+			return ERR_FORMAT;
+		u->spent[i] = (struct btc_txout){.value = r->input[i].value,
+			.script = slice_of(r->input[i].script, sizeof r->input[i].script)};
+	}
+	btc_sighash_prepare(&u->cache, &u->tx, u->spent);
+	return OK;
+}
+
+/* A coin of ours: the script is the one that the key path names, the signature its output key's. */
+static enum err sign_wallet_input(struct buf *witness, const struct utxo *u, uint32_t i,
+	const struct signing_request *r, const uint8_t sig[64], const struct pubkey *wallet)
+{
+	uint8_t script[34];
+	struct hash256 message;
+	struct xonly key;
+	TRY(wallet_script(script, wallet, r->input[i].key.index));
+	if (memcmp(script, r->input[i].script, sizeof script) != 0)
+		return ERR_FORMAT;
+	memcpy(key.b, script + 2, sizeof key.b);
+	btc_sighash_key_path(&message, &u->cache, &u->tx, i);
+	if (!schnorr_verify(sig, &message, &key))
+		return ERR_CHECKSUM;
+	btc_put_compact(witness, 1);
+	btc_put_compact(witness, 64);
+	buf_put(witness, sig, 64);
+	return OK;
+}
+
+/* A lock-up: the script is the terms' tree, the key of its leaf ours for this swap. */
+static enum err sign_lock_input(struct buf *witness, const struct utxo *u, uint32_t i,
+	const struct signing_request *r, const uint8_t sig[64], const struct pubkey *wallet)
+{
+	const bool claim = r->purpose == SIGN_CLAIM;
+	const enum btc_htlc_leaf leaf = claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND;
+	struct btc_htlc h;
+	struct btc_htlc_tree tree;
+	struct xonly ours;
+	struct hash256 message, hash;
+	if (r->purpose != SIGN_CLAIM && r->purpose != SIGN_REFUND)
+		return ERR_FORMAT;
+	TRY(btc_htlc_parse(&h, r->leg));
+	TRY(btc_htlc_tree(&tree, &h));
+	TRY(wallet_swap_key(&ours, wallet, r->network->layer, &r->input[i].key.swap));
+	if (memcmp(tree.script_pubkey, r->input[i].script, sizeof tree.script_pubkey) != 0 ||
+		memcmp(ours.b, claim ? h.claim.b : h.refund.b, sizeof ours.b) != 0)
+		return ERR_FORMAT;
+	btc_sighash_script_path(&message, &u->cache, &u->tx, i, &tree.leaf_hash[leaf]);
+	if (!schnorr_verify(sig, &message, &ours))
+		return ERR_CHECKSUM;
+	if (!claim) {
+		btc_htlc_witness_refund(witness, &tree, sig);
+		return OK;
+	}
+	sha256(&hash, slice_of(r->preimage.b, sizeof r->preimage.b));
+	if (!hash256_eq(&hash, &h.hash))
+		return ERR_FORMAT;
+	btc_htlc_witness_claim(witness, &tree, sig, &r->preimage);
+	return OK;
+}
+
+static enum err assemble_utxo(struct buf *raw, struct hash256 *txid,
+	const struct signing_request *r, const struct signing_answer *a,
+	const struct pubkey *wallet)
+{
+	struct utxo u;
+	TRY(load(&u, r));
+	if (a->signature_count != u.tx.in_count)
+		return ERR_CHECKSUM;
+	for (uint32_t i = 0; i < u.tx.in_count; i++) {
+		struct buf witness = buf_init(u.witness[i], sizeof u.witness[i]);
+		switch (r->input[i].key.use) {
+		case KEY_WALLET:
+			TRY(sign_wallet_input(&witness, &u, i, r, a->signature[i].b, wallet));
+			break;
+		case KEY_SWAP:
+			TRY(sign_lock_input(&witness, &u, i, r, a->signature[i].b, wallet));
+			break;
+		case KEY_ACCOUNT: return ERR_FORMAT;
+		}
+		CHECK(!witness.overflow);
+		u.in[i].witness = buf_slice(&witness);
+	}
+	btc_tx_put(raw, &u.tx);
+	if (raw->overflow)
+		return ERR_FULL;
+	btc_tx_id(txid, &u.tx);
+	return OK;
+}
+
+static enum err assemble_account(struct buf *raw, struct hash256 *txid,
+	const struct signing_request *r, const struct signing_answer *a,
+	const struct pubkey *wallet)
+{
+	const struct signature *sig = &a->signature[0];
+	const size_t start = raw->len;
+	struct evm_tx tx;
+	struct evm_address ours, signer;
+	struct pubkey key;
+	struct hash256 digest;
+	if (evm_tx_parse_unsigned(&tx, r->unsigned_tx) != OK || tx.chain_id != r->network->chain_id)
+		return ERR_FORMAT;
+	if (a->signature_count != 1 || sig->recovery_id > 1)
+		return ERR_CHECKSUM;
+	keccak256(&digest, r->unsigned_tx);
+	TRY(wallet_account(&ours, wallet, r->network->layer));
+	if (ecdsa_recover(&key, sig->b, sig->recovery_id, &digest) != OK ||
+		evm_address_from_pubkey(&signer, &key) != OK || !evm_address_eq(&signer, &ours))
+		return ERR_CHECKSUM;
+	evm_tx_put_signed(raw, &tx, sig->b, sig->recovery_id);
+	if (raw->overflow)
+		return ERR_FULL;
+	keccak256(txid, slice_of(raw->ptr + start, raw->len - start));
+	return OK;
+}
+
+enum err signing_assemble(struct buf *raw, struct hash256 *txid,
+	const struct signing_request *request, const struct signing_answer *answer,
+	const struct pubkey *wallet)
+{
+	if (answer->err != OK)
+		return answer->err;
+	switch (layer_family(request->network->layer)) {
+	case FAMILY_UTXO: return assemble_utxo(raw, txid, request, answer, wallet);
+	case FAMILY_ACCOUNT: return assemble_account(raw, txid, request, answer, wallet);
+	}
+	UNREACHABLE();
+}

@@ -1,0 +1,252 @@
+#include "wire/signing.h"
+
+#include "crypto/hash.h"
+
+/* Encodings of requests and answers. The first byte is the version of the encoding; everything is
+ * little-endian and in the order of the structures. A request has only the parts that its network's
+ * family has, so that there is one encoding of each request. */
+#define REQUEST_VERSION 1u
+#define ANSWER_VERSION 1u
+#define CAIP2_MAX 64u
+#define DESTINATION_MAX 42u /* an output script that has an address, or a 20-byte address */
+
+_Static_assert(DESTINATION_MAX == BTC_SCRIPT_STD_MAX, "payouts go to what has an address");
+_Static_assert(1 + 4 + 4 + 160 + 4 + BTC_INPUT_MAX * 65 <= SIGNING_ANSWER_MAX, "an answer fits");
+_Static_assert(SIGNING_TX_MAX + SIGNING_LEG_MAX + DESTINATION_MAX + CAIP2_MAX +
+			BTC_INPUT_MAX * (8 + 34 + KEY_PATH_SIZE) + 512 <=
+		SIGNING_REQUEST_MAX,
+	"a request fits");
+
+/* Which purposes there are, and on which family of networks. */
+static const struct {
+	bool known, utxo, account;
+} purposes[] = {
+	[SIGN_PAYOUT] = {true, true, true},
+	[SIGN_LOCK] = {true, true, true},
+	[SIGN_CLAIM] = {true, true, true},
+	[SIGN_REFUND] = {true, true, true},
+	[SIGN_NONCE_FILL] = {true, false, true},
+	[SIGN_DEPLOY] = {true, false, true},
+};
+
+static bool is_utxo(const struct network *network)
+{
+	return layer_family(network->layer) == FAMILY_UTXO;
+}
+
+/* ---- requests ---- */
+
+void signing_request_put(struct buf *out, const struct signing_request *r)
+{
+	uint8_t amount[16];
+	amount_store(amount, r->amount);
+	buf_u8(out, REQUEST_VERSION);
+	buf_put(out, r->session.b, sizeof r->session.b);
+	buf_le32(out, r->variant);
+	buf_u8(out, (uint8_t)r->purpose);
+	buf_bytes32(out, slice_str(r->network->caip2));
+	buf_bytes32(out, r->unsigned_tx);
+	if (is_utxo(r->network)) {
+		CHECK(r->input_count <= BTC_INPUT_MAX);
+		buf_le32(out, r->input_count);
+		for (uint32_t i = 0; i < r->input_count; i++) {
+			buf_le64(out, r->input[i].value.raw);
+			buf_put(out, r->input[i].script, sizeof r->input[i].script);
+			key_path_put(out, &r->input[i].key);
+		}
+	} else {
+		key_path_put(out, &r->account);
+	}
+	key_path_put(out, &r->change);
+	buf_put(out, r->swap.b, sizeof r->swap.b);
+	buf_bytes32(out, r->leg);
+	buf_put(out, r->preimage.b, sizeof r->preimage.b);
+	buf_bytes32(out, r->to);
+	buf_put(out, amount, sizeof amount);
+}
+
+static enum err get_path(struct reader *in, struct key_path *path, enum layer_id layer)
+{
+	TRY(key_path_get(in, path));
+	return path->layer == layer ? OK : ERR_FORMAT;
+}
+
+static enum err get_inputs(struct reader *in, struct signing_request *r)
+{
+	r->input_count = reader_le32(in);
+	if (in->failed)
+		return ERR_SHORT;
+	if (r->input_count == 0 || r->input_count > BTC_INPUT_MAX)
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < r->input_count; i++) {
+		struct sign_input *input = &r->input[i];
+		input->value.raw = reader_le64(in);
+		reader_copy(in, input->script, sizeof input->script);
+		TRY(get_path(in, &input->key, r->network->layer));
+		if (input->value.raw > SAT_MAX_RAW)
+			return ERR_RANGE;
+	}
+	return OK;
+}
+
+/* Bytes with their length in front; a length over the bound can't become right with more input. */
+static enum err get_bytes(struct reader *in, struct slice *out, size_t len_max)
+{
+	if (!in->failed && in->left >= 4 && load_le32(in->ptr) > len_max)
+		return ERR_FORMAT;
+	*out = reader_bytes32(in, len_max);
+	return in->failed ? ERR_SHORT : OK;
+}
+
+/* Session to network. */
+static enum err get_head(struct reader *in, struct signing_request *r)
+{
+	struct slice caip2;
+	const uint8_t version = reader_u8(in);
+	reader_copy(in, r->session.b, sizeof r->session.b);
+	r->variant = reader_le32(in);
+	const uint8_t purpose = reader_u8(in);
+	if (in->failed)
+		return ERR_SHORT;
+	if (version != REQUEST_VERSION || purpose >= ARRAY_LEN(purposes) ||
+		!purposes[purpose].known)
+		return ERR_FORMAT;
+	TRY(get_bytes(in, &caip2, CAIP2_MAX));
+	r->purpose = (enum sign_purpose)purpose;
+	r->network = network_by_caip2(caip2);
+	if (r->network == NULL)
+		return ERR_FORMAT;
+	const bool fits = is_utxo(r->network) ? purposes[purpose].utxo : purposes[purpose].account;
+	return fits ? OK : ERR_FORMAT;
+}
+
+enum err signing_request_parse(struct signing_request *out, struct slice in)
+{
+	struct reader reader = reader_init(in);
+	struct signing_request r = {0};
+	uint8_t amount[16];
+
+	TRY(get_head(&reader, &r));
+	TRY(get_bytes(&reader, &r.unsigned_tx, SIGNING_TX_MAX));
+	if (is_utxo(r.network))
+		TRY(get_inputs(&reader, &r));
+	else
+		TRY(get_path(&reader, &r.account, r.network->layer));
+	TRY(get_path(&reader, &r.change, r.network->layer));
+	reader_copy(&reader, r.swap.b, sizeof r.swap.b);
+	TRY(get_bytes(&reader, &r.leg, SIGNING_LEG_MAX));
+	reader_copy(&reader, r.preimage.b, sizeof r.preimage.b);
+	TRY(get_bytes(&reader, &r.to, DESTINATION_MAX));
+	reader_copy(&reader, amount, sizeof amount);
+	TRY(reader_finish(&reader));
+	r.amount = amount_load(layer_asset(r.network->layer), amount);
+	if (amount_cmp(r.amount, amount_max(r.amount.asset)) > 0)
+		return ERR_RANGE;
+	*out = r;
+	return OK;
+}
+
+void signing_request_digest(struct hash256 *out, struct slice encoded)
+{
+	tagged_hash(out, "sluice/signing-request", encoded);
+}
+
+/* ---- answers ---- */
+
+/* One line of text: it goes into logs and into answers. */
+static bool is_text(uint8_t c)
+{
+	return c >= 0x20 && c != 0x7f;
+}
+
+static void put_detail(struct buf *out, const struct signing_answer *a)
+{
+	uint8_t text[sizeof a->detail];
+	const size_t len = strnlen(a->detail, sizeof a->detail - 1);
+	for (size_t i = 0; i < len; i++)
+		text[i] = is_text((uint8_t)a->detail[i]) ? (uint8_t)a->detail[i] : '?';
+	buf_bytes32(out, slice_of(text, len));
+}
+
+void signing_answer_put(struct buf *out, const struct signing_answer *a)
+{
+	CHECK(a->signature_count <= BTC_INPUT_MAX && a->err <= OK && a->err >= ERR_CANCELLED);
+	buf_u8(out, ANSWER_VERSION);
+	buf_le32(out, (uint32_t) - (int32_t)a->err);
+	put_detail(out, a);
+	buf_le32(out, a->signature_count);
+	for (uint32_t i = 0; i < a->signature_count; i++) {
+		buf_put(out, a->signature[i].b, sizeof a->signature[i].b);
+		buf_u8(out, a->signature[i].recovery_id);
+	}
+}
+
+enum err signing_answer_parse(struct signing_answer *out, struct slice in)
+{
+	struct reader r = reader_init(in);
+	struct signing_answer a = {0};
+	struct slice detail;
+
+	const uint8_t version = reader_u8(&r);
+	const uint32_t err = reader_le32(&r);
+	if (r.failed)
+		return ERR_SHORT;
+	if (version != ANSWER_VERSION || err > (uint32_t) - (int32_t)ERR_CANCELLED)
+		return ERR_FORMAT;
+	a.err = (enum err)(-(int32_t)err);
+	TRY(get_bytes(&r, &detail, sizeof a.detail - 1));
+	for (size_t i = 0; i < detail.len; i++) {
+		if (!is_text(detail.ptr[i]))
+			return ERR_FORMAT;
+		a.detail[i] = (char)detail.ptr[i];
+	}
+	a.signature_count = reader_le32(&r);
+	if (r.failed)
+		return ERR_SHORT;
+	if (a.signature_count > BTC_INPUT_MAX)
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < a.signature_count; i++) {
+		reader_copy(&r, a.signature[i].b, sizeof a.signature[i].b);
+		a.signature[i].recovery_id = reader_u8(&r);
+		if (a.signature[i].recovery_id > 3)
+			return ERR_FORMAT;
+	}
+	TRY(reader_finish(&r));
+	*out = a;
+	return OK;
+}
+
+/* ---- our own keys ---- */
+
+enum err wallet_script(uint8_t script[34], const struct pubkey *wallet, uint32_t key_index)
+{
+	const struct key_path path = {
+		.use = KEY_WALLET, .layer = LAYER_BITCOIN, .index = key_index};
+	struct pubkey key;
+	struct xonly internal, output;
+	bool odd;
+	TRY(derive_pubkey(&key, wallet, &path));
+	xonly_from_pubkey(&internal, &odd, &key);
+	TRY(taproot_output_key(&output, &odd, &internal, NULL));
+	btc_script_p2tr(script, &output);
+	return OK;
+}
+
+enum err wallet_account(struct evm_address *out, const struct pubkey *wallet, enum layer_id layer)
+{
+	const struct key_path path = {.use = KEY_ACCOUNT, .layer = layer};
+	struct pubkey key;
+	TRY(derive_pubkey(&key, wallet, &path));
+	return evm_address_from_pubkey(out, &key);
+}
+
+enum err wallet_swap_key(struct xonly *out, const struct pubkey *wallet, enum layer_id layer,
+	const struct id128 *swap)
+{
+	const struct key_path path = {.use = KEY_SWAP, .layer = layer, .swap = *swap};
+	struct pubkey key;
+	bool odd;
+	TRY(derive_pubkey(&key, wallet, &path));
+	xonly_from_pubkey(out, &odd, &key);
+	return OK;
+}
