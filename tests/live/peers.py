@@ -1,0 +1,131 @@
+"""Real nodes for tests: where they are, how they are started on free ports in a folder of their own, and cleaned up."""
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+SKIP = 77
+PEERS = pathlib.Path(os.environ.get("SLUICE_PEERS") or pathlib.Path(
+    os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sluice/peers")
+ANVIL = PEERS / "anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+BITCOIND = PEERS / "bitcoind-28.99/bitcoind"
+START_SECONDS = 30
+
+
+class RpcError(Exception):
+    def __init__(self, error):
+        super().__init__(error.get("message"))
+        self.code, self.message, self.data = error.get("code"), error.get("message", ""), error.get("data")
+
+
+class Rpc:
+    """JSON-RPC over HTTP: rpc.getblockcount(), rpc("eth_chainId")."""
+
+    def __init__(self, url, auth=None):
+        self.url, self.auth = url, auth
+
+    def __call__(self, method, *params):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+        if self.auth:
+            request.add_header("Authorization", "Basic " + base64.b64encode(self.auth.encode()).decode())
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                reply = json.load(answer)
+        except urllib.error.HTTPError as e:  # Bitcoin Core states its errors with status 500
+            reply = json.load(e)
+        if reply.get("error"):
+            raise RpcError(reply["error"])
+        return reply["result"]
+
+    def __getattr__(self, method):
+        return lambda *params: self(method, *params)
+
+
+def need(path):
+    if not path.exists():
+        print(f"{path} is not there: skipped")
+        sys.exit(SKIP)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(process, ask):
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return ask()
+        except (OSError, RpcError, ValueError):
+            if process.poll() is not None or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def anvil(*options):
+    """An EVM node with Rootstock's rules as far as it can: no base fee, legacy transactions only."""
+    need(ANVIL)
+    port = free_port()
+    process = subprocess.Popen([str(ANVIL), "--port", str(port), "--chain-id", "31", "--hardfork", "berlin",
+                                "--gas-price", "60000000", "--silent", *options], stdout=subprocess.DEVNULL)
+    rpc = Rpc(f"http://127.0.0.1:{port}")
+    try:
+        wait_for(process, rpc.eth_chainId)
+        yield rpc
+    finally:
+        stop(process)
+
+
+@contextlib.contextmanager
+def bitcoind(*options):
+    """Bitcoin Core on regtest with a wallet that has coins: (node, wallet)."""
+    need(BITCOIND)
+    folder = tempfile.mkdtemp(prefix="sluice-bitcoind-")
+    port = free_port()
+    process = subprocess.Popen([str(BITCOIND), "-regtest", f"-datadir={folder}", "-server", "-listen=0", "-dnsseed=0",
+                                f"-rpcport={port}", "-rpcuser=u", "-rpcpassword=p", "-fallbackfee=0.00001",
+                                "-txindex", *options], stdout=subprocess.DEVNULL)
+    rpc = Rpc(f"http://127.0.0.1:{port}", "u:p")
+    try:
+        wait_for(process, rpc.getblockcount)
+        rpc.createwallet("w")
+        wallet = Rpc(f"http://127.0.0.1:{port}/wallet/w", "u:p")
+        wallet.generatetoaddress(101, wallet.getnewaddress())
+        yield rpc, wallet
+    finally:
+        stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def tool(binary):
+    """A function that runs the binary with arguments and gives the lines that it prints."""
+
+    def run(*args):
+        done = subprocess.run([binary, *map(str, args)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, args))[:200]}: {done.stderr.strip()}")
+        return done.stdout.split("\n")[:-1]
+
+    return run

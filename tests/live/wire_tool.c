@@ -1,0 +1,516 @@
+/* The pure encodings behind a command line, for tests that drive real nodes: everything that such a
+ * test sends to a node was encoded, signed and assembled by the code under test. Prints
+ * hexadecimal, one answer a line. Keys come from two wallets with fixed secrets, "client" and
+ * "provider". Not installed.
+ *
+ *   wire_tool address WALLET CHAIN
+ *   wire_tool tx WALLET CHAIN NONCE GAS_PRICE GAS_LIMIT TO|create VALUE DATA     raw, id
+ *   wire_tool code                                                               creation code,
+ * runtime hash wire_tool created SENDER NONCE wire_tool call KIND CONTRACT CHAIN HASH AMOUNT CLAIM
+ * REFUND TIMELOCK [PREIMAGE] wire_tool event TOPICS DATA what it is wire_tool btc-wallet WALLET
+ * INDEX                                            address, script wire_tool btc-lock HASH
+ * CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT           address, script wire_tool btc-spend LEAF
+ * HASH CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT TXID INDEX RATE TIP [PREIMAGE] raw, id, vsize,
+ * value wire_tool btc-pay WALLET SCRIPT VALUE RATE TIP TXID:INDEX:VALUE:KEY...       raw, id,
+ * vsize, fee, change
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "crypto/hash.h"
+#include "wire/signing.h"
+
+#define DATA_MAX 16384u
+#define TEXT_MAX (2u * DATA_MAX + 1u)
+
+static const struct id128 swap = {{0x5a, 0x5a}};
+static const uint8_t no_aux[32];
+
+/* ---- arguments ---- */
+
+_Noreturn static void bad(const char *what)
+{
+	(void)fprintf(stderr, "wire_tool: %s\n", what);
+	exit(2);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	const unsigned long long v = strtoull(text, &end, 10);
+	if (*text == 0 || *end != 0)
+		bad("a number was wanted");
+	return v;
+}
+
+static void fixed(void *out, size_t len, const char *hex)
+{
+	if (hex_decode(out, len, slice_str(hex)) != OK)
+		bad("hexadecimal of another length was wanted");
+}
+
+static struct slice bytes(const char *hex)
+{
+	static uint8_t storage[DATA_MAX];
+	size_t len;
+	if (hex_decode_var(storage, &len, sizeof storage, slice_str(hex)) != OK)
+		bad("hexadecimal was wanted");
+	return slice_of(storage, len);
+}
+
+static struct amount wei(const char *text)
+{
+	struct amount a;
+	if (amount_parse_units(&a, ASSET_RBTC, slice_str(text)) != OK)
+		bad("an amount in wei was wanted");
+	return a;
+}
+
+static struct evm_address address(const char *text, uint64_t chain_id)
+{
+	struct evm_address a;
+	const enum err err = evm_address_parse(&a, chain_id, slice_str(text));
+	if (err != OK)
+		bad(err_name(err));
+	return a;
+}
+
+static struct seckey wallet_secret(const char *name)
+{
+	struct seckey key;
+	memset(key.b, strcmp(name, "client") == 0 ? 0xc1 : 0x9d, sizeof key.b);
+	if (strcmp(name, "client") != 0 && strcmp(name, "provider") != 0)
+		bad("client or provider was wanted");
+	return key;
+}
+
+static struct pubkey wallet_key(const char *name)
+{
+	const struct seckey secret = wallet_secret(name);
+	struct pubkey key;
+	CHECK(pubkey_from_seckey(&key, &secret) == OK);
+	return key;
+}
+
+static void print_hex(struct slice b)
+{
+	static char text[TEXT_MAX];
+	CHECK(b.len <= DATA_MAX);
+	hex_encode(text, b.ptr, b.len);
+	puts(text);
+}
+
+static void print_id(const struct hash256 *id, bool reversed)
+{
+	char text[65];
+	(reversed ? hex_encode_reversed : hex_encode)(text, id->b, sizeof id->b);
+	puts(text);
+}
+
+/* ---- signing, as a signer does it ---- */
+
+static void answer_account(
+	struct signing_answer *a, const struct signing_request *r, const struct seckey *secret)
+{
+	struct seckey key;
+	struct hash256 digest;
+	int recovery_id;
+	CHECK(derive_seckey(&key, secret, &r->account) == OK);
+	keccak256(&digest, r->unsigned_tx);
+	CHECK(ecdsa_sign(a->signature[0].b, &recovery_id, &digest, &key) == OK);
+	a->signature[0].recovery_id = (uint8_t)recovery_id;
+	a->signature_count = 1;
+}
+
+static void answer_utxo(
+	struct signing_answer *a, const struct signing_request *r, const struct seckey *secret)
+{
+	static struct btc_txin in[BTC_INPUT_MAX];
+	static struct btc_txout out[2], spent[BTC_INPUT_MAX];
+	struct btc_tx tx = {.in = in, .out = out};
+	struct btc_sighash_cache cache;
+	size_t used;
+	CHECK(btc_tx_parse(&tx, &used, BTC_INPUT_MAX, 2, r->unsigned_tx) == OK);
+	for (uint32_t i = 0; i < tx.in_count; i++)
+		spent[i] = (struct btc_txout){
+			r->input[i].value, slice_of(r->input[i].script, sizeof r->input[i].script)};
+	btc_sighash_prepare(&cache, &tx, spent);
+	a->signature_count = tx.in_count;
+	for (uint32_t i = 0; i < tx.in_count; i++) {
+		struct seckey key, output;
+		struct hash256 message;
+		CHECK(derive_seckey(&key, secret, &r->input[i].key) == OK);
+		if (r->input[i].key.use == KEY_WALLET) {
+			btc_sighash_key_path(&message, &cache, &tx, i);
+			CHECK(taproot_seckey(&output, &key, NULL) == OK);
+			key = output;
+		} else {
+			struct btc_htlc h;
+			struct btc_htlc_tree tree;
+			CHECK(btc_htlc_parse(&h, r->leg) == OK && btc_htlc_tree(&tree, &h) == OK);
+			btc_sighash_script_path(&message, &cache, &tx, i,
+				&tree.leaf_hash[r->purpose == SIGN_CLAIM ? BTC_LEAF_CLAIM
+									 : BTC_LEAF_REFUND]);
+		}
+		CHECK(schnorr_sign(a->signature[i].b, &message, &key, no_aux) == OK);
+	}
+}
+
+static void sign_and_print(const struct signing_request *r, const char *wallet)
+{
+	static struct signing_answer a;
+	static uint8_t storage[DATA_MAX];
+	const bool utxo = layer_family(r->network->layer) == FAMILY_UTXO;
+	const struct seckey secret = wallet_secret(wallet);
+	const struct pubkey key = wallet_key(wallet);
+	struct buf raw = buf_init(storage, sizeof storage);
+	struct hash256 id;
+	(utxo ? answer_utxo : answer_account)(&a, r, &secret);
+	const enum err err = signing_assemble(&raw, &id, r, &a, &key);
+	if (err != OK)
+		bad(err_name(err));
+	print_hex(buf_slice(&raw));
+	print_id(&id, utxo);
+}
+
+/* ---- EVM ---- */
+
+static void cmd_address(char **arg)
+{
+	const struct pubkey key = wallet_key(arg[0]);
+	struct evm_address a;
+	char text[EVM_ADDRESS_TEXT_SIZE];
+	CHECK(wallet_account(&a, &key, LAYER_ROOTSTOCK) == OK);
+	evm_address_format(text, &a, number(arg[1]));
+	puts(text);
+}
+
+static void cmd_tx(char **arg)
+{
+	static uint8_t storage[DATA_MAX];
+	struct buf raw = buf_init(storage, sizeof storage);
+	struct evm_tx tx = {.chain_id = number(arg[1]),
+		.nonce = number(arg[2]),
+		.gas_price = wei(arg[3]),
+		.gas_limit = number(arg[4]),
+		.create = strcmp(arg[5], "create") == 0,
+		.value = wei(arg[6]),
+		.data = bytes(arg[7])};
+	struct signing_request r = {.purpose = SIGN_PAYOUT,
+		.network = NULL,
+		.account = {.use = KEY_ACCOUNT, .layer = LAYER_ROOTSTOCK}};
+	char caip2[32];
+	(void)snprintf(caip2, sizeof caip2, "eip155:%" PRIu64, tx.chain_id);
+	r.network = network_by_caip2(slice_str(caip2));
+	if (r.network == NULL)
+		bad("unknown chain");
+	if (!tx.create)
+		tx.to = address(arg[5], tx.chain_id);
+	evm_tx_put_unsigned(&raw, &tx);
+	CHECK(!raw.overflow);
+	r.unsigned_tx = buf_slice(&raw);
+	sign_and_print(&r, arg[0]);
+}
+
+static void cmd_code(char **arg)
+{
+	(void)arg;
+	print_hex(slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len));
+	print_id(&evm_htlc_runtime_code_hash, false);
+}
+
+static void cmd_created(char **arg)
+{
+	const struct evm_address sender = address(arg[0], 0);
+	struct evm_address a;
+	char text[EVM_ADDRESS_TEXT_SIZE];
+	evm_create_address(&a, &sender, number(arg[1]));
+	hex_encode(text, a.b, sizeof a.b);
+	puts(text);
+}
+
+static void cmd_call(char **arg)
+{
+	static const struct {
+		const char *kind;
+		void (*put)(struct buf *out, const struct evm_htlc *h);
+	} calls[] = {
+		{"lock", evm_htlc_lock_call},
+		{"refund", evm_htlc_refund_call},
+		{"refund-for", evm_htlc_refund_for_call},
+		{"swaps", evm_htlc_swaps_call},
+		{"states", evm_htlc_states_call},
+	};
+	uint8_t storage[EVM_HTLC_CALL_MAX];
+	struct buf out = buf_init(storage, sizeof storage);
+	const uint64_t chain = number(arg[2]);
+	struct evm_htlc h = {.contract = address(arg[1], chain),
+		.chain_id = chain,
+		.amount = wei(arg[4]),
+		.claim = address(arg[5], chain),
+		.refund = address(arg[6], chain),
+		.timelock = number(arg[7])};
+	struct hash256 preimage;
+	fixed(h.hash.b, sizeof h.hash.b, arg[3]);
+	if (strcmp(arg[0], "claim") == 0) {
+		if (arg[8] == NULL)
+			bad("a preimage was wanted");
+		fixed(preimage.b, sizeof preimage.b, arg[8]);
+		evm_htlc_claim_call(&out, &h, &preimage);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		if (strcmp(arg[0], calls[i].kind) == 0)
+			calls[i].put(&out, &h);
+	if (out.len == 0)
+		bad("no such call");
+	print_hex(buf_slice(&out));
+}
+
+static void cmd_event(char **arg)
+{
+	static const char *const names[] = {[EVM_HTLC_LOCKUP] = "lockup",
+		[EVM_HTLC_CLAIM] = "claim",
+		[EVM_HTLC_REFUND] = "refund",
+		[EVM_HTLC_SETTLED] = "settled"};
+	struct hash256 topic[4];
+	struct evm_htlc_event e;
+	char amount[AMOUNT_TEXT_SIZE];
+	const struct slice topics = bytes(arg[0]);
+	const size_t count = topics.len / 32;
+	if (count > 4)
+		bad("four topics at most");
+	for (size_t i = 0; i < count; i++)
+		memcpy(topic[i].b, topics.ptr + 32 * i, 32);
+	const enum err err = evm_htlc_event_parse(&e, topic, count, bytes(arg[1]));
+	if (err != OK)
+		bad(err_name(err));
+	amount_format_units(amount, e.kind == EVM_HTLC_LOCKUP ? e.amount : wei("0"));
+	printf("%s %s %" PRIu64 " %d\n", names[e.kind], amount, e.timelock, e.claimed);
+	print_id(&e.hash, false);
+	print_id(e.kind == EVM_HTLC_CLAIM ? &e.preimage : &e.key, false);
+}
+
+/* ---- Bitcoin ---- */
+
+static const struct network *regtest(void)
+{
+	const struct network *n = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	CHECK(n != NULL);
+	return n;
+}
+
+static void print_script(const uint8_t script[34])
+{
+	char text[BTC_ADDRESS_TEXT_SIZE];
+	CHECK(btc_address_format(text, regtest(), slice_of(script, 34)) == OK);
+	puts(text);
+	print_hex(slice_of(script, 34));
+}
+
+static void cmd_btc_wallet(char **arg)
+{
+	const struct pubkey key = wallet_key(arg[0]);
+	uint8_t script[34];
+	CHECK(wallet_script(script, &key, (uint32_t)number(arg[1])) == OK);
+	print_script(script);
+}
+
+/* HASH CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT; the provider's wallet is the provider's key. */
+static struct btc_htlc terms(char **arg)
+{
+	const struct pubkey claim = wallet_key(arg[1]), refund = wallet_key(arg[2]);
+	const bool provider_claims = strcmp(arg[1], "provider") == 0;
+	struct btc_htlc h = {.timelock = (uint32_t)number(arg[3]), .amount = {number(arg[4])}};
+	fixed(h.hash.b, sizeof h.hash.b, arg[0]);
+	CHECK(wallet_swap_key(&h.claim, &claim, LAYER_BITCOIN, &swap) == OK);
+	CHECK(wallet_swap_key(&h.refund, &refund, LAYER_BITCOIN, &swap) == OK);
+	h.provider = provider_claims ? h.claim : h.refund;
+	h.client = provider_claims ? h.refund : h.claim;
+	return h;
+}
+
+static struct btc_htlc_tree tree_of(const struct btc_htlc *h)
+{
+	struct btc_htlc_tree tree;
+	const enum err err = btc_htlc_tree(&tree, h);
+	if (err != OK)
+		bad(err_name(err));
+	return tree;
+}
+
+static void cmd_btc_lock(char **arg)
+{
+	const struct btc_htlc h = terms(arg);
+	const struct btc_htlc_tree tree = tree_of(&h);
+	print_script(tree.script_pubkey);
+}
+
+static void put_item(struct buf *out, struct slice item)
+{
+	btc_put_compact(out, item.len);
+	buf_put(out, item.ptr, item.len);
+}
+
+/* A claim that signing_assemble would refuse: any bytes in the preimage's place. */
+static void print_wrong_claim(const struct signing_request *r, const struct btc_htlc_tree *tree,
+	struct slice preimage, const struct seckey *secret)
+{
+	static struct signing_answer a;
+	static struct btc_txin in[1];
+	static struct btc_txout out[1];
+	static uint8_t witness[1024], storage[2048];
+	struct btc_tx tx = {.in = in, .out = out};
+	struct buf w = buf_init(witness, sizeof witness), raw = buf_init(storage, sizeof storage);
+	size_t used;
+	answer_utxo(&a, r, secret);
+	CHECK(btc_tx_parse(&tx, &used, 1, 1, r->unsigned_tx) == OK);
+	btc_put_compact(&w, 4);
+	put_item(&w, slice_of(a.signature[0].b, 64));
+	put_item(&w, preimage);
+	put_item(&w, slice_of(tree->leaf[BTC_LEAF_CLAIM], tree->leaf_len[BTC_LEAF_CLAIM]));
+	put_item(&w, slice_of(tree->control[BTC_LEAF_CLAIM], tree->control_len[BTC_LEAF_CLAIM]));
+	in[0].witness = buf_slice(&w);
+	btc_tx_put(&raw, &tx);
+	CHECK(!w.overflow && !raw.overflow);
+	print_hex(buf_slice(&raw));
+	struct hash256 id;
+	btc_tx_id(&id, &tx);
+	print_id(&id, true);
+}
+
+static void cmd_btc_spend(char **arg)
+{
+	static uint8_t storage[2048], leg_storage[BTC_HTLC_SIZE];
+	const bool claim = strcmp(arg[0], "claim") == 0;
+	const char *wallet = claim ? arg[2] : arg[3];
+	const struct btc_htlc h = terms(arg + 1);
+	const struct btc_htlc_tree tree = tree_of(&h);
+	const struct pubkey key = wallet_key(wallet);
+	const struct seckey secret = wallet_secret(wallet);
+	struct buf raw = buf_init(storage, sizeof storage);
+	struct buf leg = buf_init(leg_storage, sizeof leg_storage);
+	struct btc_outpoint at = {.index = (uint32_t)number(arg[7])};
+	struct hash256 hash;
+	uint8_t to[34];
+	uint64_t vsize;
+	struct sat value;
+	if (hex_decode_reversed(at.txid.b, sizeof at.txid.b, slice_str(arg[6])) != OK)
+		bad("a transaction id was wanted");
+	CHECK(wallet_script(to, &key, KEY_INDEX_CHANGE) == OK);
+	const enum err err = btc_build_spend(&raw, &vsize, &value, &h, &at,
+		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, to, number(arg[8]),
+		(uint32_t)number(arg[9]));
+	if (err != OK)
+		bad(err_name(err));
+	/* a lock time that the mempool takes and the script must refuse */
+	if (strcmp(arg[0], "early-refund") == 0)
+		store_le32(raw.ptr + raw.len - 4, (uint32_t)number(arg[9]));
+	btc_htlc_put(&leg, &h);
+	struct signing_request r = {.purpose = claim ? SIGN_CLAIM : SIGN_REFUND,
+		.network = regtest(),
+		.unsigned_tx = buf_slice(&raw),
+		.input_count = 1,
+		.input[0] = {.value = h.amount, .key = {.use = KEY_SWAP, .swap = swap}},
+		.leg = buf_slice(&leg)};
+	memcpy(r.input[0].script, tree.script_pubkey, sizeof tree.script_pubkey);
+	const struct slice preimage = claim ? bytes(arg[10]) : (struct slice){0};
+	sha256(&hash, preimage);
+	if (claim && (preimage.len != 32 || !hash256_eq(&hash, &h.hash))) {
+		print_wrong_claim(&r, &tree, preimage, &secret);
+	} else {
+		if (claim)
+			memcpy(r.preimage.b, preimage.ptr, 32);
+		sign_and_print(&r, wallet);
+	}
+	printf("%" PRIu64 "\n%" PRIu64 "\n", vsize, value.raw);
+}
+
+static uint32_t parse_coins(struct btc_coin *coin, char **arg)
+{
+	uint32_t count = 0;
+	for (; arg[count] != NULL && count < 200; count++) {
+		char txid[65];
+		unsigned index, key;
+		uint64_t value;
+		if (sscanf(arg[count], "%64[0-9a-f]:%u:%" SCNu64 ":%u", txid, &index, &value,
+			    &key) != 4)
+			bad("TXID:INDEX:VALUE:KEY was wanted");
+		coin[count] = (struct btc_coin){
+			.value = {value}, .key_index = key, .at.index = index};
+		CHECK(hex_decode_reversed(coin[count].at.txid.b, 32, slice_str(txid)) == OK);
+	}
+	return count;
+}
+
+static void cmd_btc_pay(char **arg)
+{
+	static struct btc_coin coin[200], chosen[BTC_INPUT_MAX];
+	static uint8_t storage[DATA_MAX];
+	static struct signing_request r;
+	const struct pubkey key = wallet_key(arg[0]);
+	const struct slice script = bytes(arg[1]);
+	struct buf raw = buf_init(storage, sizeof storage);
+	struct btc_selection sel;
+	struct sat change;
+	uint64_t vsize;
+	const struct sat value = {number(arg[2])};
+	enum err err = btc_select(
+		&sel, coin, parse_coins(coin, arg + 5), value, script.len, number(arg[3]));
+	if (err != OK)
+		bad(err_name(err));
+	r = (struct signing_request){
+		.purpose = SIGN_PAYOUT, .network = regtest(), .input_count = sel.count};
+	for (uint32_t i = 0; i < sel.count; i++) {
+		chosen[i] = coin[sel.index[i]];
+		r.input[i].value = chosen[i].value;
+		r.input[i].key = (struct key_path){.use = KEY_WALLET, .index = chosen[i].key_index};
+		CHECK(wallet_script(r.input[i].script, &key, chosen[i].key_index) == OK);
+	}
+	struct btc_payment p = {.coin = chosen,
+		.coin_count = sel.count,
+		.script = script,
+		.value = value,
+		.fee = sel.fee,
+		.locktime = (uint32_t)number(arg[4])};
+	CHECK(wallet_script(p.change_script, &key, KEY_INDEX_CHANGE) == OK);
+	err = btc_build_payment(&raw, &vsize, &change, &p);
+	if (err != OK)
+		bad(err_name(err));
+	r.unsigned_tx = buf_slice(&raw);
+	sign_and_print(&r, arg[0]);
+	printf("%" PRIu64 "\n%" PRIu64 "\n%" PRIu64 "\n", vsize, sel.fee.raw, change.raw);
+}
+
+/* ---- commands ---- */
+
+static const struct {
+	const char *name;
+	int arg_min;
+	void (*run)(char **arg);
+} commands[] = {
+	{"address", 2, cmd_address},
+	{"tx", 8, cmd_tx},
+	{"code", 0, cmd_code},
+	{"created", 2, cmd_created},
+	{"call", 8, cmd_call},
+	{"event", 2, cmd_event},
+	{"btc-wallet", 2, cmd_btc_wallet},
+	{"btc-lock", 5, cmd_btc_lock},
+	{"btc-spend", 10, cmd_btc_spend},
+	{"btc-pay", 6, cmd_btc_pay},
+};
+
+int main(int argc, char **argv)
+{
+	static const uint8_t seed[32] = {1};
+	secp_init(seed);
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0 || argc - 2 < commands[i].arg_min)
+			continue;
+		commands[i].run(argv + 2);
+		return EXIT_SUCCESS;
+	}
+	bad("unknown command, or arguments are missing");
+}
