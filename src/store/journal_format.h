@@ -19,6 +19,8 @@
 #define JOURNAL_SECTOR 512u
 #define JOURNAL_SEGMENT_HEADER_SIZE JOURNAL_SECTOR
 #define JOURNAL_GROUP_HEADER_SIZE 128u
+#define JOURNAL_GROUP_COUNT_OFFSET 40u /* of two fields in the header of a group */
+#define JOURNAL_GROUP_BODY_OFFSET 44u
 #define JOURNAL_RECORD_HEADER_SIZE 20u
 #define JOURNAL_GROUP_SIZE_MAX (4u * 1024u * 1024u) /* of a whole group with its padding */
 #define JOURNAL_SEGMENT_SIZE_MAX (1024u * 1024u * 1024u)

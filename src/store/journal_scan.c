@@ -98,6 +98,7 @@ static enum err read_segment(struct journal_scan *scan, uint32_t segment)
 	if (err == OK)
 		err = file_read_exact(ops, file, scan->bytes, (size_t)size, 0);
 	scan->bytes_len = (size_t)size;
+	scan->bytes_segment = segment;
 	if (err != OK)
 		err = failed_io(scan, segment, err);
 out:

@@ -45,8 +45,9 @@ struct journal_scan {
 	size_t last_group_size;     /* ... 0: it has none */
 	struct journal_error error; /* set with every failure */
 	/* its storage */
-	uint8_t *bytes; /* the last segment's file */
+	uint8_t *bytes; /* the file of bytes_segment, the last one after a success */
 	size_t bytes_len, bytes_cap;
+	uint32_t bytes_segment;
 };
 
 /* "0000000001.seg" */

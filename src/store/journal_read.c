@@ -1,0 +1,115 @@
+#include "store/journal_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "store/journal_scan.h"
+
+struct reading {
+	struct journal_report *report;
+	struct journal_place place; /* of the group that is read */
+	journal_read_cb cb;
+	void *ctx;
+};
+
+static enum err read_segment(void *ctx, const struct journal_segment_header *header)
+{
+	struct reading *r = ctx;
+	struct journal_report *report = r->report;
+	report->cluster = header->cluster;
+	report->segments++;
+	report->file_bytes += header->size;
+	report->epoch = header->epoch;
+	report->claimed_seq = header->first_seq - 1;
+	return OK;
+}
+
+static enum err read_group(void *ctx, const struct journal_group_header *group)
+{
+	struct reading *r = ctx;
+	struct journal_report *report = r->report;
+	report->groups++;
+	report->marks += group->record_count == 0;
+	report->group_bytes += journal_group_size(group->body_size);
+	report->epoch = group->epoch;
+	report->claimed_seq = group->durable_seq;
+	if (group->record_count > report->group_records_max)
+		report->group_records_max = group->record_count;
+	r->place = (struct journal_place){
+		.segment = group->segment,
+		.epoch = group->epoch,
+		.group_offset = group->offset,
+		.durable_seq = group->durable_seq,
+	};
+	return OK;
+}
+
+static enum err read_record(void *ctx, const struct journal_record *record)
+{
+	struct reading *r = ctx;
+	struct journal_report *report = r->report;
+	report->records++;
+	report->payload_bytes += record->payload.len;
+	report->last_seq = record->seq;
+	if (report->first_seq == 0)
+		report->first_seq = record->seq;
+	return r->cb == NULL ? OK : r->cb(r->ctx, record, &r->place);
+}
+
+/* The group at the end has the right shape and the wrong hash: which record's own sum is wrong? */
+static void find_record(struct journal_report *report, const struct journal_scan *scan)
+{
+	if (scan->at_end != JOURNAL_FAULT_HASH || scan->bytes_segment != scan->last.segment ||
+		scan->bytes_len < scan->end + JOURNAL_GROUP_HEADER_SIZE)
+		return;
+	const uint8_t *group = scan->bytes + scan->end;
+	const size_t left = scan->bytes_len - (size_t)scan->end - JOURNAL_GROUP_HEADER_SIZE;
+	const uint32_t count = load_le32(group + JOURNAL_GROUP_COUNT_OFFSET);
+	const uint32_t size = load_le32(group + JOURNAL_GROUP_BODY_OFFSET);
+	struct slice body = slice_of(group + JOURNAL_GROUP_HEADER_SIZE, size < left ? size : left);
+	struct journal_record_view record;
+	uint64_t offset = scan->end + JOURNAL_GROUP_HEADER_SIZE, seq = scan->chain.next_seq;
+	for (uint32_t i = 0; i < count; i++, seq++) {
+		const size_t before = body.len;
+		if (!journal_record_next(&record, &body) || record.seq != seq) {
+			(void)snprintf(report->detail, sizeof report->detail,
+				"record %" PRIu64 ", at offset %" PRIu64
+				", is the first of its group that is damaged",
+				seq, offset);
+			return;
+		}
+		offset += before - body.len;
+	}
+	(void)snprintf(report->detail, sizeof report->detail,
+		"the %" PRIu32 " records of the group are whole; its header or its padding is not",
+		count);
+}
+
+enum err journal_read(struct journal_report *report, const struct file_ops *ops, const char *dir,
+	journal_read_cb cb, void *ctx)
+{
+	static const struct id128 any;
+	struct reading reading = {.report = report, .cb = cb, .ctx = ctx};
+	const struct journal_visitor visitor = {.segment = read_segment,
+		.group = read_group,
+		.record = read_record,
+		.ctx = &reading};
+	struct journal_scan scan;
+	*report = (struct journal_report){.empty = false};
+	const enum err err = journal_scan_run(
+		&scan, ops == NULL ? file_system() : ops, dir, &any, &visitor);
+	report->empty = err == OK && scan.empty;
+	report->end_segment = scan.last.segment;
+	report->end_offset = scan.end;
+	report->torn = err == OK && !scan.empty && scan.dirty_end > scan.end;
+	if (err != OK)
+		(void)snprintf(report->text, sizeof report->text, "%s", scan.error.text);
+	else if (report->torn)
+		(void)snprintf(report->text, sizeof report->text,
+			"%s: segment %" PRIu32 ", offset %" PRIu64 ": unfinished: %s", dir,
+			scan.last.segment, scan.end, journal_fault_text(scan.at_end));
+	if (err == ERR_CHECKSUM || report->torn)
+		find_record(report, &scan);
+	journal_scan_fini(&scan);
+	return err;
+}

@@ -1,0 +1,45 @@
+/* store/journal_read: look at a journal without opening it: verify, list, count. Reads only, takes
+ * no lock. On a journal that is in use the answer is that of some moment, and its end may look
+ * unfinished; a group that its writer synced is never reported as damaged.
+ *
+ * Threads: one. Needs memory for one segment.
+ */
+#ifndef STORE_JOURNAL_READ_H
+#define STORE_JOURNAL_READ_H
+#include "store/journal.h"
+
+/* A record and where it is. */
+struct journal_place {
+	uint32_t segment;
+	uint64_t epoch;
+	uint64_t group_offset; /* in the segment's file */
+	uint64_t durable_seq;  /* what its group says was durable before it */
+};
+/* Return other than OK to stop; journal_read then fails with it. */
+typedef enum err (*journal_read_cb)(
+	void *ctx, const struct journal_record *record, const struct journal_place *place);
+
+struct journal_report {
+	bool empty; /* there is no journal in the folder; the rest is zero */
+	struct id128 cluster;
+	uint32_t segments;
+	uint64_t file_bytes, group_bytes, payload_bytes;
+	uint64_t groups, marks, records; /* groups includes marks */
+	uint64_t group_records_max;
+	uint64_t first_seq, last_seq; /* 0: no record */
+	uint64_t epoch;               /* how often it was opened */
+	uint64_t claimed_seq;         /* the journal itself says that so much was durable */
+	uint32_t end_segment;         /* where the next group goes */
+	uint64_t end_offset;
+	bool torn;        /* something unfinished lies there: a power cut, or a journal in use */
+	char text[256];   /* torn or damaged: where, and how */
+	char detail[256]; /* the record at which the damage begins, where that can be told */
+};
+
+/* Verify everything, and give each record to cb (may be NULL). *report is filled as far as it got,
+ * whatever is returned: ERR_CHECKSUM damaged, ERR_FORMAT another version, ERR_NOT_FOUND no such
+ * folder, ERR_IO. */
+MUST_USE enum err journal_read(struct journal_report *report, const struct file_ops *ops,
+	const char *dir, journal_read_cb cb, void *ctx);
+
+#endif
