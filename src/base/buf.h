@@ -42,7 +42,7 @@ NONNULL_ALL void buf_be64(struct buf *b, uint64_t v);
 NONNULL_ALL void buf_bytes32(struct buf *b, struct slice bytes);
 /* Text, formatted; the terminating zero is not kept. */
 PRINTF_LIKE(2, 3) void buf_printf(struct buf *b, const char *fmt, ...);
-void buf_vprintf(struct buf *b, const char *fmt, va_list args);
+PRINTF_LIKE(2, 0) void buf_vprintf(struct buf *b, const char *fmt, va_list args);
 /* Terminates the text in place and returns it; the text is cut if it does not fit. Needs cap > 0.
  */
 NONNULL_ALL const char *buf_cstr(struct buf *b);
