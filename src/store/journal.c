@@ -175,26 +175,43 @@ static void writer_main(void *ctx)
 
 /* the appending side */
 
+/* May a record of this size be staged now? Called with the lock. */
+static enum err check_room(struct journal *j, size_t size, unsigned flags)
+{
+	const size_t whole = journal_group_size(j->open.size + size);
+	const uint64_t flying = j->writing.count > 0 ? journal_group_size(j->writing.size) : 0;
+	if (j->failed)
+		return ERR_IO;
+	if (whole > j->config.group_max) {
+		j->flush = true;
+		(void)pthread_cond_signal(&j->work);
+		return ERR_FULL;
+	}
+	if (j->spare == JOURNAL_SPARE_NO_SPACE &&
+		(!(flags & JOURNAL_ESSENTIAL) || flying + whole + MARK_ROOM > j->room))
+		return ERR_FULL;
+	return OK;
+}
+
+enum err journal_room(struct journal *j, size_t payload_len, unsigned flags)
+{
+	const size_t size = JOURNAL_RECORD_HEADER_SIZE + payload_len;
+	if (payload_len > JOURNAL_PAYLOAD_MAX || journal_group_size(size) > j->config.group_max)
+		return ERR_RANGE;
+	lock(j);
+	const enum err err = check_room(j, size, flags);
+	unlock(j);
+	return err;
+}
+
 enum err journal_append(
 	struct journal *j, uint64_t *seq, uint16_t type, struct slice payload, unsigned flags)
 {
 	const size_t size = JOURNAL_RECORD_HEADER_SIZE + payload.len;
 	if (payload.len > JOURNAL_PAYLOAD_MAX || journal_group_size(size) > j->config.group_max)
 		return ERR_RANGE;
-	enum err err = OK;
 	lock(j);
-	const size_t whole = journal_group_size(j->open.size + size);
-	const uint64_t flying = j->writing.count > 0 ? journal_group_size(j->writing.size) : 0;
-	if (j->failed) {
-		err = ERR_IO;
-	} else if (whole > j->config.group_max) {
-		j->flush = true;
-		(void)pthread_cond_signal(&j->work);
-		err = ERR_FULL;
-	} else if (j->spare == JOURNAL_SPARE_NO_SPACE &&
-		(!(flags & JOURNAL_ESSENTIAL) || flying + whole + MARK_ROOM > j->room)) {
-		err = ERR_FULL;
-	}
+	const enum err err = check_room(j, size, flags);
 	if (err == OK) {
 		uint8_t *at = j->open.group + JOURNAL_GROUP_HEADER_SIZE + j->open.size;
 		j->last++;

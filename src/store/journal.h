@@ -25,7 +25,7 @@
 #include "base/base.h"
 #include "sys/file.h"
 
-#define JOURNAL_PAYLOAD_MAX (256u * 1024u)
+#define JOURNAL_PAYLOAD_MAX (1024u * 1024u)
 #define JOURNAL_GROUP_MAX (4u * 1024u * 1024u)
 #define JOURNAL_SEGMENT_SIZE (64u * 1024u * 1024u)
 #define JOURNAL_MARK_IDLE_MS 50u
@@ -75,6 +75,8 @@ enum { JOURNAL_ESSENTIAL = 1u << 0 };
  * ERR_IO: failed. */
 MUST_USE enum err journal_append(
 	struct journal *j, uint64_t *seq, uint16_t type, struct slice payload, unsigned flags);
+/* What journal_append would answer now for a payload of this length; stages nothing. */
+MUST_USE NONNULL_ALL enum err journal_room(struct journal *j, size_t payload_len, unsigned flags);
 NONNULL_ALL uint64_t journal_last(const struct journal *j); /* last staged sequence, 0: none */
 NONNULL_ALL uint64_t journal_durable(
 	const struct journal *j); /* acquire: pairs with the writer's release */
