@@ -114,6 +114,11 @@ static bool lies_in(const char *path, const char *dir)
 	return file_path_parent(parent, path) == OK && strcmp(parent, dir) == 0;
 }
 
+static bool is_root(const char *dir)
+{
+	return strcmp(dir, ".") == 0 || strcmp(dir, "/") == 0;
+}
+
 /* inodes */
 
 static void inode_free(struct inode *n)
@@ -270,8 +275,7 @@ static enum err make(struct file_sim *sim, int *inode, const char *path, bool di
 		return ERR_FULL;
 	TRY(file_path_parent(parent, path));
 	const int in = names_inode(&sim->seen, parent);
-	const bool root = strcmp(parent, ".") == 0 || strcmp(parent, "/") == 0;
-	if (!root && (in == NO_INODE || !sim->inode[in].dir))
+	if (!is_root(parent) && (in == NO_INODE || !sim->inode[in].dir))
 		return ERR_NOT_FOUND;
 	change.inode = inode_new(sim, dir);
 	if (change.inode == NO_INODE)
@@ -575,6 +579,21 @@ static void inode_crash(
 	out->size = out->platter_size = size;
 }
 
+/* What lies in a folder that was lost is lost, too. */
+static void names_drop_orphans(struct names *t)
+{
+	char parent[FILE_PATH_SIZE];
+	for (size_t i = 0; i < t->count;) {
+		if (file_path_parent(parent, t->name[i].path) == OK && !is_root(parent) &&
+			names_find(t, parent) < 0) {
+			names_remove(t, t->name[i].path);
+			i = 0; /* what lay in it is an orphan now */
+		} else {
+			i++;
+		}
+	}
+}
+
 struct file_sim *file_sim_crash(const struct file_sim *sim, const uint8_t *survives, size_t count)
 {
 	struct file_sim *out = file_sim_create();
@@ -590,6 +609,7 @@ struct file_sim *file_sim_crash(const struct file_sim *sim, const uint8_t *survi
 	for (size_t i = 0; i < FILE_SIM_FILES_MAX; i++)
 		inode_crash(&out->inode[i], &sim->inode[i], survives, &unit);
 	CHECK(unit == count);
+	names_drop_orphans(&out->platter);
 	out->seen = out->platter;
 	return out;
 }
