@@ -47,6 +47,16 @@ static inline uint64_t rotate_left(uint64_t v, unsigned bits)
 	return v << bits | v >> ((64u - bits) & 63u);
 }
 
+/* chi on one row: each lane and the two to its right. */
+static inline void chi(uint64_t out[5], const uint64_t in[5])
+{
+	out[0] = in[0] ^ (~in[1] & in[2]);
+	out[1] = in[1] ^ (~in[2] & in[3]);
+	out[2] = in[2] ^ (~in[3] & in[4]);
+	out[3] = in[3] ^ (~in[4] & in[0]);
+	out[4] = in[4] ^ (~in[0] & in[1]);
+}
+
 static void permute(uint64_t a[LANES])
 {
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -54,15 +64,19 @@ static void permute(uint64_t a[LANES])
 		uint64_t b[LANES];
 		for (unsigned x = 0; x < 5; x++)
 			column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-		for (unsigned x = 0; x < 5; x++) {
-			const uint64_t theta = column[(x + 4) % 5] ^
-				rotate_left(column[(x + 1) % 5], 1);
-			for (unsigned i = x; i < LANES; i += 5)
-				b[moved_to[i]] = rotate_left(a[i] ^ theta, rotation[i]);
-		}
+		const uint64_t theta[5] = {
+			column[4] ^ rotate_left(column[1], 1),
+			column[0] ^ rotate_left(column[2], 1),
+			column[1] ^ rotate_left(column[3], 1),
+			column[2] ^ rotate_left(column[4], 1),
+			column[3] ^ rotate_left(column[0], 1),
+		};
 		for (unsigned y = 0; y < LANES; y += 5)
 			for (unsigned x = 0; x < 5; x++)
-				a[y + x] = b[y + x] ^ (~b[y + (x + 1) % 5] & b[y + (x + 2) % 5]);
+				b[moved_to[y + x]] = rotate_left(
+					a[y + x] ^ theta[x], rotation[y + x]);
+		for (unsigned y = 0; y < LANES; y += 5)
+			chi(a + y, b + y);
 		a[0] ^= round_constant[round];
 	}
 }
