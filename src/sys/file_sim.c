@@ -596,6 +596,7 @@ static void names_drop_orphans(struct names *t)
 
 struct file_sim *file_sim_crash(const struct file_sim *sim, const uint8_t *survives, size_t count)
 {
+	CHECK(count == file_sim_unsynced(sim));
 	struct file_sim *out = file_sim_create();
 	size_t unit = 0;
 	out->platter = sim->platter;

@@ -32,7 +32,8 @@ NONNULL_ALL const struct file_ops *file_sim_ops(struct file_sim *sim);
 NONNULL_ALL void file_sim_kill(struct file_sim *sim);
 
 /* The number of independent unsynced things, and the disk after a power cut now, on which thing i
- * survived where survives[i] != 0. The new disk has no handles, faults or capacity limit. */
+ * survived where survives[i] != 0 (NULL where there is none). The new disk has no handles, faults
+ * or capacity limit. */
 NONNULL_ALL size_t file_sim_unsynced(const struct file_sim *sim);
 struct file_sim *file_sim_crash(const struct file_sim *sim, const uint8_t *survives, size_t count);
 /* Of all names and visible content: equal disks have equal digests. */
