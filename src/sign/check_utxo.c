@@ -1,0 +1,279 @@
+/* Bitcoin and its kind: own payments (payout, lock) and spends of a lock-up (claim, refund). */
+#include "sign/check_internal.h"
+
+#define TX_VERSION 2u
+#define LOCKTIME_HEIGHT_MAX 499999999u /* above, a lock time is a time stamp */
+/* Of a signed Taproot key path spend: stack count, signature's length, signature. */
+#define KEY_PATH_WITNESS_WEIGHT 66u
+#define SEGWIT_MARKER_WEIGHT 2u
+
+struct utxo {
+	struct btc_tx tx;
+	struct btc_txin in[BTC_INPUT_MAX];
+	struct btc_txout out[CHECK_OUTPUT_MAX];
+	struct btc_txout spent[BTC_INPUT_MAX];
+	struct sat total; /* of the inputs */
+	struct btc_htlc leg;
+	struct btc_htlc_tree tree;
+};
+
+static enum err decode(struct check *c, struct utxo *u)
+{
+	const struct slice raw = c->r->unsigned_tx;
+	size_t used;
+
+	u->tx.in = u->in;
+	u->tx.out = u->out;
+	const enum err err = btc_tx_parse(&u->tx, &used, BTC_INPUT_MAX, CHECK_OUTPUT_MAX, raw);
+	if (err == ERR_FULL)
+		return check_refuse(c, RULE_OUTPUT_COUNT, "too many inputs or outputs");
+	if (err != OK || used != raw.len)
+		return check_refuse(c, RULE_TX_ENCODING, "not one whole transaction");
+	if (u->tx.version != TX_VERSION)
+		return check_refuse(c, RULE_TX_VERSION, "%u", (unsigned)u->tx.version);
+	if (u->tx.locktime > LOCKTIME_HEIGHT_MAX)
+		return check_refuse(c, RULE_TX_LOCKTIME, "a time, not a height");
+	if (u->tx.in_count != c->r->input_count || u->tx.in_count == 0)
+		return check_refuse(c, RULE_INPUT_COUNT, "the transaction has %u, the request %u",
+			(unsigned)u->tx.in_count, (unsigned)c->r->input_count);
+	if (u->tx.out_count == 0)
+		return check_refuse(c, RULE_OUTPUT_COUNT, "none");
+	return OK;
+}
+
+/* What holds for every input, whatever it is spent for. */
+static enum err check_inputs(struct check *c, struct utxo *u)
+{
+	for (uint32_t i = 0; i < u->tx.in_count; i++) {
+		const struct btc_txin *in = &u->tx.in[i];
+		const struct sign_input *said = &c->r->input[i];
+		if (in->script_sig.len != 0 || in->witness.len != 0)
+			return check_refuse(c, RULE_TX_ENCODING, "input %u is signed", (unsigned)i);
+		if (in->sequence != BTC_SEQUENCE_RBF)
+			return check_refuse(c, RULE_INPUT_SEQUENCE, "of input %u", (unsigned)i);
+		for (uint32_t k = 0; k < i; k++)
+			if (hash256_eq(&in->prev.txid, &u->tx.in[k].prev.txid) &&
+				in->prev.index == u->tx.in[k].prev.index)
+				return check_refuse(c, RULE_INPUT_TWICE, "inputs %u and %u",
+					(unsigned)k, (unsigned)i);
+		if (said->value.raw > SAT_MAX_RAW || !sat_add(&u->total, u->total, said->value) ||
+			u->total.raw > SAT_MAX_RAW)
+			return check_refuse(
+				c, RULE_INPUT_VALUE, "out of range at input %u", (unsigned)i);
+		u->spent[i] = (struct btc_txout){.value = said->value,
+			.script = slice_of(said->script, sizeof said->script)};
+	}
+	return OK;
+}
+
+static enum err set_fee(struct check *c, const struct utxo *u)
+{
+	struct sat out = {0}, fee;
+
+	for (uint32_t i = 0; i < u->tx.out_count; i++)
+		if (!sat_add(&out, out, u->tx.out[i].value))
+			return check_refuse(c, RULE_OUTPUT_AMOUNT, "the sum is out of range");
+	if (!sat_sub(&fee, u->total, out))
+		return check_refuse(c, RULE_FEE, "the outputs are worth more than the inputs");
+	c->fee = amount_from_sat(fee);
+	return OK;
+}
+
+static enum err check_feerate(struct check *c, uint64_t vsize)
+{
+	if (amount_cmp(c->fee, amount_from_sat(btc_fee(vsize, c->limit->feerate_max))) > 0)
+		return check_refuse(c, RULE_FEERATE, "over %llu sat/kvB",
+			(unsigned long long)c->limit->feerate_max);
+	return OK;
+}
+
+static enum err change_script(struct check *c, struct slice *script)
+{
+	const struct key_path *path = &c->r->change;
+	if (path->use != KEY_WALLET || path->layer != c->r->network->layer ||
+		path->index >= KEY_INDEX_COUNT)
+		return check_refuse(c, RULE_CHANGE_KEY, "not a wallet path of this layer");
+	*script = slice_of(c->wallet->script[path->index], sizeof c->wallet->script[path->index]);
+	return OK;
+}
+
+static enum err parse_leg(struct check *c, struct utxo *u)
+{
+	if (btc_htlc_parse(&u->leg, c->r->leg) != OK || btc_htlc_tree(&u->tree, &u->leg) != OK)
+		return check_refuse(c, RULE_LEG, "the terms do not parse");
+	if (memcmp(u->leg.claim.b, u->leg.refund.b, sizeof u->leg.claim.b) == 0)
+		return check_refuse(c, RULE_LEG_PARTIES, "claimant and refundee are one");
+	return OK;
+}
+
+static enum err check_our_key(struct check *c, const struct xonly *key, const char *role)
+{
+	struct xonly ours;
+	if (wallet_swap_key(&ours, &c->wallet->key, c->r->network->layer, &c->r->swap) != OK ||
+		memcmp(ours.b, key->b, sizeof ours.b) != 0)
+		return check_refuse(c, RULE_LEG_OURS, "the %s key is not ours for this swap", role);
+	return OK;
+}
+
+/* ---- payout, lock ---- */
+
+/* Script and amount of output 0, from the terms. */
+static enum err payee_of(struct check *c, struct utxo *u, struct slice *script, struct sat *value)
+{
+	char text[BTC_ADDRESS_TEXT_SIZE];
+
+	if (c->r->purpose == SIGN_PAYOUT) {
+		if (btc_address_format(text, c->r->network, c->r->to) != OK)
+			return check_refuse(c, RULE_PAYEE, "a script without an address");
+		if (c->r->amount.asset != ASSET_BTC || amount_to_sat(value, c->r->amount) != OK)
+			return check_refuse(c, RULE_AMOUNT, "out of range");
+		*script = c->r->to;
+		return OK;
+	}
+	TRY(parse_leg(c, u));
+	TRY(check_our_key(c, &u->leg.refund, "refund"));
+	if (c->limit->lock_blocks_max != 0 && u->leg.timelock > u->tx.locktime &&
+		u->leg.timelock - u->tx.locktime > c->limit->lock_blocks_max)
+		return check_refuse(c, RULE_LEG_TIMELOCK, "the refund opens %u blocks from now",
+			(unsigned)(u->leg.timelock - u->tx.locktime));
+	*script = slice_of(u->tree.script_pubkey, sizeof u->tree.script_pubkey);
+	*value = u->leg.amount;
+	c->lock_hash = u->leg.hash;
+	return OK;
+}
+
+static enum err check_coins(struct check *c, const struct utxo *u)
+{
+	for (uint32_t i = 0; i < u->tx.in_count; i++) {
+		const struct key_path *key = &c->r->input[i].key;
+		if (key->use != KEY_WALLET || key->layer != c->r->network->layer ||
+			key->index >= KEY_INDEX_COUNT)
+			return check_refuse(c, RULE_INPUT_KEY,
+				"input %u: not a wallet key of this layer", (unsigned)i);
+		if (memcmp(c->r->input[i].script, c->wallet->script[key->index],
+			    sizeof c->r->input[i].script) != 0)
+			return check_refuse(
+				c, RULE_INPUT_SCRIPT, "input %u is not our script", (unsigned)i);
+	}
+	return OK;
+}
+
+static enum err check_payment(struct check *c, struct utxo *u)
+{
+	struct sign_record *record = &c->task->record;
+	struct slice script = {0}, change = {0};
+	struct sat value = {0};
+
+	TRY(payee_of(c, u, &script, &value));
+	if (value.raw == 0 || value.raw > SAT_MAX_RAW)
+		return check_refuse(c, RULE_AMOUNT, "out of range");
+	TRY(check_coins(c, u));
+	if (!slice_eq(u->tx.out[0].script, script))
+		return check_refuse(c, RULE_OUTPUT_PAYEE, "output 0 pays somebody else");
+	if (u->tx.out[0].value.raw != value.raw)
+		return check_refuse(c, RULE_OUTPUT_AMOUNT, "output 0 pays another amount");
+	TRY(change_script(c, &change));
+	if (u->tx.out_count == 2 && !slice_eq(u->tx.out[1].script, change))
+		return check_refuse(c, RULE_OUTPUT_CHANGE, "output 1 is not our change");
+	c->value = amount_from_sat(value);
+	record->input_count = u->tx.in_count;
+	for (uint32_t i = 0; i < u->tx.in_count; i++)
+		record->input[i] = u->tx.in[i].prev;
+	const uint64_t weight = btc_tx_weight(&u->tx) + SEGWIT_MARKER_WEIGHT +
+		(uint64_t)u->tx.in_count * KEY_PATH_WITNESS_WEIGHT;
+	return check_feerate(c, (weight + 3) / 4);
+}
+
+/* ---- claim, refund ---- */
+
+static enum err check_terms(struct check *c, const struct utxo *u)
+{
+	if (c->r->purpose == SIGN_REFUND) {
+		TRY(check_our_key(c, &u->leg.refund, "refund"));
+		if (u->tx.locktime != u->leg.timelock)
+			return check_refuse(c, RULE_TX_LOCKTIME, "not the leg's time lock");
+		return OK;
+	}
+	TRY(check_our_key(c, &u->leg.claim, "claim"));
+	TRY(check_preimage(c, &u->leg.hash));
+	/* The client's claim makes the preimage public and so pays the other leg: not for less than
+	 * was agreed. The provider's comes after that, and takes what there is. */
+	const bool reveals = memcmp(u->leg.claim.b, u->leg.client.b, sizeof u->leg.claim.b) == 0;
+	if (reveals && c->r->input[0].value.raw < u->leg.amount.raw)
+		return check_refuse(c, RULE_INPUT_VALUE, "the lock-up holds less than agreed");
+	return OK;
+}
+
+static enum err check_spend(struct check *c, struct utxo *u)
+{
+	const bool claim = c->r->purpose == SIGN_CLAIM;
+	const struct key_path *key = &c->r->input[0].key;
+	struct slice home = {0};
+
+	if (u->tx.in_count != 1)
+		return check_refuse(c, RULE_INPUT_COUNT, "a claim or refund spends one lock-up");
+	if (u->tx.out_count != 1)
+		return check_refuse(c, RULE_OUTPUT_COUNT, "a claim or refund pays one output");
+	TRY(parse_leg(c, u));
+	TRY(check_terms(c, u));
+	if (key->use != KEY_SWAP || key->layer != c->r->network->layer ||
+		!id128_eq(&key->swap, &c->r->swap))
+		return check_refuse(c, RULE_INPUT_KEY, "not this swap's key");
+	if (memcmp(c->r->input[0].script, u->tree.script_pubkey, sizeof u->tree.script_pubkey) != 0)
+		return check_refuse(c, RULE_INPUT_SCRIPT, "not the script of the leg");
+	TRY(change_script(c, &home));
+	if (!slice_eq(u->tx.out[0].script, home))
+		return check_refuse(c, RULE_OUTPUT_CHANGE, "the proceeds do not come to us");
+	c->value = amount_from_sat(u->total);
+	c->lockup = u->tx.in[0].prev;
+	return check_feerate(c, btc_spend_vsize(claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND));
+}
+
+/* ---- what is to be signed ---- */
+
+static void fill_task(struct check *c, const struct utxo *u)
+{
+	const enum btc_htlc_leaf leaf = c->r->purpose == SIGN_CLAIM ? BTC_LEAF_CLAIM
+								    : BTC_LEAF_REFUND;
+	struct btc_sighash_cache cache;
+
+	btc_sighash_prepare(&cache, &u->tx, u->spent);
+	c->task->ecdsa = false;
+	c->task->count = u->tx.in_count;
+	for (uint32_t i = 0; i < u->tx.in_count; i++) {
+		struct sign_item *item = &c->task->item[i];
+		const struct key_path *said = &c->r->input[i].key;
+		/* only the members that were checked */
+		item->key = (struct key_path){.use = said->use, .layer = said->layer};
+		if (said->use == KEY_WALLET)
+			item->key.index = said->index;
+		else
+			item->key.swap = said->swap;
+		item->taproot_tweak = said->use == KEY_WALLET;
+		if (item->taproot_tweak)
+			btc_sighash_key_path(&item->digest, &cache, &u->tx, i);
+		else
+			btc_sighash_script_path(
+				&item->digest, &cache, &u->tx, i, &u->tree.leaf_hash[leaf]);
+	}
+}
+
+enum err check_utxo(struct check *c)
+{
+	struct utxo u = {0};
+
+	TRY(decode(c, &u));
+	TRY(check_inputs(c, &u));
+	TRY(set_fee(c, &u));
+	switch (c->r->purpose) {
+	case SIGN_PAYOUT:
+	case SIGN_LOCK: TRY(check_payment(c, &u)); break;
+	case SIGN_CLAIM:
+	case SIGN_REFUND: TRY(check_spend(c, &u)); break;
+	case SIGN_NONCE_FILL:
+	case SIGN_DEPLOY: return check_refuse(c, RULE_PURPOSE, "not on a layer of coins");
+	}
+	TRY(check_fee(c));
+	fill_task(c, &u);
+	return OK;
+}
