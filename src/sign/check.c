@@ -318,7 +318,7 @@ enum err check_request(struct sign_task *task, struct check_answer *answer, stru
 		return answer_with(answer, ERR_EXISTS, RULE_VARIANT,
 			"another request was signed as this variant");
 	task->repeat = known != NULL;
-	if (c.limit->network != r.network)
+	if (c.limit->network != r.network && !c.limit->any_network)
 		return check_refuse(&c, RULE_NETWORK, "%s is not in the policy", r.network->caip2);
 	switch (layer_family(r.network->layer)) {
 	case FAMILY_UTXO: TRY(check_utxo(&c)); break;

@@ -16,6 +16,7 @@
 
 struct policy_layer {
 	const struct network *network; /* the one network that is signed for; NULL: none */
+	bool any_network;              /* all of them: in one's own process */
 	/* Amounts of one transaction, and of the last 24 hours: payouts and locks, with the fees
 	 * of everything but claims and refunds. */
 	struct amount payout_max;

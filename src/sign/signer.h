@@ -27,6 +27,7 @@ typedef void (*signer_info_cb)(void *ctx, const struct signer_info *info);
 MUST_USE enum err signer_connect(struct signer **out, struct loop *loop, const char *socket_path);
 /* One in this process: holds key, checks requests as the process would, with no limits. */
 MUST_USE enum err signer_local(struct signer **out, struct loop *loop, const struct seckey *wallet);
+/* Outstanding callbacks are not called any more. Not from inside a callback. */
 void signer_destroy(struct signer *s);
 
 /* The wallet's public key. */

@@ -1,0 +1,169 @@
+#include "sign/policy.h"
+
+#include "sys/yaml.h"
+
+#include <stdio.h>
+
+#define RETENTION_DAYS_MIN 7u
+#define RETENTION_DAYS_MAX 3650u
+#define ALL_PERMILLE 1000u
+#define NAME_UTXO 1u
+#define NAME_ACCOUNT 2u
+#define NAME_BOTH (NAME_UTXO | NAME_ACCOUNT)
+
+/* How a key's text becomes a member of struct policy_layer. */
+enum kind {
+	KIND_NETWORK,
+	KIND_AMOUNT, /* whole coins */
+	KIND_UNITS,  /* the smallest unit */
+	KIND_NUMBER,
+	KIND_BOOL,
+	KIND_CONTRACTS, /* a list */
+};
+
+struct key {
+	const char *name;
+	unsigned families;
+	enum kind kind;
+	size_t offset;
+	uint64_t max; /* KIND_NUMBER */
+	const char *standard;
+	const char *text;
+};
+
+#define AT(member) offsetof(struct policy_layer, member)
+
+/* The order is the order in which they are read: a contract's check sum needs the network. */
+static const struct key keys[] = {
+	{"network", NAME_BOTH, KIND_NETWORK, AT(network), 0, NULL,
+		"the one network that is signed for: mainnet, testnet, signet, regtest"},
+	{"payout_max", NAME_BOTH, KIND_AMOUNT, AT(payout_max), 0, "0",
+		"of one payout, in whole coins"},
+	{"lock_max", NAME_BOTH, KIND_AMOUNT, AT(lock_max), 0, "0",
+		"of one lock-up, in whole coins"},
+	{"day_max", NAME_BOTH, KIND_AMOUNT, AT(day_max), 0, "0",
+		"payouts and locks of any 24 hours, with all fees but those of claims and refunds"},
+	{"fee_max", NAME_BOTH, KIND_AMOUNT, AT(fee_max), 0, "0.005",
+		"the fee of any one transaction"},
+	{"fee_small", NAME_BOTH, KIND_AMOUNT, AT(fee_small), 0, "0.0002",
+		"up to this a fee passes, however little is moved"},
+	{"fee_permille", NAME_BOTH, KIND_NUMBER, AT(fee_permille), ALL_PERMILLE, "50",
+		"the fee of a payout or lock over fee_small, in thousandths of the amount"},
+	{"rescue_permille", NAME_BOTH, KIND_NUMBER, AT(rescue_permille), ALL_PERMILLE, "1000",
+		"the same for claims and refunds, which may have to pay what they are worth"},
+	{"feerate_max", NAME_UTXO, KIND_NUMBER, AT(feerate_max), UINT64_C(100000000), "1000000",
+		"satoshi per 1,000 virtual bytes"},
+	{"lock_blocks_max", NAME_UTXO, KIND_NUMBER, AT(lock_blocks_max), 499999999, "0",
+		"blocks from the tip to a lock-up's refund; 0: any"},
+	{"gas_price_max", NAME_ACCOUNT, KIND_UNITS, AT(gas_price_max), 0, "50000000000",
+		"wei for a unit of gas"},
+	{"gas_max", NAME_ACCOUNT, KIND_NUMBER, AT(gas_max), 30000000, "300000",
+		"gas of one call or transfer"},
+	{"deploy_gas_max", NAME_ACCOUNT, KIND_NUMBER, AT(deploy_gas_max), 30000000, "0",
+		"gas of creating the swap contract; 0: never sign a creation"},
+	{"contracts", NAME_ACCOUNT, KIND_CONTRACTS, AT(contract), 0, "[]",
+		"addresses of swap contracts; 'own': also those that this signer's account created"},
+	{"claim_for_others", NAME_ACCOUNT, KIND_BOOL, AT(claim_for_others), 0, "false",
+		"sign claims that pay a recorded claimant who is not us"},
+};
+
+static unsigned family_bit(enum layer_id layer)
+{
+	return layer_family(layer) == FAMILY_UTXO ? NAME_UTXO : NAME_ACCOUNT;
+}
+
+/* ---- values ---- */
+
+static enum err parse_number(uint64_t *out, struct slice text, uint64_t max)
+{
+	uint64_t v = 0;
+	if (text.len == 0)
+		return ERR_FORMAT;
+	for (size_t i = 0; i < text.len; i++) {
+		const unsigned digit = (unsigned)text.ptr[i] - '0';
+		if (digit > 9)
+			return ERR_FORMAT;
+		if (v > (max - digit) / 10)
+			return ERR_RANGE;
+		v = v * 10 + digit;
+	}
+	*out = v;
+	return OK;
+}
+
+static enum err parse_bool(bool *out, struct slice text)
+{
+	if (slice_eq(text, slice_str("true")))
+		*out = true;
+	else if (slice_eq(text, slice_str("false")))
+		*out = false;
+	else
+		return ERR_FORMAT;
+	return OK;
+}
+
+static enum err add_contract(struct policy_layer *l, struct slice text)
+{
+	if (slice_eq(text, slice_str("own"))) {
+		l->contract_own = true;
+		return OK;
+	}
+	if (l->contract_count == POLICY_CONTRACT_MAX)
+		return ERR_FULL;
+	if (l->network == NULL)
+		return ERR_STATE;
+	TRY(evm_address_parse(&l->contract[l->contract_count], l->network->chain_id, text));
+	l->contract_count++;
+	return OK;
+}
+
+static enum err set_scalar(
+	struct policy_layer *l, enum layer_id layer, const struct key *key, struct slice text)
+{
+	void *member = (uint8_t *)l + key->offset;
+	const struct network *network;
+
+	switch (key->kind) {
+	case KIND_NETWORK:
+		network = network_by_name(layer, text);
+		if (network == NULL)
+			return ERR_NOT_FOUND;
+		l->network = network;
+		return OK;
+	case KIND_AMOUNT: return amount_parse(member, layer_asset(layer), text);
+	case KIND_UNITS: return amount_parse_units(member, layer_asset(layer), text);
+	case KIND_NUMBER: return parse_number(member, text, key->max);
+	case KIND_BOOL: return parse_bool(member, text);
+	case KIND_CONTRACTS: return ERR_FORMAT; /* a list */
+	}
+	return ERR_FORMAT;
+}
+
+void policy_init(struct policy *p)
+{
+	*p = (struct policy){.retention_days = 90};
+	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++) {
+		struct policy_layer *l = &p->layer[layer];
+		/* also of the other family's members: amounts need their asset */
+		l->gas_price_max = amount_zero(layer_asset((enum layer_id)layer));
+		for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+			if ((keys[i].families & family_bit((enum layer_id)layer)) != 0 &&
+				keys[i].standard != NULL && keys[i].kind != KIND_CONTRACTS)
+				CHECK(set_scalar(l, (enum layer_id)layer, &keys[i],
+					      slice_str(keys[i].standard)) == OK);
+	}
+}
+
+void policy_open(struct policy *out)
+{
+	policy_init(out);
+	for (uint32_t i = 0; i < LAYER_COUNT; i++) {
+		struct policy_layer *l = &out->layer[i];
+		const struct amount all = amount_max(layer_asset((enum layer_id)i));
+		l->payout_max = l->lock_max = l->day_max = all;
+		l->fee_max = l->fee_small = l->gas_price_max = all;
+		l->feerate_max = UINT64_C(100000000);
+		l->gas_max = l->deploy_gas_max = UINT64_C(30000000);
+		l->any_network = l->contract_any = l->claim_for_others = true;
+	}
+}
