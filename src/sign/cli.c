@@ -13,7 +13,6 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BUSY = 3, EXIT_KEY = 4 };
 
-#define SEED_TEXT_MAX 256u
 #define TEXT_SIZE (16u * 1024u)
 
 struct options {
@@ -164,7 +163,7 @@ static int print_wallet(const struct pubkey *wallet, const char *network)
 
 static int seed_key(struct seckey *key, const char *seed_file)
 {
-	uint8_t text[SEED_TEXT_MAX];
+	uint8_t text[KEYFILE_PASSWORD_MAX];
 	size_t len;
 
 	if (seed_file == NULL) {
