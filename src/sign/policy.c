@@ -167,3 +167,131 @@ void policy_open(struct policy *out)
 		l->any_network = l->contract_any = l->claim_for_others = true;
 	}
 }
+
+/* ---- the file ---- */
+
+struct reading {
+	struct policy policy;
+	bool networks_only; /* the first pass */
+	struct policy_error *error;
+};
+
+static enum err complain(
+	struct reading *r, enum err err, uint32_t line, const char *path, const char *what)
+{
+	(void)snprintf(r->error->text, sizeof r->error->text, "line %u: %s: %s", (unsigned)line,
+		path, what);
+	return err == OK ? ERR_FORMAT : err;
+}
+
+static const char *explain_err(const struct key *key, enum err err)
+{
+	if (err == ERR_FULL)
+		return "too many entries";
+	if (err == ERR_STATE)
+		return "needs a network first";
+	if (err == ERR_CHECKSUM || err == ERR_NETWORK)
+		return "the address's check sum is wrong, or another network's";
+	if (err == ERR_RANGE)
+		return "out of range";
+	switch (key->kind) {
+	case KIND_NETWORK: return "no network of that name";
+	case KIND_AMOUNT: return "wants an amount in whole coins, as 0.01";
+	case KIND_UNITS:
+	case KIND_NUMBER: return "wants a whole number";
+	case KIND_BOOL: return "wants true or false";
+	case KIND_CONTRACTS: return "wants a list of addresses, or own";
+	}
+	return "wrong";
+}
+
+/* The layer and the key that a path names; NULL: none. */
+static const struct key *find_key(enum layer_id *layer, const char *path, bool *entry)
+{
+	const char *point = strchr(path, '.');
+
+	if (point == NULL || layer_parse(layer, slice_of(path, (size_t)(point - path))) != OK)
+		return NULL;
+	const char *name = point + 1;
+	const size_t len = strcspn(name, "[");
+	*entry = strcmp(name + len, "[]") == 0;
+	if (!*entry && name[len] != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if ((keys[i].families & family_bit(*layer)) != 0 && strlen(keys[i].name) == len &&
+			memcmp(keys[i].name, name, len) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static enum err on_scalar(void *ctx, const char *path, const char *value, uint32_t line)
+{
+	struct reading *r = ctx;
+	const struct slice text = slice_str(value);
+	enum layer_id layer;
+	bool entry;
+	enum err err;
+
+	if (strcmp(path, "retention_days") == 0) {
+		err = parse_number(&r->policy.retention_days, text, RETENTION_DAYS_MAX);
+		if (err != OK || r->policy.retention_days < RETENTION_DAYS_MIN)
+			return complain(r, ERR_RANGE, line, path, "wants 7 to 3650");
+		return OK;
+	}
+	const struct key *key = find_key(&layer, path, &entry);
+	if (key == NULL)
+		return complain(r, ERR_FORMAT, line, path, "unknown key");
+	if ((key->kind == KIND_NETWORK) != r->networks_only)
+		return OK;
+	struct policy_layer *l = &r->policy.layer[layer];
+	if (entry != (key->kind == KIND_CONTRACTS))
+		return complain(
+			r, ERR_FORMAT, line, path, entry ? "wants one value" : "wants a list");
+	err = entry ? add_contract(l, text) : set_scalar(l, layer, key, text);
+	return err == OK ? OK : complain(r, err, line, path, explain_err(key, err));
+}
+
+enum err policy_parse(struct policy *out, struct policy_error *error, struct slice text)
+{
+	struct reading r = {.error = error};
+	struct yaml_error yaml = {0};
+
+	error->text[0] = 0;
+	policy_init(&r.policy);
+	/* networks first, in whatever order they stand: a contract's check sum depends on its own
+	 */
+	for (int pass = 0; pass < 2; pass++) {
+		r.networks_only = pass == 0;
+		if (yaml_read(text, on_scalar, &r, &yaml) == OK)
+			continue;
+		if (error->text[0] == 0)
+			(void)snprintf(error->text, sizeof error->text, "line %u: %s",
+				(unsigned)yaml.line, yaml.text);
+		return ERR_FORMAT;
+	}
+	*out = r.policy;
+	return OK;
+}
+
+void policy_explain(struct buf *out)
+{
+	buf_printf(out,
+		"# What sluice-signer may sign. Every key, with its default. A layer without\n"
+		"# a network signs nothing; a limit that is not stated is 0. Claims and\n"
+		"# refunds are limited by their fees alone.\n\n"
+		"# days after which a silent session may be forgotten: %u to %u\n"
+		"retention_days: 90\n",
+		RETENTION_DAYS_MIN, RETENTION_DAYS_MAX);
+	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++) {
+		buf_printf(out, "\n%s:\n", layer_name((enum layer_id)layer));
+		for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+			if ((keys[i].families & family_bit((enum layer_id)layer)) == 0)
+				continue;
+			buf_printf(out, "  # %s\n", keys[i].text);
+			if (keys[i].standard != NULL)
+				buf_printf(out, "  %s: %s\n", keys[i].name, keys[i].standard);
+			else
+				buf_printf(out, "  # %s: mainnet\n", keys[i].name);
+		}
+	}
+}
