@@ -62,7 +62,7 @@ static const struct key keys[] = {
 	{"deploy_gas_max", NAME_ACCOUNT, KIND_NUMBER, AT(deploy_gas_max), 30000000, "0",
 		"gas of creating the swap contract; 0: never sign a creation"},
 	{"contracts", NAME_ACCOUNT, KIND_CONTRACTS, AT(contract), 0, "[]",
-		"addresses of swap contracts; 'own': also those that this signer's account created"},
+		"swap contracts; 'own': also those that this signer's account created"},
 	{"claim_for_others", NAME_ACCOUNT, KIND_BOOL, AT(claim_for_others), 0, "false",
 		"sign claims that pay a recorded claimant who is not us"},
 };

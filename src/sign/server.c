@@ -75,21 +75,33 @@ static void schedule_commit(struct server *s)
 
 /* ---- requests ---- */
 
-static void log_refusal(struct server *s, const struct signing_answer *answer, struct slice request)
+/* Standard error must not be flooded by whoever can connect. */
+static bool may_log(struct server *s)
 {
 	const uint64_t now = loop_now_ms(s->loop);
-	struct signing_request r;
-	char session[33] = "?";
-
 	if (now - s->log_since_ms >= LOG_WINDOW_MS) {
 		s->log_since_ms = now;
 		s->log_count = 0;
 	}
-	if (s->log_count++ >= SERVER_LOG_MAX)
+	return s->log_count++ < SERVER_LOG_MAX;
+}
+
+static void log_refusal(struct server *s, const struct signing_answer *answer, struct slice request)
+{
+	struct signing_request r;
+	char session[33] = "?";
+
+	if (!may_log(s))
 		return;
 	if (signing_request_parse(&r, request) == OK)
 		hex_encode(session, r.session.b, sizeof r.session.b);
 	(void)fprintf(stderr, "sluice-signer: refused session %s: %s\n", session, answer->detail);
+}
+
+static void log_connection(struct server *s, const char *what)
+{
+	if (may_log(s))
+		(void)fprintf(stderr, "sluice-signer: a connection was closed: %s\n", what);
 }
 
 static void reply(struct connection *c, enum message_type type, uint64_t id, struct slice payload)
@@ -194,7 +206,7 @@ static void on_ready(void *ctx, int fd, unsigned ready)
 		return;
 	}
 	if (!answer_frames(c)) {
-		(void)fputs("sluice-signer: a connection sent garbage and was closed\n", stderr);
+		log_connection(c->server, "garbage");
 		connection_close(c);
 		return;
 	}
@@ -252,8 +264,7 @@ static void take_connection(struct server *s, int fd)
 	struct sock_peer peer;
 
 	if (c == NULL || sock_peer(&peer, fd) != OK || peer.uid != sock_own_uid()) {
-		(void)fprintf(stderr, "sluice-signer: a connection was refused: %s\n",
-			c == NULL ? "too many" : "another user");
+		log_connection(s, c == NULL ? "too many" : "of another user");
 		sock_close(fd);
 		return;
 	}
