@@ -19,9 +19,11 @@ static struct xonly key_of(uint8_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const uint8_t seed[32] = {1};
 	static const struct hash256 known = {{1, 2, 3}};
 	static struct btc_htlc h;
 	struct hash256 preimage, hash;
+	secp_init(seed);
 	if (h.timelock == 0) {
 		h = (struct btc_htlc){
 			.claim = key_of(2), .refund = key_of(3), .timelock = 840000, .amount = {1}};

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """The swap tree of src/btc/htlc.h computed a second time, from BIP-340 and BIP-341 alone.
 
-Prints the output script of the terms that src/btc/htlc_test.c uses; slow and not constant time, for vectors only.
+Prints the output script of the terms that src/btc/htlc_test.c uses; with that file as argument it fails where the
+file expects another. Slow and not constant time: for vectors only.
 """
 import hashlib
+import pathlib
+import sys
 
 P = 2**256 - 2**32 - 977
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -78,4 +81,7 @@ def key(n):
 
 if __name__ == "__main__":
     preimage = bytes([1, 2, 3]) + bytes(29)
-    print(output_script(hashlib.sha256(preimage).digest(), key(2), key(3), key(3), key(2), 840000).hex())
+    script = output_script(hashlib.sha256(preimage).digest(), key(2), key(3), key(3), key(2), 840000).hex()
+    print(script)
+    if len(sys.argv) > 1 and script not in pathlib.Path(sys.argv[1]).read_text():
+        sys.exit(f"{sys.argv[1]} expects another script")
