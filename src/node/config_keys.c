@@ -1,0 +1,195 @@
+#include "node/config_keys.h"
+
+#include <stdio.h>
+
+#define SECOND UINT64_C(1000)
+#define HOUR (UINT64_C(3600) * SECOND)
+#define DAY (24 * HOUR)
+
+struct plain_key {
+	const char *path;
+	enum config_type type;
+	const char *def, *doc;
+	size_t offset;
+	uint64_t min, max;
+};
+
+static const struct plain_key plain_keys[] = {
+	{"data_dir", CONFIG_TEXT, "/var/lib/sluice", "where the journal is kept",
+		offsetof(struct config, data_dir), 0, 0},
+	{"seal_key_file", CONFIG_TEXT, "/etc/sluice/seal.key",
+		"file with 64 hexadecimal digits: the key that seals preimages at rest",
+		offsetof(struct config, seal_key_file), 0, 0},
+	{"operator_token_file", CONFIG_TEXT, "/etc/sluice/operator.tokens",
+		"file with one operator token a line, 32 characters or more; "
+		"\"TOKEN read-only\" may only look",
+		offsetof(struct config, operator_token_file), 0, 0},
+	{"http.bind", CONFIG_TEXT, "127.0.0.1", "address that the API listens on",
+		offsetof(struct config, http_bind), 0, 0},
+	{"http.port", CONFIG_U16, "8480", "port of the API; 0: any free one",
+		offsetof(struct config, http_port), 0, 65535},
+	{"http.allow_public", CONFIG_BOOL, "false",
+		"allow a bind address that other machines reach: put TLS in front, tokens travel "
+		"here",
+		offsetof(struct config, http_allow_public), 0, 0},
+	{"http.trusted_proxy", CONFIG_TEXT, "",
+		"address of your proxy: requests from it are rated by the last address of their "
+		"X-Forwarded-For",
+		offsetof(struct config, http_trusted_proxy), 0, 0},
+	{"http.connections", CONFIG_U32, "1024", "connections at once",
+		offsetof(struct config, http_connections), 8, 65536},
+	{"http.body_max", CONFIG_U64, "262144", "bytes of a request's body",
+		offsetof(struct config, http_body_max), 1024, 4u << 20},
+	{"signer.socket", CONFIG_TEXT, "/run/sluice/signer.sock", "Unix socket of sluice-signer",
+		offsetof(struct config, signer_socket), 0, 0},
+	{"signer.timeout_ms", CONFIG_U64, "15000", "deadline of one signature",
+		offsetof(struct config, signer_timeout_ms), 100, 600 * SECOND},
+	{"swap.fee_ppm", CONFIG_U32, "2500",
+		"what a swap earns, in millionths of the source amount",
+		offsetof(struct config, fee_ppm), 0, 100000},
+	{"swap.quote_ttl_ms", CONFIG_U64, "120000", "how long a quote can be accepted",
+		offsetof(struct config, quote_ttl_ms), SECOND, HOUR},
+	{"swap.offer_ttl_ms", CONFIG_U64, "14400000",
+		"an offer that nobody funded expires after this long",
+		offsetof(struct config, offer_ttl_ms), SECOND, 7 * DAY},
+	{"swap.observation_ms", CONFIG_U64, "60000",
+		"from a block to our reaction, at most: counted against every time lock",
+		offsetof(struct config, observation_ms), 100, HOUR},
+	{"reconcile_interval_ms", CONFIG_U64, "600000", "how often books and chains are compared",
+		offsetof(struct config, reconcile_interval_ms), SECOND, DAY},
+	{"capacity.swaps", CONFIG_U32, "65536", "swaps that the ledger can hold",
+		offsetof(struct config, capacity.swaps), 16, 1u << 22},
+	{"capacity.transfers", CONFIG_U32, "65536", "payouts that the ledger can hold",
+		offsetof(struct config, capacity.transfers), 16, 1u << 22},
+	{"capacity.effects", CONFIG_U32, "262144",
+		"transactions of ours that the ledger can hold: three for each swap, one for each "
+		"payout",
+		offsetof(struct config, capacity.effects), 64, 1u << 23},
+	{"capacity.coins", CONFIG_U32, "262144", "coins of ours that the ledger can hold",
+		offsetof(struct config, capacity.coins), 64, 1u << 23},
+	{"capacity.postings", CONFIG_U32, "262144", "postings kept to undo reorganisations with",
+		offsetof(struct config, capacity.postings), 1024, 1u << 23},
+	{"limits.request_rate", CONFIG_U32, "20", "requests a second of one anonymous peer",
+		offsetof(struct config, limits.request_rate), 1, 1000000},
+	{"limits.request_burst", CONFIG_U32, "60", "requests at once of one anonymous peer",
+		offsetof(struct config, limits.request_burst), 1, 1000000},
+	{"limits.swap_rate", CONFIG_U32, "60", "new swaps an hour of one anonymous peer",
+		offsetof(struct config, limits.swap_rate), 1, 1000000},
+	{"limits.swap_burst", CONFIG_U32, "10", "new swaps at once of one anonymous peer",
+		offsetof(struct config, limits.swap_burst), 1, 1000000},
+	{"limits.peers", CONFIG_U32, "8192", "peers whose rate is remembered",
+		offsetof(struct config, limits.peers), 16, 1u << 20},
+	{"limits.event_streams", CONFIG_U32, "16", "open event streams",
+		offsetof(struct config, limits.event_streams), 1, 256},
+	{"limits.deadline_ms", CONFIG_U64, "10000",
+		"an answer that is not durable by then becomes a 503",
+		offsetof(struct config, limits.deadline_ms), 10, 60 * SECOND},
+};
+
+struct layer_key {
+	const char *name;
+	enum config_type type;
+	const char *def[LAYER_COUNT]; /* NULL: the layer has no such key */
+	const char *doc;
+	size_t offset; /* in struct config_layer */
+	uint64_t min, max;
+};
+
+#define LAYER_FIELD(member) offsetof(struct config_layer, member)
+
+static const struct layer_key layer_keys[] = {
+	{"enabled", CONFIG_BOOL, {"false", "false"}, "use this layer", LAYER_FIELD(enabled), 0, 0},
+	{"network", CONFIG_NETWORK, {"mainnet", "mainnet"},
+		"mainnet, testnet, signet (Bitcoin) or regtest; the node must be on it",
+		LAYER_FIELD(params.network), 0, 0},
+	{"rpc_url", CONFIG_TEXT, {"http://127.0.0.1:8332", "http://127.0.0.1:4444"},
+		"JSON-RPC of your own node, without user and password", LAYER_FIELD(rpc_url), 0, 0},
+	{"rpc_user", CONFIG_TEXT, {"", ""}, "user name for it", LAYER_FIELD(rpc_user), 0, 0},
+	{"rpc_password_file", CONFIG_TEXT, {"", ""}, "file whose first line is the password",
+		LAYER_FIELD(rpc_password_file), 0, 0},
+	{"rpc_cookie_file", CONFIG_TEXT, {"", NULL},
+		"Bitcoin Core's .cookie, instead of user and password",
+		LAYER_FIELD(rpc_cookie_file), 0, 0},
+	{"rpc_timeout_ms", CONFIG_U64, {"30000", "15000"}, "deadline of one call",
+		LAYER_FIELD(rpc_timeout_ms), 100, 600 * SECOND},
+	{"poll_ms", CONFIG_U64, {"2000", "2000"}, "how often tip and mempool are asked for",
+		LAYER_FIELD(poll_ms), 10, 60 * SECOND},
+	{"birth_height", CONFIG_U64, {"0", "0"},
+		"the first block that can hold coins of ours; 0: the tip at the first start",
+		LAYER_FIELD(birth_height), 0, UINT32_MAX},
+	{"contract", CONFIG_TEXT, {NULL, ""}, "address of the hash time lock contract",
+		LAYER_FIELD(contract), 0, 0},
+	{"block_interval_ms", CONFIG_U64, {"600000", "27000"}, "expected time between blocks",
+		LAYER_FIELD(params.block_interval_ms), 10, DAY},
+	{"drift_permille", CONFIG_U32, {"100", "200"},
+		"how far the block rate may be off, either way", LAYER_FIELD(params.drift_permille),
+		0, 900},
+	{"outage_ms", CONFIG_U64, {"21600000", "21600000"},
+		"how long we or our node may be away while a time lock runs",
+		LAYER_FIELD(params.outage_ms), 0, 30 * DAY},
+	{"depth", CONFIG_DEPTH, {"0:1, 0.1:3, 1:6", "0:12, 0.1:24, 1:60"},
+		"AMOUNT:BLOCKS, ...: from this amount on, a lock-up needs so many confirmations",
+		LAYER_FIELD(params.depth), 0, 0},
+	{"final_depth", CONFIG_U32, {"6", "120"},
+		"a claim, refund or payout is final at this depth", LAYER_FIELD(params.final_depth),
+		1, 100000},
+	{"claim_blocks", CONFIG_U32, {"12", "60"}, "a claim confirms within so many blocks",
+		LAYER_FIELD(params.claim_blocks), 1, 512},
+	{"lock_blocks", CONFIG_U32, {"144", "2400"},
+		"how long our own lock-ups stay closed to refund", LAYER_FIELD(params.lock_blocks),
+		1, 65536},
+	{"funding_blocks", CONFIG_U32, {"12", "240"}, "how long a client may take to lock",
+		LAYER_FIELD(params.funding_blocks), 1, 65536},
+	{"swap_min", CONFIG_AMOUNT, {"0.0005", "0.0005"}, "the least source amount",
+		LAYER_FIELD(params.swap_min), 0, 0},
+	{"swap_max", CONFIG_AMOUNT, {"0.5", "0.5"}, "the largest source amount",
+		LAYER_FIELD(params.swap_max), 0, 0},
+	{"fee_rate_min", CONFIG_U64, {"1000", "60000000"},
+		"never pay less: satoshi for 1,000 vbytes; wei for a unit of gas",
+		LAYER_FIELD(params.fee_rate_min), 1, UINT64_C(1) << 40},
+	{"fee_rate_max", CONFIG_U64, {"500000", "2000000000"}, "never pay more",
+		LAYER_FIELD(params.fee_rate_max), 1, UINT64_C(1) << 40},
+	{"bump_blocks", CONFIG_U32, {"2", "10"},
+		"replace an unconfirmed transaction after so many blocks",
+		LAYER_FIELD(params.bump_blocks), 1, 10000},
+};
+
+bool config_key_at(struct config_key *out, uint32_t index)
+{
+	const struct layer_key *row = NULL;
+	uint32_t left = index;
+	if (left < ARRAY_LEN(plain_keys)) {
+		const struct plain_key *k = &plain_keys[left];
+		*out = (struct config_key){.type = k->type,
+			.layer = LAYER_COUNT,
+			.def = k->def,
+			.doc = k->doc,
+			.offset = k->offset,
+			.min = k->min,
+			.max = k->max};
+		(void)snprintf(out->path, sizeof out->path, "%s", k->path);
+		return true;
+	}
+	left -= (uint32_t)ARRAY_LEN(plain_keys);
+	uint32_t layer = 0;
+	for (; layer < LAYER_COUNT && row == NULL; layer++) {
+		for (size_t i = 0; i < ARRAY_LEN(layer_keys) && row == NULL; i++) {
+			if (layer_keys[i].def[layer] != NULL && left-- == 0)
+				row = &layer_keys[i];
+		}
+	}
+	if (row == NULL)
+		return false;
+	layer--;
+	*out = (struct config_key){.type = row->type,
+		.layer = (enum layer_id)layer,
+		.def = row->def[layer],
+		.doc = row->doc,
+		.offset = offsetof(struct config, layer) + layer * sizeof(struct config_layer) +
+			row->offset,
+		.min = row->min,
+		.max = row->max};
+	(void)snprintf(
+		out->path, sizeof out->path, "%s.%s", layer_name((enum layer_id)layer), row->name);
+	return true;
+}
