@@ -120,11 +120,8 @@ static void test_refused_signed(void)
 		{"f86d" EIP155_HEAD "25" EIP155_R EIP155_S, ERR_SHORT},
 		{"f874" EIP155_HEAD "88ffffffffffffffff" EIP155_R EIP155_S, ERR_RANGE},
 		{"f84c" EIP155_HEAD "25" EIP155_R "80", ERR_FORMAT}, /* s = 0 */
-		{"ec" EIP155_HEAD "25"
-		 "01"
-		 "00",
-			ERR_FORMAT},
-		{"02f86c", ERR_FORMAT}, /* typed transactions */
+		{"ec" EIP155_HEAD "250100", ERR_FORMAT},             /* s with a leading zero */
+		{"02f86c", ERR_FORMAT},                              /* typed transactions */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const enum err got = parse_signed_hex(rows[i].hex);
@@ -134,63 +131,27 @@ static void test_refused_signed(void)
 	}
 }
 
+#define TO "94cd3f2fdbcd26bd3f95311155051f50048fb06665"
+#define NO_TO "80"
+#define TWO_TO_128 "0100000000000000000000000000000000"
+
 static void test_refused_unsigned(void)
 {
 	static const struct {
 		const char *hex;
 		enum err err;
 	} rows[] = {
-		/* nonce price limit to value data chain r s */
-		{"dd808080"
-		 "94cd3f2fdbcd26bd3f95311155051f50048fb06665"
-		 "8080"
-		 "1f8080",
-			OK},
-		{"dd808080"
-		 "94cd3f2fdbcd26bd3f95311155051f50048fb06665"
-		 "8080"
-		 "808080",
-			ERR_FORMAT},
-		{"dd808080"
-		 "94cd3f2fdbcd26bd3f95311155051f50048fb06665"
-		 "8080"
-		 "1f0180",
-			ERR_FORMAT},
-		{"dd008080"
-		 "94cd3f2fdbcd26bd3f95311155051f50048fb06665"
-		 "8080"
-		 "1f8080",
-			ERR_FORMAT},
-		{"ddc08080"
-		 "94cd3f2fdbcd26bd3f95311155051f50048fb06665"
-		 "8080"
-		 "1f8080",
-			ERR_FORMAT},
-		{"dc808080"
-		 "93cd3f2fdbcd26bd3f95311155051f50048fb066"
-		 "8080"
-		 "1f8080",
-			ERR_FORMAT},
-		{"c9808080"
-		 "80"
-		 "8080"
-		 "1f8080",
-			OK},
-		{"c9808080"
-		 "80"
-		 "00"
-		 "80"
-		 "1f8080",
-			ERR_FORMAT}, /* value with a leading zero */
+		/* nonce price limit, to, value data, chain r s */
+		{"dd808080" TO "80801f8080", OK},
+		{"dd808080" TO "8080808080", ERR_FORMAT}, /* chain id 0 */
+		{"dd808080" TO "80801f0180", ERR_FORMAT}, /* r is not empty */
+		{"dd008080" TO "80801f8080", ERR_FORMAT}, /* a nonce with a leading zero */
+		{"ddc08080" TO "80801f8080", ERR_FORMAT}, /* a list for a nonce */
+		{"dc80808093cd3f2fdbcd26bd3f95311155051f50048fb06680801f8080", ERR_FORMAT},
+		{"c9808080" NO_TO "80801f8080", OK},
+		{"c9808080" NO_TO "00801f8080", ERR_FORMAT}, /* a value with a leading zero */
 		{"80", ERR_FORMAT},
-		/* a value of 2^128 */
-		{"da808080"
-		 "80"
-		 "91"
-		 "0100000000000000000000000000000000"
-		 "80"
-		 "1f8080",
-			ERR_RANGE},
+		{"da808080" NO_TO "91" TWO_TO_128 "801f8080", ERR_RANGE},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		uint8_t bytes[TX_MAX];

@@ -120,7 +120,7 @@ def deploy(chain):
 
 
 def test_claim(chain, contract):
-    """A third party claims; the recorded claimant, an account that did not exist, is paid."""
+    """A third party claims; the recorded claimant, an account that did not exist, is paid (HAZARDS 10)."""
     fresh = "0x" + "c0" * 20
     s = Swap(chain, contract, preimage(1), 10**16, chain.height() + 50, claim=fresh)
     s.is_in(NONE)
@@ -210,7 +210,7 @@ def test_refused_locks(chain, contract):
         assert receipt["status"] == "0x0", timelock
     for data in ("", "deadbeef"):
         assert chain.send("provider", contract, 1, data, 100000)["status"] == "0x0"
-    # a preimage of another size can't be said: the argument is one word, a longer call is cut, a shorter refused
+    # HAZARDS 47: a preimage of another size can't be said: the argument is one word, a longer call is cut, a shorter refused
     s = Swap(chain, contract, preimage("short call"), 1, chain.height() + 100)
     s.lock()
     assert chain.send("client", contract, 0, s.data("claim", s.preimage)[:-2], 100000)["status"] == "0x0"
@@ -218,7 +218,7 @@ def test_refused_locks(chain, contract):
 
 
 def test_dust_under_our_hash(chain, contract):
-    """Somebody locks a wei under our hash and takes it back: the events name the hash, Settled the key."""
+    """Somebody locks a wei under our hash and takes it back: the events name the hash, Settled the key (HAZARDS 34)."""
     ours = Swap(chain, contract, preimage("shared"), 10**17, chain.height() + 100)
     ours.lock()
     dust = Swap(chain, contract, preimage("shared"), 1, chain.height() + 3)
