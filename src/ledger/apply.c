@@ -40,8 +40,10 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
 	const uint32_t index = l->transfer_count++;
+	l->transfers_waiting++;
 	struct transfer *t = &l->transfer[index];
 	*t = (struct transfer){.id = r.id,
+		.effect_id = r.effect,
 		.state = TRANSFER_PENDING,
 		.layer = r.layer,
 		.amount = r.amount,

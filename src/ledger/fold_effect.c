@@ -114,7 +114,7 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 	struct swap *s = r->owner_is_swap ? ledger_swap(l, &r->owner) : NULL;
 	struct transfer *t = r->owner_is_swap ? NULL : ledger_transfer(l, &r->owner);
 	TRY(check_intent(l, r, s, coin));
-	if (!r->owner_is_swap && t == NULL)
+	if (!r->owner_is_swap && (t == NULL || t->effect != INDEX_NONE))
 		return ERR_STATE;
 
 	const uint32_t index = l->effect_count++;
@@ -145,8 +145,10 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 	if (layer_family(r->layer) == FAMILY_ACCOUNT)
 		l->layer[r->layer].nonce_next++;
 	post(l, r->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, r->reserved);
-	if (t != NULL)
+	if (t != NULL) {
 		t->effect = index;
+		l->transfers_waiting--;
+	}
 	if (s != NULL)
 		intent_of_swap(l, s, index, r);
 	return OK;

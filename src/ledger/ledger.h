@@ -84,7 +84,7 @@ enum transfer_state {
 };
 
 struct transfer {
-	struct id128 id;
+	struct id128 id, effect_id; /* effect_id: the name of the effect that pays it */
 	enum transfer_state state;
 	enum layer_id layer;
 	struct amount amount;
@@ -197,6 +197,7 @@ struct ledger {
 	struct effect *effect;
 	struct coin *coin;
 	uint32_t swap_count, transfer_count, effect_count, coin_count;
+	uint32_t transfers_waiting;               /* without an intent yet */
 	uint32_t *active_swap, active_swap_count; /* not terminal, or with a leg still open */
 	uint32_t *open_effect, open_effect_count; /* not final and not void */
 	struct map swap_by_id, swap_by_hash, transfer_by_id, effect_by_id, effect_by_tx,

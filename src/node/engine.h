@@ -134,7 +134,12 @@ struct engine_event {
 };
 typedef void (*engine_event_cb)(void *ctx, const struct engine_event *event);
 #define ENGINE_EVENTS_KEPT 4096u /* for Last-Event-ID */
-NONNULL_ALL void engine_subscribe(
-	struct engine *e, engine_event_cb cb, void *ctx); /* one subscriber */
+#define ENGINE_SUBSCRIBERS_MAX 4u
+/* Subscribers are called in the order in which they came. */
+NONNULL_ALL void engine_subscribe(struct engine *e, engine_event_cb cb, void *ctx);
+
+/* False once a record could not be journaled: nothing may leave any more, the process has to end.
+ */
+NONNULL_ALL bool engine_ok(const struct engine *e);
 
 #endif

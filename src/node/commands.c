@@ -1,0 +1,217 @@
+/* What people and programs ask of the engine: quotes, swaps, transfers. */
+#include "node/engine_internal.h"
+
+#include "layer/layer.h"
+#include "ledger/clock.h"
+
+#include <stdio.h>
+
+static enum err refuse(struct engine_refusal *r, const char *code, const char *detail)
+{
+	r->code = code;
+	(void)snprintf(r->detail, sizeof r->detail, "%s", detail);
+	return ERR_REJECTED;
+}
+
+static enum err refuse_amount(
+	struct engine_refusal *r, const char *code, const char *what, struct amount limit)
+{
+	char text[AMOUNT_TEXT_SIZE];
+	amount_format(text, limit);
+	r->code = code;
+	(void)snprintf(
+		r->detail, sizeof r->detail, "%s %s %s", what, text, asset_name(limit.asset));
+	return ERR_REJECTED;
+}
+
+uint64_t engine_rate(const struct ledger *l, enum layer_id layer)
+{
+	const struct layer_params *p = &l->params.layer[layer];
+	const uint64_t rate = l->layer[layer].fee_rate;
+	if (rate == 0)
+		return 0;
+	return rate < p->fee_rate_min    ? p->fee_rate_min
+		: rate > p->fee_rate_max ? p->fee_rate_max
+					 : rate;
+}
+
+static bool layer_ready(const struct ledger *l, enum layer_id layer)
+{
+	return l->has_params && l->layer[layer].born && engine_rate(l, layer) != 0;
+}
+
+/* What the provider has to spend on both networks for one swap, at today's rates, in the source
+ * asset. */
+static enum err network_fee(
+	const struct ledger *l, enum layer_id from, enum layer_id to, struct amount *out)
+{
+	struct amount lock, claim;
+	TRY(layer_fee_bound(&lock, to, SIGN_LOCK, engine_rate(l, to)));
+	TRY(layer_fee_bound(&claim, from, SIGN_CLAIM, engine_rate(l, from)));
+	TRY(amount_convert(&lock, lock, layer_asset(from), true));
+	return amount_add(out, lock, claim);
+}
+
+enum err engine_quote(const struct engine *e, struct quote *out, struct engine_refusal *refusal,
+	enum layer_id from, enum layer_id to, struct amount source_amount)
+{
+	const struct ledger *l = e->ledger;
+	struct quote q = {.from = from, .to = to, .source_amount = source_amount};
+	struct amount rest, back;
+
+	if (from == to)
+		return refuse(refusal, "same_layer", "a swap needs two different layers");
+	if (!layer_ready(l, from) || !layer_ready(l, to))
+		return refuse(
+			refusal, "layer_unavailable", "a layer of this swap is not ready yet");
+	const struct layer_params *src = &l->params.layer[from], *dst = &l->params.layer[to];
+	if (amount_cmp(source_amount, src->swap_min) < 0)
+		return refuse_amount(refusal, "amount_too_small", "the least is", src->swap_min);
+	if (amount_cmp(source_amount, src->swap_max) > 0)
+		return refuse_amount(refusal, "amount_too_large", "the most is", src->swap_max);
+	if (l->latched)
+		return refuse(
+			refusal, "latched", "new swaps are paused until the books are checked");
+
+	TRY(network_fee(l, from, to, &q.network_fee));
+	TRY(amount_mul_div(&q.fee, source_amount, l->params.fee_ppm, 1000000, true));
+	TRY(amount_add(&q.fee, q.fee, q.network_fee));
+	if (amount_sub(&rest, source_amount, q.fee) != OK)
+		return refuse(refusal, "amount_too_small", "the fees are more than the amount");
+	TRY(amount_convert(&q.dest_amount, rest, layer_asset(to), false));
+	if (amount_cmp(q.dest_amount, dst->swap_min) < 0)
+		return refuse_amount(refusal, "amount_too_small",
+			"what is left after fees is less than the least,", dst->swap_min);
+	if (amount_cmp(q.dest_amount, ledger_balance(l, to, ACCOUNT_AVAILABLE)) >= 0)
+		return refuse(refusal, "insufficient_liquidity", "more than is available now");
+	/* what rounding left over is ours: the margin is exactly source less destination */
+	TRY(amount_convert(&back, q.dest_amount, source_amount.asset, false));
+	TRY(amount_sub(&q.fee, source_amount, back));
+
+	q.source_depth = params_depth(src, source_amount);
+	q.dest_depth = params_depth(dst, q.dest_amount);
+	q.dest_blocks = dst->lock_blocks;
+	q.source_blocks = clock_source_blocks(src, dst, q.source_depth, l->params.observation_ms);
+	if (q.source_blocks == 0)
+		return refuse(refusal, "unsafe_time_locks", "no safe pair of time locks");
+	*out = q;
+	return OK;
+}
+
+/* The same idempotency key again: what it made, and whether it was the same request. */
+static bool replayed(const struct ledger *l, struct command_result *out, const struct hash256 *key,
+	const struct hash256 *body)
+{
+	const struct idempotency *i = ledger_idempotency(l, key);
+	if (i == NULL)
+		return false;
+	out->same_body = hash256_eq(&i->body, body);
+	out->id = i->is_swap ? l->swap[i->index].id : l->transfer[i->index].id;
+	out->seq = i->is_swap ? l->swap[i->index].seq : l->transfer[i->index].seq;
+	return true;
+}
+
+static enum err source_leg(
+	const struct engine *e, struct buf *leg, const struct swap_command *c, uint64_t timelock)
+{
+	const struct ledger *l = e->ledger;
+	const struct layer_params *p = &l->params.layer[c->from];
+	struct leg_offer offer = {.network = p->network,
+		.hash = c->hash,
+		.amount = c->source_amount,
+		.timelock = timelock,
+		.refund = {.key = c->client_key, .address = c->client_address},
+		.provider_claims = true,
+		.contract = p->contract};
+	if (layer_family(c->from) == FAMILY_UTXO)
+		TRY(wallet_swap_key(&offer.claim.key, &l->params.wallet, c->from, &c->id));
+	else
+		TRY(wallet_account(&offer.claim.address, &l->params.wallet, c->from));
+	return layer_leg_make(leg, c->from, &offer);
+}
+
+enum err engine_swap(struct engine *e, struct command_result *out, const struct swap_command *c)
+{
+	const struct ledger *l = e->ledger;
+	uint8_t storage[LEG_SIZE_MAX];
+	struct buf leg = buf_init(storage, sizeof storage);
+	struct quote now;
+
+	if (replayed(l, out, &c->idempotency_key, &c->idempotency_body))
+		return ERR_EXISTS;
+	if (map_get(&l->swap_by_hash, c->hash.b) != MAP_NONE)
+		return refuse(&out->refusal, "hash_used", "this preimage hash was used before");
+	/* the quote stands; limits, time locks and liquidity are those of now */
+	TRY(engine_quote(e, &now, &out->refusal, c->from, c->to, c->source_amount));
+	if (amount_cmp(c->dest_amount, ledger_balance(l, c->to, ACCOUNT_AVAILABLE)) >= 0)
+		return refuse(
+			&out->refusal, "insufficient_liquidity", "more than is available now");
+	const uint64_t timelock = l->layer[c->from].tip.height + now.source_blocks;
+	if (source_leg(e, &leg, c, timelock) != OK)
+		return refuse(&out->refusal, "bad_key", "the refund key or address is not usable");
+
+	struct rec_swap r = {.id = c->id,
+		.idempotency_key = c->idempotency_key,
+		.idempotency_body = c->idempotency_body,
+		.hash = c->hash,
+		.expires_ms = c->now_ms + l->params.offer_ttl_ms,
+		.fee = c->fee,
+		.from = c->from,
+		.to = c->to,
+		.source_amount = c->source_amount,
+		.dest_amount = c->dest_amount,
+		.source_depth = now.source_depth,
+		.dest_depth = params_depth(&l->params.layer[c->to], c->dest_amount),
+		.source_timelock = timelock,
+		.source_terms = buf_slice(&leg)};
+	if (layer_family(c->to) == FAMILY_UTXO)
+		memcpy(r.client_dest, c->client_key.b, 32);
+	else
+		memcpy(r.client_dest, c->client_address.b, 20);
+	struct buf record = engine_record(e, c->now_ms);
+	rec_swap_put(&record, &r);
+	TRY(engine_append(e, REC_SWAP, &record, 0));
+	out->id = c->id;
+	out->seq = l->seq;
+	return OK;
+}
+
+enum err engine_transfer(
+	struct engine *e, struct command_result *out, const struct transfer_command *c)
+{
+	const struct ledger *l = e->ledger;
+	struct amount fee, need;
+
+	if (replayed(l, out, &c->idempotency_key, &c->idempotency_body))
+		return ERR_EXISTS;
+	if (!layer_ready(l, c->layer))
+		return refuse(&out->refusal, "layer_unavailable", "the layer is not ready yet");
+	if (l->latched)
+		return refuse(
+			&out->refusal, "latched", "payouts are paused until the books are checked");
+	if (amount_cmp(c->amount, layer_dust(c->layer)) < 0)
+		return refuse_amount(
+			&out->refusal, "amount_too_small", "the least is", layer_dust(c->layer));
+	TRY(layer_fee_bound(&fee, c->layer, SIGN_PAYOUT, engine_rate(l, c->layer)));
+	TRY(amount_add(&need, c->amount, fee));
+	if (amount_cmp(need, ledger_balance(l, c->layer, ACCOUNT_AVAILABLE)) > 0)
+		return refuse_amount(&out->refusal, "insufficient_funds",
+			"available now:", ledger_balance(l, c->layer, ACCOUNT_AVAILABLE));
+
+	const struct rec_transfer r = {.id = c->id,
+		.effect = c->effect_id,
+		.idempotency_key = c->idempotency_key,
+		.idempotency_body = c->idempotency_body,
+		.layer = c->layer,
+		.amount = c->amount,
+		.destination = slice_of(c->destination, c->destination_len)};
+	struct buf record = engine_record(e, c->now_ms);
+	rec_transfer_put(&record, &r);
+	TRY(engine_append(e, REC_TRANSFER, &record, 0));
+	/* the reservation follows at once; should it be short by a fee, it is tried again at each
+	 * block */
+	engine_decide(e, c->now_ms);
+	out->id = c->id;
+	out->seq = journal_last(e->journal);
+	return OK;
+}

@@ -1,0 +1,343 @@
+#include "node/engine_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum err engine_create(struct engine **out, const struct engine_config *config)
+{
+	struct engine *e = calloc(1, sizeof *e);
+	if (e == NULL)
+		return ERR_FULL;
+	e->journal = config->journal;
+	e->ledger = config->ledger;
+	ledger_clean(e->ledger);
+	*out = e;
+	return OK;
+}
+
+void engine_destroy(struct engine *e)
+{
+	if (e != NULL)
+		bytes_wipe(e->payload, sizeof e->payload);
+	free(e);
+}
+
+const struct ledger *engine_ledger(const struct engine *e)
+{
+	return e->ledger;
+}
+
+/* ---- appending ---- */
+
+struct buf engine_record(struct engine *e, uint64_t now_ms)
+{
+	struct buf out = buf_init(e->payload, sizeof e->payload);
+	record_begin(&out, now_ms);
+	return out;
+}
+
+static const char *swap_event_type(enum swap_state s)
+{
+	static const char *const types[SWAP_STATE_COUNT] = {
+		[SWAP_OFFERED] = "swap.offered",
+		[SWAP_SOURCE_SEEN] = "swap.source_seen",
+		[SWAP_SOURCE_LOCKED] = "swap.source_locked",
+		[SWAP_DEST_LOCKING] = "swap.dest_locking",
+		[SWAP_DEST_LOCKED] = "swap.dest_locked",
+		[SWAP_CLAIMING] = "swap.claiming",
+		[SWAP_REFUNDING] = "swap.refunding",
+		[SWAP_COMPLETED] = "swap.completed",
+		[SWAP_REFUNDED] = "swap.refunded",
+		[SWAP_EXPIRED] = "swap.expired",
+		[SWAP_DECLINED] = "swap.declined",
+		[SWAP_BREACHED] = "swap.breached",
+	};
+	CHECK(s < SWAP_STATE_COUNT);
+	return types[s];
+}
+
+static const char *transfer_event_type(enum transfer_state s)
+{
+	switch (s) {
+	case TRANSFER_PENDING: return "transfer.pending";
+	case TRANSFER_SENT: return "transfer.sent";
+	case TRANSFER_CONFIRMED: return "transfer.confirmed";
+	case TRANSFER_FINAL: return "transfer.final";
+	case TRANSFER_FAILED: return "transfer.failed";
+	}
+	UNREACHABLE();
+}
+
+static void keep_event(struct engine *e, const struct kept_event *event)
+{
+	e->event[e->event_count % ENGINE_EVENTS_KEPT] = *event;
+	e->event_count++;
+}
+
+static void note_changes(struct engine *e, uint16_t type, bool was_latched)
+{
+	const struct ledger *l = e->ledger;
+	struct kept_event v = {.seq = l->seq, .time_ms = l->time_ms, .index = INDEX_NONE};
+
+	for (uint32_t i = 0; i < l->dirty_count; i++) {
+		v.is_transfer = (l->dirty[i] & DIRTY_TRANSFER) != 0;
+		v.index = l->dirty[i] & ~DIRTY_TRANSFER;
+		v.type = v.is_transfer ? transfer_event_type(l->transfer[v.index].state)
+				       : swap_event_type(l->swap[v.index].state);
+		keep_event(e, &v);
+	}
+	v.index = INDEX_NONE;
+	v.is_transfer = false;
+	if (type == REC_BLOCK || type == REC_REORG) {
+		v.type = type == REC_BLOCK ? "layer.block" : "layer.reorganised";
+		/* the layer is the first byte after the record's header */
+		v.layer = (enum layer_id)e->payload[9];
+		keep_event(e, &v);
+	}
+	if (l->latched != was_latched) {
+		v.type = l->latched ? "latch.set" : "latch.cleared";
+		keep_event(e, &v);
+	}
+}
+
+enum err engine_append(struct engine *e, uint16_t type, const struct buf *record, unsigned flags)
+{
+	const bool was_latched = e->ledger->latched;
+	uint64_t seq;
+
+	if (e->failed)
+		return ERR_IO;
+	if (record->overflow)
+		return ERR_RANGE;
+	TRY(journal_room(e->journal, record->len, flags));
+	ledger_clean(e->ledger);
+	TRY(ledger_apply(e->ledger, journal_last(e->journal) + 1, type, buf_slice(record)));
+	const enum err err = journal_append(e->journal, &seq, type, buf_slice(record), flags);
+	if (err != OK) {
+		/* the state is ahead of the journal: nothing may leave any more */
+		e->failed = true;
+		return ERR_IO;
+	}
+	CHECK(seq == e->ledger->seq);
+	note_changes(e, type, was_latched);
+	return OK;
+}
+
+/* ---- durability ---- */
+
+enum err engine_when_durable(struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx)
+{
+	if (e->waiter_count == ENGINE_WAITERS_MAX)
+		return ERR_FULL;
+	e->waiter[e->waiter_count++] = (struct waiter){.seq = seq, .cb = cb, .ctx = ctx};
+	return OK;
+}
+
+void engine_flush(struct engine *e)
+{
+	journal_flush(e->journal);
+}
+
+static void tell_events(struct engine *e, uint64_t durable)
+{
+	if (e->event_count - e->event_told > ENGINE_EVENTS_KEPT)
+		e->event_told = e->event_count - ENGINE_EVENTS_KEPT;
+	while (e->event_told < e->event_count) {
+		const struct kept_event *k = &e->event[e->event_told % ENGINE_EVENTS_KEPT];
+		if (k->seq > durable)
+			return;
+		e->event_told++;
+		struct engine_event v = {
+			.seq = k->seq, .time_ms = k->time_ms, .type = k->type, .layer = k->layer};
+		if (k->index != INDEX_NONE && k->is_transfer)
+			v.transfer = &e->ledger->transfer[k->index];
+		else if (k->index != INDEX_NONE)
+			v.swap = &e->ledger->swap[k->index];
+		for (uint32_t i = 0; i < e->subscriber_count; i++)
+			e->subscriber[i].cb(e->subscriber[i].ctx, &v);
+	}
+}
+
+void engine_on_durable(struct engine *e)
+{
+	const uint64_t durable = journal_durable(e->journal);
+	tell_events(e, durable);
+	/* callbacks may wait for more: take the due ones out first, one at a time */
+	for (uint32_t i = 0; i < e->waiter_count;) {
+		const struct waiter w = e->waiter[i];
+		if (w.seq > durable && !e->failed) {
+			i++;
+			continue;
+		}
+		memmove(&e->waiter[i], &e->waiter[i + 1],
+			(e->waiter_count - i - 1) * sizeof e->waiter[0]);
+		e->waiter_count--;
+		w.cb(w.ctx, w.seq > durable ? ERR_IO : OK);
+	}
+}
+
+void engine_subscribe(struct engine *e, engine_event_cb cb, void *ctx)
+{
+	CHECK(e->subscriber_count < ENGINE_SUBSCRIBERS_MAX);
+	e->subscriber[e->subscriber_count].cb = cb;
+	e->subscriber[e->subscriber_count].ctx = ctx;
+	e->subscriber_count++;
+}
+
+bool engine_ok(const struct engine *e)
+{
+	return !e->failed;
+}
+
+/* ---- observations ---- */
+
+enum err engine_params(struct engine *e, uint64_t now_ms, const struct ledger_params *p)
+{
+	struct buf out = engine_record(e, now_ms);
+	params_put(&out, p);
+	return engine_append(e, REC_PARAMS, &out, 0);
+}
+
+enum err engine_birth(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	const struct block_ref *block, uint64_t nonce, struct amount balance)
+{
+	const struct rec_birth r = {
+		.layer = layer, .block = *block, .nonce = nonce, .balance = balance};
+	struct buf out = engine_record(e, now_ms);
+	rec_birth_put(&out, &r);
+	return engine_append(e, REC_BIRTH, &out, 0);
+}
+
+enum err engine_block(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	const struct block_ref *block, const struct chain_event *event, size_t event_count)
+{
+	if (event_count > CHAIN_EVENTS_MAX)
+		return ERR_RANGE;
+	struct buf out = engine_record(e, now_ms);
+	rec_layer_put(&out, layer);
+	rec_block_ref_put(&out, block);
+	buf_le32(&out, (uint32_t)event_count);
+	for (size_t i = 0; i < event_count; i++)
+		rec_event_put(&out, &event[i], &e->ledger->seal);
+	TRY(engine_append(e, REC_BLOCK, &out, JOURNAL_ESSENTIAL));
+	engine_decide(e, now_ms);
+	return OK;
+}
+
+enum err engine_reorg(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct block_ref *keep)
+{
+	struct buf out = engine_record(e, now_ms);
+	rec_layer_put(&out, layer);
+	rec_block_ref_put(&out, keep);
+	TRY(engine_append(e, REC_REORG, &out, JOURNAL_ESSENTIAL));
+	engine_decide(e, now_ms);
+	return OK;
+}
+
+enum err engine_mempool(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event)
+{
+	struct buf out = engine_record(e, now_ms);
+	rec_layer_put(&out, layer);
+	rec_event_put(&out, event, &e->ledger->seal);
+	TRY(engine_append(e, REC_MEMPOOL, &out, JOURNAL_ESSENTIAL));
+	engine_decide(e, now_ms);
+	return OK;
+}
+
+enum err engine_fee_rate(struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate)
+{
+	struct buf out = engine_record(e, now_ms);
+	rec_layer_put(&out, layer);
+	buf_le64(&out, rate);
+	TRY(engine_append(e, REC_FEE_RATE, &out, JOURNAL_ESSENTIAL));
+	engine_decide(e, now_ms);
+	return OK;
+}
+
+static void set_text(char text[TEXT_REASON_SIZE], const char *from)
+{
+	memset(text, 0, TEXT_REASON_SIZE);
+	(void)snprintf(text, TEXT_REASON_SIZE, "%s", from);
+}
+
+enum err engine_prepared(struct engine *e, uint64_t now_ms, const struct id128 *effect,
+	uint32_t variant, const struct hash256 *txid, struct amount fee, struct slice raw)
+{
+	const struct effect *f = ledger_effect(e->ledger, effect);
+	if (f == NULL)
+		return ERR_NOT_FOUND;
+	const struct rec_prepared r = {.effect = *effect,
+		.variant = variant,
+		.txid = *txid,
+		.fee = fee,
+		.layer = f->layer,
+		.sealed = f->purpose == SIGN_CLAIM,
+		.raw = raw};
+	struct buf out = engine_record(e, now_ms);
+	rec_prepared_put(&out, &r, &e->ledger->seal);
+	return engine_append(e, REC_PREPARED, &out, JOURNAL_ESSENTIAL);
+}
+
+enum err engine_submitted(struct engine *e, uint64_t now_ms, const struct id128 *effect,
+	uint32_t variant, uint8_t outcome, const char *detail)
+{
+	struct rec_submitted r = {.effect = *effect, .variant = variant, .outcome = outcome};
+	set_text(r.detail, detail);
+	struct buf out = engine_record(e, now_ms);
+	rec_submitted_put(&out, &r);
+	return engine_append(e, REC_SUBMITTED, &out, JOURNAL_ESSENTIAL);
+}
+
+enum err engine_build_failed(struct engine *e, uint64_t now_ms, const struct id128 *effect,
+	uint32_t variant, enum err err, const char *detail)
+{
+	struct rec_build_failed r = {.effect = *effect, .variant = variant};
+	(void)snprintf(r.detail, sizeof r.detail, "%s: %s", err_name(err), detail);
+	struct buf out = engine_record(e, now_ms);
+	rec_build_failed_put(&out, &r);
+	TRY(engine_append(e, REC_BUILD_FAILED, &out, JOURNAL_ESSENTIAL));
+	return OK;
+}
+
+enum err engine_reconciled(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	const struct block_ref *block, struct amount wallet, struct amount locked)
+{
+	const struct rec_reconciled r = {
+		.layer = layer, .block = *block, .wallet = wallet, .locked = locked};
+	struct buf out = engine_record(e, now_ms);
+	rec_reconciled_put(&out, &r);
+	return engine_append(e, REC_RECONCILED, &out, JOURNAL_ESSENTIAL);
+}
+
+enum err engine_latch(struct engine *e, uint64_t now_ms, bool on, const char *reason)
+{
+	for (unsigned i = 0; !on && i < LAYER_COUNT; i++)
+		if (e->ledger->layer[i].born &&
+			(!e->ledger->layer[i].reconciled ||
+				!amount_is_zero(e->ledger->layer[i].difference)))
+			return ERR_STATE;
+	struct rec_latch r = {.on = on};
+	set_text(r.reason, reason);
+	struct buf out = engine_record(e, now_ms);
+	rec_latch_put(&out, &r);
+	TRY(engine_append(e, REC_LATCH, &out, JOURNAL_ESSENTIAL));
+	engine_decide(e, now_ms);
+	return OK;
+}
+
+enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms)
+{
+	const struct ledger *l = e->ledger;
+	if (e->failed)
+		return ERR_IO;
+	engine_decide(e, now_ms);
+	*next_ms = UINT64_MAX;
+	for (uint32_t i = 0; i < l->active_swap_count; i++) {
+		const struct swap *s = &l->swap[l->active_swap[i]];
+		if (s->state == SWAP_OFFERED && s->expires_ms < *next_ms)
+			*next_ms = s->expires_ms;
+	}
+	return OK;
+}

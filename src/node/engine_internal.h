@@ -1,0 +1,55 @@
+/* node/engine_internal: what the engine's files share. */
+#ifndef NODE_ENGINE_INTERNAL_H
+#define NODE_ENGINE_INTERNAL_H
+#include "ledger/record.h"
+#include "node/engine.h"
+
+struct waiter {
+	uint64_t seq;
+	engine_durable_cb cb;
+	void *ctx;
+};
+
+struct kept_event {
+	uint64_t seq;
+	uint64_t time_ms;
+	const char *type;
+	uint32_t index; /* of the swap or the transfer; INDEX_NONE */
+	bool is_transfer;
+	enum layer_id layer;
+};
+
+#define ENGINE_COINS_MAX 16384u /* free coins that one selection looks at */
+
+struct engine {
+	struct journal *journal;
+	struct ledger *ledger;
+	bool failed; /* a record was applied and could not be appended: stop */
+	struct waiter waiter[ENGINE_WAITERS_MAX];
+	uint32_t waiter_count;
+	struct kept_event event[ENGINE_EVENTS_KEPT]; /* ring */
+	uint64_t event_count;                        /* ever */
+	uint64_t event_told;                         /* told to the subscriber */
+	struct {
+		engine_event_cb cb;
+		void *ctx;
+	} subscriber[ENGINE_SUBSCRIBERS_MAX];
+	uint32_t subscriber_count;
+	uint8_t payload[JOURNAL_PAYLOAD_MAX];
+	struct btc_coin coin[ENGINE_COINS_MAX]; /* scratch: free coins, for selection */
+};
+
+/* Begin a record in the engine's own storage. */
+NONNULL_ALL struct buf engine_record(struct engine *e, uint64_t now_ms);
+/* Apply it, then append it; notes what it changed. ERR_FULL: back off, nothing happened. */
+MUST_USE NONNULL_ALL enum err engine_append(
+	struct engine *e, uint16_t type, const struct buf *record, unsigned flags);
+/* Everything that follows from the state now: locks, claims, refunds, bumps, declines, expiries. */
+NONNULL_ALL void engine_decide(struct engine *e, uint64_t now_ms);
+/* A lock-up that was decided and not yet signed: is it still safe to make? True for everything
+ * else. */
+NONNULL_ALL bool engine_lock_safe(const struct engine *e, const struct effect *f);
+/* The observed fee rate within the configured bounds; 0: none yet. */
+uint64_t engine_rate(const struct ledger *l, enum layer_id layer);
+
+#endif

@@ -1,0 +1,28 @@
+/* node/reconcile: the books against the chain, at one block hash, by scanning the chain itself.
+ *
+ * A scan counts only when the block it speaks of is one that the ledger has folded and no lock-up
+ * was added or spent in between; otherwise it is made again soon. The engine latches on a
+ * difference. Threads: the loop's.
+ */
+#ifndef NODE_RECONCILE_H
+#define NODE_RECONCILE_H
+#include "layer/layer.h"
+#include "node/engine.h"
+
+struct reconciler;
+
+struct reconcile_config {
+	struct loop *loop;
+	struct engine *engine;
+	struct layer *const *layer; /* LAYER_COUNT */
+	uint64_t interval_ms;
+};
+
+#define RECONCILE_RETRY_MS 500u
+
+MUST_USE NONNULL_ALL enum err reconcile_create(
+	struct reconciler **out, const struct reconcile_config *config);
+void reconcile_destroy(struct reconciler *r);
+NONNULL_ALL void reconcile_start(struct reconciler *r, enum layer_id layer);
+
+#endif

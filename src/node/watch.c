@@ -1,0 +1,154 @@
+#include "node/watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WATCHED_SOURCE = 1u << 0, WATCHED_DEST = 1u << 1 };
+
+struct watch {
+	struct watch_config config;
+	bool started[LAYER_COUNT];
+	uint8_t *swap; /* WATCHED_*, by index */
+};
+
+/* ---- what was seen ---- */
+
+static enum err on_block(void *ctx, enum layer_id layer, const struct block_ref *block,
+	const struct chain_event *event, size_t event_count)
+{
+	struct watch *w = ctx;
+	return engine_block(
+		w->config.engine, loop_wall_ms(w->config.loop), layer, block, event, event_count);
+}
+
+static enum err on_reorg(void *ctx, enum layer_id layer, const struct block_ref *keep)
+{
+	struct watch *w = ctx;
+	return engine_reorg(w->config.engine, loop_wall_ms(w->config.loop), layer, keep);
+}
+
+static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event *event)
+{
+	struct watch *w = ctx;
+	/* a full journal loses nothing here: what is in the mempool comes again in a block */
+	(void)!engine_mempool(w->config.engine, loop_wall_ms(w->config.loop), layer, event);
+}
+
+static void on_fee_rate(void *ctx, enum layer_id layer, uint64_t rate)
+{
+	struct watch *w = ctx;
+	(void)!engine_fee_rate(w->config.engine, loop_wall_ms(w->config.loop), layer, rate);
+}
+
+/* ---- what is watched ---- */
+
+static void watch_leg(struct watch *w, const struct swap *s, const struct leg *leg, uint8_t flag)
+{
+	const uint32_t index = (uint32_t)(s - engine_ledger(w->config.engine)->swap);
+	if ((w->swap[index] & flag) != 0 || leg->terms_len == 0 || !w->started[leg->layer])
+		return;
+	if (layer_watch_lock(w->config.layer[leg->layer], &s->id,
+		    slice_of(leg->terms, leg->terms_len)) == OK)
+		w->swap[index] |= flag;
+}
+
+static bool over(const struct ledger *l, const struct swap *s)
+{
+	for (uint32_t i = 0; i < l->active_swap_count; i++)
+		if (&l->swap[l->active_swap[i]] == s)
+			return false;
+	return true;
+}
+
+static void on_event(void *ctx, const struct engine_event *event)
+{
+	struct watch *w = ctx;
+	const struct ledger *l = engine_ledger(w->config.engine);
+	const struct swap *s = event->swap;
+	if (s == NULL)
+		return;
+	if (swap_state_terminal(s->state) && over(l, s)) {
+		uint8_t *flags = &w->swap[s - l->swap];
+		if ((*flags & WATCHED_SOURCE) != 0)
+			layer_unwatch_lock(w->config.layer[s->source.layer], &s->id);
+		if ((*flags & WATCHED_DEST) != 0)
+			layer_unwatch_lock(w->config.layer[s->dest.layer], &s->id);
+		*flags = 0;
+		return;
+	}
+	watch_leg(w, s, &s->source, WATCHED_SOURCE);
+	watch_leg(w, s, &s->dest, WATCHED_DEST);
+}
+
+enum err watch_create(struct watch **out, const struct watch_config *config)
+{
+	struct watch *w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return ERR_FULL;
+	w->config = *config;
+	w->swap = calloc(engine_ledger(config->engine)->capacity.swaps, 1);
+	if (w->swap == NULL) {
+		free(w);
+		return ERR_FULL;
+	}
+	engine_subscribe(config->engine, on_event, w);
+	*out = w;
+	return OK;
+}
+
+void watch_destroy(struct watch *w)
+{
+	if (w == NULL)
+		return;
+	free(w->swap);
+	free(w);
+}
+
+static enum err watch_known_locks(struct watch *w, struct layer *layer, const struct swap *s,
+	const struct leg *leg, uint8_t flag)
+{
+	watch_leg(w, s, leg, flag);
+	for (uint32_t i = 0; i < leg->lock_count; i++)
+		if (leg->lock[i].height != 0)
+			TRY(layer_watch_lock_at(layer, &s->id, &leg->lock[i].at));
+	return OK;
+}
+
+/* The ledger's last blocks on a layer, newest first. */
+static size_t cursor_of(const struct layer_state *s, struct block_ref cursor[LAYER_CURSOR_MAX])
+{
+	size_t n = 0;
+	for (uint64_t h = s->tip.height; n < LAYER_CURSOR_MAX && h >= s->birth.height; h--) {
+		cursor[n++] = s->recent[h % LEDGER_RECENT_BLOCKS].ref;
+		if (h == 0)
+			break;
+	}
+	return n;
+}
+
+enum err watch_start(struct watch *w, enum layer_id id)
+{
+	const struct ledger *l = engine_ledger(w->config.engine);
+	struct layer *layer = w->config.layer[id];
+	struct block_ref cursor[LAYER_CURSOR_MAX];
+	const struct layer_sink sink = {.on_block = on_block,
+		.on_reorg = on_reorg,
+		.on_mempool = on_mempool,
+		.on_fee_rate = on_fee_rate,
+		.ctx = w};
+
+	w->started[id] = true;
+	TRY(layer_watch_wallet(layer, &l->params.wallet));
+	for (uint32_t i = 0; layer_family(id) == FAMILY_UTXO && i < l->coin_count; i++)
+		if (l->coin[i].created_height != 0 && l->coin[i].spent_height == 0)
+			TRY(layer_watch_coin(layer, &l->coin[i].at));
+	for (uint32_t i = 0; i < l->active_swap_count; i++) {
+		const struct swap *s = &l->swap[l->active_swap[i]];
+		if (s->source.layer == id)
+			TRY(watch_known_locks(w, layer, s, &s->source, WATCHED_SOURCE));
+		if (s->dest.layer == id)
+			TRY(watch_known_locks(w, layer, s, &s->dest, WATCHED_DEST));
+	}
+	const size_t n = cursor_of(&l->layer[id], cursor);
+	return layer_start(layer, cursor, n, &sink);
+}

@@ -1,0 +1,26 @@
+/* node/watch: between the adapters and the engine: what is watched, and what was seen.
+ *
+ * The watch set follows from the ledger: our scripts and account, our coins, the lock-ups of swaps
+ * that are not over. It is given to the adapters at the start and kept up with every durable
+ * change, before the answer that tells a client where to pay. Threads: the loop's.
+ */
+#ifndef NODE_WATCH_H
+#define NODE_WATCH_H
+#include "layer/layer.h"
+#include "node/engine.h"
+
+struct watch;
+
+struct watch_config {
+	struct loop *loop;
+	struct engine *engine;
+	struct layer *const *layer; /* LAYER_COUNT */
+};
+
+/* Returns owned; subscribes to the engine. */
+MUST_USE NONNULL_ALL enum err watch_create(struct watch **out, const struct watch_config *config);
+void watch_destroy(struct watch *w);
+/* Watch what the ledger holds on this layer and follow its chain from the ledger's last block. */
+MUST_USE NONNULL_ALL enum err watch_start(struct watch *w, enum layer_id layer);
+
+#endif
