@@ -3,8 +3,10 @@
  * The handler is called once for each request, when its body is complete and within bounds. It
  * answers at once or later, exactly once. Requests over a bound never reach it: 413 body, 431
  * headers, 503 too many connections. A client that went away is reported to an open stream by its
- * closed callback; answering a dead exchange is harmless. Threads: the loop's. Ownership: an
- * exchange is valid until it is answered or its stream is closed.
+ * closed callback; answering a dead exchange is harmless, also after the server is gone. A client
+ * that takes too long to send a request or to take an answer is cut off. Threads: the loop's.
+ * Ownership: an exchange is valid until it is answered or its stream is closed. Destroying a server
+ * from one of its callbacks is a bug.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -21,12 +23,19 @@ struct http_server_config {
 	uint16_t port;           /* 0: any; see http_server_port */
 	uint32_t connection_max; /* 0: 1,024 */
 	size_t body_max;         /* 0: 64 KiB */
-	uint32_t idle_timeout_s; /* 0: 30 */
+	uint32_t idle_timeout_s; /* 0: 30; a whole request or answer may take twice that */
 };
 
-/* Returns owned. ERR_IO: address in use or not ours (errno). */
+#define HTTP_HEADERS_SIZE_MAX (32u << 10) /* of one request, with everything else it needs */
+#define HTTP_ANSWER_HEADERS_MAX 16u
+#define HTTP_ANSWER_HEADER_NAME_MAX 47u
+
+/* Returns owned. Listens at once. ERR_EXISTS: address in use; ERR_FORMAT: bind is no numeric
+ * address; ERR_DENIED: a port we may not have; ERR_IO: not our address, or else (errno); ERR_STATE:
+ * a virtual loop. */
 MUST_USE enum err http_server_create(struct http_server **out, struct loop *loop,
 	const struct http_server_config *config, http_handler handler, void *ctx);
+/* Open streams get their closed callback, from here; exchanges not yet answered stay valid. */
 void http_server_destroy(struct http_server *server);
 NONNULL_ALL uint16_t http_server_port(const struct http_server *server);
 
@@ -40,15 +49,18 @@ NONNULL_ALL struct slice http_body(const struct http_exchange *x);
 /* The peer's address as text, for rate limits. */
 NONNULL_ALL const char *http_peer(const struct http_exchange *x);
 
-/* Add a header to the answer; before http_answer. The value is copied. */
+/* Add a header to the answer; before http_answer. The value is copied; one that can't be a header's
+ * value (a line break) is left out. At most HTTP_ANSWER_HEADERS_MAX. */
 NONNULL_ALL void http_set_header(struct http_exchange *x, const char *name, const char *value);
 /* Copies the body. */
 NONNULL_ALL void http_answer(
 	struct http_exchange *x, unsigned status, const char *content_type, struct slice body);
 
 /* Begin an endless answer (server-sent events). Then write pieces; closed is called once when the
- * client is gone or http_stream_end was called, after which the exchange is not to be used. A slow
- * client whose backlog passes backlog_max bytes is closed. */
+ * client is gone or http_stream_end was called, after which the exchange is not to be used; never
+ * from inside these functions. A slow client whose backlog passes backlog_max bytes is closed.
+ * ERR_UNAVAILABLE: the client is gone already; ERR_FULL: no memory. Then the exchange is still to
+ * be answered. */
 MUST_USE NONNULL_ALL enum err http_stream_begin(struct http_exchange *x, const char *content_type,
 	size_t backlog_max, loop_cb closed, void *ctx);
 /* ERR_FULL: over the backlog; the stream is being closed. Copies. */

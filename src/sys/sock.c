@@ -251,6 +251,31 @@ void sock_end(int fd)
 	(void)shutdown(fd, SHUT_WR);
 }
 
+void sock_shut(int fd)
+{
+	(void)shutdown(fd, SHUT_RDWR);
+}
+
+bool sock_is_ended(int fd)
+{
+	uint8_t byte;
+	const ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+void sock_peer_address(int fd, char text[SOCK_ADDRESS_SIZE])
+{
+	union address address = {0};
+	socklen_t len = sizeof address;
+	text[0] = 0;
+	if (getpeername(fd, &address.any, &len) != 0)
+		return;
+	if (address.any.sa_family == AF_INET)
+		(void)inet_ntop(AF_INET, &address.v4.sin_addr, text, SOCK_ADDRESS_SIZE);
+	else if (address.any.sa_family == AF_INET6)
+		(void)inet_ntop(AF_INET6, &address.v6.sin6_addr, text, SOCK_ADDRESS_SIZE);
+}
+
 void sock_close(int fd)
 {
 	if (fd >= 0)

@@ -43,6 +43,14 @@ MUST_USE NONNULL_ALL enum err sock_read(int fd, void *bytes, size_t cap, size_t 
 MUST_USE NONNULL_ALL enum err sock_write(int fd, struct slice bytes, size_t *len);
 /* No more will be written; the peer reads the end of the stream. */
 void sock_end(int fd);
+/* Both directions end at once; whoever waits on the descriptor sees it. It stays open. */
+void sock_shut(int fd);
+/* Whether the peer has ended the stream, without reading: false while bytes wait or it is just
+ * quiet. */
+bool sock_is_ended(int fd);
+/* The peer's numeric address, without port; "" for others than TCP. */
+#define SOCK_ADDRESS_SIZE 46u
+NONNULL_ALL void sock_peer_address(int fd, char text[SOCK_ADDRESS_SIZE]);
 /* -1 does nothing. */
 void sock_close(int fd);
 
