@@ -1,0 +1,241 @@
+/* The faucet: a Taproot key of the node's own that the blocks pay and sim_fund spends. Its
+ * transactions are as valid as anybody's. */
+#include <stdlib.h>
+
+#include "btc/script.h"
+#include "crypto/hash.h"
+#include "sim/bitcoin_chain.h"
+
+#define FAUCET_INPUT_MAX 100u
+#define FAUCET_SPLIT 250u /* outputs that the first coins are split into */
+#define FAUCET_CHANGE_MIN 1000u
+#define SEQUENCE_RBF 0xfffffffdu
+#define BASE_VSIZE 12u   /* of a transaction with a witness, without inputs and outputs */
+#define INPUT_VSIZE 58u  /* key path spend, rounded up */
+#define OUTPUT_VSIZE 43u /* P2TR, the longest that sim_fund pays to */
+
+void simbtc_faucet_begin(struct sim_bitcoin *b)
+{
+	uint8_t seed[8];
+	struct hash256 h;
+	struct pubkey key;
+	struct xonly x;
+	bool odd;
+	store_le64(seed, b->seed);
+	tagged_hash(&h, "sluice/sim/faucet", slice_of(seed, sizeof seed));
+	memcpy(b->faucet_key.b, h.b, sizeof h.b);
+	CHECK(pubkey_from_seckey(&key, &b->faucet_key) == OK);
+	xonly_from_pubkey(&x, &odd, &key);
+	btc_script_p2tr(b->faucet_script, &x);
+}
+
+struct funding {
+	struct btc_txin in[FAUCET_INPUT_MAX];
+	struct btc_txout spent[FAUCET_INPUT_MAX];
+	struct btc_txout out[SIMBTC_FUND_COUNT_MAX + 1];
+	uint8_t witness[FAUCET_INPUT_MAX][66];
+	struct btc_tx tx;
+	uint64_t total;
+};
+
+static bool usable(const struct sim_bitcoin *b, const struct simbtc_coin *coin)
+{
+	uint8_t key[36];
+	memcpy(key, b->tx[coin->tx]->txid.b, 32);
+	store_le32(key + 32, coin->vout);
+	return sim_index_get(&b->spender, key) == MAP_NONE &&
+		(!coin->coinbase || b->chain_len - coin->height >= SIMBTC_MATURITY);
+}
+
+/* Confirmed coins until they cover due and the inputs' own fee. */
+static bool gather(struct funding *f, const struct sim_bitcoin *b, uint64_t due, uint64_t rate)
+{
+	uint32_t at = simbtc_coins_of(b, slice_of(b->faucet_script, sizeof b->faucet_script));
+	for (; at != SIMBTC_NONE && f->tx.in_count < FAUCET_INPUT_MAX; at = b->coin[at].next) {
+		const struct simbtc_coin *coin = &b->coin[at];
+		if (!usable(b, coin))
+			continue;
+		f->spent[f->tx.in_count] = *simbtc_coin_out(b, coin);
+		f->in[f->tx.in_count++] = (struct btc_txin){
+			.prev = {b->tx[coin->tx]->txid, coin->vout}, .sequence = SEQUENCE_RBF};
+		f->total += simbtc_coin_out(b, coin)->value.raw;
+		if (f->total >= due + simbtc_fee(f->tx.in_count * INPUT_VSIZE, rate))
+			return true;
+	}
+	return false;
+}
+
+static void sign(struct funding *f, const struct sim_bitcoin *b)
+{
+	static const uint8_t aux[32];
+	struct btc_sighash_cache cache;
+	btc_sighash_prepare(&cache, &f->tx, f->spent);
+	for (uint32_t i = 0; i < f->tx.in_count; i++) {
+		struct hash256 digest;
+		btc_sighash_key_path(&digest, &cache, &f->tx, i);
+		f->witness[i][0] = 1;
+		f->witness[i][1] = 64;
+		CHECK(schnorr_sign(f->witness[i] + 2, &digest, &b->faucet_key, aux) == OK);
+		f->in[i].witness = slice_of(f->witness[i], sizeof f->witness[i]);
+	}
+}
+
+static enum err submit(
+	struct sim_bitcoin *b, struct funding *f, struct hash256 *txid, uint64_t now_ms)
+{
+	const size_t cap = 1024 + f->tx.in_count * 128u + f->tx.out_count * 64u;
+	uint8_t *storage = sim_alloc(cap);
+	struct buf raw = buf_init(storage, cap);
+	struct simbtc_verdict verdict;
+	uint32_t index;
+	sign(f, b);
+	btc_tx_put(&raw, &f->tx);
+	CHECK(!raw.overflow && simbtc_tx_add(b, &index, buf_slice(&raw)) == OK);
+	free(storage);
+	simbtc_check(b, &verdict, index, false);
+	if (verdict.code != 0)
+		return ERR_REJECTED;
+	simbtc_pool_add(b, index, &verdict, now_ms);
+	*txid = b->tx[index]->txid;
+	return OK;
+}
+
+enum err simbtc_fund(struct sim_bitcoin *b, struct hash256 *txid, uint64_t now_ms,
+	struct slice script, struct sat value, uint32_t count)
+{
+	CHECK(count > 0 && count <= SIMBTC_FUND_COUNT_MAX);
+	if (value.raw == 0 || value.raw > SAT_MAX_RAW / count)
+		return ERR_RANGE;
+	const uint64_t rate = b->market_rate > b->relay_rate ? b->market_rate : b->relay_rate;
+	const uint64_t base = simbtc_fee(BASE_VSIZE + (count + 1) * OUTPUT_VSIZE, rate);
+	struct funding *f = sim_alloc(sizeof *f);
+	enum err e = ERR_RANGE;
+	f->tx = (struct btc_tx){.version = 2, .in = f->in, .out = f->out, .out_count = count};
+	for (uint32_t i = 0; i < count; i++)
+		f->out[i] = (struct btc_txout){value, script};
+	if (gather(f, b, value.raw * count + base, rate)) {
+		const uint64_t change = f->total - value.raw * count - base -
+			simbtc_fee(f->tx.in_count * INPUT_VSIZE, rate);
+		if (change >= FAUCET_CHANGE_MIN)
+			f->out[f->tx.out_count++] = (struct btc_txout){
+				{change}, slice_of(b->faucet_script, sizeof b->faucet_script)};
+		e = submit(b, f, txid, now_ms);
+	}
+	free(f);
+	return e;
+}
+
+/* ---- the node's begin and end ---- */
+
+static void split_first_coins(struct sim_bitcoin *b, uint64_t now_ms)
+{
+	const struct slice own = slice_of(b->faucet_script, sizeof b->faucet_script);
+	struct hash256 txid;
+	const uint64_t mature = (b->chain_len - SIMBTC_MATURITY) * SIMBTC_SUBSIDY;
+	const uint64_t piece = mature / (FAUCET_SPLIT + 1);
+	if (b->chain_len <= SIMBTC_MATURITY + 1)
+		return;
+	CHECK(simbtc_fund(b, &txid, now_ms, own, (struct sat){piece}, FAUCET_SPLIT) == OK);
+	(void)simbtc_mine(b, now_ms, own, false);
+}
+
+static void bitcoin_destroy(struct sim_network *n)
+{
+	struct sim_bitcoin *b = simbtc_of(n);
+	for (uint32_t i = 0; i < b->tx_count; i++) {
+		free(b->tx[i]->raw);
+		free(b->tx[i]->tx.in);
+		free(b->tx[i]->tx.out);
+		free(b->tx[i]);
+	}
+	for (uint32_t i = 0; i < b->block_count; i++) {
+		free(b->block[i].tx);
+		free(b->block[i].undo);
+	}
+	sim_index_fini(&b->tx_by_id);
+	sim_index_fini(&b->block_by_hash);
+	sim_index_fini(&b->coin_by_outpoint);
+	sim_index_fini(&b->coin_by_script);
+	sim_index_fini(&b->spender);
+	free(b->tx);
+	free(b->block);
+	free(b->chain);
+	free(b->coin);
+	free(b->in_scratch);
+	free(b->out_scratch);
+	free(b);
+}
+
+static void bitcoin_mine(struct sim_network *n, uint64_t now_ms, uint32_t count)
+{
+	struct sim_bitcoin *b = simbtc_of(n);
+	for (uint32_t i = 0; i < count; i++)
+		(void)simbtc_mine(
+			b, now_ms, slice_of(b->faucet_script, sizeof b->faucet_script), false);
+}
+
+static enum err bitcoin_reorg(struct sim_network *n, uint64_t now_ms, const struct sim_reorg *reorg)
+{
+	return simbtc_reorg(simbtc_of(n), now_ms, reorg);
+}
+
+static uint64_t bitcoin_height(const struct sim_network *n)
+{
+	return ((const struct sim_bitcoin *)(const void *)n)->chain_len - 1;
+}
+
+static void bitcoin_state_hash(const struct sim_network *n, struct hash256 *out)
+{
+	const struct sim_bitcoin *b = (const struct sim_bitcoin *)(const void *)n;
+	struct text all = {0};
+	text_put(&all, simbtc_tip(b)->hash.b, 32);
+	for (uint32_t at = b->pool_head; at != SIMBTC_NONE; at = b->tx[at]->next)
+		text_put(&all, b->tx[at]->wtxid.b, 32);
+	text_printf(&all, "%llu %llu %u", (unsigned long long)b->market_rate,
+		(unsigned long long)b->relay_rate, b->coin_live);
+	sha256(out, text_slice(&all));
+	text_fini(&all);
+}
+
+static unsigned bitcoin_http_status(int64_t code)
+{
+	return code == 0 ? 200 : code == RPC_METHOD_NOT_FOUND ? 404 : 500;
+}
+
+static const struct sim_ops bitcoin_ops = {
+	.name = "bitcoin",
+	.destroy = bitcoin_destroy,
+	.rpc = simbtc_rpc,
+	.mine = bitcoin_mine,
+	.reorg = bitcoin_reorg,
+	.height = bitcoin_height,
+	.state_hash = bitcoin_state_hash,
+	.http_status = bitcoin_http_status,
+};
+
+struct sim_network *sim_bitcoin_create(const struct sim_bitcoin_config *config)
+{
+	struct sim_bitcoin *b = sim_alloc(sizeof *b);
+	b->network.ops = &bitcoin_ops;
+	b->params = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	CHECK(b->params != NULL);
+	b->seed = b->random.state = config->seed;
+	b->start_ms = config->now_ms;
+	b->market_rate = config->rate_sat_kvb == 0 ? SIM_BITCOIN_FEE_RATE : config->rate_sat_kvb;
+	b->relay_rate = SIMBTC_RELAY_RATE;
+	b->pool_head = b->pool_tail = b->coin_free = SIMBTC_NONE;
+	const uint64_t key = sim_random_next(&b->random);
+	sim_index_init(&b->tx_by_id, 32, key);
+	sim_index_init(&b->block_by_hash, 32, key);
+	sim_index_init(&b->coin_by_outpoint, 36, key);
+	sim_index_init(&b->coin_by_script, 32, key);
+	sim_index_init(&b->spender, 36, key);
+	b->in_scratch = sim_alloc(SIMBTC_IO_MAX * sizeof *b->in_scratch);
+	b->out_scratch = sim_alloc(SIMBTC_IO_MAX * sizeof *b->out_scratch);
+	simbtc_faucet_begin(b);
+	simbtc_chain_begin(b);
+	bitcoin_mine(&b->network, config->now_ms,
+		config->first_blocks == 0 ? SIM_BITCOIN_FIRST_BLOCKS : config->first_blocks);
+	split_first_coins(b, config->now_ms);
+	return &b->network;
+}

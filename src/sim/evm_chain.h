@@ -1,0 +1,288 @@
+/* sim/evm_chain: what the files of the simulated EVM node share; nobody else includes it.
+ *
+ * State is kept as versions: each account and each swap has a list of what it was from which height
+ * on, so any past state is a binary search away and a reorganisation cuts lists short. A block
+ * names what it touched.
+ */
+#ifndef SIM_EVM_CHAIN_H
+#define SIM_EVM_CHAIN_H
+#include "crypto/secp.h"
+#include "sim/evm.h"
+#include "sim/index.h"
+#include "wire/evm_htlc.h"
+
+#define SIMEVM_NONE UINT32_MAX
+#define SIMEVM_GAS_TX 21000u
+#define SIMEVM_TOPIC_MAX 4u
+#define SIMEVM_LOG_DATA_MAX 96u
+#define SIMEVM_WORD 32u
+
+struct simevm_version {
+	uint64_t height;
+	u128 balance; /* wei */
+	uint64_t nonce;
+	bool contract; /* holds the HTLC's code */
+};
+
+struct simevm_account {
+	struct evm_address address;
+	struct simevm_version *version; /* owns; by height */
+	uint32_t version_count, version_cap;
+	uint64_t next_nonce; /* the first that neither the state nor the pool has */
+};
+
+struct simevm_swap_version {
+	uint64_t height;
+	enum evm_htlc_state state;
+};
+
+struct simevm_swap {
+	struct simevm_swap_version *version; /* owns */
+	uint32_t version_count, version_cap;
+};
+
+struct simevm_log {
+	struct evm_address address;
+	struct hash256 topic[SIMEVM_TOPIC_MAX];
+	uint32_t topic_count;
+	uint8_t data[SIMEVM_LOG_DATA_MAX];
+	uint32_t data_len;
+	uint32_t tx; /* whose */
+};
+
+enum simevm_tx_state { SIMEVM_GONE, SIMEVM_POOL, SIMEVM_MINED };
+
+struct simevm_tx {
+	struct hash256 hash;
+	struct evm_address from;
+	uint8_t *raw; /* owns; tx.data points into it */
+	uint32_t raw_len;
+	struct evm_tx tx;
+	u128 value, price; /* of tx, as integers */
+	enum simevm_tx_state state;
+	bool held;
+	bool foreign;        /* for another chain: stays in the pool */
+	uint32_t prev, next; /* POOL: the list in order of arrival */
+	/* MINED: the receipt */
+	uint32_t block, index, log_first, log_count;
+	bool ok;
+	uint64_t gas_used, gas_cumulative;
+	struct evm_address created;
+};
+
+struct simevm_block {
+	struct hash256 hash, tx_root;
+	uint32_t parent; /* SIMEVM_NONE: genesis */
+	uint64_t number, time_s, gas_used;
+	uint32_t *tx; /* owns */
+	uint32_t tx_count, tx_cap;
+	struct simevm_log *log; /* owns */
+	uint32_t log_count, log_cap;
+	uint32_t *account; /* owns; those with a version of this height */
+	uint32_t account_count, account_cap;
+	uint32_t *swap; /* owns */
+	uint32_t swap_count, swap_cap;
+};
+
+struct sim_evm {
+	struct sim_network network; /* first: the network is the node */
+	uint64_t seed, salt, start_ms;
+	uint64_t chain_id, block_gas;
+	uint64_t market_price;
+	bool geth, automine;
+
+	struct simevm_account *account;
+	uint32_t account_count, account_cap;
+	struct sim_index account_by_address;
+	struct simevm_swap *swap;
+	uint32_t swap_count, swap_cap;
+	struct sim_index swap_by_id;
+
+	struct simevm_tx **tx;
+	uint32_t tx_count, tx_cap;
+	struct sim_index tx_by_hash, tx_by_nonce; /* the pool's: address and nonce */
+	uint32_t pool_head, pool_tail, pool_count;
+
+	struct simevm_block *block;
+	uint32_t block_count, block_cap;
+	struct sim_index block_by_hash;
+	uint32_t *chain; /* best chain, by number */
+	uint32_t chain_len, chain_cap;
+
+	struct seckey faucet_key;
+	struct evm_address faucet, contract;
+	struct slice runtime; /* the HTLC's code */
+};
+
+static inline u128 simevm_wei(struct amount a)
+{
+	uint8_t le[16];
+	amount_store(le, a);
+	return (u128)load_le64(le + 8) << 64 | load_le64(le);
+}
+
+static inline struct sim_evm *simevm_of(struct sim_network *n)
+{
+	return (struct sim_evm *)(void *)n;
+}
+
+static inline uint64_t simevm_height(const struct sim_evm *e)
+{
+	return e->chain_len - 1;
+}
+
+static inline struct simevm_block *simevm_tip(const struct sim_evm *e)
+{
+	return &e->block[e->chain[e->chain_len - 1]];
+}
+
+/* ---- evm_state.c ---- */
+
+/* SIMEVM_NONE: never seen. */
+NONNULL_ALL uint32_t simevm_account_find(
+	const struct sim_evm *e, const struct evm_address *address);
+/* What an account was at a height; zeros where it was nothing. */
+NONNULL_ALL struct simevm_version simevm_account_at(
+	const struct sim_evm *e, const struct evm_address *address, uint64_t height);
+/* What it is in the tip's state, to be changed; borrowed until the next call. */
+NONNULL_ALL struct simevm_version *simevm_account_write(
+	struct sim_evm *e, const struct evm_address *address);
+NONNULL_ALL enum evm_htlc_state simevm_swap_at(const struct sim_evm *e,
+	const struct evm_address *contract, const struct hash256 *key, uint64_t height);
+NONNULL_ALL void simevm_swap_write(struct sim_evm *e, const struct evm_address *contract,
+	const struct hash256 *key, enum evm_htlc_state state);
+/* Cut off every version that the block made. */
+NONNULL_ALL void simevm_state_undo(struct sim_evm *e, const struct simevm_block *block);
+
+/* ---- evm_contract.c: pure; effects are the caller's to apply ---- */
+
+struct simevm_message {
+	struct evm_address from, to;
+	u128 value;
+	struct slice data;
+	uint64_t height; /* whose state it sees */
+	uint64_t number; /* of the block that it runs in */
+};
+
+struct simevm_outcome {
+	bool ok;
+	uint8_t data[SIMEVM_WORD]; /* returned, or the reason of the revert */
+	uint32_t data_len;
+	uint64_t gas;       /* of the execution alone */
+	uint64_t gas_spare; /* over that, must be there but comes back */
+	/* where ok: */
+	bool changes;
+	struct hash256 key;
+	enum evm_htlc_state state;
+	struct evm_address payee; /* is paid `amount` by the contract, where that is not zero */
+	u128 amount;
+	struct simevm_log log[2];
+	uint32_t log_count;
+};
+
+/* A call of the HTLC contract. */
+NONNULL_ALL void simevm_contract_run(
+	const struct sim_evm *e, struct simevm_outcome *out, const struct simevm_message *m);
+/* The runtime code within the creation code. */
+NONNULL_ALL struct slice simevm_contract_code(void);
+/* Gas of a transaction before anything runs (yellow paper, EIP-2028). */
+uint64_t simevm_intrinsic_gas(struct slice data, bool create);
+#define SIMEVM_GAS_DEPLOY 537568u /* of the HTLC's creation over its intrinsic gas */
+
+/* ---- evm_pool.c ---- */
+
+enum simevm_refusal {
+	SIMEVM_ACCEPTED,
+	SIMEVM_KNOWN,
+	SIMEVM_NONCE_LOW,
+	SIMEVM_NO_FUNDS,
+	SIMEVM_UNDERPRICED,
+	SIMEVM_GAS_LOW,
+	SIMEVM_GAS_HIGH,
+	SIMEVM_FOREIGN,
+	SIMEVM_POOL_FULL,
+	SIMEVM_REFUSAL_COUNT
+};
+
+/* The record of these bytes, which are copied. ERR_FORMAT. */
+MUST_USE NONNULL_ALL enum err simevm_tx_add(struct sim_evm *e, uint32_t *index, struct slice raw);
+NONNULL_ALL uint32_t simevm_tx_find(const struct sim_evm *e, const struct hash256 *hash);
+/* Into the pool, replacing the one with the same nonce if it pays a tenth more. */
+MUST_USE NONNULL_ALL enum simevm_refusal simevm_pool_add(struct sim_evm *e, uint32_t tx);
+NONNULL_ALL void simevm_pool_remove(struct sim_evm *e, uint32_t tx);
+/* The pool's transaction of that account and nonce, or SIMEVM_NONE. */
+NONNULL_ALL uint32_t simevm_pool_find(
+	const struct sim_evm *e, const struct evm_address *from, uint64_t nonce);
+/* After the state went back: put `first` before what is there, drop what can't be any more. */
+NONNULL_ALL void simevm_pool_rebuild(
+	struct sim_evm *e, const uint32_t *first, uint32_t first_count);
+/* The first nonce free in state and pool. */
+NONNULL_ALL uint64_t simevm_next_nonce(const struct sim_evm *e, const struct evm_address *from);
+
+/* ---- evm_chain.c ---- */
+
+NONNULL_ALL void simevm_chain_begin(struct sim_evm *e);
+NONNULL_ALL void simevm_mine(struct sim_evm *e, uint64_t now_ms, bool empty);
+MUST_USE NONNULL_ALL enum err simevm_reorg(
+	struct sim_evm *e, uint64_t now_ms, const struct sim_reorg *reorg);
+NONNULL_ALL uint32_t simevm_block_find(const struct sim_evm *e, const struct hash256 *hash);
+NONNULL_ALL bool simevm_in_best(const struct sim_evm *e, uint32_t block);
+/* A signed transfer from the faucet, in the pool. ERR_RANGE: it has not that much. */
+MUST_USE NONNULL_ALL enum err simevm_fund(
+	struct sim_evm *e, struct hash256 *hash, const struct evm_address *to, struct amount value);
+
+/* ---- evm_rpc.c, evm_rpc_json.c, evm_rpc_params.c ---- */
+
+struct simevm_rpc_call {
+	struct sim_evm *e;
+	struct sim_reply *reply;
+	struct text *out; /* of the reply */
+	const struct sim_params *params;
+	uint64_t now_ms;
+};
+typedef void (*simevm_method)(struct simevm_rpc_call *c);
+struct simevm_row {
+	const char *name;
+	simevm_method run;
+	uint8_t params_min, params_max;
+};
+extern const struct simevm_row simevm_sim_rows[];
+extern const size_t simevm_sim_row_count;
+
+#define RPC_REVERTED 3
+#define RPC_SERVER_ERROR (-32000)
+#define RPC_NOT_FOUND (-32001)
+#define RPC_TX_REJECTED (-32003)
+#define RPC_METHOD_UNKNOWN (-32601)
+#define RPC_INVALID_PARAMS (-32602)
+
+void simevm_rpc(struct sim_network *n, struct sim_reply *reply, uint64_t now_ms, const char *method,
+	const struct sim_params *params);
+
+/* Parameters by position. False: the reply has the error. */
+bool simevm_param_address(struct simevm_rpc_call *c, size_t at, struct evm_address *out);
+bool simevm_param_hash(struct simevm_rpc_call *c, size_t at, struct hash256 *out);
+/* A quantity, or a plain number. */
+bool simevm_param_u64(struct simevm_rpc_call *c, size_t at, uint64_t absent, uint64_t *out);
+bool simevm_param_bool(struct simevm_rpc_call *c, size_t at, bool absent, bool *out);
+bool simevm_param_wei(struct simevm_rpc_call *c, size_t at, struct amount *out);
+/* "0x12" up to 128 bits. */
+MUST_USE NONNULL_ALL enum err simevm_quantity(u128 *out, struct slice text);
+
+/* Which block a parameter names: a number, a tag, a hash, or an object of EIP-1898. */
+struct simevm_where {
+	uint32_t block; /* SIMEVM_NONE: there is none */
+	uint64_t number;
+	bool by_hash, pending;
+};
+bool simevm_where(struct simevm_rpc_call *c, const struct json *v, struct simevm_where *out);
+
+NONNULL_ALL void simevm_block_json(
+	struct text *out, const struct sim_evm *e, uint32_t block, bool full);
+NONNULL_ALL void simevm_tx_json(struct text *out, const struct sim_evm *e, uint32_t tx);
+NONNULL_ALL void simevm_receipt_json(struct text *out, const struct sim_evm *e, uint32_t tx);
+NONNULL_ALL void simevm_log_json(
+	struct text *out, const struct sim_evm *e, uint32_t block, uint32_t index);
+NONNULL_ALL void simevm_address_json(struct text *out, const struct evm_address *a);
+
+#endif

@@ -1,0 +1,209 @@
+/* How an EVM node prints blocks, transactions, receipts and logs. */
+#include "base/hex.h"
+#include "crypto/hash.h"
+#include "sim/evm_chain.h"
+#include "wire/rlp.h"
+
+#define BLOOM_SIZE 256u
+#define HEADER_SIZE 508u /* about what a header takes; "size" is no more exact than that */
+#define UNCLES_NONE "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"
+#define ROOT_NONE "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
+
+void simevm_address_json(struct text *out, const struct evm_address *a)
+{
+	js_hex(out, "0x", a->b, sizeof a->b);
+}
+
+static void set_hash(struct text *out, const char *key, const struct hash256 *h)
+{
+	js_set_hex(out, key, "0x", h->b, sizeof h->b);
+}
+
+static void set_address(struct text *out, const char *key, const struct evm_address *a)
+{
+	js_key(out, key);
+	simevm_address_json(out, a);
+}
+
+/* Three bits for each address and topic (yellow paper, 4.3.1). */
+static void bloom_add(uint8_t bloom[BLOOM_SIZE], const void *bytes, size_t len)
+{
+	struct hash256 h;
+	keccak256(&h, slice_of(bytes, len));
+	for (size_t i = 0; i < 6; i += 2) {
+		const unsigned bit = ((unsigned)h.b[i] << 8 | h.b[i + 1]) & 2047;
+		bloom[BLOOM_SIZE - 1 - bit / 8] |= (uint8_t)(1u << bit % 8);
+	}
+}
+
+static void set_bloom(struct text *out, const struct simevm_log *log, uint32_t count)
+{
+	uint8_t bloom[BLOOM_SIZE] = {0};
+	for (uint32_t i = 0; i < count; i++) {
+		bloom_add(bloom, log[i].address.b, sizeof log[i].address.b);
+		for (uint32_t k = 0; k < log[i].topic_count; k++)
+			bloom_add(bloom, log[i].topic[k].b, sizeof log[i].topic[k].b);
+	}
+	js_set_hex(out, "logsBloom", "0x", bloom, sizeof bloom);
+}
+
+/* v, r and s, as they stand in the transaction. */
+static void set_signature(struct text *out, const struct simevm_tx *t)
+{
+	static const char *const key[3] = {"v", "r", "s"};
+	struct slice in = slice_of(t->raw, t->raw_len);
+	struct rlp_item list, item;
+	CHECK(rlp_next(&list, &in) == OK);
+	for (unsigned i = 0; i < 9; i++) {
+		CHECK(rlp_next(&item, &list.payload) == OK);
+		if (i < 6)
+			continue;
+		char digits[67] = "0x0";
+		char hex[65];
+		hex_encode(hex, item.payload.ptr, item.payload.len);
+		const char *significant = hex;
+		while (*significant == '0')
+			significant++;
+		if (*significant != 0)
+			memcpy(digits + 2, significant, strlen(significant) + 1);
+		js_set_string(out, key[i - 6], digits);
+	}
+}
+
+void simevm_tx_json(struct text *out, const struct sim_evm *e, uint32_t tx)
+{
+	const struct simevm_tx *t = e->tx[tx];
+	const bool mined = t->state == SIMEVM_MINED;
+	js_open(out, '{');
+	js_set_string(out, "type", "0x0");
+	js_set_quantity(out, "chainId", t->tx.chain_id);
+	js_set_quantity(out, "nonce", t->tx.nonce);
+	js_set_quantity(out, "gasPrice", t->price);
+	js_set_quantity(out, "gas", t->tx.gas_limit);
+	if (t->tx.create)
+		js_set_null(out, "to");
+	else
+		set_address(out, "to", &t->tx.to);
+	js_set_quantity(out, "value", t->value);
+	js_set_hex(out, "input", "0x", t->tx.data.ptr, t->tx.data.len);
+	set_signature(out, t);
+	set_hash(out, "hash", &t->hash);
+	if (mined) {
+		const struct simevm_block *block = &e->block[t->block];
+		set_hash(out, "blockHash", &block->hash);
+		js_set_quantity(out, "blockNumber", block->number);
+		js_set_quantity(out, "transactionIndex", t->index);
+	} else {
+		js_set_null(out, "blockHash");
+		js_set_null(out, "blockNumber");
+		js_set_null(out, "transactionIndex");
+	}
+	set_address(out, "from", &t->from);
+	js_close(out, '}');
+}
+
+void simevm_log_json(struct text *out, const struct sim_evm *e, uint32_t block, uint32_t index)
+{
+	const struct simevm_block *b = &e->block[block];
+	const struct simevm_log *log = &b->log[index];
+	uint32_t position = 0;
+	while (b->tx[position] != log->tx)
+		position++;
+	js_open(out, '{');
+	set_address(out, "address", &log->address);
+	js_key(out, "topics");
+	js_open(out, '[');
+	for (uint32_t i = 0; i < log->topic_count; i++)
+		js_hex(out, "0x", log->topic[i].b, sizeof log->topic[i].b);
+	js_close(out, ']');
+	js_set_hex(out, "data", "0x", log->data, log->data_len);
+	set_hash(out, "blockHash", &b->hash);
+	js_set_quantity(out, "blockNumber", b->number);
+	set_hash(out, "transactionHash", &e->tx[log->tx]->hash);
+	js_set_quantity(out, "transactionIndex", position);
+	js_set_quantity(out, "logIndex", index);
+	js_set_bool(out, "removed", !simevm_in_best(e, block));
+	js_close(out, '}');
+}
+
+void simevm_receipt_json(struct text *out, const struct sim_evm *e, uint32_t tx)
+{
+	const struct simevm_tx *t = e->tx[tx];
+	const struct simevm_block *block = &e->block[t->block];
+	CHECK(t->state == SIMEVM_MINED);
+	js_open(out, '{');
+	js_set_string(out, "type", "0x0");
+	js_set_string(out, "status", t->ok ? "0x1" : "0x0");
+	js_set_quantity(out, "cumulativeGasUsed", t->gas_cumulative);
+	js_key(out, "logs");
+	js_open(out, '[');
+	for (uint32_t i = 0; i < t->log_count; i++)
+		simevm_log_json(out, e, t->block, t->log_first + i);
+	js_close(out, ']');
+	set_bloom(out, t->log_count == 0 ? NULL : &block->log[t->log_first], t->log_count);
+	set_hash(out, "transactionHash", &t->hash);
+	js_set_quantity(out, "transactionIndex", t->index);
+	set_hash(out, "blockHash", &block->hash);
+	js_set_quantity(out, "blockNumber", block->number);
+	js_set_quantity(out, "gasUsed", t->gas_used);
+	js_set_quantity(out, "effectiveGasPrice", t->price);
+	set_address(out, "from", &t->from);
+	if (t->tx.create) {
+		js_set_null(out, "to");
+		set_address(out, "contractAddress", &t->created);
+	} else {
+		set_address(out, "to", &t->tx.to);
+		js_set_null(out, "contractAddress");
+	}
+	js_close(out, '}');
+}
+
+static void set_zeros(struct text *out, const char *key, size_t len)
+{
+	static const uint8_t zero[32];
+	js_set_hex(out, key, "0x", zero, len);
+}
+
+void simevm_block_json(struct text *out, const struct sim_evm *e, uint32_t at, bool full)
+{
+	const struct simevm_block *block = &e->block[at];
+	size_t size = HEADER_SIZE;
+	js_open(out, '{');
+	set_hash(out, "hash", &block->hash);
+	if (block->parent == SIMEVM_NONE)
+		set_zeros(out, "parentHash", 32);
+	else
+		set_hash(out, "parentHash", &e->block[block->parent].hash);
+	js_set_string(out, "sha3Uncles", UNCLES_NONE);
+	set_zeros(out, "miner", 20);
+	js_set_string(out, "stateRoot", ROOT_NONE);
+	set_hash(out, "transactionsRoot", &block->tx_root);
+	js_set_string(out, "receiptsRoot", ROOT_NONE);
+	set_bloom(out, block->log, block->log_count);
+	js_set_quantity(out, "difficulty", 0);
+	js_set_quantity(out, "number", block->number);
+	js_set_quantity(out, "gasLimit", e->block_gas);
+	js_set_quantity(out, "gasUsed", block->gas_used);
+	js_set_quantity(out, "timestamp", block->time_s);
+	js_set_string(out, "extraData", "0x");
+	set_zeros(out, "mixHash", 32);
+	set_zeros(out, "nonce", 8);
+	js_set_quantity(out, "totalDifficulty", 0);
+	for (uint32_t i = 0; i < block->tx_count; i++)
+		size += e->tx[block->tx[i]]->raw_len;
+	js_set_quantity(out, "size", size);
+	js_key(out, "uncles");
+	js_open(out, '[');
+	js_close(out, ']');
+	js_key(out, "transactions");
+	js_open(out, '[');
+	for (uint32_t i = 0; i < block->tx_count; i++) {
+		const struct hash256 *hash = &e->tx[block->tx[i]]->hash;
+		if (full)
+			simevm_tx_json(out, e, block->tx[i]);
+		else
+			js_hex(out, "0x", hash->b, sizeof hash->b);
+	}
+	js_close(out, ']');
+	js_close(out, '}');
+}
