@@ -6,7 +6,7 @@
  * as wallets of several owners do. Gas that is not used is not paid. */
 #define GAS_PAYOUT 50000u
 #define GAS_TRANSFER 21000u
-/* Creation of the HTLC contract: some 1.5 kB of code at 200 gas a byte, and the call itself. */
+/* Creation of the HTLC contract: some 2.7 kB of code at 200 gas a byte, and the call itself. */
 #define GAS_DEPLOY 1500000u
 /* Wei a unit of gas; beyond it a price is a mistake: a plain transfer for 0.2 coins. */
 #define GAS_PRICE_MAX UINT64_C(10000000000000)

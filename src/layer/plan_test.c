@@ -1,0 +1,304 @@
+#include "btc/script.h"
+#include "crypto/hash.h"
+#include "layer/layer.h"
+#include <stdlib.h>
+
+static struct pubkey wallet, other;
+static const struct network *bitcoin, *rootstock;
+static struct hash256 preimage;
+static const struct id128 swap = {{7}};
+
+static void init(void)
+{
+	const uint8_t seed[32] = {1};
+	struct seckey key = {{[31] = 5}};
+	secp_init(seed);
+	CHECK(pubkey_from_seckey(&wallet, &key) == OK);
+	key.b[31] = 6;
+	CHECK(pubkey_from_seckey(&other, &key) == OK);
+	bitcoin = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	rootstock = network_by_name(LAYER_ROOTSTOCK, slice_str("regtest"));
+	memset(preimage.b, 3, sizeof preimage.b);
+}
+
+static struct leg_offer offer_of(enum layer_id id)
+{
+	const bool utxo = id == LAYER_BITCOIN;
+	struct leg_offer o = {.network = utxo ? bitcoin : rootstock,
+		.amount = amount_of(layer_asset(id), 1000000),
+		.timelock = 1000,
+		.provider_claims = true,
+		.contract = {{1}}};
+	bool odd;
+	sha256(&o.hash, slice_of(preimage.b, 32));
+	if (utxo) {
+		CHECK(wallet_swap_key(&o.claim.key, &wallet, id, &swap) == OK);
+		xonly_from_pubkey(&o.refund.key, &odd, &other);
+	} else {
+		CHECK(wallet_account(&o.claim.address, &wallet, id) == OK);
+		CHECK(wallet_account(&o.refund.address, &other, id) == OK);
+	}
+	return o;
+}
+
+static struct slice make(
+	uint8_t bytes[SIGNING_LEG_MAX], enum layer_id id, const struct leg_offer *o)
+{
+	struct buf b = buf_init(bytes, SIGNING_LEG_MAX);
+	CHECK(layer_leg_make(&b, id, o) == OK);
+	return buf_slice(&b);
+}
+
+static void test_addresses(void)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const enum layer_id id = (enum layer_id)i;
+		const struct network *network = id == LAYER_BITCOIN ? bitcoin : rootstock;
+		const struct network *wrong = id == LAYER_BITCOIN ? rootstock : bitcoin;
+		char text[LAYER_ADDRESS_TEXT_SIZE], again[LAYER_ADDRESS_TEXT_SIZE];
+		uint8_t to[LAYER_DESTINATION_MAX];
+		size_t len;
+		CHECK(layer_funding_address(id, network, text, &wallet) == OK);
+		CHECK(layer_address_check(id, network, to, &len, slice_str(text)) == OK);
+		CHECK(layer_address_format(id, network, again, slice_of(to, len)) == OK);
+		CHECK(strcmp(text, again) == 0);
+		CHECK(layer_address_check(id, wrong, to, &len, slice_str(text)) == ERR_NETWORK);
+		CHECK(layer_address_check(id, network, to, &len, slice_str("")) == ERR_FORMAT);
+		CHECK(layer_address_format(id, network, again, slice_of(to, len - 1)) ==
+			ERR_FORMAT);
+		text[strlen(text) - 1] ^= 1;
+		CHECK(layer_address_check(id, network, to, &len, slice_str(text)) != OK);
+	}
+	const struct network *mainnet = network_by_name(LAYER_BITCOIN, slice_str("mainnet"));
+	char text[LAYER_ADDRESS_TEXT_SIZE];
+	uint8_t to[LAYER_DESTINATION_MAX];
+	size_t len;
+	CHECK(layer_funding_address(LAYER_BITCOIN, mainnet, text, &wallet) == OK);
+	CHECK(layer_address_check(LAYER_BITCOIN, bitcoin, to, &len, slice_str(text)) ==
+		ERR_NETWORK);
+}
+
+static void test_legs(void)
+{
+	uint8_t bytes[SIGNING_LEG_MAX];
+	char text[LAYER_ADDRESS_TEXT_SIZE];
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const enum layer_id id = (enum layer_id)i;
+		const struct leg_offer o = offer_of(id);
+		struct leg_offer p, bad;
+		struct buf b = buf_init(bytes, sizeof bytes);
+		const struct slice leg = make(bytes, id, &o);
+
+		CHECK(layer_leg_parse(&p, id, o.network, leg) == OK);
+		CHECK(hash256_eq(&p.hash, &o.hash) && p.timelock == o.timelock);
+		CHECK(amount_cmp(p.amount, o.amount) == 0);
+		CHECK(memcmp(&p.claim, &o.claim, sizeof p.claim) == 0);
+		CHECK(memcmp(&p.refund, &o.refund, sizeof p.refund) == 0);
+		CHECK(p.provider_claims == (id == LAYER_BITCOIN));
+		CHECK(layer_leg_address(id, o.network, text, leg) == OK);
+		CHECK(layer_leg_parse(&p, id, o.network, slice_of(bytes, leg.len - 1)) != OK);
+
+		bad = o;
+		bad.timelock = 0;
+		CHECK(layer_leg_make(&b, id, &bad) == ERR_RANGE);
+		bad.timelock = UINT64_C(1) << 62;
+		CHECK(layer_leg_make(&b, id, &bad) == ERR_RANGE);
+		bad = o;
+		bad.amount = amount_zero(layer_asset(id));
+		CHECK(layer_leg_make(&b, id, &bad) == ERR_RANGE);
+		CHECK(amount_add(&bad.amount, amount_max(layer_asset(id)),
+			      amount_of(layer_asset(id), 1)) == OK);
+		CHECK(layer_leg_make(&b, id, &bad) == ERR_RANGE);
+		bad = o;
+		bad.refund = bad.claim;
+		CHECK(layer_leg_make(&b, id, &bad) == ERR_FORMAT);
+		bad = o;
+		memset(&bad.refund, 0, sizeof bad.refund);
+		CHECK(layer_leg_make(&b, id, &bad) == ERR_FORMAT);
+		b = buf_init(bytes, 50);
+		CHECK(layer_leg_make(&b, id, &o) == ERR_FULL);
+	}
+	/* another chain's terms */
+	struct leg_offer o = offer_of(LAYER_ROOTSTOCK), p;
+	const struct network *testnet = network_by_name(LAYER_ROOTSTOCK, slice_str("testnet"));
+	const struct slice leg = make(bytes, LAYER_ROOTSTOCK, &o);
+	CHECK(layer_leg_parse(&p, LAYER_ROOTSTOCK, testnet, leg) == ERR_FORMAT);
+}
+
+/* ---- plans ---- */
+
+static uint8_t request_bytes[SIGNING_REQUEST_MAX];
+
+static enum err build(struct signing_request *r, struct amount *fee, enum layer_id id,
+	const struct layer_plan *plan)
+{
+	struct buf out = buf_init(request_bytes, sizeof request_bytes);
+	TRY(layer_build(&out, fee, id, id == LAYER_BITCOIN ? bitcoin : rootstock, &wallet, plan));
+	CHECK(signing_request_parse(r, buf_slice(&out)) == OK);
+	CHECK(id128_eq(&r->session, &plan->session) && r->purpose == plan->purpose);
+	return OK;
+}
+
+/* What the request's unsigned transaction pays out in all. */
+static uint64_t total_out(struct slice raw, struct slice script, uint64_t *to_script)
+{
+	struct btc_txin in[BTC_INPUT_MAX];
+	struct btc_txout out[4];
+	struct btc_tx tx = {.in = in, .out = out};
+	size_t used;
+	uint64_t total = 0;
+	CHECK(btc_tx_parse(&tx, &used, ARRAY_LEN(in), ARRAY_LEN(out), raw) == OK);
+	CHECK(used == raw.len);
+	*to_script = 0;
+	for (uint32_t i = 0; i < tx.out_count; i++) {
+		total += tx.out[i].value.raw;
+		if (slice_eq(tx.out[i].script, script))
+			*to_script += tx.out[i].value.raw;
+	}
+	return total;
+}
+
+static void test_bitcoin_plans(void)
+{
+	uint8_t leg_bytes[SIGNING_LEG_MAX], script[34];
+	const struct leg_offer o = offer_of(LAYER_BITCOIN);
+	struct layer_plan plan = {.session = {{1}},
+		.purpose = SIGN_PAYOUT,
+		.tip_height = 500,
+		.coin = {{.at = {.txid = {{1}}}, .value = {700000}},
+			{.at = {.txid = {{2}}}, .value = {800000}, .key_index = KEY_INDEX_CHANGE}},
+		.coin_count = 2,
+		.fee = {1234},
+		.rate = 5000,
+		.swap = swap,
+		.leg = make(leg_bytes, LAYER_BITCOIN, &o),
+		.lock = {.tx = {{9}}, .index = 1},
+		.preimage = preimage,
+		.amount = amount_of(ASSET_BTC, 600000)};
+	struct signing_request r;
+	struct amount fee, bound;
+	uint64_t paid;
+
+	CHECK(wallet_script(script, &other, KEY_INDEX_RECEIVE) == OK);
+	plan.to = slice_of(script, sizeof script);
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
+	CHECK(r.input_count == 2 && r.input[1].key.index == KEY_INDEX_CHANGE);
+	CHECK(amount_cmp(fee, amount_of(ASSET_BTC, 1234)) == 0);
+	CHECK(total_out(r.unsigned_tx, plan.to, &paid) == 1500000 - 1234 && paid == 600000);
+
+	plan.amount = amount_of(ASSET_BTC, 100); /* dust */
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	plan.amount = amount_of(ASSET_BTC, 1499000); /* more than is there with the fee */
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	plan.coin_count = BTC_INPUT_MAX + 1;
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	plan.coin_count = 2;
+	plan.amount = amount_zero(ASSET_BTC);
+
+	plan.purpose = SIGN_LOCK;
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
+	struct btc_htlc h;
+	struct btc_htlc_tree tree;
+	CHECK(btc_htlc_parse(&h, plan.leg) == OK && btc_htlc_tree(&tree, &h) == OK);
+	CHECK(total_out(r.unsigned_tx, slice_of(tree.script_pubkey, 34), &paid) == 1500000 - 1234);
+	CHECK(paid == 1000000);
+
+	static const enum sign_purpose spends[] = {SIGN_CLAIM, SIGN_REFUND};
+	for (size_t i = 0; i < ARRAY_LEN(spends); i++) {
+		plan.purpose = spends[i];
+		plan.amount = amount_zero(ASSET_BTC);
+		CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
+		CHECK(r.input_count == 1 && r.input[0].key.use == KEY_SWAP);
+		CHECK(memcmp(r.input[0].script, tree.script_pubkey, 34) == 0);
+		CHECK(r.input[0].value.raw == 1000000);
+		CHECK(wallet_script(script, &wallet, KEY_INDEX_CHANGE) == OK);
+		CHECK(total_out(r.unsigned_tx, slice_of(script, 34), &paid) == paid);
+		CHECK(amount_cmp(fee, amount_of(ASSET_BTC, 1000000 - paid)) == 0);
+		CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, plan.purpose, plan.rate) == OK);
+		CHECK(amount_cmp(fee, bound) == 0);
+		/* what the lock-up really holds counts (HAZARDS 18) */
+		plan.amount = amount_of(ASSET_BTC, 2000000);
+		CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
+		CHECK(r.input[0].value.raw == 2000000);
+		plan.amount = amount_of(ASSET_BTC, 400); /* less than its fee */
+		CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	}
+	plan.amount = amount_zero(ASSET_BTC);
+	plan.rate = UINT64_MAX;
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	plan.purpose = SIGN_NONCE_FILL;
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, SIGN_DEPLOY, 1000) == ERR_RANGE);
+}
+
+static void test_rootstock_plans(void)
+{
+	uint8_t leg_bytes[SIGNING_LEG_MAX];
+	const struct leg_offer o = offer_of(LAYER_ROOTSTOCK);
+	const struct evm_address to = {{5}};
+	struct evm_address account;
+	struct layer_plan plan = {.session = {{1}},
+		.rate = 60000000,
+		.nonce = 4,
+		.swap = swap,
+		.leg = make(leg_bytes, LAYER_ROOTSTOCK, &o),
+		.preimage = preimage,
+		.to = slice_of(to.b, sizeof to.b),
+		.amount = amount_of(ASSET_RBTC, 77)};
+	static const struct {
+		enum sign_purpose purpose;
+		bool to_contract, to_us, create;
+		uint64_t value;
+	} cases[] = {
+		{SIGN_PAYOUT, false, false, false, 77},
+		{SIGN_LOCK, true, false, false, 1000000},
+		{SIGN_CLAIM, true, false, false, 0},
+		{SIGN_REFUND, true, false, false, 0},
+		{SIGN_NONCE_FILL, false, true, false, 0},
+		{SIGN_DEPLOY, false, false, true, 0},
+	};
+	struct signing_request r;
+	struct amount fee, bound;
+	struct evm_tx tx;
+
+	CHECK(wallet_account(&account, &wallet, LAYER_ROOTSTOCK) == OK);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		plan.purpose = cases[i].purpose;
+		plan.gas_limit = layer_gas_limit(plan.purpose);
+		CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == OK);
+		CHECK(evm_tx_parse_unsigned(&tx, r.unsigned_tx) == OK);
+		CHECK(tx.chain_id == 33 && tx.nonce == 4 && tx.gas_limit == plan.gas_limit);
+		CHECK(amount_cmp(tx.value, amount_of(ASSET_RBTC, cases[i].value)) == 0);
+		CHECK(tx.create == cases[i].create);
+		if (!tx.create)
+			CHECK(evm_address_eq(&tx.to,
+				cases[i].to_contract     ? &o.contract
+					: cases[i].to_us ? &account
+							 : &to));
+		CHECK(layer_fee_bound(&bound, LAYER_ROOTSTOCK, plan.purpose, plan.rate) == OK);
+		CHECK(amount_cmp(fee, bound) == 0);
+		CHECK(r.account.use == KEY_ACCOUNT);
+	}
+	plan.purpose = SIGN_PAYOUT;
+	plan.gas_limit = 1;
+	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
+	plan.gas_limit = 50000;
+	plan.rate = 0;
+	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
+	plan.rate = UINT64_MAX;
+	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
+	plan.rate = 1;
+	plan.to = slice_of(to.b, 19);
+	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
+}
+
+int main(void)
+{
+	init();
+	test_addresses();
+	test_legs();
+	test_bitcoin_plans();
+	test_rootstock_plans();
+	CHECK(amount_cmp(layer_dust(LAYER_BITCOIN), amount_of(ASSET_BTC, 546)) == 0);
+	return EXIT_SUCCESS;
+}
