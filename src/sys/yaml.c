@@ -15,19 +15,20 @@ struct reading {
 	yaml_scalar_cb cb;
 	void *ctx;
 	struct yaml_error *error;
-	uint32_t line;
+	uint32_t line, column;
 	char path[YAML_PATH_SIZE];
 	size_t path_len; /* of the value that comes next */
 	struct level level[YAML_DEPTH_MAX];
 	uint32_t depth;
 	bool seen_root;
 	uint64_t seen[YAML_KEYS_MAX]; /* hashes of the paths so far */
-	uint32_t seen_count;
+	uint32_t seen_count, entry_count;
 };
 
 static enum err complain(struct reading *r, enum err e, const char *text)
 {
 	r->error->line = r->line;
+	r->error->column = r->column;
 	(void)snprintf(r->error->text, sizeof r->error->text, "%s", text);
 	return e;
 }
@@ -49,7 +50,7 @@ static enum err remember(struct reading *r)
 		if (r->seen[i] == h)
 			return complain(r, ERR_EXISTS, "this name was given before");
 	}
-	if (r->seen_count == YAML_KEYS_MAX)
+	if (r->seen_count + r->entry_count >= YAML_KEYS_MAX)
 		return complain(r, ERR_FULL, "too many names");
 	r->seen[r->seen_count++] = h;
 	return OK;
@@ -87,11 +88,16 @@ static enum err on_scalar(struct reading *r, const yaml_event_t *ev)
 	if (!l->list && !l->has_name)
 		return on_name(r, value, len);
 	l->has_name = false;
-	if (l->list)
+	if (l->list) {
 		memcpy(r->path + l->path_len, "[]", 3);
+		if (r->seen_count + r->entry_count++ >= YAML_KEYS_MAX)
+			return complain(r, ERR_FULL, "too many list entries");
+	}
 	const enum err e = r->cb(r->ctx, r->path, value, r->line);
-	if (e != OK)
+	if (e != OK) {
 		r->error->line = r->line;
+		r->error->column = r->column;
+	}
 	return e;
 }
 
@@ -119,6 +125,7 @@ static enum err on_begin(struct reading *r, bool list, bool marked)
 static enum err on_event(struct reading *r, const yaml_event_t *ev)
 {
 	r->line = (uint32_t)ev->start_mark.line + 1;
+	r->column = (uint32_t)ev->start_mark.column + 1;
 	switch (ev->type) {
 	case YAML_SCALAR_EVENT:
 		/* an empty document is one empty scalar */
@@ -157,6 +164,7 @@ static enum err read_events(struct reading *r, yaml_parser_t *parser)
 		yaml_event_t ev;
 		if (yaml_parser_parse(parser, &ev) == 0) {
 			r->line = (uint32_t)parser->problem_mark.line + 1;
+			r->column = (uint32_t)parser->problem_mark.column + 1;
 			return complain(r, ERR_FORMAT,
 				parser->problem != NULL ? parser->problem : "not YAML");
 		}
@@ -174,6 +182,8 @@ enum err yaml_read(struct slice text, yaml_scalar_cb cb, void *ctx, struct yaml_
 	yaml_parser_t parser;
 	struct reading r = {.cb = cb, .ctx = ctx, .error = error};
 	*error = (struct yaml_error){.line = 0};
+	if (text.len > YAML_TEXT_MAX)
+		return complain(&r, ERR_FULL, "the file is too long");
 	if (yaml_parser_initialize(&parser) == 0)
 		return complain(&r, ERR_FULL, "no memory");
 	yaml_parser_set_input_string(&parser, text.ptr, text.len);

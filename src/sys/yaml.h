@@ -12,9 +12,11 @@
 #define YAML_DEPTH_MAX 6u /* mappings and lists inside each other */
 #define YAML_PATH_SIZE 128u
 #define YAML_KEYS_MAX 1024u /* names and list entries in one document */
+#define YAML_TEXT_MAX (1u << 20)
 
 struct yaml_error {
-	uint32_t line; /* from 1; 0: of no line */
+	uint32_t line;   /* from 1; 0: of no line */
+	uint32_t column; /* from 1; 0: of no column */
 	char text[160];
 };
 

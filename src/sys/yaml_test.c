@@ -65,8 +65,52 @@ static void test_refusals(void)
 	}
 }
 
+static enum err count(void *ctx, const char *path, const char *value, uint32_t line)
+{
+	(void)path;
+	(void)value;
+	(void)line;
+	++*(unsigned *)ctx;
+	return OK;
+}
+
+static void test_bounds(void)
+{
+	static char text[YAML_TEXT_MAX + 1];
+	struct yaml_error error;
+	unsigned n = 0;
+	memset(text, '#', sizeof text);
+	CHECK(yaml_read(slice_of(text, sizeof text), count, &n, &error) == ERR_FULL);
+	CHECK(error.text[0] != '\0');
+	CHECK(yaml_read(slice_of(text, sizeof text - 1), count, &n, &error) == OK);
+	/* names and list entries are counted together */
+	struct buf b = buf_init(text, sizeof text);
+	buf_printf(&b, "l: [1");
+	for (unsigned i = 2; i < YAML_KEYS_MAX; i++)
+		buf_printf(&b, ",%u", i);
+	const size_t len = b.len;
+	buf_printf(&b, "]\n");
+	CHECK(yaml_read(buf_slice(&b), count, &n, &error) == OK && n == YAML_KEYS_MAX - 1);
+	b.len = len;
+	buf_printf(&b, ",x]\n");
+	CHECK(yaml_read(buf_slice(&b), count, &n, &error) == ERR_FULL && error.line == 1);
+	CHECK(error.column == len + 2);
+	b.len = 0;
+	for (unsigned i = 0; i <= YAML_KEYS_MAX; i++)
+		buf_printf(&b, "k%u:\n", i);
+	CHECK(yaml_read(buf_slice(&b), count, &n, &error) == ERR_FULL);
+	CHECK(error.line == YAML_KEYS_MAX + 1 && error.column == 1);
+	/* a pile of brackets ends at the depth bound, not in the library's stack */
+	memset(text, '[', sizeof text);
+	memcpy(text, "a: ", 3);
+	CHECK(yaml_read(slice_of(text, sizeof text - 1), count, &n, &error) == ERR_FORMAT);
+	memset(text + 3, '{', sizeof text - 3);
+	CHECK(yaml_read(slice_of(text, sizeof text - 1), count, &n, &error) != OK);
+}
+
 int main(void)
 {
+	test_bounds();
 	test_shapes();
 	test_refusals();
 	return 0;
