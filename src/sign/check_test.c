@@ -1,4 +1,5 @@
 /* Every field of a valid request, spoiled: the refusal must name the rule that is there for it. */
+#include "sign/message.h"
 #include "sign/sample.h"
 
 #include "crypto/hash.h"
@@ -697,11 +698,39 @@ static void test_signatures(void)
 	sign_state_destroy(state);
 }
 
-int main(void)
+/* The seeds of fuzz/corpus/signer_message: a frame with each kind of request, and an answer. */
+static void write_corpus(const char *dir)
+{
+	static uint8_t frame[MESSAGE_MAX], encoded[SIGNING_ANSWER_MAX];
+	const struct signing_answer answer_sample = {.signature_count = 2};
+	struct buf payload = buf_init(encoded, sizeof encoded);
+
+	signing_answer_put(&payload, &answer_sample);
+	for (enum sample_kind kind = 0; kind <= SAMPLE_COUNT; kind++) {
+		char name[512];
+		struct buf out = buf_init(storage, sizeof storage),
+			   b = buf_init(frame, sizeof frame);
+		struct message m = {MESSAGE_SIGN_REPLY, 7, buf_slice(&payload)};
+		if (kind < SAMPLE_COUNT) {
+			sample_make(&sample, &world, kind, 1);
+			m = (struct message){MESSAGE_SIGN, 7, sample_encode(&sample, &out)};
+		}
+		message_put(&b, &m);
+		(void)snprintf(name, sizeof name, "%s/sample_%d", dir, (int)kind);
+		FILE *f = fopen(name, "wb");
+		CHECK(f != NULL && fwrite(frame, 1, b.len, f) == b.len && fclose(f) == 0);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	const uint8_t seed[32] = {1};
 	secp_init(seed);
 	sample_world_init(&world);
+	if (argc == 3 && strcmp(argv[1], "--corpus") == 0) {
+		write_corpus(argv[2]);
+		return EXIT_SUCCESS;
+	}
 	test_rows();
 	test_encoding();
 	test_any_bit();
