@@ -45,7 +45,7 @@ static const struct key keys[] = {
 		"payouts and locks of any 24 hours, with all fees but those of claims and refunds"},
 	{"fee_max", NAME_BOTH, KIND_AMOUNT, AT(fee_max), 0, "0.005",
 		"the fee of any one transaction"},
-	{"fee_small", NAME_BOTH, KIND_AMOUNT, AT(fee_small), 0, "0.0002",
+	{"fee_small", NAME_BOTH, KIND_AMOUNT, AT(fee_small), 0, "0.0005",
 		"up to this a fee passes, however little is moved"},
 	{"fee_permille", NAME_BOTH, KIND_NUMBER, AT(fee_permille), ALL_PERMILLE, "50",
 		"the fee of a payout or lock over fee_small, in thousandths of the amount"},

@@ -1,0 +1,146 @@
+/* What the layers build is what the signer signs: every purpose on every layer, from the engine's
+ * plan to the bytes that would be submitted. */
+#include "crypto/hash.h"
+#include "layer/layer.h"
+#include "sign/sample.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TIP 1000u
+
+static struct sample_world world;
+
+static void make_leg(struct buf *leg, enum layer_id id, const struct id128 *swap, bool we_claim)
+{
+	const enum asset asset = layer_asset(id);
+	struct leg_offer offer = {.network = world.policy.layer[id].network,
+		.timelock = TIP + 144,
+		.provider_claims = we_claim,
+		.contract = world.contract};
+	struct leg_party ours = {.address = world.wallet.account[LAYER_ROOTSTOCK]};
+	const struct leg_party theirs = {.key = world.other, .address = world.stranger};
+	struct hash256 preimage;
+
+	CHECK(wallet_swap_key(&ours.key, &world.wallet.key, LAYER_BITCOIN, swap) == OK);
+	CHECK(amount_parse(&offer.amount, asset, slice_str("0.004")) == OK);
+	sample_preimage(&preimage, swap->b[0]);
+	sha256(&offer.hash, slice_of(preimage.b, sizeof preimage.b));
+	offer.claim = we_claim ? ours : theirs;
+	offer.refund = we_claim ? theirs : ours;
+	CHECK(layer_leg_make(leg, id, &offer) == OK);
+}
+
+static void make_plan(struct layer_plan *plan, struct buf *leg, struct buf *to, enum layer_id id,
+	enum sign_purpose purpose, uint32_t n)
+{
+	const bool bitcoin = id == LAYER_BITCOIN;
+
+	*plan = (struct layer_plan){.variant = 0,
+		.purpose = purpose,
+		.tip_height = TIP,
+		.fee = {1500},
+		.rate = bitcoin ? 10000 : 60000000,
+		.nonce = n,
+		.gas_limit = layer_gas_limit(purpose),
+		.amount = amount_zero(layer_asset(id))};
+	store_le32(plan->session.b, n);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct btc_coin *coin = &plan->coin[plan->coin_count++];
+		*coin = (struct btc_coin){.value = {200000}, .key_index = i % KEY_INDEX_COUNT};
+		store_le32(coin->at.txid.b, n);
+		coin->at.index = i;
+	}
+	if (purpose == SIGN_PAYOUT) {
+		CHECK(amount_parse(&plan->amount, layer_asset(id), slice_str("0.004")) == OK);
+		uint8_t script[34];
+		btc_script_p2tr(script, &world.other);
+		if (bitcoin)
+			buf_put(to, script, sizeof script);
+		else
+			buf_put(to, world.stranger.b, sizeof world.stranger.b);
+		plan->to = buf_slice(to);
+	} else if (purpose <= SIGN_REFUND) {
+		plan->swap.b[0] = (uint8_t)n;
+		make_leg(leg, id, &plan->swap, purpose == SIGN_CLAIM);
+		plan->leg = buf_slice(leg);
+		store_le32(plan->lock.tx.b, n + 1000);
+		plan->lock.index = 1;
+		if (purpose == SIGN_CLAIM)
+			sample_preimage(&plan->preimage, plan->swap.b[0]);
+	}
+}
+
+static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpose purpose,
+	uint32_t n, uint32_t variant)
+{
+	static uint8_t encoded[SIGNING_REQUEST_MAX], raw_bytes[SIGNING_REQUEST_MAX];
+	static struct sign_task task;
+	static struct layer_plan plan;
+	static struct signing_answer signatures;
+	uint8_t leg_bytes[SIGNING_LEG_MAX], to_bytes[64];
+	struct buf out = buf_init(encoded, sizeof encoded),
+		   raw = buf_init(raw_bytes, sizeof raw_bytes);
+	struct buf leg = buf_init(leg_bytes, sizeof leg_bytes),
+		   to = buf_init(to_bytes, sizeof to_bytes);
+	struct check_answer answer;
+	struct signing_request r;
+	struct hash256 txid;
+	struct amount fee;
+
+	make_plan(&plan, &leg, &to, id, purpose, n);
+	plan.variant = variant;
+	plan.rate += variant * plan.rate / 2;
+	plan.fee.raw += 500 * variant;
+	CHECK(layer_build(&out, &fee, id, world.policy.layer[id].network, &world.wallet.key,
+		      &plan) == OK);
+	if (check_request(&task, &answer, buf_slice(&out), &world.policy, state, &world.wallet,
+		    SAMPLE_NOW_MS) != OK) {
+		(void)fprintf(stderr, "%s, purpose %d: %s\n", layer_name(id), (int)purpose,
+			answer.detail);
+		abort();
+	}
+	CHECK(sign_state_apply(state, &task.record) == OK);
+	CHECK(sign_task_run(&signatures, &task, &world.key) == OK);
+	CHECK(signing_request_parse(&r, buf_slice(&out)) == OK);
+	CHECK(signing_assemble(&raw, &txid, &r, &signatures, &world.wallet.key) == OK);
+	/* both sides count the same fee */
+	struct amount cost = task.record.cost;
+	if (purpose == SIGN_PAYOUT || purpose == SIGN_LOCK) {
+		struct amount value;
+		CHECK(amount_parse(&value, layer_asset(id), slice_str("0.004")) == OK);
+		CHECK(amount_sub(&cost, cost, value) == OK);
+	}
+	const bool rescue = purpose == SIGN_CLAIM || purpose == SIGN_REFUND;
+	CHECK(rescue ? amount_is_zero(cost) : amount_cmp(cost, fee) == 0);
+}
+
+int main(void)
+{
+	static const struct {
+		enum layer_id id;
+		enum sign_purpose purpose;
+	} rows[] = {
+		{LAYER_BITCOIN, SIGN_PAYOUT},
+		{LAYER_BITCOIN, SIGN_LOCK},
+		{LAYER_BITCOIN, SIGN_CLAIM},
+		{LAYER_BITCOIN, SIGN_REFUND},
+		{LAYER_ROOTSTOCK, SIGN_PAYOUT},
+		{LAYER_ROOTSTOCK, SIGN_LOCK},
+		{LAYER_ROOTSTOCK, SIGN_CLAIM},
+		{LAYER_ROOTSTOCK, SIGN_REFUND},
+		{LAYER_ROOTSTOCK, SIGN_NONCE_FILL},
+		{LAYER_ROOTSTOCK, SIGN_DEPLOY},
+	};
+	const uint8_t seed[32] = {1};
+	struct sign_state *state;
+
+	secp_init(seed);
+	sample_world_init(&world);
+	CHECK(sign_state_create(&state, 4) == OK);
+	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (uint32_t variant = 0; variant < 3; variant++)
+			sign_one(state, rows[i].id, rows[i].purpose, i + 1, variant);
+	sign_state_destroy(state);
+	return EXIT_SUCCESS;
+}
