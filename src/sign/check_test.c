@@ -161,7 +161,7 @@ SPOIL(call_gas_deploy, s->call.gas_limit = 3000001)
 SPOIL(call_gas_price, s->call.gas_price = amount_of(ASSET_RBTC, UINT64_C(50000000001)))
 SPOIL(call_fee, s->call.gas_price = amount_of(ASSET_RBTC, UINT64_C(50000000000));
 	s->call.gas_limit = s->call.create ? 1000001 : 100001)
-SPOIL(call_fee_share, s->call.gas_price = amount_of(ASSET_RBTC, UINT64_C(4000000000)))
+SPOIL(call_fee_share, s->call.gas_price = amount_of(ASSET_RBTC, UINT64_C(8000000000)))
 SPOIL(call_nobody, memset(s->payee, 0, 20); memset(s->call.to.b, 0, 20))
 SPOIL(call_payee_long, s->r.to.len = 21)
 SPOIL(call_payee, s->payee[0] ^= 1)
