@@ -1,0 +1,165 @@
+/* node/api_internal: what the files of the API share. */
+#ifndef NODE_API_INTERNAL_H
+#define NODE_API_INTERNAL_H
+#include "node/api.h"
+#include "node/encode.h"
+#include "node/events.h"
+#include "node/fields.h"
+#include "node/metrics.h"
+#include "node/quote_token.h"
+#include "node/rate_limit.h"
+
+#define API_PENDING_MAX 4096u /* answers that wait for durability or for a node */
+#define API_PAGE_MAX 100u
+#define API_PAGE_DEFAULT 20u
+#define IDEMPOTENCY_KEY_LEN_MIN 16u
+#define IDEMPOTENCY_KEY_LEN_MAX 128u
+#define CONTENT_JSON "application/json"
+#define CONTENT_PROBLEM "application/problem+json"
+
+struct call;
+struct pending;
+
+enum api_scope {
+	SCOPE_PROBE,    /* anonymous, never limited: health checks */
+	SCOPE_TAKER,    /* anonymous, rate-limited */
+	SCOPE_OPERATOR, /* a token; a read-only one where the method is GET */
+};
+
+struct route {
+	const char *method;
+	const char *path; /* "/v1/swaps/{id}" */
+	enum api_scope scope;
+	void (*handle)(struct call *c);
+};
+extern const struct route api_routes[];
+extern const size_t api_route_count;
+
+#define CALL_PARAMS_MAX 2u
+#define CALL_PARAM_SIZE 128u
+
+/* One request, while its handler runs. */
+struct call {
+	struct api *api;
+	struct http_exchange *x;
+	const struct route *route;
+	enum token_scope token;
+	char param[CALL_PARAMS_MAX][CALL_PARAM_SIZE]; /* the path's, in order */
+	uint64_t wall_ms, begun_ms;
+	/* POSTs that move money */
+	struct hash256 idempotency_key, idempotency_body;
+};
+
+struct api {
+	struct loop *loop;
+	struct engine *engine;
+	const struct config *config;
+	const struct token_set *tokens;
+	struct api_ports ports;
+	struct quote_key quote_key;
+	struct rate_limit *requests, *swaps;
+	struct events *events;
+	struct metrics metrics;
+	struct pending *pending;
+	uint32_t pending_free; /* head of the list of free ones */
+	uint32_t pending_count;
+	struct map in_flight; /* idempotency keys of unanswered commands */
+	struct map_slot *in_flight_slot;
+};
+
+static inline const struct ledger *call_ledger(const struct call *c)
+{
+	return engine_ledger(c->api->engine);
+}
+
+/* ---- answering: exactly one of these for each call ---- */
+
+/* Now. Takes body. */
+NONNULL_ALL void call_answer_json(struct call *c, unsigned status, struct json *body);
+NONNULL_ALL void call_answer_text(
+	struct call *c, unsigned status, const char *content_type, struct slice text);
+PRINTF_LIKE(3, 4) void call_problem(struct call *c, const char *code, const char *fmt, ...);
+/* invalid_request, and with another code. */
+NONNULL_ALL void call_invalid(struct call *c, const struct field_errors *errors);
+NONNULL_ALL void call_problem_fields(
+	struct call *c, const char *code, const struct field_errors *errors);
+/* Takes a token of the peer from the limit; false: answered. */
+MUST_USE NONNULL_ALL bool call_take(struct call *c, struct rate_limit *limit);
+NONNULL_ALL void call_refused(struct call *c, const struct engine_refusal *refusal);
+/* When everything that the ledger shows now is durable. Takes body. location may be NULL. A call
+ * whose idempotency key is set (call_idempotency) keeps it in flight until then. */
+void call_answer_durable(struct call *c, unsigned status, struct json *body, const char *location);
+
+/* When a node has answered: a pending answer to hand to a layer's callback; NULL: none is left, and
+ * the call is answered. Then exactly one of pending_finish and pending_abandon. */
+struct pending *call_suspend(struct call *c);
+/* NULL where the deadline answered already; the pending is released. Otherwise the call to answer,
+ * valid until the caller returns. */
+NONNULL_ALL struct call *pending_resume(struct pending *p);
+/* What a suspended call carries along: zeroed. */
+#define PENDING_NOTE_SIZE 48u
+NONNULL_ALL void *pending_note(struct pending *p);
+
+/* ---- requests ---- */
+
+/* The body as JSON; false: answered. *out is owned. */
+MUST_USE NONNULL_ALL bool call_body(struct call *c, struct json **out);
+/* The header's key, set in c and not in flight; false: answered. */
+MUST_USE NONNULL_ALL bool call_idempotency(struct call *c);
+/* Page size and cursor of a list; false: answered. *next is the index below which to go on, or
+ * total. */
+struct page {
+	uint32_t limit, next;
+};
+MUST_USE NONNULL_ALL bool call_page(struct call *c, struct page *out, uint32_t total);
+#define CURSOR_TEXT_SIZE BASE64URL_SIZE(5)
+NONNULL_ALL void page_cursor(char text[CURSOR_TEXT_SIZE], uint32_t next);
+/* The layer of that name when it is enabled; false: answered. */
+MUST_USE NONNULL_ALL bool call_layer_enabled(struct call *c, enum layer_id layer);
+/* Parameters are journaled: the node knows its wallet. False: answered. */
+MUST_USE NONNULL_ALL bool call_ready(struct call *c);
+MUST_USE NONNULL_ALL struct id128 call_fresh_id(struct call *c);
+
+/* ---- resources ---- */
+
+MUST_USE NONNULL_ALL struct json *swap_json(const struct ledger *l, const struct swap *s);
+MUST_USE NONNULL_ALL struct json *transfer_json(const struct ledger *l, const struct transfer *t);
+/* The transactions of an effect, oldest first; an empty array where index is INDEX_NONE. */
+MUST_USE NONNULL_ALL struct json *effect_json(const struct ledger *l, uint32_t index);
+NONNULL_ALL void json_set_time(struct json *object, const char *key, uint64_t wall_ms);
+NONNULL_ALL void json_set_id(struct json *object, const char *key, const struct id128 *id);
+NONNULL_ALL void json_set_txid(
+	struct json *object, const char *key, enum layer_id layer, const struct hash256 *txid);
+const char *transfer_state_name(enum transfer_state s);
+
+/* ---- handlers, one file for each family ---- */
+
+void handle_quotes(struct call *c);
+void handle_swap_create(struct call *c);
+void handle_swap_get(struct call *c);
+void handle_swap_list(struct call *c);
+void handle_transfer_create(struct call *c);
+void handle_transfer_get(struct call *c);
+void handle_transfer_list(struct call *c);
+void handle_transaction_submit(struct call *c);
+void handle_transaction_get(struct call *c);
+void handle_layers(struct call *c);
+void handle_accounts(struct call *c);
+void handle_latch(struct call *c);
+void handle_events(struct call *c);
+void handle_metrics(struct call *c);
+void handle_healthz(struct call *c);
+void handle_readyz(struct call *c);
+void handle_openapi(struct call *c);
+
+/* Everything that /readyz asks for. */
+struct readiness {
+	bool journal, signer, params, latch_clear;
+	bool layer[LAYER_COUNT], reconciled[LAYER_COUNT]; /* of enabled layers */
+	bool ready;
+};
+NONNULL_ALL void api_readiness(const struct api *api, struct readiness *out);
+/* The gauges and counters of everything but HTTP (api_metrics.c). */
+NONNULL_ALL void api_put_metrics(struct buf *out, const struct api *api);
+
+#endif

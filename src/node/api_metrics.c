@@ -1,0 +1,240 @@
+/* Gauges of the state, read from the ledger and the adapters when they are asked for. */
+#include "node/api_internal.h"
+
+#define LABELS_SIZE 128u
+
+PRINTF_LIKE(2, 3)
+static const char *labels_of(char text[LABELS_SIZE], const char *fmt, ...)
+{
+	struct buf b = buf_init(text, LABELS_SIZE);
+	va_list args;
+	va_start(args, fmt);
+	buf_vprintf(&b, fmt, args);
+	va_end(args);
+	CHECK(!b.overflow);
+	return buf_cstr(&b);
+}
+
+/* ---- layers: one row of this table is one metric with a sample for each enabled layer ---- */
+
+struct layer_view {
+	enum layer_id id;
+	const struct layer_state *state;
+	const struct layer_info *info;
+};
+
+enum unit { UNIT_PLAIN, UNIT_MS };
+
+static uint64_t up(const struct layer_view *v)
+{
+	return v->info->err == OK ? 1 : 0;
+}
+static uint64_t height(const struct layer_view *v)
+{
+	return v->state->tip.height;
+}
+static uint64_t node_height(const struct layer_view *v)
+{
+	return v->info->tip.height;
+}
+static uint64_t calls(const struct layer_view *v)
+{
+	return v->info->health.calls;
+}
+static uint64_t failures(const struct layer_view *v)
+{
+	return v->info->health.failures;
+}
+static uint64_t latency(const struct layer_view *v)
+{
+	return v->info->health.latency_ms;
+}
+static uint64_t in_flight(const struct layer_view *v)
+{
+	return v->info->health.in_flight;
+}
+static uint64_t blocks(const struct layer_view *v)
+{
+	return v->info->blocks_seen;
+}
+static uint64_t seen(const struct layer_view *v)
+{
+	return v->info->events_seen;
+}
+static uint64_t reorgs(const struct layer_view *v)
+{
+	return v->info->reorganisations;
+}
+static uint64_t fee_rate(const struct layer_view *v)
+{
+	return v->state->fee_rate;
+}
+static uint64_t reconciled(const struct layer_view *v)
+{
+	return v->state->reconciled_ms;
+}
+
+static const struct {
+	const char *name;
+	enum metric_kind kind;
+	enum unit unit;
+	uint64_t (*value)(const struct layer_view *v);
+	const char *help;
+} layer_metrics[] = {
+	{"sluice_layer_up", METRIC_GAUGE, UNIT_PLAIN, up,
+		"1 where the node is connected, checked and in sync."},
+	{"sluice_layer_height", METRIC_GAUGE, UNIT_PLAIN, height,
+		"Height of the last block in the journal."},
+	{"sluice_layer_node_height", METRIC_GAUGE, UNIT_PLAIN, node_height,
+		"Height of the node's own tip."},
+	{"sluice_layer_calls_total", METRIC_COUNTER, UNIT_PLAIN, calls, "Calls to the node."},
+	{"sluice_layer_call_failures_total", METRIC_COUNTER, UNIT_PLAIN, failures,
+		"Calls without a usable answer."},
+	{"sluice_layer_call_latency_seconds", METRIC_GAUGE, UNIT_MS, latency,
+		"Time of a call, exponentially weighted."},
+	{"sluice_layer_calls_in_flight", METRIC_GAUGE, UNIT_PLAIN, in_flight,
+		"Calls that wait for the node."},
+	{"sluice_layer_blocks_total", METRIC_COUNTER, UNIT_PLAIN, blocks, "Blocks looked at."},
+	{"sluice_layer_events_total", METRIC_COUNTER, UNIT_PLAIN, seen,
+		"Things seen on the chain that concern us."},
+	{"sluice_layer_reorganisations_total", METRIC_COUNTER, UNIT_PLAIN, reorgs,
+		"Reorganisations seen."},
+	{"sluice_layer_fee_rate", METRIC_GAUGE, UNIT_PLAIN, fee_rate,
+		"Last fee rate: satoshi for 1,000 vbytes, or wei for a unit of gas."},
+	{"sluice_reconciliation_timestamp_seconds", METRIC_GAUGE, UNIT_MS, reconciled,
+		"When books and chain were last compared."},
+};
+
+static void put_layers(struct buf *out, const struct layer_view *view, size_t count)
+{
+	char labels[LABELS_SIZE];
+	for (size_t m = 0; m < ARRAY_LEN(layer_metrics); m++) {
+		const char *name = layer_metrics[m].name;
+		metric_head(out, name, layer_metrics[m].kind, layer_metrics[m].help);
+		for (size_t i = 0; i < count; i++) {
+			const uint64_t value = layer_metrics[m].value(&view[i]);
+			(void)labels_of(labels, "layer=\"%s\"", layer_name(view[i].id));
+			if (layer_metrics[m].unit == UNIT_MS)
+				metric_ms(out, name, labels, value);
+			else
+				metric_u64(out, name, labels, value);
+		}
+	}
+}
+
+static void put_money(
+	struct buf *out, const struct ledger *l, const struct layer_view *view, size_t count)
+{
+	char labels[LABELS_SIZE];
+	metric_head(out, "sluice_balance_coins", METRIC_GAUGE,
+		"Balance of a custody account, in whole coins.");
+	for (size_t i = 0; i < count; i++) {
+		const enum layer_id id = view[i].id;
+		for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
+			if (!account_is_custody((enum account)a))
+				continue;
+			(void)labels_of(labels, "layer=\"%s\",asset=\"%s\",account=\"%s\"",
+				layer_name(id), asset_name(layer_asset(id)),
+				account_name((enum account)a));
+			metric_amount(out, "sluice_balance_coins", labels,
+				ledger_balance(l, id, (enum account)a));
+		}
+	}
+	metric_head(out, "sluice_reconciliation_difference_coins", METRIC_GAUGE,
+		"Difference between books and chain at the last comparison, in whole coins.");
+	for (size_t i = 0; i < count; i++) {
+		if (!view[i].state->reconciled)
+			continue;
+		(void)labels_of(labels, "layer=\"%s\"", layer_name(view[i].id));
+		metric_amount(out, "sluice_reconciliation_difference_coins", labels,
+			view[i].state->difference);
+	}
+}
+
+static void put_swaps(struct buf *out, const struct api *api, const struct ledger *l)
+{
+	char labels[LABELS_SIZE];
+	uint64_t open[SWAP_STATE_COUNT] = {0};
+	for (uint32_t i = 0; i < l->active_swap_count; i++)
+		open[l->swap[l->active_swap[i]].state]++;
+	metric_head(out, "sluice_swaps_open", METRIC_GAUGE,
+		"Swaps with something left to happen, by state.");
+	for (unsigned s = 0; s < SWAP_STATE_COUNT; s++)
+		metric_u64(out, "sluice_swaps_open",
+			labels_of(labels, "state=\"%s\"", swap_state_name((enum swap_state)s)),
+			open[s]);
+	metric_head(out, "sluice_swap_changes_total", METRIC_COUNTER,
+		"Changes of swaps since the start, by the state after them.");
+	for (unsigned s = 0; s < SWAP_STATE_COUNT; s++)
+		metric_u64(out, "sluice_swap_changes_total",
+			labels_of(labels, "state=\"%s\"", swap_state_name((enum swap_state)s)),
+			api->metrics.swap_transition[s]);
+}
+
+static void put_one(
+	struct buf *out, const char *name, enum metric_kind kind, const char *help, uint64_t value)
+{
+	metric_head(out, name, kind, help);
+	metric_u64(out, name, "", value);
+}
+
+static void put_node(struct buf *out, const struct api *api, const struct ledger *l)
+{
+	struct node_status node;
+	struct readiness ready;
+	api->ports.status(api->ports.ctx, &node);
+	api_readiness(api, &ready);
+	put_one(out, "sluice_ready", METRIC_GAUGE, "1 where /readyz says so.", ready.ready);
+	put_one(out, "sluice_signer_up", METRIC_GAUGE, "1 where the signer is connected.",
+		node.signer_connected);
+	put_one(out, "sluice_journal_up", METRIC_GAUGE, "1 where the journal takes records.",
+		node.journal_ok);
+	put_one(out, "sluice_latched", METRIC_GAUGE, "1 where new payments are stopped.",
+		l->latched);
+	put_one(out, "sluice_swaps_known", METRIC_GAUGE, "Swaps in the ledger.", l->swap_count);
+	put_one(out, "sluice_transfers_known", METRIC_GAUGE, "Payouts in the ledger.",
+		l->transfer_count);
+	put_one(out, "sluice_effects_open", METRIC_GAUGE,
+		"Transactions of ours that are not final.", l->open_effect_count);
+	put_one(out, "sluice_effects_in_flight", METRIC_GAUGE,
+		"Transactions being built, signed or submitted.", node.effects_in_flight);
+	put_one(out, "sluice_journal_sequence", METRIC_GAUGE, "Last record applied.", l->seq);
+	put_one(out, "sluice_journal_durable_sequence", METRIC_GAUGE, "Last record durable.",
+		api->ports.durable(api->ports.ctx));
+	put_one(out, "sluice_journal_records_total", METRIC_COUNTER, "Records written.",
+		node.journal.records);
+	put_one(out, "sluice_journal_syncs_total", METRIC_COUNTER, "Times the disk was synced.",
+		node.journal.syncs);
+	put_one(out, "sluice_journal_written_bytes_total", METRIC_COUNTER, "Bytes written.",
+		node.journal.bytes);
+	metric_head(out, "sluice_journal_sync_seconds_total", METRIC_COUNTER,
+		"Time spent syncing the disk.");
+	metric_ms(out, "sluice_journal_sync_seconds_total", "", node.journal.sync_ns_sum / 1000000);
+	put_one(out, "sluice_journal_free_bytes", METRIC_GAUGE, "Space left for the journal.",
+		node.journal.bytes_free);
+	put_one(out, "sluice_event_streams", METRIC_GAUGE, "Open event streams.",
+		events_stream_count(api->events));
+	put_one(out, "sluice_answers_waiting", METRIC_GAUGE,
+		"Requests whose answer waits for durability or a node.", api->pending_count);
+}
+
+void api_put_metrics(struct buf *out, const struct api *api)
+{
+	const struct ledger *l = engine_ledger(api->engine);
+	struct layer_info info[LAYER_COUNT];
+	struct layer_view view[LAYER_COUNT];
+	size_t count = 0;
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		if (!api->config->layer[i].enabled)
+			continue;
+		info[count] = (struct layer_info){.err = ERR_UNAVAILABLE};
+		api->ports.layer_info(api->ports.ctx, (enum layer_id)i, &info[count]);
+		view[count] = (struct layer_view){
+			.id = (enum layer_id)i, .state = &l->layer[i], .info = &info[count]};
+		count++;
+	}
+	put_node(out, api, l);
+	put_swaps(out, api, l);
+	put_layers(out, view, count);
+	put_money(out, l, view, count);
+}
