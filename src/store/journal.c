@@ -38,6 +38,8 @@ struct journal {
 	pthread_cond_t done; /* durable went on, or failed */
 	struct journal_body open, writing;
 	bool flush, stop, failed;
+	bool endless; /* the writer waits without a time limit: it has to be told of a first record,
+		       * which otherwise goes out when the time is over */
 	struct journal_stat stat;
 	enum journal_spare spare; /* as the writer last said */
 	uint64_t room;            /* likewise */
@@ -162,7 +164,8 @@ static void writer_main(void *ctx)
 		if (j->stop)
 			break;
 		const uint64_t wait_ms = idle_ms(j);
-		if (wait_ms == 0)
+		j->endless = wait_ms == 0;
+		if (j->endless)
 			(void)pthread_cond_wait(&j->work, j->mutex);
 		else if (!thread_cond_wait_ms(&j->work, j->mutex, wait_ms))
 			idle(j);
@@ -221,6 +224,8 @@ enum err journal_append(
 		j->open.size += size;
 		j->open.count++;
 		*seq = j->last;
+		if (j->endless && j->open.count == 1)
+			(void)pthread_cond_signal(&j->work);
 	}
 	unlock(j);
 	return err;
