@@ -170,6 +170,10 @@ SPOIL(terms_chain, s->evm_leg.chain_id = 30)
 SPOIL(terms_hash, s->evm_leg.hash.b[0] ^= 1)
 SPOIL(terms_amount, s->evm_leg.amount = amount_of(ASSET_RBTC, 5))
 SPOIL(terms_amount_all, s->evm_leg.amount = amount_of_u128(ASSET_RBTC, ~(u128)0))
+SPOIL(terms_amount_zero, s->evm_leg.amount = amount_zero(ASSET_RBTC))
+SPOIL(terms_amount_over,
+	CHECK(amount_add(&s->evm_leg.amount, amount_max(ASSET_RBTC), amount_of(ASSET_RBTC, 1)) ==
+		OK))
 SPOIL(terms_timelock, s->evm_leg.timelock++)
 SPOIL(terms_claim, s->evm_leg.claim.b[0] ^= 1)
 SPOIL(terms_refund, s->evm_leg.refund.b[0] ^= 1)
@@ -293,6 +297,8 @@ static const struct {
 	{SAMPLE_EVM_LOCK, terms_claim, RULE_CALLDATA},
 	{SAMPLE_EVM_LOCK, terms_amount, RULE_VALUE},
 	{SAMPLE_EVM_LOCK, terms_amount_all, RULE_LEG},
+	{SAMPLE_EVM_LOCK, terms_amount_zero, RULE_LEG},
+	{SAMPLE_EVM_LOCK, terms_amount_over, RULE_LEG},
 	{SAMPLE_EVM_LOCK, call_chain, RULE_CHAIN_ID},
 	{SAMPLE_EVM_LOCK, call_to, RULE_TO},
 	{SAMPLE_EVM_LOCK, call_value_more, RULE_VALUE},
@@ -557,6 +563,22 @@ static void test_variants(void)
 	sign_state_destroy(state);
 }
 
+static void test_variant_bound(void)
+{
+	struct sign_state *state = fresh_state();
+
+	sample_make(&sample, &world, SAMPLE_EVM_FILL, 1);
+	for (uint32_t v = 0; v < SIGN_SESSION_VARIANT_MAX; v++) {
+		sample.r.variant = v;
+		accept(&sample, state);
+	}
+	sample.r.variant = SIGN_SESSION_VARIANT_MAX;
+	refuse(&sample, state, RULE_VARIANT);
+	sample.r.variant = 7; /* what was answered is answered for ever */
+	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK && task.repeat);
+	sign_state_destroy(state);
+}
+
 static void test_nonces(void)
 {
 	struct sign_state *state = fresh_state();
@@ -737,6 +759,7 @@ int main(int argc, char **argv)
 	test_limits();
 	test_day_window();
 	test_variants();
+	test_variant_bound();
 	test_nonces();
 	test_lock_once();
 	test_refund_or_claim();
