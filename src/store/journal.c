@@ -41,6 +41,7 @@ struct journal {
 	bool endless; /* the writer waits without a time limit: it has to be told of a first record,
 		       * which otherwise goes out when the time is over */
 	struct journal_stat stat;
+	size_t promised;          /* journal_room said yes to a record of this size */
 	enum journal_spare spare; /* as the writer last said */
 	uint64_t room;            /* likewise */
 };
@@ -178,7 +179,10 @@ static void writer_main(void *ctx)
 
 /* the appending side */
 
-/* May a record of this size be staged now? Called with the lock. */
+/* May a record of this size be staged now? Called with the lock.
+ *
+ * What was promised fits also when the disk turned out full since: then the writer has just begun
+ * a segment, which holds SEGMENT_GROUPS_MIN groups, and the promised record is in the second. */
 static enum err check_room(struct journal *j, size_t size, unsigned flags)
 {
 	const size_t whole = journal_group_size(j->open.size + size);
@@ -190,10 +194,9 @@ static enum err check_room(struct journal *j, size_t size, unsigned flags)
 		(void)pthread_cond_signal(&j->work);
 		return ERR_FULL;
 	}
-	if (j->spare == JOURNAL_SPARE_NO_SPACE &&
-		(!(flags & JOURNAL_ESSENTIAL) || flying + whole + MARK_ROOM > j->room))
-		return ERR_FULL;
-	return OK;
+	if (j->spare != JOURNAL_SPARE_NO_SPACE || size <= j->promised)
+		return OK;
+	return (flags & JOURNAL_ESSENTIAL) && flying + whole + MARK_ROOM <= j->room ? OK : ERR_FULL;
 }
 
 enum err journal_room(struct journal *j, size_t payload_len, unsigned flags)
@@ -203,6 +206,7 @@ enum err journal_room(struct journal *j, size_t payload_len, unsigned flags)
 		return ERR_RANGE;
 	lock(j);
 	const enum err err = check_room(j, size, flags);
+	j->promised = err == OK ? size : 0;
 	unlock(j);
 	return err;
 }
@@ -223,6 +227,7 @@ enum err journal_append(
 			memcpy(at + JOURNAL_RECORD_HEADER_SIZE, payload.ptr, payload.len);
 		j->open.size += size;
 		j->open.count++;
+		j->promised = 0;
 		*seq = j->last;
 		if (j->endless && j->open.count == 1)
 			(void)pthread_cond_signal(&j->work);

@@ -75,7 +75,8 @@ enum { JOURNAL_ESSENTIAL = 1u << 0 };
  * ERR_IO: failed. */
 MUST_USE enum err journal_append(
 	struct journal *j, uint64_t *seq, uint16_t type, struct slice payload, unsigned flags);
-/* What journal_append would answer now for a payload of this length; stages nothing. */
+/* What journal_append would answer now for a payload of this length; stages nothing. OK is a
+ * promise to the next journal_append of such a length: only a failure (ERR_IO) can come between. */
 MUST_USE NONNULL_ALL enum err journal_room(struct journal *j, size_t payload_len, unsigned flags);
 NONNULL_ALL uint64_t journal_last(const struct journal *j); /* last staged sequence, 0: none */
 NONNULL_ALL uint64_t journal_durable(

@@ -4,11 +4,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/journal_format.h"
 #include "sys/clock.h"
 #include "sys/file_sim.h"
+#include "sys/kill.h"
 
 #define SEGMENT_SIZE 32768u
 #define GROUP_MAX 6144u
@@ -381,6 +383,39 @@ static void test_full_disk(void)
 	file_sim_destroy(sim);
 }
 
+/* Room that was promised is there, also when the disk turns out full in between. */
+static void test_promise(void)
+{
+	struct file_sim *sim = file_sim_create();
+	struct journal_config config = config_of(file_sim_ops(sim), "d");
+	struct journal_stat stat;
+	const size_t len = 1000;
+	uint64_t seq, count = 0;
+	struct journal *j = open_at(&config, 0);
+	file_sim_capacity(sim, 2 * SEGMENT_SIZE + 100);
+	do {
+		const uint64_t next = journal_last(j) + 1;
+		CHECK(journal_room(j, len_of(next), 0) == OK);
+		journal_flush(
+			j); /* the group before, which needs the spare segment at some point */
+		append(j, 1);
+		journal_stat(j, &stat);
+	} while (stat.segment == 1);
+	CHECK(journal_room(j, len, 0) == ERR_FULL && try_append(j, 0) == ERR_FULL);
+	while (journal_room(j, len, JOURNAL_ESSENTIAL) == OK) {
+		journal_flush(j);
+		journal_mark(j);
+		CHECK(journal_append(j, &seq, 1, payload_of(1, len), JOURNAL_ESSENTIAL) == OK);
+		count++;
+	}
+	CHECK(count > 10);
+	journal_flush(j);
+	CHECK(journal_durable(j) == seq);
+	CHECK(journal_room(j, GROUP_MAX, 0) == ERR_RANGE);
+	journal_close(j);
+	file_sim_destroy(sim);
+}
+
 /* with the thread, on the real disk */
 
 struct watch {
@@ -478,6 +513,48 @@ static void test_threaded_failure(const char *dir)
 	journal_close(j);
 }
 
+#ifdef SLUICE_KILL_POINTS
+/* The process, run again as a child, ends at a point; what a process leaves when it dies is there
+ * for the next one. */
+static int killed_life(const char *dir)
+{
+	struct journal_config config = config_of(NULL, dir);
+	struct journal_error error;
+	struct journal *j;
+	CHECK(journal_open(&j, &config, NULL, NULL, &error) == OK);
+	while (journal_last(j) < 20) {
+		append_flushed(j, 1);
+		CHECK(journal_wait(j, journal_last(j)) == OK);
+	}
+	return EXIT_SUCCESS;
+}
+
+static void test_kill_points(char *dir, void (*clean)(char *))
+{
+	static const enum kill_point points[] = {KILL_BEFORE_WRITE, KILL_WRITTEN, KILL_SYNCED};
+	static const uint64_t seqs[] = {1, 7, 20};
+	struct journal_config config = config_of(NULL, dir);
+	for (size_t i = 0; i < ARRAY_LEN(points) * ARRAY_LEN(seqs); i++) {
+		const enum kill_point point = points[i % ARRAY_LEN(points)];
+		const uint64_t seq = seqs[i / ARRAY_LEN(points)];
+		char at[64];
+		int status = 0;
+		(void)snprintf(at, sizeof at, "%u:%s", (unsigned)seq, kill_point_name(point));
+		const pid_t child = fork();
+		CHECK(child >= 0);
+		if (child == 0) {
+			CHECK(setenv("SLUICE_KILL_AT", at, 1) == 0);
+			(void)execl("/proc/self/exe", "journal_test", dir, (char *)NULL);
+			_exit(EXIT_FAILURE);
+		}
+		CHECK(waitpid(child, &status, 0) == child);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == KILL_EXIT_STATUS);
+		journal_close(open_at(&config, point == KILL_BEFORE_WRITE ? seq - 1 : seq));
+		clean(dir);
+	}
+}
+#endif
+
 static enum err remove_file(void *ctx, const char *name)
 {
 	char path[FILE_PATH_SIZE];
@@ -490,8 +567,13 @@ static void remove_dir(char *dir)
 	CHECK(file_system()->list(NULL, dir, remove_file, dir) == OK && rmdir(dir) == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+#ifdef SLUICE_KILL_POINTS
+	if (argc == 2)
+		return killed_life(argv[1]);
+#endif
+	(void)argc, (void)argv;
 	char base[] = "/tmp/sluice-journal-test-XXXXXX", dir[FILE_PATH_SIZE];
 	test_round_trip();
 	test_segments();
@@ -501,12 +583,16 @@ int main(void)
 	test_faults();
 	test_short_writes();
 	test_full_disk();
+	test_promise();
 
 	CHECK(mkdtemp(base) != NULL && file_path_join(dir, base, "journal") == OK);
 	test_threaded(dir);
 	remove_dir(dir);
 	test_threaded_failure(dir);
 	remove_dir(dir);
+#ifdef SLUICE_KILL_POINTS
+	test_kill_points(dir, remove_dir);
+#endif
 	CHECK(rmdir(base) == 0);
 	return EXIT_SUCCESS;
 }
