@@ -1,0 +1,93 @@
+/* Bounds of block times: against what the Poisson process says, monotonic, and safe at the edges.
+ */
+#include "ledger/block_quantiles.h"
+#include "ledger/clock.h"
+
+#include <stdlib.h>
+
+static struct layer_params layer(uint64_t interval_ms, uint32_t lock_blocks)
+{
+	return (struct layer_params){.block_interval_ms = interval_ms,
+		.lock_blocks = lock_blocks,
+		.final_depth = 3,
+		.claim_blocks = 2,
+		.funding_blocks = 6};
+}
+
+static void test_known_bounds(void)
+{
+	/* "144 Bitcoin blocks take 16 to 35 hours" */
+	const struct layer_params btc = layer(600000, 144);
+	const uint64_t hour = 3600000;
+	CHECK(clock_early_ms(&btc, 144) / hour == 15);
+	CHECK(clock_late_ms(&btc, 144) / hour == 34);
+	/* one block can come at once, or after 13.8 intervals */
+	CHECK(clock_early_ms(&btc, 1) == 0);
+	CHECK(clock_late_ms(&btc, 1) == 13816 * 600);
+	CHECK(clock_early_ms(&btc, 0) == 0 && clock_late_ms(&btc, 0) == 0);
+	CHECK(clock_late_ms(&btc, CLOCK_BLOCKS_MAX + 1) == UINT64_MAX);
+}
+
+static void test_monotonic_and_ordered(void)
+{
+	struct layer_params p = layer(1000, 10), drifting = p;
+	drifting.drift_permille = 100;
+	drifting.outage_ms = 5000;
+	for (uint32_t n = 1; n < CLOCK_BLOCKS_MAX; n += 1 + n / 50) {
+		CHECK(clock_early_ms(&p, n) <= clock_early_ms(&p, n + 1));
+		CHECK(clock_late_ms(&p, n) <= clock_late_ms(&p, n + 1));
+		CHECK(clock_early_ms(&p, n) < (uint64_t)n * 1000 + 1);
+		CHECK(clock_late_ms(&p, n) > (uint64_t)n * 1000);
+		CHECK(clock_early_ms(&drifting, n) <= clock_early_ms(&p, n));
+		CHECK(clock_late_ms(&drifting, n) >= clock_late_ms(&p, n) + 5000);
+	}
+	for (size_t i = 1; i < block_quantile_count; i++)
+		CHECK(block_quantiles[i].blocks > block_quantiles[i - 1].blocks);
+	CHECK(block_quantiles[block_quantile_count - 1].blocks == CLOCK_BLOCKS_MAX);
+}
+
+/* The least source time lock is safe with exactly the client's allowance used up, and not one block
+ * later (both edges of HAZARDS 1). */
+static void test_edges_of_lock(void)
+{
+	const struct layer_params btc = layer(600000, 144), rsk = layer(25000, 2880);
+	const struct layer_params *pair[][2] = {{&btc, &rsk}, {&rsk, &btc}};
+	for (size_t i = 0; i < ARRAY_LEN(pair); i++) {
+		const struct layer_params *src = pair[i][0], *dst = pair[i][1];
+		const uint32_t n = clock_source_blocks(src, dst, 3, 1000);
+		uint64_t slack;
+		CHECK(n > 0);
+		struct lock_times t = {.src = src,
+			.dst = dst,
+			.src_blocks = n - src->funding_blocks - 3,
+			.dst_blocks = dst->lock_blocks,
+			.src_depth = 3,
+			.observation_ms = 1000};
+		CHECK(clock_lock_safe(&t, &slack));
+		t.src_blocks--;
+		CHECK(!clock_lock_safe(&t, &slack) && slack == 0);
+		t.src_blocks++;
+		t.dst_blocks = dst->lock_blocks * 2;
+		CHECK(!clock_lock_safe(&t, &slack));
+	}
+}
+
+static void test_edge_of_reveal(void)
+{
+	const struct layer_params rsk = layer(25000, 2880);
+	uint64_t slack;
+	uint32_t n = 0;
+	while (!clock_reveal_safe(&rsk, n, &slack))
+		n++;
+	CHECK(n > rsk.claim_blocks && n < 200);
+	CHECK(!clock_reveal_safe(&rsk, n - 1, &slack) && slack == 0);
+}
+
+int main(void)
+{
+	test_known_bounds();
+	test_monotonic_and_ordered();
+	test_edges_of_lock();
+	test_edge_of_reveal();
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,114 @@
+/* Every record survives encoding; every proper prefix is refused; a preimage is never in the clear.
+ */
+#include "ledger/record.h"
+
+#include "crypto/hash.h"
+
+#include <stdlib.h>
+
+static const struct seal_key key = {{1, 2, 3}};
+
+static void test_events(void)
+{
+	static const enum chain_event_kind kinds[] = {CHAIN_COIN_CREATED, CHAIN_COIN_SPENT,
+		CHAIN_DEPOSIT, CHAIN_LOCK, CHAIN_LOCK_SPENT, CHAIN_NONCE_USED};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		uint8_t storage[512];
+		struct buf out = buf_init(storage, sizeof storage);
+		struct chain_event e = {.kind = kinds[i],
+					   .flags = CHAIN_LOCK_COINBASE,
+					   .tx = {{4}},
+					   .amount = amount_of(ASSET_RBTC, 0)},
+				   back;
+		switch (e.kind) {
+		case CHAIN_COIN_CREATED:
+			e.at.index = 7;
+			e.key_index = 1;
+			e.amount = amount_of(ASSET_RBTC, 5);
+			break;
+		case CHAIN_COIN_SPENT: e.at.index = 9; break;
+		case CHAIN_DEPOSIT: e.amount = amount_of_u128(ASSET_RBTC, (u128)1 << 100); break;
+		case CHAIN_LOCK:
+			e.swap.b[15] = 3;
+			e.timelock = UINT64_MAX;
+			break;
+		case CHAIN_LOCK_SPENT:
+			e.spend = LOCK_SPEND_CLAIM;
+			memset(e.preimage.b, 0xab, 32);
+			break;
+		case CHAIN_NONCE_USED: e.nonce = 12; break;
+		}
+		rec_event_put(&out, &e, &key);
+		CHECK(!out.overflow);
+		for (size_t at = 0; at + 32 <= out.len; at++)
+			CHECK(memcmp(storage + at, e.preimage.b, 32) != 0 ||
+				e.kind != CHAIN_LOCK_SPENT);
+		struct reader in = reader_init(buf_slice(&out));
+		CHECK(rec_event_get(&in, &back, LAYER_ROOTSTOCK, &key) == OK && in.left == 0);
+		CHECK(back.kind == e.kind && back.flags == e.flags && back.nonce == e.nonce);
+		CHECK(amount_cmp(back.amount, e.amount) == 0 && back.timelock == e.timelock);
+		CHECK(hash256_eq(&back.preimage, &e.preimage) && back.at.index == e.at.index);
+		for (size_t n = 0; n < out.len; n++) {
+			in = reader_init(slice_of(storage, n));
+			CHECK(rec_event_get(&in, &back, LAYER_ROOTSTOCK, &key) != OK);
+		}
+		if (e.kind == CHAIN_LOCK_SPENT) {
+			const struct seal_key other = {{9}};
+			in = reader_init(buf_slice(&out));
+			CHECK(rec_event_get(&in, &back, LAYER_ROOTSTOCK, &other) == ERR_CHECKSUM);
+		}
+	}
+}
+
+static void test_prepared_is_sealed(void)
+{
+	static uint8_t storage[1024], plain[RECORD_RAW_MAX];
+	static const char secret[] = "a claim with its preimage";
+	struct rec_prepared r = {.effect = {{1}},
+				    .fee = amount_of(ASSET_BTC, 3),
+				    .layer = LAYER_BITCOIN,
+				    .sealed = true,
+				    .raw = slice_str(secret)},
+			    back;
+	struct buf out = buf_init(storage, sizeof storage);
+	rec_prepared_put(&out, &r, &key);
+	for (size_t at = 0; at + sizeof secret <= out.len; at++)
+		CHECK(memcmp(storage + at, secret, 8) != 0);
+	struct reader in = reader_init(buf_slice(&out));
+	CHECK(rec_prepared_get(&in, &back, &key, plain) == OK);
+	CHECK(slice_eq(back.raw, r.raw) && back.sealed);
+	storage[1]++; /* another effect's name: the seal is bound to it */
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_prepared_get(&in, &back, &key, plain) == ERR_CHECKSUM);
+}
+
+static void test_intent_bounds(void)
+{
+	static uint8_t storage[8192];
+	struct rec_intent r = {.purpose = SIGN_LOCK,
+				  .layer = LAYER_BITCOIN,
+				  .coin_count = BTC_INPUT_MAX,
+				  .value = amount_of(ASSET_BTC, 1),
+				  .reserved = amount_of(ASSET_BTC, 2),
+				  .terms = slice_str("terms")},
+			  back;
+	struct buf out = buf_init(storage, sizeof storage);
+	rec_intent_put(&out, &r);
+	struct reader in = reader_init(buf_slice(&out));
+	CHECK(rec_intent_get(&in, &back) == OK && back.coin_count == BTC_INPUT_MAX);
+	storage[16] = 0; /* no purpose */
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+	storage[16] = SIGN_LOCK;
+	storage[35]++; /* one coin too many */
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+}
+
+int main(void)
+{
+	test_events();
+	test_prepared_is_sealed();
+	test_intent_bounds();
+	return EXIT_SUCCESS;
+}

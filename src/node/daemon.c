@@ -1,0 +1,317 @@
+#include "node/daemon.h"
+
+#include "node/daemon_internal.h"
+#include "node/log.h"
+#include "sys/clock.h"
+#include "sys/rand.h"
+#include "sys/signals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SET_MAX 64u
+
+static const char usage[] =
+	"sluiced: settles on Bitcoin and its layers\n"
+	"\n"
+	"  sluiced --config FILE [--set KEY=VALUE]...\n"
+	"\n"
+	"  --config FILE     the configuration; `sluice config explain` documents every key\n"
+	"  --set KEY=VALUE   overrides one key; so does the environment (SLUICE_BITCOIN_RPC_URL)\n"
+	"  --version, --help\n"
+	"\n"
+	"Exit status: 0 ended as asked; 1 failed while running; 2 wrong usage or configuration;\n"
+	"3 the data directory is in use, damaged, or another deployment's.\n";
+
+void daemon_stop(struct daemon *d, int status)
+{
+	d->stopping = true;
+	d->status = status;
+	loop_stop(d->loop);
+}
+
+/* ---- the journal's thread ---- */
+
+static void on_durable(void *ctx)
+{
+	struct daemon *d = ctx;
+	loop_wake(d->loop, d->waker);
+}
+
+static void on_journal_failed(void *ctx, const char *what)
+{
+	struct daemon *d = ctx;
+	(void)snprintf(d->journal_failure, sizeof d->journal_failure, "%s", what);
+	/* [FAILED] release: pairs with the acquire in turn() */
+	atomic_store_explicit(&d->journal_failed, true, memory_order_release);
+	loop_wake(d->loop, d->waker);
+}
+
+static void on_wake(void *ctx)
+{
+	(void)ctx; /* turn() follows every step of the loop */
+}
+
+/* ---- setting up ---- */
+
+static enum err replay(void *ctx, const struct journal_record *r)
+{
+	return ledger_apply(ctx, r->seq, r->type, r->payload);
+}
+
+static enum err open_journal(struct daemon *d)
+{
+	char dir[CONFIG_TEXT_SIZE + 16];
+	struct journal_error error = {.text = ""};
+	struct journal_config config = {
+		.on_durable = on_durable, .on_failed = on_journal_failed, .ctx = d};
+	uint64_t seed;
+
+	rand_bytes(&seed, sizeof seed);
+	rand_bytes(&config.fresh_cluster, sizeof config.fresh_cluster);
+	TRY(ledger_create(&d->ledger, &d->config.capacity, &d->seal, seed));
+	(void)snprintf(dir, sizeof dir, "%s/journal", d->config.data_dir);
+	config.dir = dir;
+	const uint64_t begun = clock_mono_ms();
+	const enum err err = journal_open(&d->journal, &config, replay, d->ledger, &error);
+	if (err != OK) {
+		log_line(LOG_ERROR, "journal: %s: %s", err_name(err), error.text);
+		return err;
+	}
+	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms",
+		(unsigned long long)d->ledger->seq, (unsigned long long)(clock_mono_ms() - begun));
+	const struct engine_config engine = {.journal = d->journal, .ledger = d->ledger};
+	return engine_create(&d->engine, &engine);
+}
+
+static enum err open_upstream(struct daemon *d, enum layer_id id)
+{
+	const struct config_layer *c = &d->config.layer[id];
+	char password[PASSWORD_SIZE] = "";
+	struct upstream_config u = {.name = layer_name(id),
+		.url = c->rpc_url,
+		.user = c->rpc_user[0] != 0 ? c->rpc_user : NULL,
+		.cookie_file = c->rpc_cookie_file[0] != 0 ? c->rpc_cookie_file : NULL,
+		.timeout_ms = c->rpc_timeout_ms,
+		.version_2 = layer_family(id) == FAMILY_ACCOUNT};
+	if (c->rpc_password_file[0] != 0) {
+		const enum err err = password_load(password, c->rpc_password_file);
+		if (err != OK) {
+			log_line(LOG_ERROR, "%s: %s: %s", layer_name(id), c->rpc_password_file,
+				err_name(err));
+			return err;
+		}
+		u.password = password;
+	}
+	const enum err err = upstream_create(&d->upstream[id], d->http, d->loop, &u);
+	bytes_wipe(password, sizeof password);
+	if (err != OK)
+		log_line(LOG_ERROR, "%s: rpc_url can't be used: %s", layer_name(id), err_name(err));
+	return err;
+}
+
+static enum err open_layers(struct daemon *d)
+{
+	TRY(http_client_create(&d->http, d->loop));
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const enum layer_id id = (enum layer_id)i;
+		const struct config_layer *c = &d->config.layer[i];
+		d->start[i] = (struct layer_start){.d = d, .id = id};
+		if (!c->enabled)
+			continue;
+		TRY(open_upstream(d, id));
+		const struct layer_config layer = {.id = id,
+			.network = c->params.network,
+			.loop = d->loop,
+			.upstream = d->upstream[i],
+			.poll_ms = c->poll_ms,
+			.contract = c->params.contract};
+		TRY(layer_create(&d->layer[i], &layer));
+	}
+	return OK;
+}
+
+static enum err load_secrets(struct daemon *d)
+{
+	uint32_t line = 0;
+	enum err err = seal_key_load(&d->seal, d->config.seal_key_file);
+	if (err != OK) {
+		log_line(LOG_ERROR, "seal_key_file %s: %s", d->config.seal_key_file, err_name(err));
+		return err;
+	}
+	err = tokens_load(&d->tokens, &line, d->config.operator_token_file);
+	if (err != OK)
+		log_line(LOG_ERROR, "operator_token_file %s: line %u: %s",
+			d->config.operator_token_file, (unsigned)line, err_name(err));
+	return err;
+}
+
+static enum err open_workers(struct daemon *d)
+{
+	const struct watch_config watch = {.loop = d->loop, .engine = d->engine, .layer = d->layer};
+	const struct reconcile_config reconcile = {.loop = d->loop,
+		.engine = d->engine,
+		.layer = d->layer,
+		.interval_ms = d->config.reconcile_interval_ms};
+	TRY(signer_connect(&d->signer, d->loop, d->config.signer_socket));
+	const struct executor_config executor = {.loop = d->loop,
+		.engine = d->engine,
+		.journal = d->journal,
+		.signer = d->signer,
+		.layer = d->layer,
+		.signer_timeout_ms = d->config.signer_timeout_ms,
+		.resubmit_ms = DAEMON_RESUBMIT_MS};
+	TRY(watch_create(&d->watch, &watch));
+	TRY(executor_create(&d->executor, &executor));
+	return reconcile_create(&d->reconciler, &reconcile);
+}
+
+/* ---- running ---- */
+
+/* After every step of the loop: hand over what was appended, answer what became durable, do what is
+ * due. */
+static void turn(struct daemon *d, uint64_t *wait_ms)
+{
+	uint64_t executor_next, tick_next;
+	/* acquire: pairs with [FAILED] */
+	if (atomic_load_explicit(&d->journal_failed, memory_order_acquire)) {
+		log_line(LOG_ERROR, "journal: %s: nothing may be acknowledged any more",
+			d->journal_failure);
+		_exit(1); /* no clean-up: what is not durable must not leave by any path */
+	}
+	if (engine_tick(d->engine, loop_wall_ms(d->loop), &tick_next) != OK) {
+		log_line(LOG_ERROR, "a record could not be journaled");
+		_exit(1);
+	}
+	engine_flush(d->engine);
+	engine_on_durable(d->engine);
+	executor_run(d->executor, &executor_next);
+	engine_flush(d->engine);
+
+	const uint64_t now = loop_now_ms(d->loop);
+	*wait_ms = DAEMON_TURN_MS;
+	if (executor_next < now + *wait_ms)
+		*wait_ms = executor_next > now ? executor_next - now : 1;
+}
+
+static void on_signal(void *ctx)
+{
+	struct daemon *d = ctx;
+	log_line(LOG_INFO, "ending");
+	daemon_stop(d, 0);
+}
+
+static void run(struct daemon *d)
+{
+	uint64_t wait_ms = 0;
+	daemon_ask_signer(d);
+	while (!d->stopping) {
+		(void)loop_step(d->loop, wait_ms);
+		turn(d, &wait_ms);
+	}
+}
+
+static void close_all(struct daemon *d)
+{
+	if (d->server != NULL)
+		http_server_destroy(d->server);
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (d->layer[i] != NULL)
+			layer_stop(d->layer[i]);
+	signer_destroy(d->signer);
+	reconcile_destroy(d->reconciler);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		layer_destroy(d->layer[i]);
+		upstream_destroy(d->upstream[i]);
+	}
+	if (d->http != NULL)
+		http_client_destroy(d->http);
+	api_destroy(d->api);
+	executor_destroy(d->executor);
+	watch_destroy(d->watch);
+	journal_close(d->journal);
+	engine_destroy(d->engine);
+	ledger_destroy(d->ledger);
+	signals_unwatch();
+	if (d->loop != NULL)
+		loop_destroy(d->loop);
+	bytes_wipe(&d->seal, sizeof d->seal);
+}
+
+static int parse_arguments(
+	struct config_source *source, const char *set[SET_MAX], int argc, char **argv)
+{
+	source->set = set;
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+		if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
+			(void)fputs(usage, stdout);
+			return 0;
+		}
+		if (strcmp(a, "--version") == 0) {
+			(void)puts("sluiced " SLUICE_VERSION);
+			return 0;
+		}
+		if (strcmp(a, "--config") == 0 && i + 1 < argc) {
+			source->path = argv[++i];
+		} else if (strcmp(a, "--set") == 0 && i + 1 < argc && source->set_count < SET_MAX) {
+			set[source->set_count++] = argv[++i];
+		} else {
+			(void)fprintf(stderr,
+				"sluiced: %s: no such option, or its value is missing\n\n%s", a,
+				usage);
+			return 2;
+		}
+	}
+	if (source->path == NULL) {
+		(void)fprintf(stderr, "sluiced: --config is missing\n\n%s", usage);
+		return 2;
+	}
+	return -1;
+}
+
+static enum err read_config(struct daemon *d, const struct config_source *source)
+{
+	static uint8_t storage[CONFIG_EXPLAIN_MAX];
+	struct buf problems = buf_init(storage, sizeof storage);
+	struct config_error error = {.text = ""};
+	if (config_load(&d->config, source, &error) != OK) {
+		(void)fprintf(stderr, "sluiced: %s\n", error.text);
+		return ERR_FORMAT;
+	}
+	if (config_check(&d->config, &problems) != OK) {
+		(void)fprintf(stderr, "sluiced: %s:\n%s", source->path, buf_cstr(&problems));
+		return ERR_STATE;
+	}
+	return OK;
+}
+
+int daemon_main(int argc, char **argv)
+{
+	static struct daemon d;
+	const char *set[SET_MAX];
+	struct config_source source = {.environment = (const char *const *)environ};
+	const struct loop_config loop = {0};
+	uint8_t seed[32];
+
+	const int early = parse_arguments(&source, set, argc, argv);
+	if (early >= 0)
+		return early;
+	if (read_config(&d, &source) != OK || load_secrets(&d) != OK)
+		return 2;
+	rand_bytes(seed, sizeof seed);
+	secp_init(seed);
+	if (loop_create(&d.loop, &loop) != OK ||
+		loop_waker_add(d.loop, &d.waker, on_wake, &d) != OK ||
+		signals_watch(d.loop, on_signal, &d) != OK)
+		return 1;
+	if (open_journal(&d) != OK)
+		d.status = 3;
+	else if (open_layers(&d) != OK || open_workers(&d) != OK)
+		d.status = 2;
+	else
+		run(&d);
+	close_all(&d);
+	return d.status;
+}

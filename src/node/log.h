@@ -1,0 +1,13 @@
+/* node/log: one line on standard error for people and their tools: time, level, text. Never a
+ * secret, a preimage, or more than LOG_LINE_MAX bytes. Threads: any. */
+#ifndef NODE_LOG_H
+#define NODE_LOG_H
+#include "base/base.h"
+
+#define LOG_LINE_MAX 512u
+
+enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+PRINTF_LIKE(2, 3) void log_line(enum log_level level, const char *fmt, ...);
+
+#endif

@@ -1,0 +1,172 @@
+/* The steps of the daemon that wait for others: the signer, then each layer. */
+#include "node/daemon_internal.h"
+
+#include "node/log.h"
+
+#include <stdio.h>
+
+/* ---- the signer, and what follows from its key ---- */
+
+static bool params_equal(const struct ledger_params *a, const struct ledger_params *b)
+{
+	uint8_t sa[2048], sb[2048];
+	struct buf x = buf_init(sa, sizeof sa), y = buf_init(sb, sizeof sb);
+	params_put(&x, a);
+	params_put(&y, b);
+	CHECK(!x.overflow && !y.overflow);
+	return slice_eq(buf_slice(&x), buf_slice(&y));
+}
+
+/* Settings become a record when they change, so that a replay sees those of the time. */
+static enum err take_params(struct daemon *d, const struct pubkey *wallet)
+{
+	struct ledger_params p;
+	config_params(&p, &d->config);
+	p.wallet = *wallet;
+	if (d->ledger->has_params && params_equal(&p, &d->ledger->params))
+		return OK;
+	return engine_params(d->engine, loop_wall_ms(d->loop), &p);
+}
+
+static void on_hello(void *ctx, const struct signer_info *info)
+{
+	struct daemon *d = ctx;
+	const bool was = d->signer_connected;
+
+	d->signer_connected = info->err == OK;
+	if (info->err != OK) {
+		if (was || !d->signer_known)
+			log_line(LOG_WARNING, "signer: %s: %s", err_name(info->err), info->detail);
+	} else if (!d->signer_known) {
+		if (take_params(d, &info->wallet) != OK) {
+			log_line(LOG_ERROR,
+				"the signer's wallet, or a network, is not the one of this journal");
+			daemon_stop(d, 3);
+			return;
+		}
+		d->signer_known = true;
+		log_line(LOG_INFO, "signer: connected");
+		if (daemon_start_api(d) != OK)
+			return;
+		for (unsigned i = 0; i < LAYER_COUNT; i++)
+			if (d->layer[i] != NULL)
+				daemon_start_layer(&d->start[i]);
+	}
+	if (loop_timer_set(d->loop, &d->signer_timer, DAEMON_RETRY_MS, daemon_ask_signer, d) != OK)
+		log_line(LOG_WARNING, "signer: no timer left for its health check");
+}
+
+void daemon_ask_signer(void *daemon)
+{
+	struct daemon *d = daemon;
+	if (signer_hello(d->signer, d->config.signer_timeout_ms, on_hello, d) == OK)
+		return;
+	if (loop_timer_set(d->loop, &d->signer_timer, DAEMON_RETRY_MS, daemon_ask_signer, d) != OK)
+		log_line(LOG_WARNING, "signer: no timer left for its health check");
+}
+
+/* ---- a layer ---- */
+
+static void retry(struct layer_start *s, enum err err, const char *detail)
+{
+	if (s->said != err || err == OK)
+		log_line(LOG_WARNING, "%s: %s: %s", layer_name(s->id), err_name(err), detail);
+	s->said = err;
+	if (loop_timer_set(s->d->loop, &s->timer, DAEMON_RETRY_MS, daemon_start_layer, s) != OK)
+		log_line(LOG_ERROR, "%s: no timer left to try again", layer_name(s->id));
+}
+
+static void follow(struct layer_start *s)
+{
+	struct daemon *d = s->d;
+	const enum err err = watch_start(d->watch, s->id);
+	if (err != OK) {
+		log_line(LOG_ERROR, "%s: can't be followed: %s", layer_name(s->id), err_name(err));
+		daemon_stop(d, 1);
+		return;
+	}
+	s->following = true;
+	reconcile_start(d->reconciler, s->id);
+	log_line(LOG_INFO, "%s: following from block %llu", layer_name(s->id),
+		(unsigned long long)d->ledger->layer[s->id].tip.height);
+}
+
+static void be_born(
+	struct layer_start *s, const struct block_ref *block, uint64_t nonce, struct amount balance)
+{
+	struct daemon *d = s->d;
+	const enum err err = engine_birth(
+		d->engine, loop_wall_ms(d->loop), s->id, block, nonce, balance);
+	if (err != OK) {
+		retry(s, err, "the first block could not be journaled");
+		return;
+	}
+	log_line(LOG_INFO, "%s: born at block %llu", layer_name(s->id),
+		(unsigned long long)block->height);
+	follow(s);
+}
+
+/* The first block of the books: everything that was ours before it must be known. An account says
+ * what it holds; coins have to be found, so their wallet starts empty, or at a block that the
+ * operator names. */
+static void on_birth_scan(void *ctx, const struct layer_scan *scan)
+{
+	struct layer_start *s = ctx;
+	if (scan->err != OK) {
+		retry(s, scan->err, scan->detail);
+		return;
+	}
+	if (layer_family(s->id) == FAMILY_UTXO && !amount_is_zero(scan->wallet)) {
+		retry(s, ERR_STATE,
+			"the wallet holds coins older than its journal: set birth_height "
+			"to a block before the first of them");
+		return;
+	}
+	be_born(s, &scan->block, scan->nonce, scan->wallet);
+}
+
+static void on_birth_block(void *ctx, enum err err, const struct block_ref *block)
+{
+	struct layer_start *s = ctx;
+	if (err != OK)
+		retry(s, err, "the block at birth_height can't be had");
+	else
+		be_born(s, block, 0, amount_zero(layer_asset(s->id)));
+}
+
+static void on_checked(void *ctx, const struct layer_info *info)
+{
+	struct layer_start *s = ctx;
+	struct daemon *d = s->d;
+	const struct config_layer *c = &d->config.layer[s->id];
+
+	if (info->err != OK) {
+		retry(s, info->err, info->detail);
+		return;
+	}
+	if (d->ledger->layer[s->id].born) {
+		follow(s);
+		return;
+	}
+	enum err err;
+	if (layer_family(s->id) == FAMILY_UTXO && c->birth_height != 0)
+		err = layer_block_at(d->layer[s->id], c->birth_height, on_birth_block, s);
+	else
+		err = layer_scan(d->layer[s->id], NULL, 0, on_birth_scan, s);
+	if (err != OK)
+		retry(s, err, "the first block can't be asked for");
+}
+
+void daemon_start_layer(void *layer_start)
+{
+	struct layer_start *s = layer_start;
+	struct daemon *d = s->d;
+	if (s->following || d->stopping)
+		return;
+	/* a scan of our scripts needs the scripts */
+	enum err err = layer_watch_wallet(d->layer[s->id], &d->ledger->params.wallet);
+	if (err == OK)
+		err = layer_check(d->layer[s->id], on_checked, s);
+	if (err != OK)
+		retry(s, err, "can't be asked");
+}
