@@ -40,7 +40,7 @@ static void on_hello(void *ctx, const struct signer_info *info)
 	} else if (!d->signer_known) {
 		if (take_params(d, &info->wallet) != OK) {
 			log_line(LOG_ERROR,
-				"the signer's wallet, or a network, is not the one of this journal");
+				"the signer's wallet or a network is not this journal's");
 			daemon_stop(d, 3);
 			return;
 		}
