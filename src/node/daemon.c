@@ -3,6 +3,7 @@
 #include "node/daemon_internal.h"
 #include "node/log.h"
 #include "sys/clock.h"
+#include "sys/file.h"
 #include "sys/rand.h"
 #include "sys/signals.h"
 
@@ -71,10 +72,17 @@ static enum err open_journal(struct daemon *d)
 	rand_bytes(&seed, sizeof seed);
 	rand_bytes(&config.fresh_cluster, sizeof config.fresh_cluster);
 	TRY(ledger_create(&d->ledger, &d->config.capacity, &d->seal, seed));
+	const struct file_ops *files = file_system();
+	enum err err = files->mkdir(files->ctx, d->config.data_dir);
+	if (err != OK && err != ERR_EXISTS) {
+		log_line(LOG_ERROR, "data_dir %s can't be made: %s", d->config.data_dir,
+			err_name(err));
+		return err;
+	}
 	(void)snprintf(dir, sizeof dir, "%s/journal", d->config.data_dir);
 	config.dir = dir;
 	const uint64_t begun = clock_mono_ms();
-	const enum err err = journal_open(&d->journal, &config, replay, d->ledger, &error);
+	err = journal_open(&d->journal, &config, replay, d->ledger, &error);
 	if (err != OK) {
 		log_line(LOG_ERROR, "journal: %s: %s", err_name(err), error.text);
 		return err;
