@@ -1,4 +1,5 @@
-/* Runs a fuzz target over the files it is given: the corpus is a regression test without libFuzzer. */
+/* Runs a fuzz target over the files it is given: the corpus is a regression test without libFuzzer.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 # Fetches anvil (an EVM node for tests) from npm; prints the path of the binary.
 . "$(dirname "$0")/lib.sh"
 peer_lock anvil
-npm_peer anvil @foundry-rs/anvil@1.7.1
+npm_peer anvil
 bin=$PEERS/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
 chmod +x "$bin"; "$bin" --version | head -1 >&2
 echo "$bin"

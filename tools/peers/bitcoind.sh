@@ -9,14 +9,16 @@ if [ ! -x "$out/bitcoind" ]; then
 	[ -x "$out/bitcoind" ] && { echo "$out"; exit 0; }
 	say "peers: building Bitcoin Core $version (once, some 8 minutes)"
 	work=$PEERS/build-bitcoind; mkdir -p "$work/src"; : > "$work/src/lib.rs"
-	crate() { # NAME VERSION -> its unpacked folder
+	crate() { # NAME VERSION SHA256 -> its unpacked folder
 		d=$work/crate-$1-$2; mkdir -p "$d/src"; : > "$d/src/lib.rs"
 		printf '[package]\nname="fetch"\nversion="0.1.0"\nedition="2021"\n[workspace]\n[dependencies]\nx={package="%s",version="=%s"}\n' "$1" "$2" > "$d/Cargo.toml"
 		(cd "$d" && cargo fetch -q >&2)
-		ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$1-$2" | head -1
+		registry=${CARGO_HOME:-$HOME/.cargo}/registry
+		check_sum "$(ls "$registry"/cache/*/"$1-$2.crate" | head -1)" "$3"
+		ls -d "$registry"/src/*/"$1-$2" | head -1
 	}
-	a=$(crate libbitcoinkernel-sys 0.0.1)/bitcoin
-	b=$(crate libbitcoinkernel-sys 0.0.2)/bitcoin
+	a=$(crate libbitcoinkernel-sys 0.0.1 5a7da32f3bc72e876b92ace44cb4dda867990f82615c9777ac9ba75e7fce29d8)/bitcoin
+	b=$(crate libbitcoinkernel-sys 0.0.2 43548fc4d77c471be4fa3141f3cd991f9fad2ce048be31bb86bccf2350591d50)/bitcoin
 	src=$work/src28
 	rm -rf "$src"; cp -r "$a" "$src"; cp -r "$b/src/univalue" "$src/src/univalue"
 	# the crate leaves out folders that only CMake's configure step asks for

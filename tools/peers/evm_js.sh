@@ -2,5 +2,5 @@
 # Fetches ethers and Rootstock's address library from npm (test vectors come from them); prints their node_modules.
 . "$(dirname "$0")/lib.sh"
 peer_lock evm_js
-npm_peer evm_js ethers@6.17.0 @rsksmart/rsk-utils@2.0.5
+npm_peer evm_js
 echo "$PEERS/evm_js/node_modules"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the peer installers: where peers are kept, and how they are fetched.
 # Sourced, not run. A peer is a real node or tool that only tests, benchmarks and `demo.sh --real` use.
 set -eu
@@ -11,13 +12,14 @@ check_sum() {
 	have=$(sha256sum "$1" | cut -d' ' -f1)
 	[ "$have" = "$2" ] || { say "$1: sha256 is $have, expected $2"; exit 1; }
 }
-# npm_peer DIR PACKAGE@VERSION...: exact versions, no install scripts run.
+# npm_peer NAME: the packages of npm/NAME/package-lock.json, exactly these versions and sums; no install scripts run.
 npm_peer() {
-	dir=$PEERS/$1; shift
-	[ -f "$dir/.done" ] && [ "$(cat "$dir/.done")" = "$*" ] && return 0
-	say "peers: fetching $* (npm) into $dir"
+	dir=$PEERS/$1 lock=$(dirname "${BASH_SOURCE[0]}")/npm/$1
+	sum=$(sha256sum < "$lock/package-lock.json")
+	[ -f "$dir/.done" ] && [ "$(cat "$dir/.done")" = "$sum" ] && return 0
+	say "peers: fetching $1 (npm) into $dir"
 	rm -rf "$dir"; mkdir -p "$dir"
-	(cd "$dir" && printf '{"private":true}' > package.json \
-		&& npm install --no-audit --no-fund --ignore-scripts --save-exact "$@" >&2)
-	printf '%s' "$*" > "$dir/.done"
+	cp "$lock/package.json" "$lock/package-lock.json" "$dir/"
+	(cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts >&2)
+	printf '%s' "$sum" > "$dir/.done"
 }
