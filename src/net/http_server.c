@@ -41,6 +41,7 @@ struct conn {
 	int fd;
 	struct loop_timer patience;     /* ends it while a request or an answer is on its way */
 	struct http_exchange *watching; /* a quiet stream: tells when the client goes away */
+	bool surplus; /* came when there were enough: its request is refused */
 	char peer[SOCK_ADDRESS_SIZE];
 };
 
@@ -396,7 +397,7 @@ static enum MHD_Result on_headers(struct http_exchange *x)
 {
 	const struct http_server *server = x->server;
 	const uint64_t length = announced_length(x->connection);
-	if (server->connection_count > server->connection_max)
+	if (x->conn->surplus)
 		return refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE);
 	if (length > server->body_max + (uint64_t)DISCARD_MAX)
 		return refuse(x, MHD_HTTP_CONTENT_TOO_LARGE);
@@ -507,7 +508,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		conn->fd = info->connect_fd;
 		sock_peer_address(conn->fd, conn->peer);
 		*socket_ctx = conn;
-		server->connection_count++;
+		conn->surplus = ++server->connection_count > server->connection_max;
 		patience_start(conn);
 	} else if (conn != NULL) {
 		unwatch(conn);

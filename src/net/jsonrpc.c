@@ -41,7 +41,11 @@ struct upstream {
 	bool version_2, in_callback, closing;
 
 	struct list in_flight, queue;
-	struct loop_timer queue_timer; /* set while the queue has something: its first deadline */
+	struct loop_timer queue_timer;  /* set while the queue has something: its first deadline */
+	uint32_t window, window_credit; /* successes since the window last grew */
+	uint64_t window_cut_ms;         /* when it last shrank */
+	uint64_t pause_ms;              /* the last one; 0 after a success */
+	struct loop_timer pause;        /* set: nothing is sent until then */
 	uint64_t next_id;
 
 	uint32_t failures_in_row;
@@ -61,6 +65,26 @@ static void list_append(struct list *list, struct call *call)
 	else
 		list->first = call;
 	list->last = call;
+	list->count++;
+}
+
+/* Among those that wait, by age: a call that was sent before is among the first. */
+static void list_insert_by_age(struct list *list, struct call *call)
+{
+	struct call *next = list->first;
+	while (next != NULL && next->id < call->id)
+		next = next->next;
+	if (next == NULL) {
+		list_append(list, call);
+		return;
+	}
+	call->next = next;
+	call->prev = next->prev;
+	if (next->prev != NULL)
+		next->prev->next = call;
+	else
+		list->first = call;
+	next->prev = call;
 	list->count++;
 }
 
@@ -130,6 +154,12 @@ static void note_success(struct upstream *u, uint64_t latency_ms)
 	h->last_error[0] = 0;
 	u->failures_in_row = 0;
 	u->backoff_ms = 0;
+	u->pause_ms = 0;
+	/* one more at once for each window of successes */
+	if (u->window < u->in_flight_max && ++u->window_credit >= u->window) {
+		u->window++;
+		u->window_credit = 0;
+	}
 }
 
 /* probe: only a probe that fails makes the next one wait longer; late failures of calls that were
@@ -205,12 +235,16 @@ static void on_queue_deadline(void *ctx)
 	queue_arm(u);
 }
 
+static bool may_send(const struct upstream *u)
+{
+	return u->in_flight.count < u->window && u->pause.id == 0;
+}
+
 static void queue_pump(struct upstream *u)
 {
 	if (u->queue.first == NULL)
 		return;
-	while (u->queue.first != NULL && u->in_flight.count < u->in_flight_max &&
-		!breaker_open(u)) {
+	while (u->queue.first != NULL && may_send(u) && !breaker_open(u)) {
 		struct call *call = u->queue.first;
 		list_remove(&u->queue, call);
 		if (call_send(u, call) != OK)
@@ -227,6 +261,35 @@ static bool retry_denied(struct upstream *u, struct call *call)
 	if (call->auth_generation == u->auth.generation && !upstream_auth_refresh(&u->auth))
 		return false;
 	return call_send(u, call) == OK;
+}
+
+static void on_pause(void *ctx)
+{
+	struct upstream *u = ctx;
+	u->pause.id = 0;
+	queue_pump(u);
+}
+
+/* The node had no room: it is there, and did nothing. The calls of one burst shrink the window
+ * once. */
+static void requeue(struct upstream *u, struct call *call)
+{
+	const uint64_t now = loop_now_ms(u->loop);
+	u->health.overloads++;
+	u->failures_in_row = 0;
+	if (call->sent_ms >= u->window_cut_ms) {
+		u->window = u->window > 1 ? u->window / 2 : 1;
+		u->window_credit = 0;
+		u->window_cut_ms = now + 1;
+		u->pause_ms = u->pause_ms == 0 ? UPSTREAM_PAUSE_MIN_MS : u->pause_ms * 2;
+		if (u->pause_ms > UPSTREAM_PAUSE_MAX_MS)
+			u->pause_ms = UPSTREAM_PAUSE_MAX_MS;
+		loop_timer_cancel(u->loop, &u->pause);
+		CHECK(loop_timer_set(u->loop, &u->pause, u->pause_ms, on_pause, u) == OK);
+	}
+	call->probe = false;
+	list_insert_by_age(&u->queue, call);
+	queue_arm(u);
 }
 
 static void on_http(void *ctx, const struct http_answer *http)
@@ -247,6 +310,8 @@ static void on_http(void *ctx, const struct http_answer *http)
 		u->probing = false;
 	if (err == ERR_DENIED && retry_denied(u, call)) {
 		u->probing = probe;
+	} else if (err == ERR_UNAVAILABLE && http->err == OK) {
+		requeue(u, call);
 	} else {
 		if (err == OK || err == ERR_REJECTED)
 			note_success(u, loop_now_ms(u->loop) - call->sent_ms);
@@ -285,7 +350,7 @@ enum err upstream_call_limited(struct upstream *u, const char *method, struct js
 {
 	const uint64_t now = loop_now_ms(u->loop);
 	const bool probe = breaker_open(u);
-	const bool room = u->in_flight.count < u->in_flight_max && u->queue.first == NULL;
+	const bool room = may_send(u) && u->queue.first == NULL;
 	enum err err = OK;
 	if (u->closing || (probe && (u->probing || now < u->closed_until_ms)))
 		err = ERR_UNAVAILABLE;
@@ -332,6 +397,7 @@ void upstream_health(const struct upstream *u, struct upstream_health *out)
 	*out = u->health;
 	out->in_flight = u->in_flight.count;
 	out->queued = u->queue.count;
+	out->window = u->window;
 }
 
 /* ---- life ---- */
@@ -347,6 +413,7 @@ enum err upstream_create(struct upstream **out, struct http_client *client, stru
 	u->timeout_ms = config->timeout_ms == 0 ? TIMEOUT_DEFAULT_MS : config->timeout_ms;
 	u->in_flight_max = config->in_flight_max == 0 ? IN_FLIGHT_MAX_DEFAULT
 						      : config->in_flight_max;
+	u->window = u->in_flight_max;
 	u->queue_max = config->queue_max == 0 ? QUEUE_MAX_DEFAULT : config->queue_max;
 	u->version_2 = config->version_2;
 	u->name = strdup(config->name == NULL ? "" : config->name);
@@ -373,6 +440,7 @@ void upstream_destroy(struct upstream *u)
 	CHECK(!u->in_callback);
 	u->closing = true;
 	loop_timer_cancel(u->loop, &u->queue_timer);
+	loop_timer_cancel(u->loop, &u->pause);
 	end_all(&u->queue, ERR_CANCELLED, "closing");
 	/* the client still holds these: what comes back, if only that it was cancelled, finds
 	 * nobody */

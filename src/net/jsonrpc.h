@@ -6,7 +6,12 @@
  * Each failure of the transport counts against the upstream; after UPSTREAM_FAILURES_MAX in a row
  * calls fail at once with ERR_UNAVAILABLE until a probe (one call let through after a backoff)
  * succeeds. Calls that wait in the queue then end with ERR_UNAVAILABLE, too. A refused password and
- * an answer over the bound don't count: the node is there. Threads: the loop's.
+ * an answer over the bound don't count: the node is there.
+ *
+ * A node that has no room for a call says so before it does anything (Bitcoin Core: HTTP 503, "work
+ * queue depth exceeded", from 20 at once in its standard settings; others: 429). The call goes back
+ * to the queue, ahead of younger ones, and is sent again within its deadline; fewer are then sent
+ * at once, and step by step more again. Threads: the loop's.
  */
 #ifndef NET_JSONRPC_H
 #define NET_JSONRPC_H
@@ -16,6 +21,8 @@
 #define UPSTREAM_FAILURES_MAX 5u
 #define UPSTREAM_BACKOFF_MIN_MS 250u
 #define UPSTREAM_BACKOFF_MAX_MS 30000u
+#define UPSTREAM_PAUSE_MIN_MS 5u /* after a node had no room; doubles while that goes on */
+#define UPSTREAM_PAUSE_MAX_MS 640u
 
 struct upstream;
 
@@ -69,6 +76,8 @@ struct upstream_health {
 	bool up; /* the last call was answered */
 	uint64_t calls, failures;
 	uint32_t in_flight, queued;
+	uint32_t window; /* how many may be in flight now: in_flight_max, or what the node bears */
+	uint64_t overloads;   /* calls that the node had no room for */
 	uint64_t latency_ms;  /* exponentially weighted */
 	char last_error[160]; /* "" when there was none since the last success */
 };

@@ -107,7 +107,16 @@ struct node {
 	struct loop *loop;
 	struct http_client *client;
 	struct upstream *upstream;
-	enum { NODE_GOOD, NODE_HOLD, NODE_DOWN, NODE_NEVER, NODE_REFUSE, NODE_GARBAGE } mode;
+	enum {
+		NODE_GOOD,
+		NODE_HOLD,
+		NODE_DOWN,
+		NODE_NEVER,
+		NODE_REFUSE,
+		NODE_GARBAGE,
+		NODE_SMALL
+	} mode;
+	unsigned capacity, working, turned_away;
 	struct http_local_request *held[HELD_MAX];
 	unsigned held_count, seen;
 };
@@ -151,6 +160,8 @@ static void node_answer(struct http_local_request *request)
 	json_free(q);
 }
 
+static void serve_small(struct node *n, struct http_local_request *request);
+
 static void on_node(void *ctx, struct http_local_request *request)
 {
 	struct node *n = ctx;
@@ -164,8 +175,37 @@ static void on_node(void *ctx, struct http_local_request *request)
 	case NODE_DOWN: http_local_answer(request, ERR_UNAVAILABLE, 0, (struct slice){0}); break;
 	case NODE_NEVER: http_local_drop(request); break;
 	case NODE_REFUSE: http_local_answer(request, OK, 401, (struct slice){0}); break;
+	case NODE_SMALL: serve_small(n, request); break;
 	case NODE_GARBAGE: http_local_answer(request, OK, 200, slice_str("<html>")); break;
 	}
+}
+
+struct job {
+	struct node *node;
+	struct http_local_request *request;
+};
+
+static void on_job_done(void *ctx)
+{
+	struct job *job = ctx;
+	job->node->working--;
+	node_answer(job->request);
+	free(job);
+}
+
+/* As Bitcoin Core: takes so many at once, refuses more before it looks at them. */
+static void serve_small(struct node *n, struct http_local_request *request)
+{
+	if (n->working >= n->capacity) {
+		n->turned_away++;
+		http_local_answer(request, OK, 503, slice_str("Work queue depth exceeded"));
+		return;
+	}
+	struct job *job = malloc(sizeof *job);
+	CHECK(job != NULL);
+	*job = (struct job){.node = n, .request = request};
+	n->working++;
+	CHECK(loop_timer_set(n->loop, NULL, 10, on_job_done, job) == OK);
 }
 
 static void release(struct node *n)
@@ -367,6 +407,51 @@ static void test_breaker_with_queue(void)
 	CHECK(call(&n, &r) == OK && call(&n, &r) == OK);
 	pass(&n, 1);
 	CHECK(r.ok == 3);
+	node_down(&n);
+}
+
+/* A node with room for few calls at once serves all of them, at its own pace. */
+static void test_overload(void)
+{
+	struct node n;
+	struct upstream_health h;
+	struct results r = {0};
+	node_up(&n, &(struct upstream_config){.in_flight_max = 256, .timeout_ms = 60000});
+	n.mode = NODE_SMALL;
+	n.capacity = 20;
+	for (int i = 0; i < 4000; i++)
+		CHECK(call(&n, &r) == OK);
+	pass(&n, 4000); /* 2,000 ms if the pace were perfect */
+	CHECK(r.ok == 4000);
+	upstream_health(n.upstream, &h);
+	CHECK(h.overloads == n.turned_away && h.overloads > 0 && h.overloads < 1000);
+	CHECK(h.failures == 0 && h.up && h.window < 64 && h.queued == 0);
+
+	/* room again: the window opens again */
+	n.capacity = 256;
+	for (int i = 0; i < 4000; i++)
+		CHECK(call(&n, &r) == OK);
+	pass(&n, 4000);
+	upstream_health(n.upstream, &h);
+	CHECK(r.ok == 8000 && h.window > 64);
+
+	/* no room at all: each ends at its deadline, nothing was done, and the breaker stays closed
+	 */
+	r = (struct results){0};
+	n.capacity = 0;
+	for (int i = 0; i < 100; i++)
+		CHECK(call(&n, &r) == OK);
+	pass(&n, 59000);
+	CHECK(r.calls == 0);
+	const unsigned seen = n.seen;
+	pass(&n, 1000);
+	CHECK(n.seen - seen <= 2); /* it is asked no more often than once in a pause */
+	pass(&n, UPSTREAM_PAUSE_MAX_MS);
+	CHECK(r.by_err[-ERR_UNAVAILABLE] == 100);
+	n.capacity = 20;
+	CHECK(call(&n, &r) == OK);
+	pass(&n, 2 * UPSTREAM_PAUSE_MAX_MS);
+	CHECK(r.ok == 1);
 	node_down(&n);
 }
 
@@ -580,6 +665,7 @@ int main(void)
 	test_deadlines();
 	test_breaker();
 	test_breaker_with_queue();
+	test_overload();
 	test_what_counts();
 	test_destroy();
 	test_urls();
