@@ -199,7 +199,14 @@ static void bitcoin_state_hash(const struct sim_network *n, struct hash256 *out)
 
 static unsigned bitcoin_http_status(int64_t code)
 {
-	return code == 0 ? 200 : code == RPC_METHOD_NOT_FOUND ? 404 : 500;
+	static const struct {
+		int64_t code;
+		unsigned status;
+	} rows[] = {{0, 200}, {RPC_METHOD_NOT_FOUND, 404}, {-32600, 400}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].code == code)
+			return rows[i].status;
+	return 500;
 }
 
 static const struct sim_ops bitcoin_ops = {

@@ -316,25 +316,25 @@ static const struct {
 	uint8_t selector[SELECTOR_SIZE];
 	uint8_t word_count;
 	uint8_t addresses; /* bit i: word i is an address, and must look like one */
-	bool payable;
+	/* what it takes to refuse a payment (0: none is), calldata cut short, a first bad address
+	 */
+	uint16_t gas_value, gas_short, gas_address;
 	void (*run)(struct arguments *a);
 } functions[] = {
-	{{0x08, 0x99, 0x14, 0x6b}, 3, 1 << 1, true, run_lock},
-	{{0xc3, 0xc3, 0x7f, 0xbc}, 4, 1 << 2, false, run_claim},
-	{{0xcd, 0x41, 0x3e, 0xfa}, 5, 1 << 2 | 1 << 3, false, run_claim_for},
-	{{0x35, 0xcd, 0x4c, 0xcb}, 4, 1 << 2, false, run_refund},
-	{{0x36, 0x50, 0x47, 0x21}, 5, 1 << 2 | 1 << 3, false, run_refund_for},
-	{{0xeb, 0x84, 0xe7, 0xf2}, 1, 0, false, run_swaps},
-	{{0xfb, 0xdc, 0x1e, 0xf1}, 1, 0, false, run_states},
-	{{0x54, 0xfd, 0x4d, 0x50}, 0, 0, false, run_version},
-	{{0x8b, 0x2f, 0x8f, 0x82}, 5, 1 << 2 | 1 << 3, false, run_hash_values},
+	{{0x08, 0x99, 0x14, 0x6b}, 3, 1 << 1, 0, 166, 236, run_lock},
+	{{0xc3, 0xc3, 0x7f, 0xbc}, 4, 1 << 2, 168, 237, 324, run_claim},
+	{{0xcd, 0x41, 0x3e, 0xfa}, 5, 1 << 2 | 1 << 3, 145, 217, 304, run_claim_for},
+	{{0x35, 0xcd, 0x4c, 0xcb}, 4, 1 << 2, 146, 215, 302, run_refund},
+	{{0x36, 0x50, 0x47, 0x21}, 5, 1 << 2 | 1 << 3, 168, 240, 327, run_refund_for},
+	{{0xeb, 0x84, 0xe7, 0xf2}, 1, 0, 167, 227, 0, run_swaps},
+	{{0xfb, 0xdc, 0x1e, 0xf1}, 1, 0, 189, 249, 0, run_states},
+	{{0x54, 0xfd, 0x4d, 0x50}, 0, 0, 190, 0, 0, run_version},
+	{{0x8b, 0x2f, 0x8f, 0x82}, 5, 1 << 2 | 1 << 3, 146, 218, 305, run_hash_values},
 };
 
 #define GAS_NO_SELECTOR 46u
 #define GAS_NO_FUNCTION 169u
-#define GAS_NOT_PAYABLE 145u
-#define GAS_SHORT 217u
-#define GAS_NO_ADDRESS 236u
+#define GAS_NEXT_ADDRESS 81u /* for each address that was good before the bad one */
 
 static bool address_like(const uint8_t *w)
 {
@@ -358,20 +358,24 @@ void simevm_contract_run(
 		revert(out, GAS_NO_FUNCTION, NULL);
 		return;
 	}
-	if (m->value != 0 && !functions[f].payable) {
-		revert(out, GAS_NOT_PAYABLE, NULL);
+	if (m->value != 0 && functions[f].gas_value != 0) {
+		revert(out, functions[f].gas_value, NULL);
 		return;
 	}
 	if (m->data.len < SELECTOR_SIZE + functions[f].word_count * (size_t)SIMEVM_WORD) {
-		revert(out, GAS_SHORT, NULL);
+		revert(out, functions[f].gas_short, NULL);
 		return;
 	}
+	uint64_t gas = functions[f].gas_address;
 	for (size_t i = 0; i < functions[f].word_count; i++) {
 		a.word[i] = m->data.ptr + SELECTOR_SIZE + i * SIMEVM_WORD;
-		if ((functions[f].addresses >> i & 1) != 0 && !address_like(a.word[i])) {
-			revert(out, GAS_NO_ADDRESS, NULL);
+		if ((functions[f].addresses >> i & 1) == 0)
+			continue;
+		if (!address_like(a.word[i])) {
+			revert(out, gas, NULL);
 			return;
 		}
+		gas += GAS_NEXT_ADDRESS;
 	}
 	functions[f].run(&a);
 }

@@ -24,6 +24,10 @@ static void record(struct peer *p, const char *method, const char *params, struc
 		js_key(&line, "code");
 		js_i64(&line, reply->code);
 		js_set_string(&line, "message", reply->message);
+		if (reply->data.len > 0) {
+			js_key(&line, "data");
+			js_raw(&line, text_slice(&reply->data));
+		}
 	}
 	js_close(&line, '}');
 	(void)fprintf(p->record, "%s\n", line.ptr);

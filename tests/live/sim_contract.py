@@ -146,6 +146,55 @@ def bitcoin(record, work):
     return bad, f"{blocks} blocks, {count} exchanges"
 
 
+# ---- evm ----
+
+EVM_IGNORED = {"hash", "blockHash", "parentHash", "stateRoot", "transactionsRoot", "receiptsRoot", "timestamp", "size",
+               "mixHash", "blockTimestamp"}
+
+
+def as_ours(ours, theirs):
+    """What the other node says of the members that we have; hashes of blocks and what follows from them left out."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return {k: as_ours(v, theirs[k]) for k, v in ours.items() if k not in EVM_IGNORED and k in theirs}
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [as_ours(a, b) for a, b in zip(ours, theirs)]
+    return theirs
+
+
+def evm_compare(line, answer, bad):
+    name = f"{line['call']} {dumps(line['params'])[:120]}"
+    error = answer.get("error")
+    if "code" in line:
+        # a revert is told by its data: anvil takes selectors for text where they look like it
+        what = "data" if line["code"] == 3 else "message"
+        if not error or (error["code"], error.get(what)) != (line["code"], line[what]):
+            bad.append(f"{name}\n  sim:  {line['code']} {line[what]}\n  node: {error or answer.get('result')}")
+        return
+    if error:
+        bad.append(f"{name}\n  sim:  {dumps(line['result'])[:300]}\n  node: {error}")
+        return
+    ours, theirs = as_ours(line["result"], line["result"]), as_ours(line["result"], answer["result"])
+    if ours != theirs:
+        bad.append(f"{name}\n  sim:  {dumps(ours)[:1500]}\n  node: {dumps(theirs)[:1500]}")
+
+
+def evm(record, work):
+    bad, count = [], 0
+    with peers.anvil("--no-mining") as rpc:
+        node = Node(rpc.url)
+        node("anvil_mine", ["0x1"])  # where ours has the contract that it comes with
+        for line in record:
+            answer = node(line["call"], line["params"])
+            for _ in range(100):  # anvil may know a block before its receipts
+                if line["call"] != "eth_getTransactionReceipt" or answer.get("result") or not line.get("result"):
+                    break
+                time.sleep(0.02)
+                answer = node(line["call"], line["params"])
+            evm_compare(line, answer, bad)
+            count += 1
+    return bad, f"{count} exchanges"
+
+
 def main():
     network, recorder = sys.argv[1:3]
     with tempfile.TemporaryDirectory() as work:
@@ -153,7 +202,7 @@ def main():
         subprocess.run([recorder, path], check=True)
         with open(path) as f:
             record = [loads(line) for line in f]
-        bad, said = {"bitcoin": bitcoin}[network](record, work)
+        bad, said = {"bitcoin": bitcoin, "evm": evm}[network](record, work)
     for b in bad:
         print(b)
     print(f"{network}: {said}, {len(bad)} differ")

@@ -1,0 +1,58 @@
+/* sim/node: a simulated network behind JSON-RPC: envelopes, latency, faults, blocks by the clock.
+ *
+ * A call travels for half of its latency, is carried out, and its answer travels for the other
+ * half; latencies are drawn from the seed in the order of arrival. Methods that begin with "sim_"
+ * are the tests' own levers: no latency, no faults. sim_latency, sim_fault, sim_auto_mine and
+ * sim_state_hash are the node's, the others the network's (docs/devnet.md). Threads: the loop's; on
+ * a virtual loop everything is a function of seeds and calls.
+ */
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+#include "sim/network.h"
+#include "sys/loop.h"
+
+struct sim_node;
+
+#define SIM_LATENCY_MAX_MS 60000u
+#define SIM_BATCH_MAX 1000u
+#define SIM_PENDING_MAX 20000u /* calls on their way; beyond it 503 at once */
+
+struct sim_node_config {
+	uint64_t seed;
+	uint64_t latency_low_ms, latency_high_ms; /* both 0: none */
+	uint64_t block_ms;                        /* between blocks; 0: only on request */
+	const char *authorization; /* what the header must be, "Basic ..."; NULL: anything */
+};
+
+/* Returns owned. Takes the network. Borrows the loop. */
+MUST_USE NONNULL_ALL enum err sim_node_create(struct sim_node **out, struct loop *loop,
+	struct sim_network *network, const struct sim_node_config *config);
+/* Every call on its way is answered with ERR_IO first. */
+void sim_node_destroy(struct sim_node *node);
+/* Borrowed. */
+NONNULL_ALL struct sim_network *sim_node_network(struct sim_node *node);
+
+struct sim_node_answer {
+	enum err err; /* OK: status and body. ERR_IO: the connection ends. ERR_TIMEOUT: no answer
+		       * ever comes. ERR_UNAVAILABLE: nobody listens */
+	unsigned status;
+	const char *content_type;
+	struct slice body; /* ERR_IO: what still came through; borrows until the callback returns */
+};
+typedef void (*sim_node_cb)(void *ctx, const struct sim_node_answer *answer);
+
+/* One HTTP request's body. Ends in exactly one callback, at once where there is no latency.
+ * authorization: the header's value, NULL or "" where there is none. */
+void sim_node_request(struct sim_node *node, const char *authorization, struct slice body,
+	sim_node_cb cb, void *ctx);
+
+/* Ends all calls that would come back to cb, with ERR_IO. */
+void sim_node_cancel(struct sim_node *node, sim_node_cb cb);
+
+struct sim_node_stats {
+	uint64_t calls, faults;
+	uint32_t pending, pending_most;
+};
+NONNULL_ALL void sim_node_stats(const struct sim_node *node, struct sim_node_stats *out);
+
+#endif
