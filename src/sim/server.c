@@ -7,7 +7,9 @@
 #define CONNECTION_MAX 8192u
 #define BODY_MAX (8u << 20) /* a block's worth of hex, and batches */
 #define IDLE_TIMEOUT_S 300u
-#define CUT_AFTER_MS 20u /* for what came through to be on its way before the connection ends */
+/* For what came through to be on its way before the connection ends: the headers at least, because
+ * clients that see nothing at all on a connection that they kept ask again by themselves. */
+#define CUT_AFTER_MS 20u
 
 /* ---- over HTTP ---- */
 
@@ -78,7 +80,7 @@ static void cut(struct visit *v, struct slice body)
 		return;
 	}
 	v->streaming = true;
-	if (body.len == 0 || http_stream_write(v->exchange, body) != OK ||
+	if (http_stream_write(v->exchange, body) != OK ||
 		loop_timer_set(v->server->loop, &v->timer, CUT_AFTER_MS, on_cut, v) != OK)
 		overflow(v);
 }
