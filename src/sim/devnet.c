@@ -1,0 +1,352 @@
+#include "sim/devnet.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "crypto/secp.h"
+#include "sim/bitcoin.h"
+#include "sim/evm.h"
+#include "sim/server.h"
+#include "sys/rand.h"
+#include "sys/signals.h"
+
+#define BITCOIN_PORT 39443u
+#define ROOTSTOCK_PORT 39444u
+#define LATENCY_LOW_MS 50u
+#define LATENCY_HIGH_MS 500u
+#define BITCOIN_BLOCK_MS 5000u
+#define ROOTSTOCK_BLOCK_MS 1000u
+#define FD_MAX 16384u
+#define NUMBER_MAX UINT64_C(1000000000000)
+#define AUTH_MAX 256u
+
+struct options {
+	uint64_t seed, bitcoin_port, rootstock_port, bitcoin_block_ms, rootstock_block_ms;
+	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
+	char authorization[AUTH_MAX * 2];
+	bool guarded, geth, json, state_hash, help;
+};
+
+static const char usage[] =
+	"usage: sluice-devnet [options]\n"
+	"Simulated Bitcoin (regtest) and Rootstock (regtest) nodes, JSON-RPC on 127.0.0.1.\n"
+	"\n"
+	"  --seed N                 of everything that is drawn (1)\n"
+	"  --bitcoin-port P         0: any that is free (39443)\n"
+	"  --rootstock-port P       0: any that is free (39444)\n"
+	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
+	"  --bitcoin-block-ms N     between blocks; 0: only on request (5000)\n"
+	"  --rootstock-block-ms N   between blocks; 0: only on request (1000)\n"
+	"  --bitcoin-auth U:P       the Bitcoin node asks for this user and password (none)\n"
+	"  --rootstock-chain-id N   (33)\n"
+	"  --rootstock-block-gas N  gas of a block (30000000)\n"
+	"  --rootstock-geth         errors in geth's words; refuses transactions for other chains\n"
+	"  --json                   say where, as one JSON object\n"
+	"  --state-hash             print a hash of each network's state at the end\n"
+	"  --help\n";
+
+/* ---- options ---- */
+
+static bool parse_number(uint64_t *out, const char *text, const char **end)
+{
+	uint64_t n = 0;
+	const char *p = text;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		n = n * 10 + (uint64_t)(*p - '0');
+		if (n > NUMBER_MAX)
+			return false;
+	}
+	*end = p;
+	*out = n;
+	return p != text;
+}
+
+static bool option_number(uint64_t *out, const char *text, uint64_t max)
+{
+	const char *end;
+	uint64_t n;
+	if (!parse_number(&n, text, &end) || *end != 0 || n > max)
+		return false;
+	*out = n;
+	return true;
+}
+
+static bool option_latency(struct options *o, const char *text)
+{
+	const char *end;
+	if (!parse_number(&o->latency_low_ms, text, &end) || *end != '-')
+		return false;
+	return parse_number(&o->latency_high_ms, end + 1, &end) && *end == 0 &&
+		o->latency_low_ms <= o->latency_high_ms && o->latency_high_ms <= SIM_LATENCY_MAX_MS;
+}
+
+/* RFC 7617: "Basic " and the base64 of user:password. */
+static bool option_auth(struct options *o, const char *text)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const size_t len = strlen(text);
+	struct buf out = buf_init(o->authorization, sizeof o->authorization);
+	if (strchr(text, ':') == NULL || len > AUTH_MAX)
+		return false;
+	buf_printf(&out, "Basic ");
+	for (size_t i = 0; i < len; i += 3) {
+		uint8_t b[3] = {0};
+		memcpy(b, text + i, len - i < 3 ? len - i : 3);
+		const uint32_t v = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
+		buf_printf(&out, "%c%c%c%c", digits[v >> 18], digits[v >> 12 & 63],
+			i + 1 < len ? digits[v >> 6 & 63] : '=',
+			i + 2 < len ? digits[v & 63] : '=');
+	}
+	(void)buf_cstr(&out);
+	o->guarded = true;
+	return !out.overflow;
+}
+
+enum option_key {
+	OPT_SEED = 1,
+	OPT_BITCOIN_PORT,
+	OPT_ROOTSTOCK_PORT,
+	OPT_LATENCY,
+	OPT_BITCOIN_BLOCK,
+	OPT_ROOTSTOCK_BLOCK,
+	OPT_AUTH,
+	OPT_CHAIN_ID,
+	OPT_BLOCK_GAS,
+	OPT_GETH,
+	OPT_JSON,
+	OPT_STATE_HASH,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+	{"seed", required_argument, NULL, OPT_SEED},
+	{"bitcoin-port", required_argument, NULL, OPT_BITCOIN_PORT},
+	{"rootstock-port", required_argument, NULL, OPT_ROOTSTOCK_PORT},
+	{"latency", required_argument, NULL, OPT_LATENCY},
+	{"bitcoin-block-ms", required_argument, NULL, OPT_BITCOIN_BLOCK},
+	{"rootstock-block-ms", required_argument, NULL, OPT_ROOTSTOCK_BLOCK},
+	{"bitcoin-auth", required_argument, NULL, OPT_AUTH},
+	{"rootstock-chain-id", required_argument, NULL, OPT_CHAIN_ID},
+	{"rootstock-block-gas", required_argument, NULL, OPT_BLOCK_GAS},
+	{"rootstock-geth", no_argument, NULL, OPT_GETH},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"state-hash", no_argument, NULL, OPT_STATE_HASH},
+	{"help", no_argument, NULL, OPT_HELP},
+	{0},
+};
+
+static bool take_option(struct options *o, int key, const char *text)
+{
+	const struct {
+		enum option_key key;
+		uint64_t *to, max;
+	} numbers[] = {
+		{OPT_SEED, &o->seed, NUMBER_MAX},
+		{OPT_BITCOIN_PORT, &o->bitcoin_port, UINT16_MAX},
+		{OPT_ROOTSTOCK_PORT, &o->rootstock_port, UINT16_MAX},
+		{OPT_BITCOIN_BLOCK, &o->bitcoin_block_ms, NUMBER_MAX},
+		{OPT_ROOTSTOCK_BLOCK, &o->rootstock_block_ms, NUMBER_MAX},
+		{OPT_CHAIN_ID, &o->chain_id, NUMBER_MAX},
+		{OPT_BLOCK_GAS, &o->block_gas, NUMBER_MAX},
+	};
+	const struct {
+		enum option_key key;
+		bool *to;
+	} flags[] = {
+		{OPT_GETH, &o->geth},
+		{OPT_JSON, &o->json},
+		{OPT_STATE_HASH, &o->state_hash},
+		{OPT_HELP, &o->help},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if ((int)numbers[i].key == key)
+			return option_number(numbers[i].to, text, numbers[i].max);
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+		if ((int)flags[i].key != key)
+			continue;
+		*flags[i].to = true;
+		return true;
+	}
+	return key == OPT_LATENCY ? option_latency(o, text)
+		: key == OPT_AUTH ? option_auth(o, text)
+				  : false;
+}
+
+static bool parse_options(struct options *o, int argc, char **argv)
+{
+	int key, index = 0;
+	*o = (struct options){.seed = 1,
+		.bitcoin_port = BITCOIN_PORT,
+		.rootstock_port = ROOTSTOCK_PORT,
+		.latency_low_ms = LATENCY_LOW_MS,
+		.latency_high_ms = LATENCY_HIGH_MS,
+		.bitcoin_block_ms = BITCOIN_BLOCK_MS,
+		.rootstock_block_ms = ROOTSTOCK_BLOCK_MS,
+		.chain_id = SIM_EVM_CHAIN_ID};
+	while ((key = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+		if (key == '?')
+			return false;
+		if (take_option(o, key, optarg))
+			continue;
+		(void)fprintf(stderr, "sluice-devnet: --%s: %s is not possible\n",
+			long_options[index].name, optarg == NULL ? "this" : optarg);
+		return false;
+	}
+	if (optind < argc)
+		(void)fprintf(stderr, "sluice-devnet: %s: no arguments are taken\n", argv[optind]);
+	return optind == argc && o->chain_id != 0;
+}
+
+/* ---- the two nodes ---- */
+
+struct devnet {
+	struct loop *loop;
+	struct sim_node *node[2]; /* Bitcoin, Rootstock */
+	struct sim_server *server[2];
+};
+
+static void on_signal(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+static enum err start(struct devnet *d, const struct options *o)
+{
+	const struct loop_config loop = {.fd_max = FD_MAX};
+	TRY(loop_create(&d->loop, &loop));
+	TRY(signals_watch(d->loop, on_signal, d->loop));
+	const uint64_t now_ms = loop_wall_ms(d->loop);
+	const struct sim_bitcoin_config bitcoin = {.seed = o->seed, .now_ms = now_ms};
+	const struct sim_evm_config evm = {.seed = o->seed,
+		.now_ms = now_ms,
+		.chain_id = o->chain_id,
+		.block_gas = o->block_gas,
+		.geth = o->geth};
+	struct sim_node_config node = {.seed = o->seed,
+		.latency_low_ms = o->latency_low_ms,
+		.latency_high_ms = o->latency_high_ms,
+		.block_ms = o->bitcoin_block_ms,
+		.authorization = o->guarded ? o->authorization : NULL};
+	TRY(sim_node_create(&d->node[0], d->loop, sim_bitcoin_create(&bitcoin), &node));
+	node.seed = ~o->seed;
+	node.block_ms = o->rootstock_block_ms;
+	node.authorization = NULL;
+	TRY(sim_node_create(&d->node[1], d->loop, sim_evm_create(&evm), &node));
+	TRY(sim_server_create(&d->server[0], d->loop, (uint16_t)o->bitcoin_port, d->node[0]));
+	return sim_server_create(&d->server[1], d->loop, (uint16_t)o->rootstock_port, d->node[1]);
+}
+
+static void stop(struct devnet *d)
+{
+	for (unsigned i = 0; i < 2; i++)
+		sim_server_destroy(d->server[i]);
+	for (unsigned i = 0; i < 2; i++)
+		sim_node_destroy(d->node[i]);
+	signals_unwatch();
+	loop_destroy(d->loop);
+}
+
+static void print_network(
+	struct text *out, const struct devnet *d, unsigned i, const char *const extra[2][2])
+{
+	struct sim_network *n = sim_node_network(d->node[i]);
+	char url[64];
+	(void)snprintf(url, sizeof url, "http://127.0.0.1:%u", sim_server_port(d->server[i]));
+	js_key(out, n->ops->name);
+	js_open(out, '{');
+	js_set_string(out, "url", url);
+	js_set_u64(out, "height", n->ops->height(n));
+	for (unsigned k = 0; k < 2; k++)
+		if (extra[k][0] != NULL)
+			js_set_string(out, extra[k][0], extra[k][1]);
+	js_close(out, '}');
+}
+
+/* The faucet's address, asked as anybody would. */
+static void faucet_of(char address[128], struct sim_network *n)
+{
+	struct sim_reply reply = {0};
+	struct sim_params none;
+	CHECK(sim_params_init(&none, NULL) == OK);
+	n->ops->rpc(n, &reply, 0, "sim_faucet", &none);
+	CHECK(reply.code == 0 && reply.result.len > 2 && reply.result.len < 128);
+	memcpy(address, reply.result.ptr + 1, reply.result.len - 2);
+	address[reply.result.len - 2] = 0;
+	sim_params_fini(&none);
+	sim_reply_fini(&reply);
+}
+
+static void print_where(const struct devnet *d, const struct options *o)
+{
+	char contract[EVM_ADDRESS_TEXT_SIZE], faucet[2][128];
+	struct evm_address at;
+	struct text out = {0};
+	sim_evm_contract(&at, sim_node_network(d->node[1]));
+	evm_address_format(contract, &at, o->chain_id);
+	for (unsigned i = 0; i < 2; i++)
+		faucet_of(faucet[i], sim_node_network(d->node[i]));
+	if (o->json) {
+		const char *const bitcoin[2][2] = {{"faucet", faucet[0]}, {NULL, NULL}};
+		const char *const evm[2][2] = {{"faucet", faucet[1]}, {"contract", contract}};
+		js_open(&out, '{');
+		print_network(&out, d, 0, bitcoin);
+		print_network(&out, d, 1, evm);
+		js_set_u64(&out, "chain_id", o->chain_id);
+		js_set_u64(&out, "seed", o->seed);
+		js_close(&out, '}');
+	} else {
+		text_printf(&out,
+			"bitcoin http://127.0.0.1:%u rootstock http://127.0.0.1:%u chain %" PRIu64
+			" contract %s faucets %s %s",
+			sim_server_port(d->server[0]), sim_server_port(d->server[1]), o->chain_id,
+			contract, faucet[0], faucet[1]);
+	}
+	(void)puts(out.ptr);
+	(void)fflush(stdout);
+	text_fini(&out);
+}
+
+static void print_states(const struct devnet *d)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct sim_network *n = sim_node_network(d->node[i]);
+		struct hash256 hash;
+		char hex[65];
+		n->ops->state_hash(n, &hash);
+		hex_encode(hex, hash.b, sizeof hash.b);
+		(void)printf("%s %s\n", n->ops->name, hex);
+	}
+}
+
+int devnet_main(int argc, char **argv)
+{
+	struct options o;
+	struct devnet d = {0};
+	uint8_t blinding[32];
+	if (!parse_options(&o, argc, argv)) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	if (o.help) {
+		(void)fputs(usage, stdout);
+		return 0;
+	}
+	rand_bytes(blinding, sizeof blinding);
+	secp_init(blinding);
+	const enum err e = start(&d, &o);
+	if (e == OK) {
+		print_where(&d, &o);
+		loop_run(d.loop);
+		if (o.state_hash)
+			print_states(&d);
+	} else {
+		(void)fprintf(stderr, "sluice-devnet: can't start: %s%s\n", err_name(e),
+			e == ERR_EXISTS ? ": a port is in use" : "");
+	}
+	stop(&d);
+	return e == OK ? 0 : 1;
+}
