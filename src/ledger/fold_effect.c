@@ -74,8 +74,10 @@ static enum err check_intent(const struct ledger *l, const struct rec_intent *r,
 			? OK
 			: ERR_STATE;
 	if (r->purpose == SIGN_REFUND)
+		/* again in the same state where the signer refused the first one */
 		return s->refund_effect == INDEX_NONE &&
-				swap_next(&to, s->state, SWAP_EV_REFUND_INTENT)
+				(s->state == SWAP_REFUNDING ||
+					swap_next(&to, s->state, SWAP_EV_REFUND_INTENT))
 			? OK
 			: ERR_STATE;
 	return s->claim_effect == INDEX_NONE && s->state == SWAP_CLAIMING ? OK : ERR_STATE;
@@ -256,16 +258,11 @@ static void close_open_effects(struct ledger *l)
 }
 
 /* A nonce that was given out and not used blocks every later one: the effect becomes an empty
- * transfer to ourselves with that nonce, under a name of its own. */
+ * transfer to ourselves with that nonce. It keeps its name and takes the next number in it, because
+ * the signer may have signed for the nonce under that name already. */
 static void become_nonce_fill(struct ledger *l, struct effect *f)
 {
-	static const char suffix[] = "nonce-fill";
-	struct hash256 digest;
-	const struct slice part[] = {slice_of(f->id.b, 16), slice_str(suffix)};
-	sha256_parts(&digest, part, ARRAY_LEN(part));
-	(void)map_remove(&l->effect_by_id, f->id.b);
-	memcpy(f->id.b, digest.b, sizeof f->id.b);
-	CHECK(map_put(&l->effect_by_id, f->id.b, effect_index(l, f)) == OK);
+	f->variant_base = 1;
 	f->purpose = SIGN_NONCE_FILL;
 	f->swap = INDEX_NONE;
 	f->transfer = INDEX_NONE;
@@ -290,7 +287,6 @@ enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r)
 	if (f->state != EFFECT_INTENT)
 		return ERR_STATE;
 	const uint32_t swap = f->swap;
-	struct layer_state *s = &l->layer[f->layer];
 	if (f->transfer != INDEX_NONE) {
 		struct transfer *t = &l->transfer[f->transfer];
 		memcpy(t->reason, r->detail, sizeof t->reason);
@@ -304,14 +300,14 @@ enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r)
 		else if (f->purpose == SIGN_REFUND)
 			w->refund_effect = INDEX_NONE;
 	}
-	if (layer_family(f->layer) == FAMILY_ACCOUNT && f->nonce + 1 != s->nonce_next) {
+	if (layer_family(f->layer) == FAMILY_ACCOUNT && f->purpose == SIGN_NONCE_FILL)
+		return ERR_STATE; /* there is nothing simpler to fall back to */
+	if (layer_family(f->layer) == FAMILY_ACCOUNT) {
 		if (f->purpose == SIGN_LOCK && swap != INDEX_NONE)
 			swap_fire(l, swap, SWAP_EV_DEST_VOID);
 		become_nonce_fill(l, f);
 		return OK;
 	}
-	if (layer_family(f->layer) == FAMILY_ACCOUNT)
-		s->nonce_next--;
 	effect_void(l, f, r->detail);
 	close_open_effects(l);
 	if (swap != INDEX_NONE)

@@ -230,6 +230,7 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 	case SWAP_SOURCE_LOCKED: return decide_lock(e, now_ms, s);
 	case SWAP_DEST_LOCKING:
 	case SWAP_DEST_LOCKED:
+	case SWAP_REFUNDING: /* a refund that the signer refused is decided again */
 		if (!present_unspent(&s->dest) || s->preimage_known ||
 			s->refund_effect != INDEX_NONE ||
 			l->layer[s->dest.layer].tip.height < s->dest.timelock)
@@ -239,7 +240,6 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 		if (!present_unspent(&s->source) || s->claim_effect != INDEX_NONE)
 			return ERR_STATE;
 		return decide_spend(e, now_ms, s, SIGN_CLAIM, &s->source);
-	case SWAP_REFUNDING:
 	case SWAP_COMPLETED:
 	case SWAP_REFUNDED:
 	case SWAP_EXPIRED:

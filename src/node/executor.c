@@ -9,6 +9,7 @@
 /* What this process is doing about an effect; by index in the ledger. */
 struct task {
 	bool busy;
+	bool asked;           /* a signer was asked in this process */
 	uint32_t failures;    /* in a row */
 	uint64_t next_ms;     /* not before this monotonic time */
 	uint32_t submitted;   /* variants that were answered by a node since the start */
@@ -30,6 +31,7 @@ struct executor {
 	struct executor_config config;
 	struct task *task;
 	uint32_t in_flight;
+	uint64_t first_seq; /* of the ledger when this process began */
 	uint8_t scratch[SIGNING_REQUEST_MAX];
 };
 
@@ -39,6 +41,7 @@ enum err executor_create(struct executor **out, const struct executor_config *co
 	if (x == NULL)
 		return ERR_FULL;
 	x->config = *config;
+	x->first_seq = engine_ledger(config->engine)->seq;
 	x->task = calloc(engine_ledger(config->engine)->capacity.effects, sizeof *x->task);
 	if (x->task == NULL) {
 		free(x);
@@ -109,9 +112,11 @@ static void free_flight(struct flight *g)
 static void make_plan(const struct ledger *l, const struct effect *f, struct layer_plan *p)
 {
 	*p = (struct layer_plan){.session = f->id,
-		.variant = f->variant_wanted,
+		.variant = f->variant_wanted + f->variant_base,
 		.purpose = f->purpose,
-		.tip_height = l->layer[f->layer].tip.height,
+		/* as journaled: the same request after a restart, so that the signer knows it again
+		 */
+		.tip_height = f->last_variant_height,
 		.coin_count = f->coin_count,
 		.fee = f->fee,
 		.rate = f->rate,
@@ -194,7 +199,13 @@ static void build(struct executor *x, const struct effect *f)
 	make_plan(l, f, &plan);
 	enum err err = OK;
 	const char *detail = "the plan can't be built";
-	if (f->variant_count == 0 && !engine_lock_safe(x->config.engine, f)) {
+	struct task *t = &x->task[f - l->effect];
+	/* Coins that a signer may have signed for must not be given to another effect: a lock-up
+	 * that became unsafe is given up only where that can't be, or where its nonce is filled.
+	 * What is signed all the same is not sent (see submit). */
+	const bool maybe_signed = t->asked || f->intent_seq <= x->first_seq;
+	if (f->variant_count == 0 && !engine_lock_safe(x->config.engine, f) &&
+		(!maybe_signed || layer_family(f->layer) == FAMILY_ACCOUNT)) {
 		err = ERR_STATE;
 		detail = "the lock-up would no longer be safe";
 	}
@@ -213,10 +224,11 @@ static void build(struct executor *x, const struct effect *f)
 		return;
 	}
 	g->fee = fee;
+	t->asked = true;
 	if (signer_sign(x->config.signer, slice_of(g->request, g->request_len),
 		    x->config.signer_timeout_ms, on_signed, g) != OK) {
 		(void)land(g);
-		back_off(x, &x->task[g->effect]);
+		back_off(x, t);
 		free_flight(g);
 	}
 }
