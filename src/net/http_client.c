@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "net/http_calls.h"
+#include "sys/signals.h"
 
 #define CONNECTIONS_MAX 2048L        /* open at once; requests beyond wait for one */
 #define CONNECTIONS_IDLE_MAX 512L    /* kept for later */
@@ -415,6 +416,7 @@ static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static void global_init(void)
 {
 	CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+	signals_ignore_pipe(); /* TLS writes without the flag that plain sockets have */
 }
 
 enum err http_client_create(struct http_client **out, struct loop *loop)

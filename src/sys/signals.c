@@ -22,10 +22,15 @@ enum err signals_watch(struct loop *loop, loop_cb cb, void *ctx)
 	struct sigaction action = {
 		.sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
 	(void)sigemptyset(&action.sa_mask);
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	CHECK(sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0);
-	CHECK(sigaction(SIGPIPE, &ignore, NULL) == 0);
+	signals_ignore_pipe();
 	return OK;
+}
+
+void signals_ignore_pipe(void)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	CHECK(sigaction(SIGPIPE, &ignore, NULL) == 0);
 }
 
 void signals_unwatch(void)

@@ -10,6 +10,9 @@
 
 /* cb runs on the loop. ERR_EXISTS: done before; ERR_FULL: no waker left. */
 MUST_USE enum err signals_watch(struct loop *loop, loop_cb cb, void *ctx);
+/* What signals_watch does, too: a write to a peer that is gone is an error, not the end of us. Some
+ * libraries write without asking for that. */
+void signals_ignore_pipe(void);
 /* Default actions again: before the loop is destroyed. */
 void signals_unwatch(void);
 
