@@ -83,40 +83,101 @@ def stop(process):
         process.wait()
 
 
+class Node:
+    """A node in a folder of its own, which can be stopped and started again with what it had."""
+
+    def __init__(self, rpc, url, command):
+        self.rpc, self.url, self.command, self.process = rpc, url, command, None
+
+    def start(self, ready):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        wait_for(self.process, ready)
+
+    def stop(self):
+        if self.process:
+            stop(self.process)
+        self.process = None
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+
+@contextlib.contextmanager
+def folder(name):
+    path = tempfile.mkdtemp(prefix=f"sluice-{name}-")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class AnvilNode(Node):
+    """An EVM node with Rootstock's rules as far as it can: no base fee, legacy transactions only."""
+
+    def __init__(self, path, *options):
+        need(ANVIL)
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        keep = ["--state", f"{path}/state"] if path else []
+        super().__init__(Rpc(url), url, [
+            str(ANVIL), "--port", str(port), "--chain-id", "31", "--hardfork", "berlin", "--gas-price", "60000000",
+            "--silent", *keep, *options])
+
+    def start(self):
+        super().start(self.rpc.eth_chainId)
+
+
+class BitcoinNode(Node):
+    """Bitcoin Core on regtest with a wallet that has coins."""
+
+    def __init__(self, path, *options):
+        need(BITCOIND)
+        port = free_port()
+        self.made = False
+        super().__init__(Rpc(f"http://127.0.0.1:{port}", "u:p"), f"http://u:p@127.0.0.1:{port}", [
+            str(BITCOIND), "-regtest", f"-datadir={path}", "-server", "-listen=0", "-dnsseed=0", f"-rpcport={port}",
+            "-rpcuser=u", "-rpcpassword=p", "-fallbackfee=0.00001", "-txindex", *options])
+        self.wallet = Rpc(f"http://127.0.0.1:{port}/wallet/w", "u:p")
+
+    def start(self):
+        super().start(self.rpc.getblockcount)
+        if not self.made:
+            self.rpc.createwallet("w", False, False, "", False, True, True)
+            self.wallet.generatetoaddress(101, self.wallet.getnewaddress())
+            self.made = True
+
+
+@contextlib.contextmanager
+def restartable(kind, *options):
+    """A started node of that kind ("bitcoin", "rootstock"): stop() and start() keep its chain."""
+    with folder(kind) as path:
+        node = {"bitcoin": BitcoinNode, "rootstock": AnvilNode}[kind](path, *options)
+        try:
+            node.start()
+            yield node
+        finally:
+            node.stop()
+
+
 @contextlib.contextmanager
 def anvil(*options):
-    """An EVM node with Rootstock's rules as far as it can: no base fee, legacy transactions only."""
-    need(ANVIL)
-    port = free_port()
-    process = subprocess.Popen([str(ANVIL), "--port", str(port), "--chain-id", "31", "--hardfork", "berlin",
-                                "--gas-price", "60000000", "--silent", *options], stdout=subprocess.DEVNULL)
-    rpc = Rpc(f"http://127.0.0.1:{port}")
+    """An EVM node: its calls."""
+    node = AnvilNode(None, *options)
     try:
-        wait_for(process, rpc.eth_chainId)
-        yield rpc
+        node.start()
+        yield node.rpc
     finally:
-        stop(process)
+        node.stop()
 
 
 @contextlib.contextmanager
 def bitcoind(*options):
-    """Bitcoin Core on regtest with a wallet that has coins: (node, wallet)."""
-    need(BITCOIND)
-    folder = tempfile.mkdtemp(prefix="sluice-bitcoind-")
-    port = free_port()
-    process = subprocess.Popen([str(BITCOIND), "-regtest", f"-datadir={folder}", "-server", "-listen=0", "-dnsseed=0",
-                                f"-rpcport={port}", "-rpcuser=u", "-rpcpassword=p", "-fallbackfee=0.00001",
-                                "-txindex", *options], stdout=subprocess.DEVNULL)
-    rpc = Rpc(f"http://127.0.0.1:{port}", "u:p")
-    try:
-        wait_for(process, rpc.getblockcount)
-        rpc.createwallet("w")
-        wallet = Rpc(f"http://127.0.0.1:{port}/wallet/w", "u:p")
-        wallet.generatetoaddress(101, wallet.getnewaddress())
-        yield rpc, wallet
-    finally:
-        stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    """Bitcoin Core: (node, wallet)."""
+    with restartable("bitcoin", *options) as node:
+        yield node.rpc, node.wallet
 
 
 def tool(binary):
