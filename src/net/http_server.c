@@ -41,7 +41,7 @@ struct conn {
 	int fd;
 	struct loop_timer patience;     /* ends it while a request or an answer is on its way */
 	struct http_exchange *watching; /* a quiet stream: tells when the client goes away */
-	bool surplus; /* came when there were enough: its request is refused */
+	bool surplus;                   /* came when there were enough: its request is refused */
 	char peer[SOCK_ADDRESS_SIZE];
 };
 
