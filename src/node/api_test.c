@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "crypto/hash.h"
 #include "node/api_client_test.h"
+#include "node/api_internal.h"
 #include "node/quote_token.h"
 
 #define KEY "0123456789abcdef"
@@ -578,7 +579,7 @@ static void test_latch(void)
 		200, NULL, "on");
 	CHECK(w.ledger->latched);
 	expect_only(
-		ask_post(&w, "/v1/quotes", NULL, NULL, Q("\"0.01\"")), 503, "latched", "latched");
+		ask_post(&w, "/v1/quotes", NULL, NULL, Q("\"0.01\"")), 409, "latched", "latched");
 	struct reply r = ask_get(&w, "/v1/layers", OPERATOR_TOKEN);
 	CHECK(strcmp(reply_text(&r, "latch.reason"), "test") == 0);
 	reply_free(&r);
@@ -708,8 +709,31 @@ static void test_starting(void)
 	world_close(&w);
 }
 
+/* The rows of docs/api.md (tools/check_api_docs.py). */
+static void print_docs(void)
+{
+	const struct problem_kind *k;
+	for (size_t i = 0; i < api_route_count; i++) {
+		static const char *const scopes[] = {
+			[SCOPE_PROBE] = "anyone",
+			[SCOPE_TAKER] = "taker",
+			[SCOPE_OPERATOR] = "operator",
+		};
+		(void)printf("| `%s %s` | %s |", api_routes[i].method, api_routes[i].path,
+			scopes[api_routes[i].scope]);
+		(void)printf("\n");
+	}
+	for (size_t i = 0; (k = problem_at(i)) != NULL; i++)
+		(void)printf("| `%s` | %u | %s | %s | %s |\n", k->code, k->status,
+			k->retryable ? "yes" : "no", k->funds_state, k->title);
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "--docs") == 0) {
+		print_docs();
+		return 0;
+	}
 	world_open(&w,
 		"limits: {request_rate: 100000, request_burst: 100000, swap_rate: 100000, "
 		"swap_burst: 100000, deadline_ms: 50, event_streams: 2}\n");
