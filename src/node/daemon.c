@@ -188,7 +188,14 @@ static void turn(struct daemon *d, uint64_t *wait_ms)
 			d->journal_failure);
 		_exit(1); /* no clean-up: what is not durable must not leave by any path */
 	}
-	if (engine_tick(d->engine, loop_wall_ms(d->loop), &tick_next) != OK) {
+	const uint64_t wall = loop_wall_ms(d->loop);
+	if (engine_ok(d->engine) &&
+		(wall >= d->tick_due_ms || wall + DAEMON_TURN_MS < d->tick_due_ms)) {
+		(void)!engine_tick(d->engine, wall, &tick_next);
+		d->tick_due_ms = tick_next < wall + DAEMON_TURN_MS ? tick_next
+								   : wall + DAEMON_TURN_MS;
+	}
+	if (!engine_ok(d->engine)) {
 		log_line(LOG_ERROR, "a record could not be journaled");
 		_exit(1);
 	}

@@ -49,6 +49,7 @@ struct daemon {
 	struct api *api;
 	struct http_server *server;
 	uint32_t waker;
+	uint64_t tick_due_ms; /* wall time of the next engine_tick */
 	_Atomic bool journal_failed;
 	char journal_failure[160];
 	bool stopping;
