@@ -1,19 +1,25 @@
+/* clang-format off */
 /* The pure encodings behind a command line, for tests that drive real nodes: everything that such a
  * test sends to a node was encoded, signed and assembled by the code under test. Prints
  * hexadecimal, one answer a line. Keys come from two wallets with fixed secrets, "client" and
  * "provider". Not installed.
  *
  *   wire_tool address WALLET CHAIN
- *   wire_tool tx WALLET CHAIN NONCE GAS_PRICE GAS_LIMIT TO|create VALUE DATA     raw, id
- *   wire_tool code                                                               creation code,
- * runtime hash wire_tool created SENDER NONCE wire_tool call KIND CONTRACT CHAIN HASH AMOUNT CLAIM
- * REFUND TIMELOCK [PREIMAGE] wire_tool event TOPICS DATA what it is wire_tool btc-wallet WALLET
- * INDEX                                            address, script wire_tool btc-lock HASH
- * CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT           address, script wire_tool btc-spend LEAF
- * HASH CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT TXID INDEX RATE TIP [PREIMAGE] raw, id, vsize,
- * value wire_tool btc-pay WALLET SCRIPT VALUE RATE TIP TXID:INDEX:VALUE:KEY...       raw, id,
- * vsize, fee, change
+ *   wire_tool tx WALLET CHAIN NONCE GAS_PRICE GAS_LIMIT TO|create VALUE DATA      raw, id
+ *   wire_tool code                                            creation code, runtime hash
+ *   wire_tool created SENDER NONCE
+ *   wire_tool call KIND CONTRACT CHAIN HASH AMOUNT CLAIM REFUND TIMELOCK [PREIMAGE]
+ *   wire_tool event TOPICS DATA                                                what it is
+ *   wire_tool btc-wallet WALLET INDEX                                     address, script
+ *   wire_tool btc-key WALLET                                              x-only swap key
+ *   wire_tool btc-lock HASH CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT    address, script
+ *   wire_tool btc-spend LEAF HASH CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT
+ *             TXID INDEX RATE TIP [PREIMAGE]                        raw, id, vsize, value
+ *   wire_tool btc-spend-terms LEAF WALLET TERMS TXID INDEX RATE TIP [PREIMAGE]   the same
+ *   wire_tool btc-pay WALLET SCRIPT VALUE RATE TIP TXID:INDEX:VALUE:KEY...
+ *                                                            raw, id, vsize, fee, change
  */
+/* clang-format on */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,33 +386,33 @@ static void print_wrong_claim(const struct signing_request *r, const struct btc_
 	print_id(&id, true);
 }
 
-static void cmd_btc_spend(char **arg)
+/* arg: TXID INDEX RATE TIP [PREIMAGE] */
+static void spend(const char *leaf, const char *wallet, const struct btc_htlc *terms_of, char **arg)
 {
 	static uint8_t storage[2048], leg_storage[BTC_HTLC_SIZE];
-	const bool claim = strcmp(arg[0], "claim") == 0;
-	const char *wallet = claim ? arg[2] : arg[3];
-	const struct btc_htlc h = terms(arg + 1);
+	const bool claim = strcmp(leaf, "claim") == 0;
+	const struct btc_htlc h = *terms_of;
 	const struct btc_htlc_tree tree = tree_of(&h);
 	const struct pubkey key = wallet_key(wallet);
 	const struct seckey secret = wallet_secret(wallet);
 	struct buf raw = buf_init(storage, sizeof storage);
 	struct buf leg = buf_init(leg_storage, sizeof leg_storage);
-	struct btc_outpoint at = {.index = (uint32_t)number(arg[7])};
+	struct btc_outpoint at = {.index = (uint32_t)number(arg[1])};
 	struct hash256 hash;
 	uint8_t to[34];
 	uint64_t vsize;
 	struct sat value;
-	if (hex_decode_reversed(at.txid.b, sizeof at.txid.b, slice_str(arg[6])) != OK)
+	if (hex_decode_reversed(at.txid.b, sizeof at.txid.b, slice_str(arg[0])) != OK)
 		bad("a transaction id was wanted");
 	CHECK(wallet_script(to, &key, KEY_INDEX_CHANGE) == OK);
 	const enum err err = btc_build_spend(&raw, &vsize, &value, &h, &at,
-		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, to, number(arg[8]),
-		(uint32_t)number(arg[9]));
+		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, to, number(arg[2]),
+		(uint32_t)number(arg[3]));
 	if (err != OK)
 		bad(err_name(err));
 	/* a lock time that the mempool takes and the script must refuse */
-	if (strcmp(arg[0], "early-refund") == 0)
-		store_le32(raw.ptr + raw.len - 4, (uint32_t)number(arg[9]));
+	if (strcmp(leaf, "early-refund") == 0)
+		store_le32(raw.ptr + raw.len - 4, (uint32_t)number(arg[3]));
 	btc_htlc_put(&leg, &h);
 	struct signing_request r = {.purpose = claim ? SIGN_CLAIM : SIGN_REFUND,
 		.network = regtest(),
@@ -415,7 +421,7 @@ static void cmd_btc_spend(char **arg)
 		.input[0] = {.value = h.amount, .key = {.use = KEY_SWAP, .swap = swap}},
 		.leg = buf_slice(&leg)};
 	memcpy(r.input[0].script, tree.script_pubkey, sizeof tree.script_pubkey);
-	const struct slice preimage = claim ? bytes(arg[10]) : (struct slice){0};
+	const struct slice preimage = claim ? bytes(arg[4]) : (struct slice){0};
 	sha256(&hash, preimage);
 	if (claim && (preimage.len != 32 || !hash256_eq(&hash, &h.hash))) {
 		print_wrong_claim(&r, &tree, preimage, &secret);
@@ -425,6 +431,29 @@ static void cmd_btc_spend(char **arg)
 		sign_and_print(&r, wallet);
 	}
 	printf("%" PRIu64 "\n%" PRIu64 "\n", vsize, value.raw);
+}
+
+static void cmd_btc_spend(char **arg)
+{
+	const struct btc_htlc h = terms(arg + 1);
+	spend(arg[0], strcmp(arg[0], "claim") == 0 ? arg[2] : arg[3], &h, arg + 6);
+}
+
+/* The other party's keys are its own: all terms come encoded. */
+static void cmd_btc_spend_terms(char **arg)
+{
+	struct btc_htlc h;
+	if (btc_htlc_parse(&h, bytes(arg[2])) != OK)
+		bad("encoded terms were wanted");
+	spend(arg[0], arg[1], &h, arg + 3);
+}
+
+static void cmd_btc_key(char **arg)
+{
+	const struct pubkey wallet = wallet_key(arg[0]);
+	struct xonly key;
+	CHECK(wallet_swap_key(&key, &wallet, LAYER_BITCOIN, &swap) == OK);
+	print_hex(slice_of(key.b, sizeof key.b));
 }
 
 static uint32_t parse_coins(struct btc_coin *coin, char **arg)
@@ -498,7 +527,9 @@ static const struct {
 	{"event", 2, cmd_event},
 	{"btc-wallet", 2, cmd_btc_wallet},
 	{"btc-lock", 5, cmd_btc_lock},
+	{"btc-key", 1, cmd_btc_key},
 	{"btc-spend", 10, cmd_btc_spend},
+	{"btc-spend-terms", 7, cmd_btc_spend_terms},
 	{"btc-pay", 6, cmd_btc_pay},
 };
 
