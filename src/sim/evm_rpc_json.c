@@ -106,8 +106,9 @@ void simevm_log_json(struct text *out, const struct sim_evm *e, uint32_t block, 
 {
 	const struct simevm_block *b = &e->block[block];
 	const struct simevm_log *log = &b->log[index];
-	uint32_t position = 0;
-	while (b->tx[position] != log->tx)
+	const struct simevm_tx *t = e->tx[log->tx];
+	uint32_t position = t->state == SIMEVM_MINED && t->block == block ? t->index : 0;
+	while (b->tx[position] != log->tx) /* an orphan's: it may stand elsewhere now */
 		position++;
 	js_open(out, '{');
 	set_address(out, "address", &log->address);

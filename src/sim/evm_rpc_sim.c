@@ -2,6 +2,7 @@
 #include "sim/evm_chain.h"
 
 #define MINE_MAX 10000u
+#define BALANCE_BITS_MAX 120u /* sums of balances stay far from the end of 128 bits */
 
 static void mine(struct simevm_rpc_call *c, uint64_t count)
 {
@@ -81,6 +82,10 @@ static void rpc_set_balance(struct simevm_rpc_call *c)
 	struct amount value;
 	if (!simevm_param_address(c, 0, &address) || !simevm_param_wei(c, 1, &value))
 		return;
+	if (simevm_wei(value) >> BALANCE_BITS_MAX != 0) {
+		sim_reply_error(c->reply, RPC_INVALID_PARAMS, "over 2^%u wei", BALANCE_BITS_MAX);
+		return;
+	}
 	simevm_account_write(c->e, &address)->balance = simevm_wei(value);
 	js_null(c->out);
 }

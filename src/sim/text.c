@@ -84,19 +84,24 @@ void js_close(struct text *t, char bracket)
 	text_put(t, &bracket, 1);
 }
 
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
 static void quoted(struct text *t, const char *s)
 {
 	text_put(t, "\"", 1);
-	for (; *s != 0; s++) {
-		const unsigned char c = (unsigned char)*s;
-		if (c == '"' || c == '\\')
-			text_printf(t, "\\%c", c);
-		else if (c == '\n')
-			text_put(t, "\\n", 2);
-		else if (c < 0x20)
-			text_printf(t, "\\u%04x", c);
-		else
-			text_put(t, s, 1);
+	while (*s != 0) {
+		size_t len = 0;
+		while (s[len] != 0 && is_plain(s[len]))
+			len++;
+		text_put(t, s, len);
+		s += len;
+		if (*s == '"' || *s == '\\')
+			text_printf(t, "\\%c", *s++);
+		else if (*s != 0)
+			text_printf(t, "\\u%04x", (unsigned)(unsigned char)*s++);
 	}
 	text_put(t, "\"", 1);
 }
@@ -156,9 +161,11 @@ void js_hex(struct text *t, const char *prefix, const void *bytes, size_t len)
 
 void js_hash(struct text *t, const struct hash256 *h)
 {
-	char hex[65];
-	hex_encode_reversed(hex, h->b, sizeof h->b);
-	js_string(t, hex);
+	separate(t);
+	text_put(t, "\"", 1);
+	hex_encode_reversed(room(t, 2 * sizeof h->b + 1), h->b, sizeof h->b);
+	t->len += 2 * sizeof h->b;
+	text_put(t, "\"", 1);
 }
 
 #define SAT_PER_COIN UINT64_C(100000000)
