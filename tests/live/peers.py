@@ -117,14 +117,14 @@ def folder(name):
 class AnvilNode(Node):
     """An EVM node with Rootstock's rules as far as it can: no base fee, legacy transactions only."""
 
-    def __init__(self, path, *options):
+    def __init__(self, path, *options, chain_id=31):
         need(ANVIL)
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         keep = ["--state", f"{path}/state"] if path else []
         super().__init__(Rpc(url), url, [
-            str(ANVIL), "--port", str(port), "--chain-id", "31", "--hardfork", "berlin", "--gas-price", "60000000",
-            "--silent", *keep, *options])
+            str(ANVIL), "--port", str(port), "--chain-id", str(chain_id), "--hardfork", "berlin", "--gas-price",
+            "60000000", "--silent", *keep, *options])
 
     def start(self):
         super().start(self.rpc.eth_chainId)
@@ -163,9 +163,9 @@ def restartable(kind, *options):
 
 
 @contextlib.contextmanager
-def anvil(*options):
+def anvil(*options, chain_id=31):
     """An EVM node: its calls."""
-    node = AnvilNode(None, *options)
+    node = AnvilNode(None, *options, chain_id=chain_id)
     try:
         node.start()
         yield node.rpc

@@ -49,10 +49,11 @@ class HttpError(Exception):
 
 class Provider:
     """bin_dir: where sluiced and sluice-signer are. urls: of the two nodes. settings: "key=value" for --set."""
+    config, policy = CONFIG, POLICY
 
-    def __init__(self, bin_dir, bitcoin, rootstock, contract, network="regtest", auth=None, settings=()):
+    def __init__(self, bin_dir, bitcoin, rootstock, contract, network="regtest", auth=None, settings=(), root=None):
         self.bin = pathlib.Path(bin_dir)
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="sluice-provider-"))
+        self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="sluice-provider-"))
         self.port, self.settings = free_port(), list(settings)
         self.signer = self.daemon = None
         self._write("seal", secrets.token_hex(32) + "\n")
@@ -63,8 +64,8 @@ class Provider:
             self.settings += [f"bitcoin.rpc_user={user}", f"bitcoin.rpc_password_file={self.root}/password"]
         fields = dict(root=self.root, port=self.port, bitcoin=bitcoin, rootstock=rootstock, contract=contract,
                       network=network)
-        self._write("policy.yaml", POLICY.format(**fields))
-        self._write("sluice.yaml", CONFIG.format(**fields))
+        self._write("policy.yaml", self.policy.format(**fields))
+        self._write("sluice.yaml", self.config.format(**fields))
         subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf"], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
