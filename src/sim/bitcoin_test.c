@@ -290,6 +290,11 @@ static void test_claim(struct peer *p, const struct scene *s)
 	(void)peer_call(p, "gettxout", "[\"%s\", 0]", id);
 	(void)peer_call(p, "getmempoolentry", "[\"%s\"]", id);
 
+	const struct btc_htlc other = lock_terms(s, h.timelock + 1, h.amount.raw);
+	x.htlc = &other; /* leaf and path of another tree */
+	send(p, &x, NULL);
+	REFUSED(p, -26, "mandatory-script-verify-flag-failed (Witness program hash mismatch)");
+	x.htlc = &h;
 	x.break_signature = true;
 	send(p, &x, NULL);
 	REFUSED(p, -26, "mandatory-script-verify-flag-failed (Invalid Schnorr signature)");
