@@ -200,12 +200,19 @@ static enum MHD_Result queue_response(struct http_exchange *x)
 	return ok;
 }
 
+/* What never reaches the handler is answered in the form of its own problems. */
 static enum MHD_Result refuse(struct http_exchange *x, unsigned status)
 {
-	static const char text[] = "{\"type\":\"about:blank\",\"status\":%u,\"code\":\"%s\"}";
-	char body[96];
-	const char *code = status == MHD_HTTP_CONTENT_TOO_LARGE ? "body_too_large" : "overloaded";
-	const int len = snprintf(body, sizeof body, text, status, code);
+	static const char text[] =
+		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
+		"\"detail\":\"%s\",\"code\":\"%s\",\"retryable\":%s,\"funds_state\":\"none\"}";
+	char body[320];
+	const bool large = status == MHD_HTTP_CONTENT_TOO_LARGE;
+	const char *code = large ? "body_too_large" : "overloaded";
+	const char *title = large ? "The body is too large" : "Too much at once";
+	const char *detail = large ? "send less" : "too many connections";
+	const int len = snprintf(body, sizeof body, text, code, title, status, detail, code,
+		large ? "false" : "true");
 	x->state = ANSWERED;
 	x->status = status;
 	x->response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);

@@ -311,21 +311,41 @@ static void environment_name(char name[80], const char *path)
 	(void)buf_cstr(&b);
 }
 
+/* The variable names a key, or at least a section of ours: SLUICE_BITCOIN_RPC_ULR is a mistake, and
+ * SLUICE_OTHER somebody else's. */
+static bool find_variable(struct config_key *out, bool *ours, const char *variable, size_t len)
+{
+	*ours = false;
+	for (uint32_t i = 0; config_key_at(out, i); i++) {
+		char name[80];
+		environment_name(name, out->path);
+		if (strlen(name) == len && memcmp(name, variable, len) == 0)
+			return true;
+		const char *dot = strchr(out->path, '.');
+		const size_t section = dot != NULL ? (size_t)(dot - out->path) + 8 : 0;
+		if (section != 0 && len > section && memcmp(name, variable, section) == 0)
+			*ours = true;
+	}
+	return false;
+}
+
 static enum err from_environment(
 	struct config *c, const char *const *environment, struct config_error *error)
 {
 	const struct origin at = {.name = "environment"};
-	struct config_key key;
 	for (; environment != NULL && *environment != NULL; environment++) {
+		struct config_key key;
+		bool ours = false;
 		const char *equals = strchr(*environment, '=');
 		if (equals == NULL || strncmp(*environment, "SLUICE_", 7) != 0)
 			continue;
 		const size_t len = (size_t)(equals - *environment);
-		for (uint32_t i = 0; config_key_at(&key, i); i++) {
-			char name[80];
-			environment_name(name, key.path);
-			if (strlen(name) == len && memcmp(name, *environment, len) == 0)
-				TRY(set_value(c, key.path, equals + 1, &at, error));
+		if (find_variable(&key, &ours, *environment, len)) {
+			TRY(set_value(c, key.path, equals + 1, &at, error));
+		} else if (ours) {
+			complain(error, &at, "", "%.*s: there is no such key",
+				(int)(len < 80 ? len : 80), *environment);
+			return ERR_FORMAT;
 		}
 	}
 	return OK;

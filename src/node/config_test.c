@@ -119,6 +119,11 @@ static void test_refusals(struct config *c)
 	}
 	const char *const bad[] = {"http.port"};
 	CHECK(load(c, "", NULL, bad, 1) == ERR_FORMAT);
+	const char *const misspelt[] = {"SLUICE_BITCOIN_RPC_ULR=http://x", NULL};
+	CHECK(load(c, "", misspelt, NULL, 0) == ERR_FORMAT);
+	CHECK(same_text(error.text, "environment: SLUICE_BITCOIN_RPC_ULR: there is no such key"));
+	const char *const foreign[] = {"SLUICE_VERSION=1", "SLUICE_=", "SLUICE_BITCOIN=x", NULL};
+	CHECK(load(c, "", foreign, NULL, 0) == OK);
 }
 
 static void test_check(struct config *c)
