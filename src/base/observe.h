@@ -43,9 +43,9 @@ enum {
 	CHAIN_LOCK_COINBASE = 1u << 0, /* the output of a coinbase: refused as a lock-up */
 	CHAIN_TX_REVERTED = 1u << 1,   /* NONCE_USED: receipt status 0 */
 	/* ACCOUNT, LOCK and LOCK_SPENT: a lock with the swap's hash that pays or refunds to other
-	 * addresses than the leg says. It is no lock-up of this swap; a preimage that a claim of it
-	 * shows is real all the same. `at` of such a LOCK_SPENT is zero where the lock is unknown.
-	 */
+	 * addresses than the leg says. UTXO, LOCK_SPENT: the preimage was shown in a spend of what
+	 * is not known as a lock-up of the swap. Never a lock-up of this swap; a preimage that
+	 * comes with it is real all the same. `at` of such a LOCK_SPENT may be zero. */
 	CHAIN_LOCK_FOREIGN = 1u << 2,
 };
 

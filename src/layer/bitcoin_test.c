@@ -1,105 +1,7 @@
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "layer/bitcoin_fake_test.h"
+#include "layer/bitcoin_world_test.h"
 #include <stdlib.h>
-
-static struct chain chain;
-static struct fake fake;
-static struct pubkey wallet;
-static struct btc_htlc terms;
-static uint8_t leg_bytes[BTC_HTLC_SIZE];
-static struct slice leg;
-static struct hash256 preimage;
-static const struct id128 swap = {{7}};
-static uint8_t wallet_spk[34], lock_spk[34];
-static struct chain_tx deposit, lock, claim, spend;
-
-static void keys_init(void)
-{
-	struct seckey key = {{[31] = 5}};
-	struct pubkey a, b;
-	bool odd;
-	const uint8_t seed[32] = {1};
-
-	secp_init(seed);
-	CHECK(pubkey_from_seckey(&wallet, &key) == OK);
-	key.b[31] = 6;
-	CHECK(pubkey_from_seckey(&a, &key) == OK);
-	key.b[31] = 7;
-	CHECK(pubkey_from_seckey(&b, &key) == OK);
-	memset(preimage.b, 0x5a, sizeof preimage.b);
-	sha256(&terms.hash, slice_of(preimage.b, 32));
-	xonly_from_pubkey(&terms.claim, &odd, &a);
-	xonly_from_pubkey(&terms.refund, &odd, &b);
-	terms.provider = terms.claim;
-	terms.client = terms.refund;
-	terms.timelock = 144;
-	terms.amount.raw = 1000000;
-	struct buf out = buf_init(leg_bytes, sizeof leg_bytes);
-	btc_htlc_put(&out, &terms);
-	leg = buf_slice(&out);
-	CHECK(wallet_script(wallet_spk, &wallet, KEY_INDEX_RECEIVE) == OK);
-	struct btc_htlc_tree tree;
-	CHECK(btc_htlc_tree(&tree, &terms) == OK);
-	memcpy(lock_spk, tree.script_pubkey, 34);
-}
-
-static struct btc_outpoint outpoint(const struct chain_tx *tx)
-{
-	return (struct btc_outpoint){.txid = tx->txid};
-}
-
-/* A deposit, a lock-up, its claim, and the deposit spent. */
-static void txs_init(void)
-{
-	static const struct btc_outpoint stranger = {.txid = {{9}}, .index = 1};
-	static const uint8_t sig[64] = {3};
-	static const uint8_t key_path[66] = {1, 64};
-	uint8_t bytes[BTC_HTLC_WITNESS_MAX];
-	struct buf witness = buf_init(bytes, sizeof bytes);
-	struct btc_htlc_tree tree;
-	struct btc_outpoint at;
-
-	CHECK(btc_htlc_tree(&tree, &terms) == OK);
-	btc_htlc_witness_claim(&witness, &tree, sig, &preimage);
-	chain_tx(&deposit, &stranger, slice_of(key_path, 66), slice_of(wallet_spk, 34), 50000);
-	at = stranger;
-	at.index = 2;
-	chain_tx(&lock, &at, slice_of(key_path, 66), slice_of(lock_spk, 34), 1000000);
-	at = outpoint(&lock);
-	chain_tx(&claim, &at, buf_slice(&witness), slice_of(wallet_spk, 34), 999000);
-	at = outpoint(&deposit);
-	chain_tx(&spend, &at, slice_of(key_path, 66), slice_of((const uint8_t *)"\x51", 1), 49000);
-}
-
-static void begin(void)
-{
-	const struct layer_config config = {.id = LAYER_BITCOIN,
-		.network = network_by_name(LAYER_BITCOIN, slice_str("regtest"))};
-	chain_init(&chain);
-	fake_init(&fake, config, chain_node, &chain);
-	CHECK(layer_watch_wallet(fake.layer, &wallet) == OK);
-	CHECK(layer_watch_lock(fake.layer, &swap, leg) == OK);
-}
-
-static void end(void)
-{
-	fake_fini(&fake);
-	chain_fini(&chain);
-}
-
-static void start(void)
-{
-	fake_start(&fake, &chain.block[0].ref, 1);
-}
-
-static void mine_all(void)
-{
-	chain_mine(&chain, &deposit, 1);
-	chain_mine(&chain, &lock, 1);
-	const struct chain_tx both[] = {claim, spend};
-	chain_mine(&chain, both, 2);
-}
 
 static void check_all(void)
 {
@@ -123,11 +25,11 @@ static void check_all(void)
 
 static void test_follows(void)
 {
-	begin();
-	mine_all();
+	world_begin();
+	world_mine();
 	for (unsigned i = 0; i < 40; i++)
 		chain_mine(&chain, NULL, 0);
-	start();
+	world_start();
 	fake_run(&fake, 3000);
 	CHECK(fake.block_count == 43 && fake_info(&fake).err == OK);
 	check_all();
@@ -141,23 +43,23 @@ static void test_follows(void)
 	CHECK(fake.block_count == 46 && fake.event_count == 5 && fake.reorg_count == 0);
 	CHECK(fake_info(&fake).tip.height == 46);
 	CHECK(fake.rate == 12345 && fake.rate_count == 1);
-	end();
+	world_end();
 }
 
 /* A full sink gets the same block again, once it has room. */
 static void test_back_pressure(void)
 {
-	begin();
-	mine_all();
+	world_begin();
+	world_mine();
 	fake.block_answer = ERR_FULL;
-	start();
+	world_start();
 	fake_run(&fake, 2000);
 	CHECK(fake.block_count == 0 && fake.refused_count > 10);
 	fake.block_answer = OK;
 	fake_run(&fake, 2000);
 	CHECK(fake.block_count == 3);
 	check_all();
-	end();
+	world_end();
 }
 
 /* ---- lies ---- */
@@ -326,11 +228,11 @@ static const struct {
 static void test_lies(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
-		begin();
-		mine_all();
+		world_begin();
+		world_mine();
 		fake.lie_method = lies[i].method;
 		fake.lie = lies[i].lie;
-		start();
+		world_start();
 		fake_run(&fake, 5000);
 		CHECK(fake.block_count == 0 && fake.reorg_count == 0 && fake.event_count == 0);
 		CHECK(fake_info(&fake).err != OK && fake_info(&fake).detail[0] != '\0');
@@ -338,7 +240,7 @@ static void test_lies(void)
 		fake_run(&fake, 40000);
 		CHECK(fake.block_count == 3 && fake_info(&fake).err == OK);
 		check_all();
-		end();
+		world_end();
 	}
 }
 
@@ -348,9 +250,9 @@ static void test_errors_are_no_reorganisation(void)
 	static const char *const methods[] = {
 		"getblockchaininfo", "getblockhash", "getblock", "getblockheader"};
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		begin();
-		mine_all();
-		start();
+		world_begin();
+		world_mine();
+		world_start();
 		fake_run(&fake, 3000);
 		CHECK(fake.block_count == 3);
 		fake.lie_method = methods[i];
@@ -366,15 +268,15 @@ static void test_errors_are_no_reorganisation(void)
 		fake.lie_method = NULL;
 		fake_run(&fake, 40000);
 		CHECK(fake.reorg_count == 1 && fake.keep.height == 1 && fake.block_count == 4);
-		end();
+		world_end();
 	}
 }
 
 static void test_reorganisations(void)
 {
-	begin();
-	mine_all();
-	start();
+	world_begin();
+	world_mine();
+	world_start();
 	fake_run(&fake, 3000);
 	/* as long as before, then longer, then one of one block */
 	chain_undo(&chain, 1);
@@ -398,15 +300,15 @@ static void test_reorganisations(void)
 	chain_mine(&chain, NULL, 0);
 	fake_run(&fake, 3000);
 	CHECK(fake.reorg_count == 2 && fake.block_count == 3);
-	end();
+	world_end();
 }
 
 /* A node that fell behind (restored, or another one) is waited for. */
 static void test_behind(void)
 {
-	begin();
-	mine_all();
-	start();
+	world_begin();
+	world_mine();
+	world_start();
 	fake_run(&fake, 3000);
 	const uint32_t top = chain.best[3];
 	chain.height = 2; /* not "off": it never saw the block */
@@ -419,15 +321,15 @@ static void test_behind(void)
 	chain.height = 3;
 	fake_run(&fake, 3000);
 	CHECK(fake.reorg_count == 0 && fake_info(&fake).err == OK);
-	end();
+	world_end();
 }
 
 static void test_too_deep(void)
 {
-	begin();
+	world_begin();
 	for (unsigned i = 0; i < 80; i++)
 		chain_mine(&chain, NULL, 0);
-	start();
+	world_start();
 	fake_run(&fake, 3000);
 	CHECK(fake.block_count == 80);
 	chain_undo(&chain, 70);
@@ -437,26 +339,26 @@ static void test_too_deep(void)
 	CHECK(fake.reorg_count == 0 && fake.block_count == 80);
 	CHECK(fake_info(&fake).err == ERR_STATE);
 	/* nearly as deep as can be followed */
-	end();
-	begin();
+	world_end();
+	world_begin();
 	for (unsigned i = 0; i < 80; i++)
 		chain_mine(&chain, NULL, 0);
-	start();
+	world_start();
 	fake_run(&fake, 3000);
 	chain_undo(&chain, 60);
 	for (unsigned i = 0; i < 90; i++)
 		chain_mine(&chain, NULL, 0);
 	fake_run(&fake, 5000);
 	CHECK(fake.reorg_count == 1 && fake.keep.height == 20 && fake.block_count == 110);
-	end();
+	world_end();
 }
 
 /* The cursor's top is gone when we come back: the way goes over its older entries. */
 static void test_cursor(void)
 {
 	struct block_ref cursor[3];
-	begin();
-	mine_all();
+	world_begin();
+	world_mine();
 	for (unsigned i = 0; i < 3; i++)
 		cursor[i] = chain.block[3 - i].ref;
 	chain_undo(&chain, 1);
@@ -465,20 +367,20 @@ static void test_cursor(void)
 	fake_start(&fake, cursor, 3);
 	fake_run(&fake, 3000);
 	CHECK(fake.reorg_count == 1 && fake.keep.height == 2 && fake.block_count == 2);
-	end();
-	begin();
+	world_end();
+	world_begin();
 	const struct layer_sink sink = fake_sink(&fake);
 	cursor[1].height = 9;
 	CHECK(layer_start(fake.layer, cursor, 3, &sink) == ERR_RANGE);
 	CHECK(layer_start(fake.layer, cursor, 0, &sink) == ERR_RANGE);
-	end();
+	world_end();
 }
 
 static void test_mempool(void)
 {
-	begin();
-	mine_all();
-	start();
+	world_begin();
+	world_mine();
+	world_start();
 	fake_run(&fake, 3000);
 	chain_undo(&chain, 2);
 	chain_mine(&chain, NULL, 0);
@@ -501,278 +403,34 @@ static void test_mempool(void)
 	CHECK(fake.mempool_count == 2 && fake.mempool[1].kind == CHAIN_LOCK_SPENT);
 	CHECK(hash256_eq(&fake.mempool[1].preimage, &preimage));
 	CHECK(fake.mempool[1].spend == LOCK_SPEND_CLAIM);
-	end();
+	world_end();
 }
 
-/* ---- operations ---- */
-
-static struct submit_answer submitted;
-static struct tx_status status;
-static struct layer_scan scanned;
-static struct layer_info checked;
-static uint32_t called;
-static uint64_t rate;
-static enum err rate_err;
-
-static void on_submit(void *ctx, const struct submit_answer *a)
+/* Whatever shows the preimage: here a spend of something that is no lock-up we know. */
+static void test_preimage_anywhere(void)
 {
-	(void)ctx;
-	submitted = *a;
-	called++;
-}
-static void on_status(void *ctx, const struct tx_status *s)
-{
-	(void)ctx;
-	status = *s;
-	called++;
-}
-static void on_scan(void *ctx, const struct layer_scan *s)
-{
-	(void)ctx;
-	scanned = *s;
-	called++;
-}
-static void on_info(void *ctx, const struct layer_info *i)
-{
-	(void)ctx;
-	checked = *i;
-	called++;
-}
-static void on_fee(void *ctx, enum err err, uint64_t r)
-{
-	(void)ctx;
-	rate = r;
-	rate_err = err;
-	called++;
-}
-
-static void test_submit(void)
-{
-	static const struct {
-		int64_t code;
-		const char *message;
-		enum submit_outcome outcome;
-	} cases[] = {
-		{0, "", SUBMIT_ACCEPTED},
-		{-27, "Transaction outputs already in utxo set", SUBMIT_KNOWN},
-		{-26, "txn-already-in-mempool", SUBMIT_KNOWN},
-		{-26, "txn-mempool-conflict", SUBMIT_CONFLICT},
-		{-25, "bad-txns-inputs-missingorspent", SUBMIT_CONFLICT},
-		{-26, "insufficient fee, rejecting replacement 00ff", SUBMIT_REJECTED},
-		{-26, "min relay fee not met, 1 < 110", SUBMIT_REJECTED},
-		{-26, "non-final", SUBMIT_REJECTED},
-		{-22, "TX decode failed.", SUBMIT_REJECTED},
-		{-28, "Loading block index...", SUBMIT_UNKNOWN},
-		{-32603, "oops", SUBMIT_UNKNOWN},
-	};
-	struct chain_tx tx;
-	const struct btc_outpoint prev = {.txid = {{4}}};
-	chain_tx(&tx, &prev, (struct slice){0}, slice_of(wallet_spk, 34), 1000);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		begin();
-		chain.submit_code = cases[i].code;
-		chain.submit_message = cases[i].message;
-		called = 0;
-		CHECK(layer_submit(fake.layer, slice_of(tx.raw, tx.len), on_submit, NULL) == OK);
-		CHECK(called == 0);
-		fake_run(&fake, 1000);
-		CHECK(called == 1 && submitted.outcome == cases[i].outcome);
-		end();
-	}
-	begin();
-	/* another id, and no answer at all, are unknown */
-	fake.lie_method = "sendrawtransaction";
-	fake.lie = lie_text;
-	CHECK(layer_submit(fake.layer, slice_of(tx.raw, tx.len), on_submit, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(submitted.outcome == SUBMIT_UNKNOWN);
-	CHECK(layer_submit(fake.layer, slice_of(tx.raw, tx.len - 1), on_submit, NULL) ==
-		ERR_FORMAT);
-	end();
-}
-
-static struct tx_status ask_status(const struct hash256 *txid)
-{
-	called = 0;
-	CHECK(layer_status(fake.layer, txid, on_status, NULL) == OK);
-	fake_run(&fake, 2000);
-	CHECK(called == 1);
-	return status;
-}
-
-static void test_status(void)
-{
-	const struct hash256 nobody = {{1}};
-	begin();
-	mine_all();
-	chain_mine(&chain, NULL, 0);
-	/* by the set of unspent outputs alone */
-	CHECK(ask_status(&deposit.txid).presence == TX_CONFIRMED);
-	CHECK(status.depth == 4 && status.block.height == 1);
-	CHECK(hash256_eq(&status.block.hash, &chain.block[1].ref.hash));
-	/* without an index, absent can't be told */
-	CHECK(ask_status(&nobody).presence == TX_UNKNOWN);
-	chain.txindex = true;
-	CHECK(ask_status(&nobody).presence == TX_ABSENT);
-	CHECK(ask_status(&claim.txid).presence == TX_CONFIRMED && status.depth == 2);
-	fake.lie_method = "getindexinfo";
-	fake.lie_error = true;
-	CHECK(ask_status(&nobody).presence == TX_UNKNOWN);
-	fake.lie_method = "getrawtransaction";
-	CHECK(ask_status(&nobody).presence == TX_UNKNOWN);
-	fake.lie_method = NULL;
-	chain.pool[0] = spend;
+	static const struct btc_outpoint stranger = {.txid = {{8}}};
+	uint8_t witness[35] = {2, 0, 32};
+	struct chain_tx show;
+	memcpy(witness + 3, preimage.b, 32);
+	chain_tx(&show, &stranger, slice_of(witness, sizeof witness), slice_of(wallet_spk, 34), 1);
+	world_begin();
+	chain.pool[0] = show;
 	chain.pool_count = 1;
-	CHECK(ask_status(&spend.txid).presence == TX_MEMPOOL);
-	chain.pool_count = 0;
-	/* another transaction's bytes, another block's header */
-	fake.lie_error = false;
-	fake.lie_method = "getblockheader";
-	fake.lie = lie_empty;
-	CHECK(ask_status(&deposit.txid).presence == TX_UNKNOWN);
-	/* off the best chain */
-	fake.lie_method = NULL;
-	chain.block[1].off = true;
-	CHECK(ask_status(&deposit.txid).presence == TX_UNKNOWN);
-	end();
-}
-
-static struct json *unspent(const struct chain_tx *tx, const uint8_t spk[34], const char *coins)
-{
-	char text[400], txid[65], script[69];
-	struct json *v;
-	hex_encode_reversed(txid, tx->txid.b, 32);
-	hex_encode(script, spk, 34);
-	struct buf b = buf_init(text, sizeof text);
-	buf_printf(&b, "{\"txid\":\"%s\",\"vout\":0,\"scriptPubKey\":\"%s\",\"amount\":%s}", txid,
-		script, coins);
-	CHECK(json_parse(&v, buf_slice(&b), NULL) == OK);
-	return v;
-}
-
-static void test_scan(void)
-{
-	struct layer_lock_ref ref = {.leg = leg, .at = {.tx = lock.txid}};
-	begin();
-	mine_all();
-	chain.scan_busy = 3;
-	chain.unspent = json_array();
-	json_push(chain.unspent, unspent(&deposit, wallet_spk, "0.00050000"));
-	json_push(chain.unspent, unspent(&claim, wallet_spk, "1.00000001"));
-	json_push(chain.unspent, unspent(&lock, lock_spk, "0.01"));
-	json_push(chain.unspent, unspent(&spend, lock_spk, "0.5")); /* not asked for */
-	called = 0;
-	CHECK(layer_scan(fake.layer, &ref, 1, on_scan, NULL) == OK);
-	fake_run(&fake, 10000);
-	CHECK(called == 1 && scanned.err == OK);
-	CHECK(amount_cmp(scanned.wallet, amount_of(ASSET_BTC, 100050001)) == 0);
-	CHECK(amount_cmp(scanned.locked, amount_of(ASSET_BTC, 1000000)) == 0);
-	CHECK(hash256_eq(&scanned.block.hash, &chain_tip(&chain)->hash));
-	CHECK(scanned.block.height == 3);
-
-	static const char *const bad[] = {"21000001", "-1", "\"1\"", "1e99", "0.000000001", "null"};
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		json_free(chain.unspent);
-		chain.unspent = json_array();
-		json_push(chain.unspent, unspent(&deposit, wallet_spk, bad[i]));
-		CHECK(layer_scan(fake.layer, &ref, 1, on_scan, NULL) == OK);
-		fake_run(&fake, 2000);
-		CHECK(scanned.err != OK);
-	}
-	/* the same output twice */
-	json_free(chain.unspent);
-	chain.unspent = json_array();
-	json_push(chain.unspent, unspent(&deposit, wallet_spk, "1"));
-	json_push(chain.unspent, unspent(&deposit, wallet_spk, "1"));
-	CHECK(layer_scan(fake.layer, &ref, 1, on_scan, NULL) == OK);
-	fake_run(&fake, 2000);
-	CHECK(scanned.err == ERR_FORMAT);
-	json_free(chain.unspent);
-	end();
-}
-
-static void test_check(void)
-{
-	begin();
-	mine_all();
-	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(checked.err == ERR_NETWORK); /* the fake's genesis is not regtest's */
-	chain.genesis = network_by_name(LAYER_BITCOIN, slice_str("regtest"))->genesis;
-	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(checked.err == OK && checked.tip.height == 3);
-	CHECK(strcmp(checked.version, "/Fake:1/") == 0);
-	fake.lie_method = "getblockchaininfo";
-	fake.lie_error = true;
-	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(checked.err == ERR_UNAVAILABLE && strstr(checked.detail, "it hurts") != NULL);
-	end();
-}
-
-static void test_fee(void)
-{
-	begin();
-	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(rate_err == OK && rate == 12345);
-	chain.no_estimate = true;
-	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(rate_err == OK && rate == 2000);
-	fake.lie_method = "getmempoolinfo";
-	fake.lie_error = true;
-	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
-	fake_run(&fake, 1000);
-	CHECK(rate_err == ERR_REJECTED);
-	CHECK(layer_fee_estimate(fake.layer, 0, on_fee, NULL) == ERR_RANGE);
-	end();
-}
-
-/* Destroyed with everything in flight: nobody is called back, nothing leaks. */
-static void test_destroy(void)
-{
-	begin();
-	mine_all();
-	start();
-	called = 0;
-	chain.scan_busy = 100;
-	CHECK(layer_scan(fake.layer, NULL, 0, on_scan, NULL) == OK);
-	fake_run(&fake, 1);
-	CHECK(layer_status(fake.layer, &deposit.txid, on_status, NULL) == OK);
-	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
-	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
-	layer_destroy(fake.layer);
-	fake.layer = NULL;
-	fake_run(&fake, 20000);
-	CHECK(called == 0);
-	end();
-}
-
-static void test_watching(void)
-{
-	const struct id128 other = {{8}};
-	const struct locator at = {.tx = {{1}}};
-	begin();
-	CHECK(layer_watch_lock(fake.layer, &swap, leg) == OK);
-	CHECK(layer_watch_lock(fake.layer, &other, leg) == ERR_EXISTS);
-	CHECK(layer_watch_lock_at(fake.layer, &other, &at) == ERR_NOT_FOUND);
-	CHECK(layer_watch_lock_at(fake.layer, &swap, &at) == OK);
-	layer_unwatch_lock(fake.layer, &swap);
-	CHECK(layer_watch_lock_at(fake.layer, &swap, &at) == ERR_NOT_FOUND);
-	mine_all();
-	start();
+	world_start();
 	fake_run(&fake, 3000);
-	CHECK(fake_event_count(&fake, CHAIN_LOCK) == 0);
-	CHECK(fake_event_count(&fake, CHAIN_COIN_CREATED) == 2);
-	end();
+	CHECK(fake.mempool_count == 1 && fake.mempool[0].kind == CHAIN_LOCK_SPENT);
+	CHECK(fake.mempool[0].flags == CHAIN_LOCK_FOREIGN &&
+		id128_eq(&fake.mempool[0].swap, &swap));
+	CHECK(hash256_eq(&fake.mempool[0].preimage, &preimage));
+	chain_mine(&chain, &show, 1);
+	fake_run(&fake, 3000);
+	CHECK(fake_event(&fake, CHAIN_LOCK_SPENT)->flags == CHAIN_LOCK_FOREIGN);
+	world_end();
 }
 
 int main(void)
 {
-	keys_init();
-	txs_init();
 	test_follows();
 	test_back_pressure();
 	test_lies();
@@ -782,12 +440,6 @@ int main(void)
 	test_too_deep();
 	test_cursor();
 	test_mempool();
-	test_submit();
-	test_status();
-	test_scan();
-	test_check();
-	test_fee();
-	test_destroy();
-	test_watching();
+	test_preimage_anywhere();
 	return EXIT_SUCCESS;
 }

@@ -217,17 +217,14 @@ static void get_by_hash(struct evm_chain *c, struct fake_reply *reply, const str
 		reply->result = block_json(b);
 }
 
-static void get_logs(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
+static struct json *logs_json(
+	const struct evm_chain *c, const struct evm_fake_block *b, uint32_t tx)
 {
-	const struct evm_fake_block *b = by_hash(c, json_get(json_at(params, 0), "blockHash"));
-	if (b == NULL) {
-		reply->code = -32000;
-		reply->message = "unknown block";
-		return;
-	}
-	reply->result = json_array();
+	struct json *list = json_array();
 	for (uint32_t i = 0; i < b->log_count; i++) {
 		const struct evm_fake_log *log = &b->log[i];
+		if (tx != UINT32_MAX && log->tx != tx)
+			continue;
 		struct json *o = json_object(), *topics = json_array();
 		for (uint32_t k = 0; k < log->topic_count; k++)
 			json_push(topics, bytes(log->topic[k].b, 32));
@@ -240,8 +237,20 @@ static void get_logs(struct evm_chain *c, struct fake_reply *reply, const struct
 		json_set(o, "transactionIndex", quantity(log->tx));
 		json_set(o, "logIndex", quantity(i));
 		json_set_bool(o, "removed", false);
-		json_push(reply->result, o);
+		json_push(list, o);
 	}
+	return list;
+}
+
+static void get_logs(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
+{
+	const struct evm_fake_block *b = by_hash(c, json_get(json_at(params, 0), "blockHash"));
+	if (b == NULL) {
+		reply->code = -32000;
+		reply->message = "unknown block";
+		return;
+	}
+	reply->result = logs_json(c, b, UINT32_MAX);
 }
 
 static const struct evm_fake_tx *find_tx(
@@ -276,6 +285,7 @@ static void get_receipt(struct evm_chain *c, struct fake_reply *reply, const str
 	json_set(reply->result, "blockNumber", quantity(b->ref.height));
 	json_set(reply->result, "status", quantity(tx->reverted ? 0 : 1));
 	json_set(reply->result, "gasUsed", quantity(GAS_USED));
+	json_set(reply->result, "logs", logs_json(c, b, (uint32_t)(tx - b->tx)));
 }
 
 static void get_tx(struct evm_chain *c, struct fake_reply *reply, const struct json *params)

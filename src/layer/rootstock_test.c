@@ -148,18 +148,28 @@ static void test_back_pressure(void)
 	end();
 }
 
-/* A lock known from before a restart, and one whose Lockup was never seen. */
+/* Locks known from before a restart: which is which is in their receipts. */
 static void test_restart(void)
 {
-	const struct locator at = {.tx = {{5, 0xaa}}};
+	const struct locator ours = {.tx = {{5, 0xaa}}}, theirs = {.tx = {{6, 0xaa}}},
+			     gone = {.tx = {{8, 0xaa}}, .index = 2};
 	begin();
 	mine_all();
-	CHECK(layer_watch_lock_at(fake.layer, &swap, &at) == OK);
+	CHECK(layer_watch_lock_at(fake.layer, &swap, &ours) == OK);
+	CHECK(layer_watch_lock_at(fake.layer, &swap, &theirs) == OK);
+	CHECK(layer_watch_lock_at(fake.layer, &swap, &gone) == OK);
+	/* until the node says which they are, nothing is reported */
+	fake.lie_method = "eth_getTransactionReceipt";
+	fake.lie_error = true;
 	fake_start(&fake, &chain.block[3].ref, 1);
 	fake_run(&fake, 3000);
+	CHECK(fake.block_count == 0 && fake_info(&fake).err != OK);
+	fake.lie_method = NULL;
+	fake_run(&fake, 5000);
 	CHECK(fake.event_count == 1 && fake.event[0].kind == CHAIN_LOCK_SPENT);
 	CHECK(fake.event[0].flags == 0 && fake.event[0].at.tx.b[0] == 5);
 	end();
+	/* a lock that nobody told us of */
 	begin();
 	mine_all();
 	fake_start(&fake, &chain.block[3].ref, 1);

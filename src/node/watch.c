@@ -139,8 +139,9 @@ enum err watch_start(struct watch *w, enum layer_id id)
 
 	w->started[id] = true;
 	TRY(layer_watch_wallet(layer, &l->params.wallet));
+	/* spent ones, too: a reorganisation can undo the spend, and another may follow */
 	for (uint32_t i = 0; layer_family(id) == FAMILY_UTXO && i < l->coin_count; i++)
-		if (l->coin[i].created_height != 0 && l->coin[i].spent_height == 0)
+		if (l->coin[i].created_height != 0)
 			TRY(layer_watch_coin(layer, &l->coin[i].at));
 	for (uint32_t i = 0; i < l->active_swap_count; i++) {
 		const struct swap *s = &l->swap[l->active_swap[i]];

@@ -13,6 +13,7 @@ static struct layer *allocate(void)
 	table_init(&b->lock, sizeof(struct lock_watch), sizeof(struct id128), BITCOIN_LOCKS_MAX);
 	table_init(&b->script, sizeof(struct script_watch), sizeof(struct script_key),
 		BITCOIN_LOCKS_MAX);
+	table_init(&b->hash, sizeof(struct hash_watch), sizeof(struct hash256), BITCOIN_LOCKS_MAX);
 	table_init(&b->point, sizeof(struct point_watch), sizeof(struct point_key),
 		BITCOIN_POINTS_MAX);
 	table_init(&b->seen, sizeof(struct seen_tx), sizeof(struct hash256), BITCOIN_SEEN_MAX);
@@ -28,7 +29,8 @@ static struct layer *allocate(void)
 static void release(struct layer *layer)
 {
 	struct bitcoin *b = bitcoin_of(layer);
-	struct table *const all[] = {&b->coin, &b->lock, &b->script, &b->point, &b->seen, &b->pool};
+	struct table *const all[] = {
+		&b->coin, &b->lock, &b->script, &b->hash, &b->point, &b->seen, &b->pool};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		table_fini(all[i]);
 	free(b->pool_todo);

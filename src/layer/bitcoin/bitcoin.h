@@ -45,6 +45,10 @@ struct script_watch { /* by script */
 	struct script_key script;
 	struct id128 swap;
 };
+struct hash_watch { /* by hash: one swap each (HAZARDS 27) */
+	struct hash256 hash;
+	struct id128 swap;
+};
 struct point_watch { /* an output that pays to a lock's script */
 	struct point_key at;
 	struct id128 swap;
@@ -63,7 +67,7 @@ struct bitcoin {
 	struct layer layer;
 	bool has_wallet;
 	struct script_key wallet[KEY_INDEX_COUNT];
-	struct table coin, lock, script, point, seen;
+	struct table coin, lock, script, hash, point, seen;
 	struct chain_event *event; /* owned; CHAIN_EVENTS_MAX of them */
 
 	struct table pool;

@@ -1,5 +1,9 @@
 /* Which parts of a transaction concern us: outputs by script, inputs by outpoint. */
+#include "crypto/hash.h"
 #include "layer/bitcoin/bitcoin.h"
+
+/* How many items of a witness are looked at for a preimage: no HTLC has more. */
+#define WITNESS_LOOK_MAX 16u
 
 void point_key_of(struct point_key *out, const struct btc_outpoint *at)
 {
@@ -49,20 +53,22 @@ enum err bitcoin_watch_lock(struct layer *layer, const struct id128 *swap, struc
 	const struct lock_watch *same = table_get(&b->lock, swap);
 	if (known != NULL && same != NULL && id128_eq(&known->swap, swap))
 		return OK;
-	if (known != NULL || same != NULL)
+	if (known != NULL || same != NULL || table_get(&b->hash, &terms.hash) != NULL)
 		return ERR_EXISTS;
 
 	struct lock_watch *lock = table_put(&b->lock, swap);
-	if (lock == NULL)
-		return ERR_FULL;
-	lock->terms = terms;
-	lock->script = key;
 	struct script_watch *script = table_put(&b->script, &key);
-	if (script == NULL) {
+	struct hash_watch *hash = table_put(&b->hash, &terms.hash);
+	if (lock == NULL || script == NULL || hash == NULL) {
 		table_remove(&b->lock, swap);
+		table_remove(&b->script, &key);
+		table_remove(&b->hash, &terms.hash);
 		return ERR_FULL;
 	}
+	lock->terms = terms;
+	lock->script = key;
 	script->swap = *swap;
+	hash->swap = *swap;
 	return OK;
 }
 
@@ -90,7 +96,9 @@ void bitcoin_unwatch_lock(struct layer *layer, const struct id128 *swap)
 	if (lock == NULL)
 		return;
 	const struct script_key key = lock->script;
+	const struct hash256 hash = lock->terms.hash;
 	table_remove(&b->script, &key);
+	table_remove(&b->hash, &hash);
 	table_remove(&b->lock, &id);
 	for (uint32_t i = b->point.item_count; i-- > 0;) {
 		const struct point_watch *point = table_at(&b->point, i);
@@ -98,6 +106,35 @@ void bitcoin_unwatch_lock(struct layer *layer, const struct id128 *swap)
 		if (id128_eq(&point->swap, &id))
 			table_remove(&b->point, &at);
 	}
+}
+
+/* A preimage counts wherever it is shown: in a claim of a lock-up that we have not seen yet, or of
+ * something else with the same hash. */
+static enum err match_preimage(const struct bitcoin *b, const struct btc_txin *in,
+	const struct hash256 *txid, match_emit emit, void *ctx)
+{
+	uint32_t count = b->hash.item_count == 0 ? 0 : btc_witness_count(in->witness);
+	if (count > WITNESS_LOOK_MAX)
+		count = WITNESS_LOOK_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct slice item = btc_witness_item(in->witness, i);
+		struct chain_event e = {.kind = CHAIN_LOCK_SPENT,
+			.flags = CHAIN_LOCK_FOREIGN,
+			.tx = *txid,
+			.at = locator_of(&in->prev),
+			.spend = LOCK_SPEND_CLAIM};
+		struct hash256 hash;
+		if (item.len != sizeof e.preimage.b)
+			continue;
+		sha256(&hash, item);
+		const struct hash_watch *watch = table_get(&b->hash, &hash);
+		if (watch == NULL)
+			continue;
+		e.swap = watch->swap;
+		memcpy(e.preimage.b, item.ptr, item.len);
+		return emit(ctx, &e);
+	}
+	return OK;
 }
 
 static enum err match_input(struct bitcoin *b, const struct btc_txin *in,
@@ -116,7 +153,7 @@ static enum err match_input(struct bitcoin *b, const struct btc_txin *in,
 	const struct point_watch *point = table_get(&b->point, &key);
 	const struct lock_watch *lock = point == NULL ? NULL : table_get(&b->lock, &point->swap);
 	if (lock == NULL)
-		return OK;
+		return match_preimage(b, in, txid, emit, ctx);
 	static const enum lock_spend spends[] = {
 		[BTC_SPEND_CLAIM] = LOCK_SPEND_CLAIM,
 		[BTC_SPEND_REFUND] = LOCK_SPEND_REFUND,

@@ -11,6 +11,8 @@ static struct layer *allocate(void)
 	table_init(
 		&r->hash, sizeof(struct hash_watch), sizeof(struct hash256), ROOTSTOCK_LOCKS_MAX);
 	table_init(&r->seen, sizeof(struct lock_seen), sizeof(struct hash256), ROOTSTOCK_SEEN_MAX);
+	table_init(&r->known, sizeof(struct lock_known), sizeof((struct lock_known *)NULL)->place,
+		ROOTSTOCK_SEEN_MAX);
 	table_init(&r->pending, sizeof(struct pending_seen), sizeof(struct hash256),
 		ROOTSTOCK_PENDING_MAX);
 	r->event = calloc(CHAIN_EVENTS_MAX, sizeof *r->event);
@@ -24,7 +26,7 @@ static struct layer *allocate(void)
 static void release(struct layer *layer)
 {
 	struct rootstock *r = rootstock_of(layer);
-	struct table *const all[] = {&r->swap, &r->hash, &r->seen, &r->pending};
+	struct table *const all[] = {&r->swap, &r->hash, &r->seen, &r->known, &r->pending};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		table_fini(all[i]);
 	free(r->event);

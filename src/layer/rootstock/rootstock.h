@@ -30,6 +30,12 @@ struct lock_seen { /* by key in the contract */
 	struct locator at;
 	bool foreign;
 };
+/* A lock known from before a restart: which one of the contract's it is has to be looked up. */
+struct lock_known { /* by place: transaction and log index */
+	uint8_t place[36];
+	struct id128 swap;
+	struct locator at;
+};
 struct pending_seen { /* by transaction */
 	struct hash256 tx;
 	uint32_t generation;
@@ -39,7 +45,7 @@ struct rootstock {
 	struct layer layer;
 	bool has_account;
 	struct evm_address account;
-	struct table swap, hash, seen;
+	struct table swap, hash, seen, known;
 	struct chain_event *event; /* owned; CHAIN_EVENTS_MAX of them */
 	bool code_checked;         /* since the start and the last reorganisation */
 	struct table pending;
@@ -97,6 +103,17 @@ enum err rootstock_watch_lock(struct layer *layer, const struct id128 *swap, str
 enum err rootstock_watch_lock_at(
 	struct layer *layer, const struct id128 *swap, const struct locator *at);
 void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap);
+
+/* A Lockup with the hash of a watched swap: remember which lock it is. *foreign: not the swap's.
+ * ERR_FULL: no room. */
+MUST_USE enum err rootstock_see_lock(struct rootstock *r, bool *foreign,
+	const struct evm_htlc_event *event, const struct swap_watch *watch,
+	const struct locator *at);
+
+/* ---- known.c ---- */
+
+/* Look up what is in `known`; ends in follow_resume. ERR_UNAVAILABLE: asked; others: can't be. */
+enum err rootstock_ask_known(struct rootstock *r);
 
 /* ---- pending.c, submit.c, status.c, scan.c ---- */
 

@@ -45,16 +45,29 @@ enum err rootstock_watch_lock_at(
 	struct layer *layer, const struct id128 *swap, const struct locator *at)
 {
 	struct rootstock *r = rootstock_of(layer);
-	const struct swap_watch *watch = table_get(&r->swap, swap);
+	uint8_t place[36];
 
-	if (watch == NULL)
+	if (table_get(&r->swap, swap) == NULL)
 		return ERR_NOT_FOUND;
-	struct lock_seen *seen = table_put(&r->seen, &watch->key);
-	if (seen == NULL)
+	memcpy(place, at->tx.b, sizeof at->tx.b);
+	store_le32(place + sizeof at->tx.b, at->index);
+	struct lock_known *known = table_put(&r->known, place);
+	if (known == NULL)
 		return ERR_FULL;
-	seen->swap = *swap;
-	seen->at = *at;
+	known->swap = *swap;
+	known->at = *at;
 	return OK;
+}
+
+static void forget_swap(struct table *t, const struct id128 *id, size_t id_offset)
+{
+	for (uint32_t i = t->item_count; i-- > 0;) {
+		const uint8_t *item = table_at(t, i);
+		uint8_t key[MAP_KEY_MAX];
+		memcpy(key, item, t->key_len);
+		if (memcmp(item + id_offset, id->b, sizeof id->b) == 0)
+			table_remove(t, key);
+	}
 }
 
 void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap)
@@ -68,12 +81,8 @@ void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap)
 	const struct hash256 hash = watch->terms.hash;
 	table_remove(&r->hash, &hash);
 	table_remove(&r->swap, &id);
-	for (uint32_t i = r->seen.item_count; i-- > 0;) {
-		const struct lock_seen *seen = table_at(&r->seen, i);
-		const struct hash256 key = seen->key;
-		if (id128_eq(&seen->swap, &id))
-			table_remove(&r->seen, &key);
-	}
+	forget_swap(&r->seen, &id, offsetof(struct lock_seen, swap));
+	forget_swap(&r->known, &id, offsetof(struct lock_known, swap));
 }
 
 /* ---- events ---- */
@@ -112,6 +121,25 @@ static enum err tell_tx(struct delivery *d, const struct own_tx *tx)
 	return emit(d, &e);
 }
 
+enum err rootstock_see_lock(struct rootstock *r, bool *foreign, const struct evm_htlc_event *event,
+	const struct swap_watch *watch, const struct locator *at)
+{
+	struct evm_htlc lock;
+	struct hash256 key;
+
+	evm_htlc_from_lockup(&lock, event, &watch->terms.contract, watch->terms.chain_id);
+	evm_htlc_key(&key, &lock);
+	*foreign = !evm_address_eq(&lock.claim, &watch->terms.claim) ||
+		!evm_address_eq(&lock.refund, &watch->terms.refund);
+	struct lock_seen *seen = table_put(&r->seen, &key);
+	if (seen == NULL) /* strangers can fill the table, at a price: theirs need no place */
+		return *foreign ? OK : ERR_FULL;
+	seen->swap = watch->swap;
+	seen->at = *at;
+	seen->foreign = *foreign;
+	return OK;
+}
+
 static enum err tell_lock(
 	struct delivery *d, const struct own_log *log, const struct swap_watch *watch)
 {
@@ -121,22 +149,10 @@ static enum err tell_lock(
 		.swap = watch->swap,
 		.amount = log->event.amount,
 		.timelock = log->event.timelock};
-	struct evm_htlc lock;
-	struct hash256 key;
+	bool foreign;
 
-	evm_htlc_from_lockup(&lock, &log->event, &watch->terms.contract, watch->terms.chain_id);
-	evm_htlc_key(&key, &lock);
-	if (!evm_address_eq(&lock.claim, &watch->terms.claim) ||
-		!evm_address_eq(&lock.refund, &watch->terms.refund))
-		e.flags = CHAIN_LOCK_FOREIGN;
-	struct lock_seen *seen = table_put(&d->r->seen, &key);
-	if (seen != NULL) {
-		seen->swap = watch->swap;
-		seen->at = e.at;
-		seen->foreign = e.flags != 0;
-	} else if (e.flags == 0) {
-		return ERR_FULL;
-	}
+	TRY(rootstock_see_lock(d->r, &foreign, &log->event, watch, &e.at));
+	e.flags = foreign ? CHAIN_LOCK_FOREIGN : 0u;
 	return emit(d, &e);
 }
 
@@ -230,6 +246,8 @@ static enum err deliver(struct layer *layer, const struct block_ref *block, void
 
 	if (rootstock_has_contract(r) && !r->code_checked)
 		return ask_code(layer);
+	if (r->known.item_count > 0)
+		return rootstock_ask_known(r);
 	const enum err err = build_events(&d);
 	if (err != OK)
 		return DETAIL(layer->info.detail, err == ERR_FULL ? ERR_RANGE : err,
