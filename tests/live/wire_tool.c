@@ -16,6 +16,10 @@
  *   wire_tool btc-spend LEAF HASH CLAIM_WALLET REFUND_WALLET TIMELOCK AMOUNT
  *             TXID INDEX RATE TIP [PREIMAGE]                        raw, id, vsize, value
  *   wire_tool btc-spend-terms LEAF WALLET TERMS TXID INDEX RATE TIP [PREIMAGE]   the same
+ *   wire_tool btc-spend-paid LEAF WALLET TERMS VALUE TXID INDEX RATE TIP [PREIMAGE]
+ *                                         the same, of a lock-up that holds another amount
+ *   wire_tool btc-leg TERMS               address, script of the lock-up with these encoded terms
+ *   wire_tool wallet PUBKEY               address, script, change address, change script, account
  *   wire_tool btc-pay WALLET SCRIPT VALUE RATE TIP TXID:INDEX:VALUE:KEY...
  *                                                            raw, id, vsize, fee, change
  */
@@ -456,6 +460,42 @@ static void cmd_btc_key(char **arg)
 	print_hex(slice_of(key.b, sizeof key.b));
 }
 
+/* As btc-spend-terms, of a lock-up that holds another amount than agreed. */
+static void cmd_btc_spend_paid(char **arg)
+{
+	struct btc_htlc h;
+	if (btc_htlc_parse(&h, bytes(arg[2])) != OK)
+		bad("encoded terms were wanted");
+	h.amount = (struct sat){number(arg[3])};
+	spend(arg[0], arg[1], &h, arg + 4);
+}
+
+static void cmd_btc_leg(char **arg)
+{
+	struct btc_htlc h;
+	if (btc_htlc_parse(&h, bytes(arg[0])) != OK)
+		bad("encoded terms were wanted");
+	const struct btc_htlc_tree tree = tree_of(&h);
+	print_script(tree.script_pubkey);
+}
+
+static void cmd_wallet(char **arg)
+{
+	struct pubkey key;
+	struct evm_address account;
+	char text[EVM_ADDRESS_TEXT_SIZE];
+	uint8_t script[34];
+	fixed(key.b, sizeof key.b, arg[0]);
+	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++) {
+		if (wallet_script(script, &key, i) != OK)
+			bad("not a public key");
+		print_script(script);
+	}
+	CHECK(wallet_account(&account, &key, LAYER_ROOTSTOCK) == OK);
+	hex_encode(text, account.b, sizeof account.b);
+	puts(text);
+}
+
 static uint32_t parse_coins(struct btc_coin *coin, char **arg)
 {
 	uint32_t count = 0;
@@ -530,6 +570,9 @@ static const struct {
 	{"btc-key", 1, cmd_btc_key},
 	{"btc-spend", 10, cmd_btc_spend},
 	{"btc-spend-terms", 7, cmd_btc_spend_terms},
+	{"btc-spend-paid", 8, cmd_btc_spend_paid},
+	{"btc-leg", 1, cmd_btc_leg},
+	{"wallet", 1, cmd_wallet},
 	{"btc-pay", 6, cmd_btc_pay},
 };
 
