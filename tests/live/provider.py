@@ -66,8 +66,9 @@ class Provider:
                       network=network)
         self._write("policy.yaml", self.policy.format(**fields))
         self._write("sluice.yaml", self.config.format(**fields))
-        subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf"], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        made = subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf"],
+                              check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.wallet = made.stdout.split("wallet: ")[1].split()[0]  # the public key
 
     def _write(self, name, text):
         path = self.root / name
