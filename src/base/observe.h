@@ -65,6 +65,6 @@ struct chain_event {
 };
 
 #define CHAIN_EVENTS_MAX                                                                           \
-	4096u /* of one block; an adapter splits nothing: a larger one is ERR_FULL */
+	4096u /* of one block; of a fuller one an adapter leaves out what no swap depends on */
 
 #endif

@@ -6,6 +6,7 @@
 
 #define BITS 0x207fffffu
 #define COMMITMENT_LEN 38u
+#define BLOCK_CAP (512u * 1024u)
 
 void chain_tx(struct chain_tx *tx, const struct btc_outpoint *prev, struct slice witness,
 	struct slice script, uint64_t value)
@@ -16,6 +17,7 @@ void chain_tx(struct chain_tx *tx, const struct btc_outpoint *prev, struct slice
 		.version = 2, .in = &in, .in_count = 1, .out = &out, .out_count = 1};
 	struct buf b = buf_init(tx->raw, sizeof tx->raw);
 
+	tx->big = NULL;
 	btc_tx_put(&b, &t);
 	CHECK(!b.overflow);
 	tx->len = b.len;
@@ -24,7 +26,7 @@ void chain_tx(struct chain_tx *tx, const struct btc_outpoint *prev, struct slice
 
 static void wtxid_of(struct hash256 *out, const struct chain_tx *tx)
 {
-	sha256d(out, slice_of(tx->raw, tx->len));
+	sha256d(out, slice_of(tx->big == NULL ? tx->raw : tx->big, tx->len));
 }
 
 /* Pays nobody; carries the height, the salt and the commitment to the witnesses. */
@@ -65,8 +67,8 @@ void chain_mine(struct chain *c, const struct chain_tx *tx, uint32_t tx_count)
 	struct chain_tx cb;
 	struct hash256 leaf[8];
 	struct btc_header h = {.version = 4, .bits = BITS, .time = 1700000000u + height * 600};
-	uint8_t *raw = malloc(8192);
-	struct buf b = buf_init(raw, 8192);
+	uint8_t *raw = malloc(BLOCK_CAP);
+	struct buf b = buf_init(raw, BLOCK_CAP);
 
 	CHECK(c->block_count < CHAIN_BLOCKS_MAX && raw != NULL);
 	coinbase(&cb, c, height, tx, tx_count);
@@ -82,12 +84,14 @@ void chain_mine(struct chain *c, const struct chain_tx *tx, uint32_t tx_count)
 	btc_put_compact(&b, tx_count + 1);
 	buf_put(&b, cb.raw, cb.len);
 	for (uint32_t i = 0; i < tx_count; i++) {
-		buf_put(&b, tx[i].raw, tx[i].len);
+		buf_put(&b, tx[i].big == NULL ? tx[i].raw : tx[i].big, tx[i].len);
 		CHECK(c->index_count < ARRAY_LEN(c->index));
 		c->index_block[c->index_count] = c->block_count;
 		c->index[c->index_count++] = tx[i];
 	}
 	CHECK(!b.overflow);
+	raw = realloc(raw, b.len);
+	CHECK(raw != NULL);
 	*block = (struct chain_block){.raw = raw, .len = b.len};
 	btc_header_hash(&block->ref.hash, &h);
 	block->ref.height = height;

@@ -16,6 +16,7 @@ struct chain_block {
 	bool off; /* not on the best chain any more */
 };
 struct chain_tx {
+	const uint8_t *big; /* borrows: the bytes where they don't fit into raw; NULL: they do */
 	uint8_t raw[1024];
 	size_t len;
 	struct hash256 txid;

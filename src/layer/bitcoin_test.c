@@ -429,6 +429,38 @@ static void test_preimage_anywhere(void)
 	world_end();
 }
 
+/* Thousands of dust outputs to us and to the lock's script, around what counts. */
+static void test_crowded(void)
+{
+	enum { OUTPUTS = 5000 };
+	static struct btc_txout out[OUTPUTS];
+	static uint8_t raw[OUTPUTS * 43 + 100];
+	struct btc_txin in = {.prev.txid = {{8}}};
+	const struct btc_tx t = {
+		.version = 2, .in = &in, .in_count = 1, .out = out, .out_count = OUTPUTS};
+	struct buf b = buf_init(raw, sizeof raw);
+	struct chain_tx dust = {.big = raw};
+
+	world_begin();
+	for (uint32_t i = 0; i < OUTPUTS; i++)
+		out[i] = (struct btc_txout){
+			.value = {600}, .script = slice_of(i % 2 == 0 ? wallet_spk : lock_spk, 34)};
+	btc_tx_put(&b, &t);
+	CHECK(!b.overflow);
+	dust.len = b.len;
+	btc_tx_id(&dust.txid, &t);
+	const struct chain_tx txs[] = {dust, lock, claim};
+	chain_mine(&chain, txs, 3);
+	world_start();
+	fake_run(&fake, 5000);
+	CHECK(fake.block_count == 1 && fake_info(&fake).err == OK);
+	CHECK(fake.event_count == 3);
+	CHECK(hash256_eq(&fake_event(&fake, CHAIN_LOCK)->at.tx, &lock.txid));
+	CHECK(hash256_eq(&fake_event(&fake, CHAIN_LOCK_SPENT)->preimage, &preimage));
+	CHECK(hash256_eq(&fake_event(&fake, CHAIN_COIN_CREATED)->tx, &claim.txid));
+	world_end();
+}
+
 int main(void)
 {
 	test_follows();
@@ -441,5 +473,6 @@ int main(void)
 	test_cursor();
 	test_mempool();
 	test_preimage_anywhere();
+	test_crowded();
 	return EXIT_SUCCESS;
 }

@@ -52,6 +52,7 @@ struct hash_watch { /* by hash: one swap each (HAZARDS 27) */
 struct point_watch { /* an output that pays to a lock's script */
 	struct point_key at;
 	struct id128 swap;
+	bool stray; /* it holds another amount than the terms say */
 };
 struct seen_tx {
 	struct hash256 txid;

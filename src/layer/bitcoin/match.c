@@ -199,6 +199,7 @@ static enum err match_output(struct bitcoin *b, const struct btc_txout *out,
 	if (point == NULL)
 		return ERR_FULL;
 	point->swap = lock->swap;
+	point->stray = out->value.raw != lock->terms.amount.raw;
 	e.kind = CHAIN_LOCK;
 	e.swap = lock->swap;
 	e.timelock = lock->terms.timelock;

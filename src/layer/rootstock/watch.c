@@ -222,7 +222,9 @@ static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
 	r->code_checked = err == OK;
 	if (err != OK)
 		(void)DETAIL(layer->info.detail, OK, "the contract: %s",
-			err == ERR_NETWORK ? "its code is not ours" : answer->message);
+			err == ERR_NETWORK          ? "its code is not ours"
+				: answer->err == OK ? "an answer that can't be right"
+						    : answer->message);
 	follow_resume(&layer->follow, err);
 }
 
