@@ -15,6 +15,7 @@ from peers import free_port, stop
 TOKEN = "test-operator-" + "0" * 32
 KILLED = 86  # what a process that ended at SLUICE_KILL_AT exits with
 WAIT_SECONDS = 30
+QUIET_POLLS = 8  # answers alike, 10 ms apart, with nodes polled each 20 ms
 
 POLICY = """
 bitcoin: {{network: regtest, payout_max: 10, lock_max: 10, day_max: 1000}}
@@ -178,9 +179,9 @@ class Provider:
                 now = -1
             same = same + 1 if now == last and now > 0 else 0
             last = now
-            if same >= 6:
+            if same >= QUIET_POLLS:
                 return True
-            time.sleep(0.02)
+            time.sleep(0.01)
         raise AssertionError("the journal does not come to rest")
 
     def balances(self):

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Ends the daemon, or the signer, at every point of a swap, and looks at what is left.
+
+    kills.py sim|real bitcoin|rootstock BIN_DIR WIRE_TOOL JOURNAL_TOOL     (the layer that the client locks on)
+
+A dry run lists the records of one swap. Then, for each record and each point (before the write; written, not synced;
+synced, no effect sent; effect sent, nothing recorded; observation recorded), a swap runs in lockstep with hand-mined
+blocks until the process ends there; it is started again, and the swap must end, be paid once, and leave books that equal
+the chains. A point that is never reached fails. On the real nodes ten points are taken instead of all.
+"""
+import sys
+import time
+from decimal import Decimal
+
+from nets import Client, real_nets, sim_nets
+from peers import RpcError, tool
+from provider import KILLED, HttpError, Provider
+
+JOURNAL_POINTS = ("before_write", "written", "synced")
+EFFECT_POINTS = ("effect_sent", "observed")
+DIRECTIONS = ("bitcoin", "rootstock")
+REAL_SAMPLE = 10
+NO_REPEATED_RECORDS = ("reconcile_interval_ms=3600000",)  # so that a swap's records are the same each time
+
+
+class Died(Exception):
+    pass
+
+
+def alive(provider):
+    return provider.daemon.poll() is None and provider.signer.poll() is None
+
+
+def rest(provider):
+    if not provider.quiet(lambda: alive(provider)):
+        raise Died
+
+
+def lockstep(nets, provider, client):
+    """One swap, each step only after the daemon has nothing left to do: the same records every time."""
+    client.begin()
+    rest(provider)
+    client.pay(client.swap())
+    rest(provider)
+    for layer, count in ((client.source, 2), (client.dest, 2)):
+        for _ in range(count):
+            nets.mine(layer)
+            rest(provider)
+    client.claim(client.swap())
+    rest(provider)
+    nets.mine(client.dest)
+    rest(provider)
+    for layer in (client.source, client.dest):
+        for _ in range(4):
+            nets.mine(layer)
+            rest(provider)
+    return client.swap()
+
+
+def settled(provider):
+    """Start afresh: what the ledger says is reconciled with the chains before anything else happens."""
+    provider.wait_ready()
+    provider.wait_reconciled()
+    rest(provider)
+
+
+def restart(provider, daemon_kill=None, signer_kill=None):
+    provider.end_daemon()
+    if signer_kill is not None or provider.signer.poll() is not None:
+        provider.end_signer()
+        provider.start_signer(signer_kill)
+    provider.start_daemon(daemon_kill, NO_REPEATED_RECORDS)
+
+
+def finish(nets, provider, client):
+    """After the death: everything up again, and the swap must end."""
+    if provider.daemon.poll() is not None:
+        assert provider.daemon.returncode in (KILLED, 0), provider.daemon.returncode
+        provider.start_daemon(None, NO_REPEATED_RECORDS)
+    if provider.signer.poll() is not None:
+        provider.start_signer()
+    provider.wait_ready()
+    if client.id is None:
+        provider.wait("the swap", client.begin)
+    return client.run()
+
+
+def one_kill(nets, provider, tools, source, daemon_kill=None, signer_kill=None):
+    restart(provider, daemon_kill, signer_kill)
+    settled(provider)
+    client = Client(nets, provider, tools, source)
+    try:
+        lockstep(nets, provider, client)
+        reached = False
+    except (Died, OSError, HttpError):
+        time.sleep(0.05)
+        reached = not alive(provider)
+    if not reached:
+        raise AssertionError(f"{source}: {daemon_kill or signer_kill} was never reached")
+    dead = provider.daemon if daemon_kill else provider.signer
+    assert dead.returncode == KILLED, dead.returncode
+    s = finish(nets, provider, client)
+    assert s["state"] == "completed", (daemon_kill, signer_kill, s)
+    check_paid_once(nets, client, s)
+    for layer in DIRECTIONS:
+        nets.mine(layer, 4)
+    rest(provider)
+
+
+def check_paid_once(nets, client, s):
+    """The destination's lock-up was for the agreed amount, was claimed, and there was no other."""
+    assert len(s["lock_transactions"]) >= 1, s
+    confirmed = 0
+    for txid in s["lock_transactions"]:
+        txid = txid["id"] if isinstance(txid, dict) else txid
+        try:
+            if client.dest == "rootstock":
+                receipt = nets.evm.eth_getTransactionReceipt(txid)
+                confirmed += receipt is not None and receipt["status"] == "0x1"
+            else:
+                confirmed += nets.btc.getrawtransaction(txid, 1).get("confirmations", 0) > 0
+        except RpcError:
+            pass  # a replaced variant is nowhere
+    assert confirmed == 1, (s["id"], confirmed)
+    assert Decimal(s["destination"]["lock"]["amount"]) == Decimal(s["destination_amount"]), s
+
+
+def records_of(journal, provider, after):
+    lines = [line.split() for line in journal(provider.root / "data/journal")]
+    return [(int(seq), kind) for seq, kind, _ in lines if int(seq) > after]
+
+
+def plan(nets, provider, tools, journal, source):
+    """[(offset of the record from the swap's first, point)], from a swap that nobody disturbs."""
+    restart(provider)
+    settled(provider)
+    before = provider.sequence()
+    client = Client(nets, provider, tools, source)
+    s = lockstep(nets, provider, client)
+    assert s["state"] == "completed", s
+    points = []
+    for seq, kind in records_of(journal, provider, before):
+        points += [(seq - before, p) for p in JOURNAL_POINTS]
+        if kind == "prepared":
+            points += [(seq - before, p) for p in EFFECT_POINTS]
+    print(f"{source}: {points[-1][0]} records, {len(points)} points")
+    return points
+
+
+def sample(points, count):
+    effects = [p for p in points if p[1] in EFFECT_POINTS]
+    others = [p for p in points if p[1] not in EFFECT_POINTS]
+    step = max(1, len(others) // (count - len(effects)))
+    return effects + others[::step][:count - len(effects)]
+
+
+def run(nets, bin_dir, tools, journal, real, source):
+    with Provider(bin_dir, nets.btc.url, nets.evm.url, nets.contract, nets.network, nets.auth) as provider:
+        provider.start_signer()
+        provider.start_daemon(None, NO_REPEATED_RECORDS)
+        provider.wait_ready()
+        where = provider.layers()
+        for _ in range(6):
+            nets.pay(where["bitcoin"]["funding_address"], "0.5")
+        nets.fund(where["rootstock"]["funding_address"], "9")
+        nets.fund(tools("address", "client", nets.chain_id)[0], "9")
+        for layer in DIRECTIONS:
+            nets.mine(layer, 4)
+        rest(provider)
+        points = plan(nets, provider, tools, journal, source)
+        points = sample(points, REAL_SAMPLE) if real else points
+        # a restart appends what it always appends, a reconciliation of each layer, before the swap begins
+        before = provider.sequence()
+        restart(provider)
+        settled(provider)
+        grown = provider.sequence() - before
+        for offset, point in points:
+            rest(provider)
+            one_kill(nets, provider, tools, source, f"{provider.sequence() + grown + offset}:{point}")
+        requests = [(n, p) for n in (1, 2) for p in ("before_write", "written", "synced", "effect_sent")]
+        for request, point in requests[::4] if real else requests:
+            one_kill(nets, provider, tools, source, signer_kill=f"{request}:{point}")
+        restart(provider)
+        settled(provider)
+        print(f"{source}: {len(points)} kills of the daemon, every swap completed, paid once, books equal chains")
+
+
+def main():
+    kind, source, bin_dir, wire_tool, journal_tool = sys.argv[1:6]
+    tools, journal = tool(wire_tool), tool(journal_tool)
+    with real_nets(tools) if kind == "real" else sim_nets(f"{bin_dir}/sluice-devnet") as nets:
+        run(nets, bin_dir, tools, journal, kind == "real", source)
+
+
+if __name__ == "__main__":
+    main()
