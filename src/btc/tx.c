@@ -49,7 +49,7 @@ static enum err take_compact(struct cursor *c, uint64_t *v)
 /* A count of things that take at least size_min each. */
 static enum err take_count(struct cursor *c, uint32_t *count, uint32_t size_min)
 {
-	uint64_t v;
+	uint64_t v = 0;
 	TRY(take_compact(c, &v));
 	if (v > BTC_TX_SIZE_MAX / size_min)
 		return ERR_FORMAT;
@@ -105,7 +105,7 @@ static enum err take_witness(struct cursor *c, struct slice *witness)
 	uint32_t count;
 	TRY(take_count(c, &count, ITEM_SIZE_MIN));
 	for (uint32_t i = 0; i < count; i++) {
-		struct slice item;
+		struct slice item = {NULL, 0};
 		TRY(take_bytes(c, &item));
 	}
 	*witness = count == 0 ? slice_of(NULL, 0) : slice_of(start, (size_t)(c->r.ptr - start));
@@ -320,7 +320,7 @@ struct slice btc_witness_item(struct slice witness, uint32_t index)
 		index >= count)
 		return (struct slice){NULL, 0};
 	for (uint32_t i = 0; i < count; i++) {
-		struct slice item;
+		struct slice item = {NULL, 0};
 		if (take_bytes(&c, &item) != OK)
 			return (struct slice){NULL, 0};
 		if (i == index)
@@ -336,7 +336,7 @@ uint32_t btc_witness_count(struct slice witness)
 	if (take_count(&c, &count, ITEM_SIZE_MIN) != OK)
 		return 0;
 	for (uint32_t i = 0; i < count; i++) {
-		struct slice item;
+		struct slice item = {NULL, 0};
 		if (take_bytes(&c, &item) != OK)
 			return 0;
 	}
