@@ -7,6 +7,8 @@ struct layer_run {
 	enum layer_id layer;
 	struct loop_timer timer;
 	struct block_ref asked_at; /* the ledger's tip when the scan was asked for */
+	struct layer_scan found;   /* waits until the ledger has folded its block */
+	uint32_t waits;
 };
 
 struct reconciler {
@@ -17,26 +19,73 @@ struct reconciler {
 
 static void scan(void *ctx);
 
-static void again(struct layer_run *run, uint64_t ms)
+static void set_timer(struct layer_run *run, uint64_t ms, loop_cb cb)
 {
 	/* with no timer left the next restart reconciles: metrics show the age of the last one */
-	(void)!loop_timer_set(run->r->config.loop, &run->timer, ms, scan, run);
+	(void)!loop_timer_set(run->r->config.loop, &run->timer, ms, cb, run);
+}
+
+static void again(struct layer_run *run, uint64_t ms)
+{
+	set_timer(run, ms, scan);
+}
+
+/* Lock-ups of ours that were confirmed after the scan's list was made: it did not look for them.
+ * All swaps are asked, also those that are over meanwhile. */
+static bool locked_since(
+	const struct ledger *l, enum layer_id layer, uint64_t after, uint64_t until)
+{
+	for (uint32_t i = 0; after < until && i < l->swap_count; i++) {
+		const struct leg *leg = &l->swap[i].dest;
+		if (leg->layer != layer || leg->bound == INDEX_NONE)
+			continue;
+		const uint64_t height = leg->lock[leg->bound].height;
+		if (height > after && height <= until)
+			return true;
+	}
+	return false;
+}
+
+/* The scan speaks of a block on our chain, not before its list was made, and its list was whole.
+ * Blocks may have come since: the books are compared as of that block. */
+static bool usable(const struct layer_run *run)
+{
+	const struct ledger *l = engine_ledger(run->r->config.engine);
+	const struct block_ref *at = &run->found.block, *asked = &run->asked_at;
+	return at->height >= asked->height && ledger_recent(l, run->layer, &asked->hash) != NULL &&
+		ledger_recent(l, run->layer, &at->hash) != NULL &&
+		!locked_since(l, run->layer, asked->height, at->height);
+}
+
+static void weigh(void *ctx)
+{
+	struct layer_run *run = ctx;
+	struct engine *e = run->r->config.engine;
+	const struct layer_scan *found = &run->found;
+
+	/* the node may have told us of a block that is still on its way to the ledger */
+	if (engine_ledger(e)->layer[run->layer].tip.height < found->block.height &&
+		run->waits++ < RECONCILE_WAITS_MAX) {
+		set_timer(run, RECONCILE_RETRY_MS, weigh);
+		return;
+	}
+	enum err err = ERR_STATE;
+	if (usable(run))
+		err = engine_reconciled(e, loop_wall_ms(run->r->config.loop), run->layer,
+			&found->block, found->wallet, found->locked);
+	again(run, err == OK ? run->r->config.interval_ms : RECONCILE_RETRY_MS);
 }
 
 static void on_scan(void *ctx, const struct layer_scan *answer)
 {
 	struct layer_run *run = ctx;
-	struct engine *e = run->r->config.engine;
-	const struct layer_state *s = &engine_ledger(e)->layer[run->layer];
-
-	if (answer->err != OK || !hash256_eq(&answer->block.hash, &run->asked_at.hash) ||
-		!hash256_eq(&s->tip.hash, &run->asked_at.hash)) {
+	if (answer->err != OK) {
 		again(run, RECONCILE_RETRY_MS);
 		return;
 	}
-	const enum err err = engine_reconciled(e, loop_wall_ms(run->r->config.loop), run->layer,
-		&answer->block, answer->wallet, answer->locked);
-	again(run, err == OK ? run->r->config.interval_ms : RECONCILE_RETRY_MS);
+	run->found = *answer;
+	run->waits = 0;
+	weigh(run);
 }
 
 /* Our own lock-ups that the books say are still locked. */

@@ -1,7 +1,8 @@
 /* node/reconcile: the books against the chain, at one block hash, by scanning the chain itself.
  *
  * A scan counts only when the block it speaks of is one that the ledger has folded and no lock-up
- * was added or spent in between; otherwise it is made again soon. The engine latches on a
+ * of ours was added since the scan was asked for; otherwise it is made again soon. Blocks may come
+ * while it runs: chains are faster than a scan of many lock-ups. The engine latches on a
  * difference. Threads: the loop's.
  */
 #ifndef NODE_RECONCILE_H
@@ -19,6 +20,7 @@ struct reconcile_config {
 };
 
 #define RECONCILE_RETRY_MS 500u
+#define RECONCILE_WAITS_MAX 20u /* for the ledger to reach the scan's block */
 
 MUST_USE NONNULL_ALL enum err reconcile_create(
 	struct reconciler **out, const struct reconcile_config *config);
