@@ -26,7 +26,7 @@ import provider as providers  # noqa: E402
 LATENCY_MS = (50, 500)
 BLOCK_MS = {"bitcoin": 1000, "rootstock": 500}
 COIN = "0.003"  # of the provider, each enough for one lock-up
-COINS_OF_ONE_CALL = 400
+COINS_OF_ONE_CALL, COINS_OF_ONE_BLOCK = 400, 2000
 # Blocks come 600 times as fast as on mainnet, nodes answer no faster: what is counted in blocks is stretched.
 SETTINGS = ("http.connections=4096", "reconcile_interval_ms=1000", "signer.timeout_ms=15000",
             "bitcoin.poll_ms=200", "rootstock.poll_ms=200",
@@ -67,17 +67,21 @@ def fund(p, bitcoin, rootstock, count):
     """Coins of the size of one lock-up, so that none waits for another's change."""
     addresses = {name: layer["funding_address"] for name, layer in p.layers().items()}
     left = count * 6 // 5 + 10
-    want = decimal.Decimal(COIN) * left
-    while left > 0:
-        bitcoin.sim_fund(addresses["bitcoin"], COIN, min(left, COINS_OF_ONE_CALL))
-        left -= COINS_OF_ONE_CALL
+    want = decimal.Decimal(0)
     rootstock.sim_fund(addresses["rootstock"].lower(), hex(10 ** 16 * count))
 
     def there():
         have = p.balances()
         return decimal.Decimal(have["bitcoin"]["available"]) >= want and \
             decimal.Decimal(have["rootstock"]["available"]) > 0
-    p.wait("funds", there, 60)
+    while left > 0:
+        one_block = min(left, COINS_OF_ONE_BLOCK)
+        left -= one_block
+        want += decimal.Decimal(COIN) * one_block
+        while one_block > 0:
+            bitcoin.sim_fund(addresses["bitcoin"], COIN, min(one_block, COINS_OF_ONE_CALL))
+            one_block -= COINS_OF_ONE_CALL
+        p.wait("funds", there, 60)
 
 
 def row(name, ours, unit, theirs=None, goal=None, peer=None):
@@ -94,6 +98,8 @@ def measure(build, count, seed, timeout_s):
             providers.Provider(build / "bin", bitcoin.url, rootstock.url, contract, settings=SETTINGS) as p:
         p.start()
         fund(p, bitcoin, rootstock, count)
+        if os.environ.get("BENCH_PROFILE"):  # a command; %d: the process
+            subprocess.Popen(os.environ["BENCH_PROFILE"].replace("%d", str(p.daemon.pid)), shell=True)
         running = {"sluiced": p.daemon, "signer": p.signer, "devnet": net}
         before = {name: cpu_seconds(process) for name, process in running.items()}
         load = subprocess.run(

@@ -224,6 +224,9 @@ enum err api_create(struct api **out, const struct api_config *config)
 		e = events_create(&api->events, api->loop, api->config->limits.event_streams);
 	if (e == OK)
 		e = pending_create(api, map_seed);
+	api->address = calloc(API_ADDRESSES_KEPT, sizeof *api->address);
+	if (e == OK && api->address == NULL)
+		e = ERR_FULL;
 	if (e != OK) {
 		api_destroy(api);
 		return e;
@@ -242,5 +245,6 @@ void api_destroy(struct api *api)
 	rate_limit_destroy(api->requests);
 	rate_limit_destroy(api->swaps);
 	bytes_wipe(&api->quote_key, sizeof api->quote_key);
+	free(api->address);
 	free(api);
 }

@@ -50,6 +50,16 @@ struct call {
 	struct hash256 idempotency_key, idempotency_body;
 };
 
+/* Where a lock-up is paid to, by its terms: a Taproot tree takes longer to compute than all the
+ * rest of an answer, and takers ask after the same swap again and again. */
+struct address_kept {
+	uint8_t terms[LEG_SIZE_MAX];
+	uint32_t terms_len; /* 0: free */
+	char text[LAYER_ADDRESS_TEXT_SIZE];
+};
+#define API_ADDRESSES_KEPT 16384u /* two legs for each swap; a later swap takes an earlier one's   \
+				   */
+
 struct api {
 	struct loop *loop;
 	struct engine *engine;
@@ -65,6 +75,7 @@ struct api {
 	uint32_t pending_count;
 	struct map in_flight; /* idempotency keys of unanswered commands */
 	struct map_slot *in_flight_slot;
+	struct address_kept *address; /* API_ADDRESSES_KEPT */
 };
 
 static inline const struct ledger *call_ledger(const struct call *c)
@@ -122,7 +133,7 @@ MUST_USE NONNULL_ALL struct id128 call_fresh_id(struct call *c);
 
 /* ---- resources ---- */
 
-MUST_USE NONNULL_ALL struct json *swap_json(const struct ledger *l, const struct swap *s);
+MUST_USE NONNULL_ALL struct json *swap_json(struct api *api, const struct swap *s);
 MUST_USE NONNULL_ALL struct json *transfer_json(const struct ledger *l, const struct transfer *t);
 /* The transactions of an effect, oldest first; an empty array where index is INDEX_NONE. */
 MUST_USE NONNULL_ALL struct json *effect_json(const struct ledger *l, uint32_t index);

@@ -93,7 +93,7 @@ static void answer_swap(struct call *c, unsigned status, const struct id128 *id)
 	id_format(text, id);
 	struct buf b = buf_init(location, sizeof location);
 	buf_printf(&b, "/v1/swaps/%s", text);
-	call_answer_durable(c, status, swap_json(l, s), buf_cstr(&b));
+	call_answer_durable(c, status, swap_json(c->api, s), buf_cstr(&b));
 }
 
 /* The key was used before: the same swap again, or a mismatch. False: it was not used. */
@@ -152,7 +152,7 @@ void handle_swap_get(struct call *c)
 	if (s == NULL)
 		call_problem(c, "not_found", "there is no such swap");
 	else
-		call_answer_durable(c, 200, swap_json(l, s), NULL);
+		call_answer_durable(c, 200, swap_json(c->api, s), NULL);
 }
 
 void handle_swap_list(struct call *c)
@@ -164,7 +164,7 @@ void handle_swap_list(struct call *c)
 	struct json *list = json_array(), *body = json_object();
 	uint32_t next = page.next;
 	for (uint32_t i = 0; i < page.limit && next > 0; i++)
-		json_push(list, swap_json(l, &l->swap[--next]));
+		json_push(list, swap_json(c->api, &l->swap[--next]));
 	char cursor[CURSOR_TEXT_SIZE];
 	page_cursor(cursor, next);
 	json_set(body, "swaps", list);

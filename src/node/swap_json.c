@@ -80,21 +80,36 @@ static struct json *lock_json(const struct ledger *l, const struct leg *leg)
 	return v;
 }
 
-/* Our own terms are shown once our lock-up is decided: before, nobody can rely on them. */
-static struct json *leg_json(const struct ledger *l, const struct leg *leg, bool terms)
+/* NULL: terms without an address. */
+static const char *leg_address(struct api *api, uint32_t index, const struct leg *leg)
 {
+	const struct ledger *l = engine_ledger(api->engine);
+	struct address_kept *kept = &api->address[index % API_ADDRESSES_KEPT];
+	const struct slice terms = slice_of(leg->terms, leg->terms_len);
+	if (slice_eq(slice_of(kept->terms, kept->terms_len), terms))
+		return kept->text;
+	kept->terms_len = 0;
+	if (layer_leg_address(leg->layer, l->params.layer[leg->layer].network, kept->text, terms) !=
+		OK)
+		return NULL;
+	memcpy(kept->terms, leg->terms, leg->terms_len);
+	kept->terms_len = leg->terms_len;
+	return kept->text;
+}
+
+/* Our own terms are shown once our lock-up is decided: before, nobody can rely on them. */
+static struct json *leg_json(struct api *api, uint32_t index, const struct leg *leg, bool terms)
+{
+	const struct ledger *l = engine_ledger(api->engine);
 	const struct network *network = l->params.layer[leg->layer].network;
-	char address[LAYER_ADDRESS_TEXT_SIZE];
-	const struct slice encoded = slice_of(leg->terms, leg->terms_len);
+	const char *address = terms && leg->terms_len > 0 ? leg_address(api, index, leg) : NULL;
 	struct json *v = json_object();
 	json_set_string(v, "layer", layer_name(leg->layer));
 	json_set_string(v, "network", network->caip2);
 	json_set_amount(v, "amount", leg->amount);
 	json_set_u64(v, "depth", leg->depth);
-	const bool known = terms && leg->terms_len > 0 &&
-		layer_leg_address(leg->layer, network, address, encoded) == OK;
-	json_set(v, "address", known ? json_new_string(address) : json_new_null());
-	if (known) {
+	json_set(v, "address", address != NULL ? json_new_string(address) : json_new_null());
+	if (address != NULL) {
 		json_set_hex(v, "terms", "", leg->terms, leg->terms_len);
 		json_set_u64(v, "timelock", leg->timelock);
 	} else {
@@ -185,8 +200,10 @@ static struct json *next_json(const struct ledger *l, const struct swap *s)
 	return v;
 }
 
-struct json *swap_json(const struct ledger *l, const struct swap *s)
+struct json *swap_json(struct api *api, const struct swap *s)
 {
+	const struct ledger *l = engine_ledger(api->engine);
+	const uint32_t leg = (uint32_t)(s - l->swap) * 2;
 	struct json *v = json_object();
 	json_set_id(v, "id", &s->id);
 	json_set_string(v, "state", swap_state_name(s->state));
@@ -204,8 +221,8 @@ struct json *swap_json(const struct ledger *l, const struct swap *s)
 	json_set_time(v, "created_at", s->created_ms);
 	json_set_time(v, "updated_at", s->updated_ms);
 	json_set_time(v, "expires_at", s->expires_ms);
-	json_set(v, "source", leg_json(l, &s->source, true));
-	json_set(v, "destination", leg_json(l, &s->dest, s->dest.timelock != 0));
+	json_set(v, "source", leg_json(api, leg, &s->source, true));
+	json_set(v, "destination", leg_json(api, leg + 1, &s->dest, s->dest.timelock != 0));
 	json_set(v, "lock_transactions", effect_json(l, s->lock_effect));
 	json_set(v, "claim_transactions", effect_json(l, s->claim_effect));
 	json_set(v, "refund_transactions", effect_json(l, s->refund_effect));
