@@ -1,0 +1,7 @@
+#!/bin/bash
+# bench/journal.sh BUILD: the journal beside a bare loop that writes the same bytes and syncs as often.
+set -eu
+cd "$(dirname "$0")/.."
+dir=$(mktemp -d ./build-bench-journal.XXXXXX)
+trap 'rm -rf "$dir"' EXIT
+"$1/bench/journal_bench" "$dir" --json
