@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 dir=$(mktemp -d ./build-bench-journal.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
-"$1/bench/journal_bench" "$dir" --json
+"$1/bench/journal_bench" "$dir"
