@@ -226,7 +226,12 @@ static void test_bitcoin_plans(void)
 	plan.amount = amount_zero(ASSET_BTC);
 	plan.rate = UINT64_MAX;
 	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	/* called off: all coins come back in one output */
 	plan.purpose = SIGN_NONCE_FILL;
+	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
+	CHECK(r.input_count == plan.coin_count && r.input[0].key.use == KEY_WALLET);
+	CHECK(amount_cmp(fee, amount_from_sat(plan.fee)) == 0);
+	plan.coin_count = 0;
 	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
 	CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, SIGN_DEPLOY, 1000) == ERR_RANGE);
 }

@@ -168,6 +168,7 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 	case REC_TRANSFER: return apply_transfer(l, in);
 	case REC_INTENT: TRY(rec_intent_get(in, &r.intent)); return fold_intent(l, &r.intent);
 	case REC_BUMP: TRY(rec_bump_get(in, &r.bump)); return fold_bump(l, &r.bump);
+	case REC_CALL_OFF: TRY(rec_bump_get(in, &r.bump)); return fold_call_off(l, &r.bump);
 	case REC_PREPARED: return apply_prepared(l, in);
 	case REC_SUBMITTED:
 		TRY(rec_submitted_get(in, &r.submitted));

@@ -27,6 +27,7 @@ NONNULL_ALL void credit_add(
 
 /* effects */
 NONNULL_ALL enum err fold_intent(struct ledger *l, const struct rec_intent *r);
+NONNULL_ALL enum err fold_call_off(struct ledger *l, const struct rec_bump *r);
 NONNULL_ALL enum err fold_bump(struct ledger *l, const struct rec_bump *r);
 NONNULL_ALL enum err fold_prepared(struct ledger *l, const struct rec_prepared *r);
 NONNULL_ALL enum err fold_submitted(struct ledger *l, const struct rec_submitted *r);
@@ -37,6 +38,8 @@ NONNULL_ALL void effect_confirmed(
 	struct ledger *l, struct effect *f, const struct hash256 *tx, uint64_t height);
 NONNULL_ALL void effect_nonce_used(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
+/* In a block it is a variant that pays to ourselves. */
+NONNULL_ALL bool effect_was_called_off(const struct effect *f);
 NONNULL_ALL void effect_release(struct ledger *l, struct effect *f);
 NONNULL_ALL void effects_settle(struct ledger *l, enum layer_id layer);
 NONNULL_ALL void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);

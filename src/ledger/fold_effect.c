@@ -173,6 +173,20 @@ enum err fold_bump(struct ledger *l, const struct rec_bump *r)
 	return OK;
 }
 
+/* A lock-up that is signed, was never sent, and became unsafe to send: its next variants pay to
+ * ourselves. Until one of them is final the swap goes on as if the lock-up might still happen,
+ * because it might. */
+enum err fold_call_off(struct ledger *l, const struct rec_bump *r)
+{
+	struct effect *f = ledger_effect(l, &r->effect);
+	if (f == NULL || f->purpose != SIGN_LOCK || f->called_off)
+		return ERR_STATE;
+	TRY(fold_bump(l, r));
+	f->called_off = true;
+	f->call_off_from = r->variant;
+	return OK;
+}
+
 /* ---- signed, submitted, refused ---- */
 
 enum err fold_prepared(struct ledger *l, const struct rec_prepared *r)
@@ -317,12 +331,28 @@ enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r)
 
 /* ---- seen on the chain ---- */
 
+bool effect_was_called_off(const struct effect *f)
+{
+	for (uint32_t i = f->call_off_from; f->called_off && i < f->variant_count; i++)
+		if (f->confirmed_height != 0 && hash256_eq(&f->variant[i].txid, &f->confirmed_tx))
+			return true;
+	return false;
+}
+
 static const struct effect_variant *variant_of(const struct effect *f, const struct hash256 *tx)
 {
 	for (uint32_t i = 0; i < f->variant_count; i++)
 		if (hash256_eq(&f->variant[i].txid, tx))
 			return &f->variant[i];
 	return NULL;
+}
+
+/* What leaves us with this variant, besides the fee. */
+static struct amount value_of(const struct effect *f, const struct effect_variant *v)
+{
+	return f->called_off && (uint32_t)(v - f->variant) >= f->call_off_from
+		? amount_zero(f->value.asset)
+		: f->value;
 }
 
 static enum account value_goes_to(const struct effect *f)
@@ -351,9 +381,10 @@ void effect_confirmed(struct ledger *l, struct effect *f, const struct hash256 *
 		post(l, layer, height, from, ACCOUNT_INFLIGHT, change);
 		return;
 	}
-	CHECK(amount_sub(&change, f->reserved, f->value) == OK);
+	const struct amount value = value_of(f, v);
+	CHECK(amount_sub(&change, f->reserved, value) == OK);
 	CHECK(amount_sub(&change, change, v->fee) == OK);
-	post(l, layer, height, ACCOUNT_RESERVED, value_goes_to(f), f->value);
+	post(l, layer, height, ACCOUNT_RESERVED, value_goes_to(f), value);
 	post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_FEES_NETWORK, v->fee);
 	post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_INFLIGHT, change);
 }
@@ -400,8 +431,9 @@ void effect_nonce_used(
 	post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_FEES_NETWORK, e->amount);
 	CHECK(amount_sub(&rest, rest, e->amount) == OK);
 	if (!f->reverted) {
-		post(l, layer, height, ACCOUNT_RESERVED, value_goes_to(f), f->value);
-		CHECK(amount_sub(&rest, rest, f->value) == OK);
+		const struct amount value = value_of(f, variant_of(f, &e->tx));
+		post(l, layer, height, ACCOUNT_RESERVED, value_goes_to(f), value);
+		CHECK(amount_sub(&rest, rest, value) == OK);
 	}
 	post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, rest);
 }

@@ -235,8 +235,13 @@ static enum swap_event after_our_lock(struct ledger *l, struct swap *s)
 		return SWAP_EV_PREIMAGE;
 	if (l->effect[s->lock_effect].state == EFFECT_VOID ||
 		(l->effect[s->lock_effect].state == EFFECT_FINAL &&
-			l->effect[s->lock_effect].reverted))
+			(l->effect[s->lock_effect].reverted ||
+				effect_was_called_off(&l->effect[s->lock_effect])))) {
+		if (s->reason[0] == 0)
+			(void)snprintf(s->reason, sizeof s->reason,
+				"our lock-up could not be made while it was safe");
 		return SWAP_EV_DEST_VOID;
+	}
 	if (s->refund_effect != INDEX_NONE)
 		return SWAP_EV_REFUND_INTENT;
 	if (s->state == SWAP_DEST_LOCKED)

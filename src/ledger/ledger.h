@@ -132,7 +132,9 @@ struct effect {
 	struct amount reserved; /* in the account of that name */
 	struct locator lock;    /* CLAIM, REFUND */
 	/* what was made of it */
-	uint32_t variant_base;   /* of the numbers that the signer sees; 1: called off */
+	uint32_t variant_base; /* of the numbers that the signer sees; 1: called off */
+	bool called_off;       /* variants from call_off_from on pay to ourselves */
+	uint32_t call_off_from;
 	uint32_t variant_wanted; /* build this one: variant_count, or one more than there are */
 	struct effect_variant variant[EFFECT_VARIANTS_MAX];
 	uint32_t variant_count;

@@ -24,6 +24,7 @@ const char *record_name(uint16_t type)
 		[REC_EXPIRED] = "expired",
 		[REC_RECONCILED] = "reconciled",
 		[REC_LATCH] = "latch",
+		[REC_CALL_OFF] = "call_off",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }

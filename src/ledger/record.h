@@ -30,6 +30,7 @@ enum record_type {
 	REC_EXPIRED,
 	REC_RECONCILED,
 	REC_LATCH,
+	REC_CALL_OFF,
 	REC_TYPE_COUNT
 };
 

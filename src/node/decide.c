@@ -120,7 +120,7 @@ static bool lock_still_safe(const struct ledger *l, const struct swap *s, uint64
 
 bool engine_lock_safe(const struct engine *e, const struct effect *f)
 {
-	return f->purpose != SIGN_LOCK || f->swap == INDEX_NONE ||
+	return f->purpose != SIGN_LOCK || f->swap == INDEX_NONE || f->called_off ||
 		lock_still_safe(e->ledger, &e->ledger->swap[f->swap],
 			e->ledger->swap[f->swap].dest.timelock);
 }
@@ -278,16 +278,15 @@ static uint64_t blocks_left(const struct ledger *l, const struct effect *f)
 	return timelock > tip ? timelock - tip : 0;
 }
 
-/* The rate of the next replacement; 0: none is due, or the bound is reached. */
-static uint64_t bump_rate(const struct ledger *l, const struct effect *f)
+/* The rate of a replacement; 0: the bound is reached. */
+static uint64_t next_rate(const struct ledger *l, const struct effect *f)
 {
 	const struct layer_params *p = &l->params.layer[f->layer];
-	const uint64_t tip = l->layer[f->layer].tip.height;
 	const bool urgent = blocks_left(l, f) <= (uint64_t)p->claim_blocks * BUMP_URGENT_BLOCKS;
 	const uint64_t last = f->variant[f->variant_count - 1].rate;
 	const uint64_t percent = urgent ? BUMP_URGENT_PERCENT : BUMP_PERCENT;
 
-	if (tip < f->last_variant_height + p->bump_blocks || last >= p->fee_rate_max)
+	if (last >= p->fee_rate_max)
 		return 0;
 	uint64_t rate = engine_rate(l, f->layer);
 	const uint64_t least = last / 100 * percent + last % 100 * percent / 100;
@@ -299,6 +298,20 @@ static uint64_t bump_rate(const struct ledger *l, const struct effect *f)
 		rate = p->fee_rate_max;
 	/* nodes want a tenth more at least: a smaller step would be refused */
 	return rate >= last + last / 10 ? rate : 0;
+}
+
+static bool bump_due(const struct ledger *l, const struct effect *f)
+{
+	return l->layer[f->layer].tip.height >=
+		f->last_variant_height + l->params.layer[f->layer].bump_blocks;
+}
+
+/* A lock-up that no node took and that became unsafe is called off: it would block its nonce, or
+ * keep its coins, for ever. */
+static bool wants_call_off(const struct engine *e, const struct effect *f)
+{
+	return f->purpose == SIGN_LOCK && !f->called_off && !f->submitted &&
+		!engine_lock_safe(e, f);
 }
 
 /* A lock-up is not replaced once the client may have acted on it. */
@@ -321,7 +334,12 @@ static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effe
 
 	if (!may_bump(l, f))
 		return ERR_STATE;
-	r.rate = bump_rate(l, f);
+	const bool call_off = wants_call_off(e, f);
+	if (!call_off && !bump_due(l, f))
+		return ERR_STATE;
+	r.rate = next_rate(l, f);
+	if (r.rate == 0 && call_off)
+		r.rate = f->rate;
 	if (r.rate == 0)
 		return ERR_STATE;
 	if (layer_family(f->layer) == FAMILY_ACCOUNT) {
@@ -339,7 +357,7 @@ static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effe
 	}
 	struct buf record = engine_record(e, now_ms);
 	rec_bump_put(&record, &r, f->layer);
-	return engine_append(e, REC_BUMP, &record, JOURNAL_ESSENTIAL);
+	return engine_append(e, call_off ? REC_CALL_OFF : REC_BUMP, &record, JOURNAL_ESSENTIAL);
 }
 
 /* ---- all of it ---- */

@@ -539,6 +539,56 @@ static void test_transfer_bumped_and_reorganised(void)
 	end(&w);
 }
 
+/* A lock-up that was signed and could never be sent is called off once it is unsafe, and the swap
+ * ends; the nonce and the coins are free again. */
+static void test_called_off(enum layer_id from, enum layer_id to)
+{
+	struct world w;
+	begin(&w);
+	struct swap *s = begin_swap(&w, from, to);
+	const struct chain_event lock = lock_event(&w, s, &s->source);
+	block(&w, from, &lock, 1);
+	block(&w, from, NULL, 0);
+	struct effect *f = &w.ledger->effect[s->lock_effect];
+	const struct hash256 tx = new_tx(&w);
+	struct amount fee = amount_from_sat(f->fee);
+	if (to == LAYER_ROOTSTOCK)
+		CHECK(layer_fee_bound(&fee, to, SIGN_LOCK, f->rate) == OK);
+	CHECK(engine_prepared(w.engine, w.now, &f->id, 0, &tx, fee, slice_str("bytes")) == OK);
+	blocks(&w, from, 1);
+	CHECK(!f->called_off);
+	while (w.tip[from] + 20 < s->source.timelock)
+		block(&w, from, NULL, 0);
+	CHECK(f->called_off && f->call_off_from == 1 && f->variant_wanted == 1);
+	CHECK(s->state == SWAP_DEST_LOCKING);
+	const struct hash256 back = prepare(&w, f);
+	struct chain_event e[2] = {
+		{.kind = CHAIN_NONCE_USED, .tx = back, .nonce = f->nonce, .amount = fee}};
+	size_t count = 1;
+	if (to == LAYER_BITCOIN) {
+		const struct coin *c = &w.ledger->coin[f->coin[0]];
+		struct amount rest = f->reserved;
+		fee = f->variant[1].fee;
+		CHECK(amount_sub(&rest, rest, fee) == OK);
+		e[0] = (struct chain_event){.kind = CHAIN_COIN_SPENT,
+			.tx = back,
+			.at = {.tx = c->at.txid, .index = c->at.index}};
+		e[1] = (struct chain_event){.kind = CHAIN_COIN_CREATED,
+			.tx = back,
+			.at = {.tx = back},
+			.key_index = 1,
+			.amount = rest};
+		count = 2;
+	}
+	chain_sub(&w, to, fee);
+	block(&w, to, e, count);
+	blocks(&w, to, 3);
+	CHECK(s->state == SWAP_DECLINED && s->reason[0] != 0 && !w.ledger->latched);
+	CHECK(w.ledger->open_effect_count == 0);
+	CHECK(amount_is_zero(ledger_balance(w.ledger, to, ACCOUNT_RESERVED)));
+	end(&w);
+}
+
 int main(void)
 {
 	test_happy(LAYER_BITCOIN, LAYER_ROOTSTOCK);
@@ -550,5 +600,7 @@ int main(void)
 	test_late_lock();
 	test_expiry_and_latch();
 	test_transfer_bumped_and_reorganised();
+	test_called_off(LAYER_BITCOIN, LAYER_ROOTSTOCK);
+	test_called_off(LAYER_ROOTSTOCK, LAYER_BITCOIN);
 	return EXIT_SUCCESS;
 }

@@ -111,9 +111,10 @@ static void free_flight(struct flight *g)
 
 static void make_plan(const struct ledger *l, const struct effect *f, struct layer_plan *p)
 {
+	const bool call_off = f->called_off && f->variant_wanted >= f->call_off_from;
 	*p = (struct layer_plan){.session = f->id,
 		.variant = f->variant_wanted + f->variant_base,
-		.purpose = f->purpose,
+		.purpose = call_off ? SIGN_NONCE_FILL : f->purpose,
 		/* as journaled: the same request after a restart, so that the signer knows it again
 		 */
 		.tip_height = f->last_variant_height,
@@ -123,13 +124,13 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		.nonce = f->nonce,
 		.gas_limit = f->gas_limit,
 		.lock = f->lock,
-		.amount = f->value};
+		.amount = call_off ? amount_zero(f->value.asset) : f->value};
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		const struct coin *c = &l->coin[f->coin[i]];
 		p->coin[i] = (struct btc_coin){
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
-	if (f->swap != INDEX_NONE) {
+	if (f->swap != INDEX_NONE && !call_off) {
 		const struct swap *s = &l->swap[f->swap];
 		const struct leg *leg = f->purpose == SIGN_CLAIM ? &s->source : &s->dest;
 		p->swap = s->id;

@@ -244,8 +244,9 @@ static enum err check_session(struct check *c)
 	const bool account = layer_family(record->layer) == FAMILY_ACCOUNT;
 
 	if (session != NULL) {
-		/* an empty transfer to ourselves with the same nonce calls an effect off */
-		const bool call_off = account && record->purpose == SIGN_NONCE_FILL;
+		/* a transfer to ourselves with the same nonce, or the same coins, calls an
+		 * effect off */
+		const bool call_off = record->purpose == SIGN_NONCE_FILL;
 		if (session->layer != record->layer ||
 			(!call_off && !hash256_eq(&session->terms, &record->terms)))
 			return check_refuse(

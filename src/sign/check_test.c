@@ -223,7 +223,7 @@ static const struct {
 	{SAMPLE_BTC_PAYOUT, payout_nothing, RULE_AMOUNT},
 	{SAMPLE_BTC_PAYOUT, payout_over_all, RULE_ENCODING},
 	{SAMPLE_BTC_PAYOUT, payout_all, RULE_OUTPUT_AMOUNT},
-	{SAMPLE_BTC_PAYOUT, purpose_fill, RULE_ENCODING},
+	{SAMPLE_BTC_PAYOUT, purpose_fill, RULE_OUTPUT_COUNT},
 	{SAMPLE_BTC_PAYOUT, purpose_deploy, RULE_ENCODING},
 
 	{SAMPLE_BTC_LOCK, leg_cut, RULE_LEG},

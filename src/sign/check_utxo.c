@@ -184,6 +184,27 @@ static enum err check_payment(struct check *c, struct utxo *u)
 	return check_feerate(c, (weight + 3) / 4);
 }
 
+/* What was signed for these coins is called off: everything comes back to us, less the fee. */
+static enum err check_call_off(struct check *c, struct utxo *u)
+{
+	struct sign_record *record = &c->task->record;
+	struct slice home = {0};
+
+	TRY(check_coins(c, u));
+	TRY(change_script(c, &home));
+	if (u->tx.out_count != 1)
+		return check_refuse(c, RULE_OUTPUT_COUNT, "what is called off pays one output");
+	if (!slice_eq(u->tx.out[0].script, home))
+		return check_refuse(c, RULE_OUTPUT_CHANGE, "the coins do not come back to us");
+	c->value = amount_zero(ASSET_BTC);
+	record->input_count = u->tx.in_count;
+	for (uint32_t i = 0; i < u->tx.in_count; i++)
+		record->input[i] = u->tx.in[i].prev;
+	const uint64_t weight = btc_tx_weight(&u->tx) + SEGWIT_MARKER_WEIGHT +
+		(uint64_t)u->tx.in_count * KEY_PATH_WITNESS_WEIGHT;
+	return check_feerate(c, (weight + 3) / 4);
+}
+
 /* ---- claim, refund ---- */
 
 static enum err check_terms(struct check *c, const struct utxo *u)
@@ -270,7 +291,7 @@ enum err check_utxo(struct check *c)
 	case SIGN_LOCK: TRY(check_payment(c, &u)); break;
 	case SIGN_CLAIM:
 	case SIGN_REFUND: TRY(check_spend(c, &u)); break;
-	case SIGN_NONCE_FILL:
+	case SIGN_NONCE_FILL: TRY(check_call_off(c, &u)); break;
 	case SIGN_DEPLOY: return check_refuse(c, RULE_PURPOSE, "not on a layer of coins");
 	}
 	TRY(check_fee(c));

@@ -25,7 +25,7 @@ static const struct {
 	[SIGN_LOCK] = {true, true, true},
 	[SIGN_CLAIM] = {true, true, true},
 	[SIGN_REFUND] = {true, true, true},
-	[SIGN_NONCE_FILL] = {true, false, true},
+	[SIGN_NONCE_FILL] = {true, true, true},
 	[SIGN_DEPLOY] = {true, false, true},
 };
 

@@ -18,7 +18,7 @@ enum sign_purpose {
 	SIGN_LOCK,
 	SIGN_CLAIM,
 	SIGN_REFUND,
-	SIGN_NONCE_FILL, /* ACCOUNT: an empty transfer to ourselves that consumes a nonce */
+	SIGN_NONCE_FILL, /* to ourselves: consumes a nonce, or the coins of what is called off */
 	SIGN_DEPLOY,     /* ACCOUNT: creates the HTLC contract; only where the policy allows it */
 };
 

@@ -161,6 +161,24 @@ static enum err build_spend(struct buf *raw, struct amount *fee, struct signing_
 	return OK;
 }
 
+/* The coins of a payment that is called off come back to us, in one output. */
+static enum err build_call_off(struct buf *raw, struct amount *fee, struct signing_request *r,
+	const struct pubkey *wallet, const struct layer_plan *plan)
+{
+	uint8_t home[34];
+	struct sat value = {0};
+
+	TRY(wallet_script(home, wallet, KEY_INDEX_CHANGE));
+	for (uint32_t i = 0; i < plan->coin_count && i < BTC_INPUT_MAX; i++)
+		if (plan->coin[i].value.raw > SAT_MAX_RAW ||
+			!sat_add(&value, value, plan->coin[i].value))
+			return ERR_RANGE;
+	const struct slice script = slice_of(home, sizeof home);
+	if (!sat_sub(&value, value, plan->fee) || value.raw < btc_dust_limit(script).raw)
+		return ERR_RANGE;
+	return build_payment(raw, fee, r, wallet, plan, script, value);
+}
+
 static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct signing_request *r,
 	const struct pubkey *wallet, const struct layer_plan *plan)
 {
@@ -184,7 +202,7 @@ static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct sig
 	case SIGN_REFUND:
 		TRY(btc_htlc_parse(&h, plan->leg));
 		return build_spend(raw, fee, r, wallet, plan, &h);
-	case SIGN_NONCE_FILL:
+	case SIGN_NONCE_FILL: return build_call_off(raw, fee, r, wallet, plan);
 	case SIGN_DEPLOY: break;
 	}
 	return ERR_RANGE;
