@@ -9,14 +9,19 @@ uint32_t map_slots_for(uint32_t entry_max)
 	return n;
 }
 
-void map_init(
+void map_init_zeroed(
 	struct map *m, struct map_slot *slot, uint32_t slot_count, uint32_t key_len, uint64_t seed)
 {
 	CHECK(slot_count >= 2 && (slot_count & (slot_count - 1)) == 0);
 	CHECK(key_len > 0 && key_len <= MAP_KEY_MAX);
 	*m = (struct map){.slot = slot, .slot_count = slot_count, .key_len = key_len, .seed = seed};
-	for (uint32_t i = 0; i < slot_count; i++)
-		slot[i].value = MAP_NONE;
+}
+
+void map_init(
+	struct map *m, struct map_slot *slot, uint32_t slot_count, uint32_t key_len, uint64_t seed)
+{
+	memset(slot, 0, (size_t)slot_count * sizeof slot[0]);
+	map_init_zeroed(m, slot, slot_count, key_len, seed);
 }
 
 /* Multiply and fold, eight bytes at a time: fast, and unpredictable without the seed. */
@@ -42,27 +47,27 @@ static uint32_t slot_of(const struct map *m, const uint8_t *key)
 static uint32_t find(const struct map *m, const void *key)
 {
 	uint32_t i = slot_of(m, key);
-	while (m->slot[i].value != MAP_NONE && memcmp(m->slot[i].key, key, m->key_len) != 0)
+	while (!map_slot_free(&m->slot[i]) && memcmp(m->slot[i].key, key, m->key_len) != 0)
 		i = (i + 1) & (m->slot_count - 1);
 	return i;
 }
 
 uint32_t map_get(const struct map *m, const void *key)
 {
-	return m->slot[find(m, key)].value;
+	return map_slot_value(&m->slot[find(m, key)]);
 }
 
 enum err map_put(struct map *m, const void *key, uint32_t value)
 {
 	CHECK(value != MAP_NONE);
 	const uint32_t i = find(m, key);
-	if (m->slot[i].value == MAP_NONE) {
+	if (map_slot_free(&m->slot[i])) {
 		if (m->count + 1 > m->slot_count / 2)
 			return ERR_FULL;
 		m->count++;
 		memcpy(m->slot[i].key, key, m->key_len);
 	}
-	m->slot[i].value = value;
+	m->slot[i].inverse = ~value;
 	return OK;
 }
 
@@ -70,17 +75,17 @@ bool map_remove(struct map *m, const void *key)
 {
 	const uint32_t mask = m->slot_count - 1;
 	uint32_t hole = find(m, key);
-	if (m->slot[hole].value == MAP_NONE)
+	if (map_slot_free(&m->slot[hole]))
 		return false;
 	m->count--;
 	/* pull back every follower whose own place is not between the hole and itself */
-	for (uint32_t i = (hole + 1) & mask; m->slot[i].value != MAP_NONE; i = (i + 1) & mask) {
+	for (uint32_t i = (hole + 1) & mask; !map_slot_free(&m->slot[i]); i = (i + 1) & mask) {
 		const uint32_t home = slot_of(m, m->slot[i].key);
 		if (((i - home) & mask) >= ((i - hole) & mask)) {
 			m->slot[hole] = m->slot[i];
 			hole = i;
 		}
 	}
-	m->slot[hole].value = MAP_NONE;
+	m->slot[hole].inverse = 0;
 	return true;
 }

@@ -13,7 +13,7 @@
 
 struct map_slot {
 	uint8_t key[MAP_KEY_MAX];
-	uint32_t value; /* MAP_NONE: free */
+	uint32_t inverse; /* ~value, so that zeroed memory is free slots: pages stay untouched */
 };
 
 struct map {
@@ -24,9 +24,21 @@ struct map {
 	uint64_t seed;
 };
 
+static inline uint32_t map_slot_value(const struct map_slot *s)
+{
+	return ~s->inverse; /* MAP_NONE: free */
+}
+static inline bool map_slot_free(const struct map_slot *s)
+{
+	return s->inverse == 0;
+}
+
 /* The number of slots to provide for entry_max entries: a power of two, at most half full. */
 uint32_t map_slots_for(uint32_t entry_max);
 NONNULL_ALL void map_init(
+	struct map *m, struct map_slot *slot, uint32_t slot_count, uint32_t key_len, uint64_t seed);
+/* The same on storage that is known to be zero already: costs nothing until it fills. */
+NONNULL_ALL void map_init_zeroed(
 	struct map *m, struct map_slot *slot, uint32_t slot_count, uint32_t key_len, uint64_t seed);
 /* The value, or MAP_NONE. */
 MUST_USE NONNULL_ALL uint32_t map_get(const struct map *m, const void *key);

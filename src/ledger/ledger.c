@@ -10,10 +10,10 @@
 static enum err create_map(struct map *m, uint32_t entries, uint32_t key_len, uint64_t seed)
 {
 	const uint32_t slots = map_slots_for(entries);
-	struct map_slot *slot = malloc((size_t)slots * sizeof *slot);
+	struct map_slot *slot = calloc(slots, sizeof *slot);
 	if (slot == NULL)
 		return ERR_FULL;
-	map_init(m, slot, slots, key_len, seed);
+	map_init_zeroed(m, slot, slots, key_len, seed);
 	return OK;
 }
 

@@ -82,8 +82,8 @@ static enum err index_reserve(struct index *x, uint32_t more)
 	struct map grown;
 	map_init(&grown, bigger, slots, x->map.key_len, x->map.seed);
 	for (uint32_t i = 0; i < x->map.slot_count; i++)
-		if (x->slot[i].value != MAP_NONE)
-			CHECK(map_put(&grown, x->slot[i].key, x->slot[i].value) == OK);
+		if (!map_slot_free(&x->slot[i]))
+			CHECK(map_put(&grown, x->slot[i].key, map_slot_value(&x->slot[i])) == OK);
 	free(x->slot);
 	x->slot = bigger;
 	x->map = grown;

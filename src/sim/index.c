@@ -62,8 +62,9 @@ static void grow(struct sim_index *x)
 	struct map_slot *slot = sim_alloc(slot_count * sizeof *slot);
 	map_init(&x->map, slot, slot_count, old.key_len, old.seed);
 	for (uint32_t i = 0; i < old.slot_count; i++)
-		if (old.slot[i].value != MAP_NONE)
-			CHECK(map_put(&x->map, old.slot[i].key, old.slot[i].value) == OK);
+		if (!map_slot_free(&old.slot[i]))
+			CHECK(map_put(&x->map, old.slot[i].key, map_slot_value(&old.slot[i])) ==
+				OK);
 	free(old.slot);
 }
 
