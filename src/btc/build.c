@@ -8,6 +8,7 @@
 #define FIXED_BASE 8u    /* version and lock time */
 #define SEGWIT_MARKER 2u /* marker and flag, both counted as witness */
 #define P2TR_SCRIPT_SIZE 34u
+#define OUTPUT_BASE 9u  /* value, length of a script below 253 */
 #define CHANGE_BASE 43u /* value, length, P2TR script */
 /* The change output now, and the input that spends it later: what having no change saves. */
 #define CHANGE_COST_VSIZE (CHANGE_BASE + (INPUT_WEIGHT + WITNESS_SCALE - 1) / WITNESS_SCALE)
@@ -299,9 +300,10 @@ static uint64_t spend_witness(enum btc_htlc_leaf leaf, size_t script_len, size_t
 	return 1 + before_script[leaf] + 1 + script_len + 1 + control_len;
 }
 
-static uint64_t spend_vsize(enum btc_htlc_leaf leaf, size_t script_len, size_t control_len)
+static uint64_t spend_vsize(
+	enum btc_htlc_leaf leaf, size_t script_len, size_t control_len, size_t to_len)
 {
-	const uint64_t base = FIXED_BASE + 1 + INPUT_BASE + 1 + CHANGE_BASE;
+	const uint64_t base = FIXED_BASE + 1 + INPUT_BASE + 1 + OUTPUT_BASE + to_len;
 	return to_vsize(WITNESS_SCALE * base + SEGWIT_MARKER +
 		spend_witness(leaf, script_len, control_len));
 }
@@ -317,16 +319,25 @@ uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf)
 		[BTC_LEAF_COOPERATIVE] = {68, 33 + 64},
 	};
 	CHECK(leaf < BTC_LEAF_COUNT);
-	return spend_vsize(leaf, sizes[leaf].script_len, sizes[leaf].control_len);
+	return spend_vsize(
+		leaf, sizes[leaf].script_len, sizes[leaf].control_len, P2TR_SCRIPT_SIZE);
 }
 
 enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,
 	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
 	const uint8_t to_script[34], uint64_t rate_sat_kvb, uint32_t tip_height)
 {
+	return btc_build_spend_to(raw, vsize, value, h, at, leaf,
+		slice_of(to_script, P2TR_SCRIPT_SIZE), rate_sat_kvb, tip_height);
+}
+
+enum err btc_build_spend_to(struct buf *raw, uint64_t *vsize, struct sat *value,
+	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
+	struct slice to_script, uint64_t rate_sat_kvb, uint32_t tip_height)
+{
 	struct btc_htlc_tree tree;
 	struct btc_txin in = {.prev = *at, .sequence = BTC_SEQUENCE_RBF};
-	struct btc_txout out = {.script = slice_of(to_script, P2TR_SCRIPT_SIZE)};
+	struct btc_txout out = {.script = to_script};
 	struct btc_tx tx = {.version = TX_VERSION,
 		.locktime = leaf == BTC_LEAF_REFUND ? h->timelock : tip_height,
 		.in = &in,
@@ -334,10 +345,12 @@ enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,
 		.out = &out,
 		.out_count = 1};
 	CHECK(leaf < BTC_LEAF_COUNT);
-	if (tip_height > BTC_TIMELOCK_MAX)
+	if (tip_height > BTC_TIMELOCK_MAX || to_script.len == 0 ||
+		to_script.len > BTC_SCRIPT_STD_MAX)
 		return ERR_RANGE;
 	TRY(btc_htlc_tree(&tree, h));
-	const uint64_t size = spend_vsize(leaf, tree.leaf_len[leaf], tree.control_len[leaf]);
+	const uint64_t size = spend_vsize(
+		leaf, tree.leaf_len[leaf], tree.control_len[leaf], to_script.len);
 	if (!sat_sub(&out.value, h->amount, btc_fee(size, rate_sat_kvb)))
 		return ERR_RANGE;
 	if (out.value.raw < btc_dust_limit(out.script).raw)

@@ -59,6 +59,12 @@ MUST_USE NONNULL_ALL enum err btc_build_spend(struct buf *raw, uint64_t *vsize, 
 	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
 	const uint8_t to_script[34], uint64_t rate_sat_kvb, uint32_t tip_height);
 
+/* The same to any script that an address can stand for: who swaps for somebody else's address. */
+MUST_USE NONNULL_ALL enum err btc_build_spend_to(struct buf *raw, uint64_t *vsize,
+	struct sat *value, const struct btc_htlc *h, const struct btc_outpoint *at,
+	enum btc_htlc_leaf leaf, struct slice to_script, uint64_t rate_sat_kvb,
+	uint32_t tip_height);
+
 /* vsize of a signed claim or refund, for fee budgets: of a refund with the longest height. */
 uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf);
 

@@ -1,0 +1,193 @@
+#include "client/spend.h"
+
+#include "crypto/hash.h"
+#include "layer/layer.h"
+
+#define RAW_MAX 600u
+/* Beyond these a rate is a mistake (as in layer/). */
+#define RATE_SAT_KVB_MAX 10000000u
+#define RATE_WEI_MAX UINT64_C(10000000000000)
+
+enum err spend_account(struct evm_address *out, const struct seckey *key)
+{
+	struct pubkey pub;
+	TRY(pubkey_from_seckey(&pub, key));
+	return evm_address_from_pubkey(out, &pub);
+}
+
+enum err spend_fee(
+	struct amount *out, enum layer_id layer, enum sign_purpose purpose, uint64_t rate)
+{
+	return layer_fee_bound(out, layer, purpose, rate);
+}
+
+/* ---- UTXO ---- */
+
+static enum err check_preimage(const struct hash256 *preimage, const struct hash256 *hash)
+{
+	struct hash256 made;
+	sha256(&made, slice_of(preimage->b, sizeof preimage->b));
+	return hash256_eq(&made, hash) ? OK : ERR_FORMAT;
+}
+
+static enum err own_key(struct xonly *out, const struct seckey *key, const struct xonly *expected)
+{
+	struct pubkey pub;
+	bool odd;
+	TRY(pubkey_from_seckey(&pub, key));
+	xonly_from_pubkey(out, &odd, &pub);
+	return memcmp(out->b, expected->b, sizeof out->b) == 0 ? OK : ERR_FORMAT;
+}
+
+/* The witness of input 0; checked, not only made. */
+static enum err sign_spend(struct buf *witness, const struct spend_plan *p,
+	const struct btc_htlc *h, const struct btc_tx *tx, const struct sat value)
+{
+	const bool claim = p->purpose == SIGN_CLAIM;
+	const enum btc_htlc_leaf leaf = claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND;
+	struct btc_htlc_tree tree;
+	struct btc_sighash_cache cache;
+	struct hash256 message;
+	struct xonly ours;
+	uint8_t sig[64];
+
+	TRY(btc_htlc_tree(&tree, h));
+	TRY(own_key(&ours, &p->key, claim ? &h->claim : &h->refund));
+	const struct btc_txout spent = {
+		.value = value, .script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey)};
+	btc_sighash_prepare(&cache, tx, &spent);
+	btc_sighash_script_path(&message, &cache, tx, 0, &tree.leaf_hash[leaf]);
+	TRY(schnorr_sign(sig, &message, &p->key, p->aux_random));
+	if (!schnorr_verify(sig, &message, &ours))
+		return ERR_CHECKSUM;
+	if (claim)
+		btc_htlc_witness_claim(witness, &tree, sig, &p->preimage);
+	else
+		btc_htlc_witness_refund(witness, &tree, sig);
+	return OK;
+}
+
+static enum err make_utxo(struct spend *out, const struct spend_plan *p)
+{
+	const bool claim = p->purpose == SIGN_CLAIM;
+	const struct btc_outpoint at = {.txid = p->at.tx, .index = p->at.index};
+	uint8_t unsigned_tx[RAW_MAX], witness_bytes[BTC_HTLC_WITNESS_MAX];
+	struct buf raw = buf_init(unsigned_tx, sizeof unsigned_tx);
+	struct buf witness = buf_init(witness_bytes, sizeof witness_bytes);
+	struct buf signed_tx = buf_init(out->raw, sizeof out->raw);
+	struct btc_htlc h;
+	struct btc_txin in;
+	struct btc_txout to;
+	struct btc_tx tx = {.in = &in, .out = &to};
+	struct sat held, value, fee;
+	uint64_t vsize;
+	size_t used;
+
+	if (!claim && p->purpose != SIGN_REFUND)
+		return ERR_RANGE;
+	if (p->rate > RATE_SAT_KVB_MAX || p->tip_height > BTC_TIMELOCK_MAX ||
+		p->amount.asset != ASSET_BTC)
+		return ERR_RANGE;
+	TRY(btc_htlc_parse(&h, p->leg));
+	TRY(amount_to_sat(&held, p->amount));
+	if (claim)
+		TRY(check_preimage(&p->preimage, &h.hash));
+	h.amount = held; /* the script does not depend on it */
+	TRY(btc_build_spend_to(&raw, &vsize, &value, &h, &at,
+		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, p->to, p->rate, (uint32_t)p->tip_height));
+	TRY(btc_tx_parse(&tx, &used, 1, 1, buf_slice(&raw)));
+	TRY(sign_spend(&witness, p, &h, &tx, held));
+	in.witness = buf_slice(&witness);
+	btc_tx_put(&signed_tx, &tx);
+	if (witness.overflow || signed_tx.overflow || !sat_sub(&fee, held, value))
+		return ERR_RANGE;
+	btc_tx_id(&out->txid, &tx);
+	out->raw_len = signed_tx.len;
+	out->fee = amount_from_sat(fee);
+	return OK;
+}
+
+/* ---- ACCOUNT ---- */
+
+static enum err fill_call(struct evm_tx *tx, struct buf *data, const struct evm_address *from,
+	const struct spend_plan *p)
+{
+	struct evm_htlc h;
+
+	if (p->purpose == SIGN_NONCE_FILL) {
+		tx->to = *from;
+		return OK;
+	}
+	TRY(evm_htlc_parse(&h, p->leg));
+	if (h.chain_id != p->network->chain_id)
+		return ERR_NETWORK;
+	tx->to = h.contract;
+	switch (p->purpose) {
+	case SIGN_LOCK:
+		/* the contract records the sender as the one to refund */
+		if (!evm_address_eq(&h.refund, from))
+			return ERR_FORMAT;
+		tx->value = h.amount;
+		evm_htlc_lock_call(data, &h);
+		break;
+	case SIGN_CLAIM:
+		TRY(check_preimage(&p->preimage, &h.hash));
+		evm_htlc_claim_call(data, &h, &p->preimage);
+		break;
+	case SIGN_REFUND:
+		if (evm_address_eq(&h.refund, from))
+			evm_htlc_refund_call(data, &h);
+		else
+			evm_htlc_refund_for_call(data, &h);
+		break;
+	case SIGN_PAYOUT:
+	case SIGN_NONCE_FILL:
+	case SIGN_DEPLOY: return ERR_RANGE;
+	}
+	tx->data = buf_slice(data);
+	return data->overflow ? ERR_RANGE : OK;
+}
+
+static enum err make_account(struct spend *out, const struct spend_plan *p)
+{
+	uint8_t call[EVM_HTLC_CALL_MAX], unsigned_tx[RAW_MAX], sig[64];
+	struct buf data = buf_init(call, sizeof call), raw = buf_init(unsigned_tx, RAW_MAX);
+	struct buf signed_tx = buf_init(out->raw, sizeof out->raw);
+	struct evm_address from, signer;
+	struct hash256 digest;
+	int recovery_id;
+	struct evm_tx tx = {.chain_id = p->network->chain_id,
+		.nonce = p->nonce,
+		.gas_price = amount_of(ASSET_RBTC, p->rate),
+		.gas_limit = layer_gas_limit(p->purpose),
+		.value = amount_zero(ASSET_RBTC)};
+	struct evm_tx again;
+
+	if (p->rate == 0 || p->rate > RATE_WEI_MAX)
+		return ERR_RANGE;
+	TRY(spend_account(&from, &p->key));
+	TRY(fill_call(&tx, &data, &from, p));
+	TRY(amount_mul(&out->fee, tx.gas_price, tx.gas_limit));
+	evm_tx_put_unsigned(&raw, &tx);
+	keccak256(&digest, buf_slice(&raw));
+	TRY(ecdsa_sign(sig, &recovery_id, &digest, &p->key));
+	evm_tx_put_signed(&signed_tx, &tx, sig, recovery_id);
+	if (raw.overflow || signed_tx.overflow)
+		return ERR_RANGE;
+	TRY(evm_tx_parse_signed(&again, &signer, &out->txid, buf_slice(&signed_tx)));
+	if (!evm_address_eq(&signer, &from))
+		return ERR_CHECKSUM;
+	out->raw_len = signed_tx.len;
+	return OK;
+}
+
+enum err spend_make(struct spend *out, const struct spend_plan *plan)
+{
+	struct spend made = {.fee = amount_zero(layer_asset(plan->network->layer))};
+	switch (layer_family(plan->network->layer)) {
+	case FAMILY_UTXO: TRY(make_utxo(&made, plan)); break;
+	case FAMILY_ACCOUNT: TRY(make_account(&made, plan)); break;
+	}
+	*out = made;
+	return OK;
+}
