@@ -6,10 +6,10 @@
 #define URL_MAX 600u
 #define ANSWER_MAX (4u << 20)
 
-/* Lives until its callback, which may come after we stopped waiting. */
-struct call {
-	struct wait wait;
-	struct provider_answer *out; /* NULL: nobody waits any more */
+/* Lives until the HTTP client's callback, also when nobody wants it any more. */
+struct provider_request {
+	provider_cb cb; /* NULL: forgotten */
+	void *ctx;
 	char url[URL_MAX];
 };
 
@@ -67,58 +67,83 @@ static void read_answer(
 
 static void on_answer(void *ctx, const struct http_answer *answer)
 {
-	struct call *c = ctx;
-	c->wait.pending = 0;
-	if (c->out == NULL) {
-		free(c);
-		return;
+	struct provider_request *q = ctx;
+	struct provider_answer a = {.err = OK};
+	if (q->cb != NULL) {
+		read_answer(&a, q->url, answer);
+		q->cb(q->ctx, &a);
 	}
-	read_answer(c->out, c->url, answer);
+	free(q);
 }
 
-void provider_call(struct provider_answer *out, const struct provider *p, const char *path,
-	const char *body, const char *idempotency_key)
+struct provider_request *provider_send(struct provider_answer *out, const struct provider *p,
+	const char *path, const char *body, const char *idempotency_key, provider_cb cb, void *ctx)
 {
-	struct call *c = calloc(1, sizeof *c);
+	struct provider_request *q = calloc(1, sizeof *q);
 	char authorization[300], header[80];
 	const size_t base = strlen(p->url);
 	const bool slash = base > 0 && p->url[base - 1] == '/';
 
 	*out = (struct provider_answer){.err = ERR_FULL};
-	if (c == NULL)
-		return;
+	if (q == NULL)
+		return NULL;
+	q->cb = cb;
+	q->ctx = ctx;
 	(void)snprintf(
-		c->url, sizeof c->url, "%.*s%s", (int)(slash ? base - 1 : base), p->url, path);
+		q->url, sizeof q->url, "%.*s%s", (int)(slash ? base - 1 : base), p->url, path);
 	(void)snprintf(
 		authorization, sizeof authorization, "Bearer %s", p->token == NULL ? "" : p->token);
 	(void)snprintf(header, sizeof header, "Idempotency-Key: %s",
 		idempotency_key == NULL ? "" : idempotency_key);
 	const struct http_request request = {.method = body == NULL ? "GET" : "POST",
-		.url = c->url,
+		.url = q->url,
 		.content_type = body == NULL ? NULL : "application/json",
 		.authorization = p->token == NULL ? NULL : authorization,
 		.extra_header = idempotency_key == NULL ? NULL : header,
 		.body = body == NULL ? (struct slice){0} : slice_str(body),
 		.timeout_ms = PROVIDER_TIMEOUT_MS,
 		.answer_max = ANSWER_MAX};
-	c->out = out;
-	c->wait.pending = 1;
-	out->err = http_client_send(p->http, NULL, &request, on_answer, c);
+	out->err = http_client_send(p->http, NULL, &request, on_answer, q);
 	bytes_wipe(authorization, sizeof authorization);
-	if (out->err != OK) {
-		(void)snprintf(
-			out->text, sizeof out->text, "%.250s: %s", c->url, err_name(out->err));
-		free(c);
+	if (out->err == OK)
+		return q;
+	(void)snprintf(out->text, sizeof out->text, "%.250s: %s", q->url, err_name(out->err));
+	free(q);
+	return NULL;
+}
+
+void provider_forget(struct provider_request *request)
+{
+	if (request != NULL)
+		request->cb = NULL;
+}
+
+struct waiting {
+	struct wait wait;
+	struct provider_answer *out;
+};
+
+static void on_waited(void *ctx, struct provider_answer *answer)
+{
+	struct waiting *w = ctx;
+	*w->out = *answer;
+	w->wait.pending = 0;
+}
+
+void provider_call(struct provider_answer *out, const struct provider *p, const char *path,
+	const char *body, const char *idempotency_key)
+{
+	struct waiting w = {.wait = {1}, .out = out};
+	struct provider_request *q = provider_send(
+		out, p, path, body, idempotency_key, on_waited, &w);
+	if (q == NULL)
 		return;
-	}
-	const enum err waited = wait_for(p->loop, &c->wait, p->stop);
-	if (c->wait.pending > 0) {
-		c->out = NULL; /* the callback frees it */
-		out->err = waited;
-		(void)snprintf(out->text, sizeof out->text, "stopped");
+	const enum err waited = wait_for(p->loop, &w.wait, p->stop);
+	if (w.wait.pending == 0)
 		return;
-	}
-	free(c);
+	provider_forget(q);
+	*out = (struct provider_answer){.err = waited};
+	(void)snprintf(out->text, sizeof out->text, "stopped");
 }
 
 void provider_answer_fini(struct provider_answer *a)

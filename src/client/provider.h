@@ -1,5 +1,5 @@
-/* client/provider: a provider's API, asked synchronously: what it answers is JSON or a problem.
- * Nothing of it is believed here: client/verify.h judges. */
+/* client/provider: a provider's API: what it answers is JSON or a problem. Nothing of it is
+ * believed here: client/verify.h judges. */
 #ifndef CLIENT_PROVIDER_H
 #define CLIENT_PROVIDER_H
 #include "client/wait.h"
@@ -24,9 +24,19 @@ struct provider_answer {
 	char text[300];    /* for people: what went wrong; "" when nothing did */
 };
 
-/* Answers are freed with provider_answer_fini, also after an error. path: "/v1/quotes". body NULL:
- * GET. idempotency_key NULL: none. */
 #define PROVIDER_TIMEOUT_MS 20000u
+
+/* The answer is the callback's: it frees it with provider_answer_fini. */
+typedef void (*provider_cb)(void *ctx, struct provider_answer *answer);
+struct provider_request;
+/* path: "/v1/quotes". body NULL: GET. idempotency_key NULL: none. The request is valid until its
+ * callback; NULL when none could be sent, then *out says why and no callback follows. */
+struct provider_request *provider_send(struct provider_answer *out, const struct provider *p,
+	const char *path, const char *body, const char *idempotency_key, provider_cb cb, void *ctx);
+/* Its callback does not come any more. */
+void provider_forget(struct provider_request *request);
+
+/* The same, waited for. The answer is freed with provider_answer_fini, also after an error. */
 void provider_call(struct provider_answer *out, const struct provider *p, const char *path,
 	const char *body, const char *idempotency_key);
 NONNULL_ALL void provider_answer_fini(struct provider_answer *a);

@@ -16,7 +16,7 @@ struct thinking {
 	const struct rescue *r;
 	const struct client_config *config;
 	const struct swap_facts *f;
-	uint64_t tip[SIDE_COUNT];
+	uint64_t tip[SIDE_COUNT], head[SIDE_COUNT];
 };
 
 const char *swap_step_name(enum swap_step step)
@@ -235,7 +235,8 @@ static bool drive(struct thinking *t, const struct effect *e)
 	const bool due = (fact->rejected && rested) ||
 		t->tip[e->side] >= tx->height + p->bump_blocks;
 	const bool ours = tx->rate != 0; /* a wallet's payment is not ours to replace */
-	if (due && ours && count < ATTEMPTS_MAX && bumped <= cap && fact->presence != 0) {
+	const bool was_sent = fact->sent_ms != 0 || fact->presence == TX_MEMPOOL;
+	if (due && ours && was_sent && count < ATTEMPTS_MAX && bumped <= cap) {
 		prepare(t, e, bumped, tx->nonce);
 		return true;
 	}
@@ -273,7 +274,7 @@ static void decide_agreed(struct thinking *t)
 	} else if (t->f->now_ms + SWAP_PAY_MARGIN_MS >= t->r->expires_ms) {
 		go(t, RESCUE_CLOSED, "the offer expired before anything was paid");
 	} else if (t->r->leg[SIDE_SOURCE].timelock <
-		t->tip[SIDE_SOURCE] + bounds->lock_blocks_min) {
+		t->head[SIDE_SOURCE] + bounds->lock_blocks_min) {
 		go(t, RESCUE_CLOSED, "too few blocks are left until our refund opens");
 	} else if (is_account(t, gas) && !t->f->has_account) {
 		wait_for(t, STEP_NODE, "the gas account can't be asked");
@@ -290,7 +291,7 @@ static void decide_agreed(struct thinking *t)
 
 /* ---- our lock-up ---- */
 
-/* The lock-up of ours that counts: enough, in a block rather than not. */
+/* The lock-up of ours that counts: the exact amount, in a block rather than not. */
 static const struct view_lock *own_lock(const struct thinking *t)
 {
 	const struct view *v = t->f->side[SIDE_SOURCE].view;
@@ -298,7 +299,7 @@ static const struct view_lock *own_lock(const struct thinking *t)
 	for (uint32_t i = 0; i < v->count; i++) {
 		const struct view_lock *lock = &v->lock[i];
 		if ((lock->flags & CHAIN_LOCK_FOREIGN) != 0 ||
-			amount_cmp(lock->amount, t->r->leg[SIDE_SOURCE].amount) < 0)
+			amount_cmp(lock->amount, t->r->leg[SIDE_SOURCE].amount) != 0)
 			continue;
 		if (best == NULL || (best->height == 0 && lock->height != 0))
 			best = lock;
@@ -332,7 +333,7 @@ static void decide_pay(struct thinking *t)
 
 	wait_for(t, STEP_PAY,
 		t->f->side[SIDE_SOURCE].view->count > 0
-			? "less than agreed was paid: that comes back when our refund opens"
+			? "another amount than agreed was paid: it comes back when our refund opens"
 			: NULL);
 	t->out->step_side = SIDE_SOURCE;
 	if (late && !made && (is_account(t, SIDE_SOURCE) || t->f->has_wallet)) {
@@ -384,10 +385,10 @@ static void claim_of(struct effect *e, const struct thinking *t, const struct vi
 
 static bool reveal_safe(const struct thinking *t, uint64_t *slack_ms)
 {
-	const uint64_t timelock = t->r->leg[SIDE_DEST].timelock, tip = t->tip[SIDE_DEST];
+	const uint64_t timelock = t->r->leg[SIDE_DEST].timelock, head = t->head[SIDE_DEST];
 	*slack_ms = 0;
-	return timelock > tip &&
-		clock_reveal_safe(params_of(t, SIDE_DEST), timelock - tip, slack_ms);
+	return timelock > head &&
+		clock_reveal_safe(params_of(t, SIDE_DEST), timelock - head, slack_ms);
 }
 
 /* The preimage is public: nothing is lost by claiming. */
@@ -469,7 +470,7 @@ static void decide_paying(struct thinking *t)
 		return;
 	if (t->f->want_refund) {
 		go(t, RESCUE_ABANDONED, "called off");
-	} else if (t->tip[SIDE_SOURCE] >= source->timelock) {
+	} else if (t->head[SIDE_SOURCE] >= source->timelock) {
 		go(t, RESCUE_ABANDONED, "our refund has opened");
 	} else if (t->r->leg[SIDE_DEST].terms_len != 0) {
 		decide_reveal(t);
@@ -693,8 +694,9 @@ static bool nodes_ready(struct thinking *t)
 		const struct side_facts *s = &t->f->side[i];
 		const bool needed = i == SIDE_SOURCE ? needs[t->r->phase].source
 						     : needs[t->r->phase].dest;
-		t->tip[i] = s->view->tip.height;
-		if (needed && (!s->fresh || !s->view->has_tip)) {
+		t->tip[i] = s->tip;
+		t->head[i] = s->head > s->tip ? s->head : s->tip;
+		if (needed && !s->fresh) {
 			wait_for(t, STEP_NODE, NULL);
 			t->out->step_side = (enum rescue_side)i;
 			return false;

@@ -38,7 +38,11 @@ enum client_exit {
 /* What our own node says about one side. */
 struct side_facts {
 	const struct view *view; /* borrows */
-	bool fresh;    /* it answered just now, is not syncing, and the view is at its tip */
+	/* it answered just now, is not syncing, is on the right network with the right contract,
+	 * and the view is at its tip, or nearly */
+	bool fresh;
+	uint64_t tip;  /* up to where the view has seen: what depths are counted from */
+	uint64_t head; /* the node's own tip, not below: what deadlines are held against */
 	uint64_t rate; /* of fees; 0: not known */
 };
 

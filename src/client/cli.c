@@ -1,0 +1,278 @@
+#include "client/cli.h"
+
+#include "crypto/secp.h"
+#include "sys/rand.h"
+#include "sys/signals.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define VERSION "0.1.0"
+#define CONFIG_FILE_MAX (64u * 1024u)
+#define COMMANDS_MAX 24u
+
+/* ---- options that are no settings ---- */
+
+struct option {
+	const char *name, *argument; /* NULL: a switch */
+	const char *text;
+	size_t offset; /* in struct cli */
+};
+
+static const struct option options[] = {
+	{"--from", "LAYER", "what is paid with: bitcoin or rootstock", offsetof(struct cli, from)},
+	{"--to", "LAYER", "what is bought", offsetof(struct cli, to)},
+	{"--amount", "COINS", "what is paid, in whole coins: 0.01", offsetof(struct cli, amount)},
+	{"--to-address", "ADDRESS", "where what is bought goes to",
+		offsetof(struct cli, to_address)},
+	{"--rescue", "FILE", "the rescue file of a swap", offsetof(struct cli, rescue)},
+	{"--yes", NULL, "don't ask before paying", offsetof(struct cli, yes)},
+	{"--wait", NULL, "refund: wait for the time lock", offsetof(struct cli, wait)},
+	{"--no-wait", NULL, "swap, resume: don't wait for a time lock, resume later",
+		offsetof(struct cli, no_wait)},
+	{"--watch", NULL, "status: follow it to its end", offsetof(struct cli, watch)},
+	{"--json", NULL, "one JSON object a line", offsetof(struct cli, json)},
+	{"--no-color", NULL, "no colours", offsetof(struct cli, no_color)},
+};
+
+static const struct option *option_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+enum client_exit cli_usage(struct cli *cli, const char *fmt, ...)
+{
+	va_list args;
+	(void)cli;
+	(void)fputs("sluice: ", stderr);
+	va_start(args, fmt);
+	(void)vfprintf(stderr, fmt, args);
+	va_end(args);
+	(void)fputs("\n", stderr);
+	return CLIENT_USAGE;
+}
+
+/* ---- reading the command line ---- */
+
+static enum client_exit offer(struct cli *cli, const char *name, const char *value)
+{
+	if (settings_offer(&cli->settings, &cli->error, name, value) != OK)
+		return cli_usage(cli, "%s", cli->error.text);
+	return CLIENT_OK;
+}
+
+/* "--set KEY=VALUE" */
+static enum client_exit offer_pair(struct cli *cli, const char *pair)
+{
+	char name[SETTING_NAME_MAX];
+	const char *sign = strchr(pair, '=');
+	const size_t len = sign == NULL ? 0 : (size_t)(sign - pair);
+	if (len == 0 || len >= sizeof name)
+		return cli_usage(cli, "--set %s: must be KEY=VALUE", pair);
+	memcpy(name, pair, len);
+	name[len] = '\0';
+	return offer(cli, name, sign + 1);
+}
+
+static enum client_exit read_file(struct cli *cli, const char *path)
+{
+	static uint8_t text[CONFIG_FILE_MAX];
+	size_t len;
+	const enum err err = file_read_all(file_system(), path, text, &len, sizeof text);
+	if (err != OK)
+		return cli_usage(cli, "%s: %s", path, err_name(err));
+	if (settings_file(&cli->settings, &cli->error, path, slice_of(text, len)) != OK)
+		return cli_usage(cli, "%s", cli->error.text);
+	return CLIENT_OK;
+}
+
+/* One option that has a value. */
+static enum client_exit take_value(
+	struct cli *cli, const char *name, const char *value, const char **config_file)
+{
+	const struct option *option = option_find(name);
+	const uint32_t row = setting_find_flag(name);
+	struct setting setting;
+	if (option != NULL) {
+		*(const char **)(void *)((uint8_t *)cli + option->offset) = value;
+		return CLIENT_OK;
+	}
+	if (strcmp(name, "--config") == 0) {
+		*config_file = value;
+		return CLIENT_OK;
+	}
+	if (strcmp(name, "--set") == 0)
+		return offer_pair(cli, value);
+	if (row == UINT32_MAX || !setting_at(&setting, row))
+		return cli_usage(cli, "%s: there is no such option; see sluice help", name);
+	return offer(cli, setting.name, value);
+}
+
+static enum client_exit read_options(
+	struct cli *cli, const struct cli_command *command, int argc, char **argv)
+{
+	const char *config_file = NULL;
+	for (int i = 2; i < argc; i++) {
+		const struct option *option = option_find(argv[i]);
+		if (argv[i][0] != '-') {
+			if (!command->argument || cli->argument != NULL)
+				return cli_usage(cli, "%s: what is this for?", argv[i]);
+			cli->argument = argv[i];
+			continue;
+		}
+		if (option != NULL && option->argument == NULL) {
+			*(bool *)(void *)((uint8_t *)cli + option->offset) = true;
+			continue;
+		}
+		if (i + 1 == argc)
+			return cli_usage(
+				cli, "%s: needs a value, or there is no such option", argv[i]);
+		const enum client_exit exit = take_value(cli, argv[i], argv[i + 1], &config_file);
+		if (exit != CLIENT_OK)
+			return exit;
+		i++;
+	}
+	if (settings_environment(&cli->settings, &cli->error, cli->environment) != OK)
+		return cli_usage(cli, "%s", cli->error.text);
+	return config_file == NULL ? CLIENT_OK : read_file(cli, config_file);
+}
+
+/* ---- begin, end ---- */
+
+static void on_signal(void *ctx)
+{
+	struct cli *cli = ctx;
+	cli->stop = true;
+}
+
+static bool in_environment(const struct cli *cli, const char *name)
+{
+	const size_t len = strlen(name);
+	for (const char *const *e = cli->environment; *e != NULL; e++)
+		if (strncmp(*e, name, len) == 0 && (*e)[len] == '=' && (*e)[len + 1] != '\0')
+			return true;
+	return false;
+}
+
+enum client_exit cli_begin(struct cli *cli)
+{
+	const struct loop_config loop = {.timer_max = 4096};
+	uint8_t seed[32];
+
+	cli->printer = (struct printer){.out = stdout, .json = cli->json, .config = &cli->config};
+	cli->printer.terminal = !cli->json && isatty(STDOUT_FILENO) == 1;
+	cli->printer.colour = cli->printer.terminal && !cli->no_color &&
+		!in_environment(cli, "NO_COLOR");
+	rand_bytes(seed, sizeof seed);
+	secp_init(seed);
+	bytes_wipe(seed, sizeof seed);
+	if (loop_create(&cli->loop, &loop) != OK ||
+		http_client_create(&cli->http, cli->loop) != OK ||
+		signals_watch(cli->loop, on_signal, cli) != OK) {
+		cli_end(cli);
+		(void)fputs("sluice: the system gives no event loop\n", stderr);
+		return CLIENT_FAILED;
+	}
+	return CLIENT_OK;
+}
+
+void cli_end(struct cli *cli)
+{
+	signals_unwatch();
+	http_client_destroy(cli->http);
+	loop_destroy(cli->loop);
+	cli->http = NULL;
+	cli->loop = NULL;
+}
+
+/* ---- help ---- */
+
+static void print_commands(FILE *to, const struct cli_command *command, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		(void)fprintf(to, "  sluice %-52s %s\n", command[i].usage, command[i].text);
+}
+
+static void print_help(FILE *to)
+{
+	(void)fputs(
+		"sluice: swap between Bitcoin and its layers, trusting nobody; ask a daemon\n\n",
+		to);
+	print_commands(to, cli_swap_commands, cli_swap_command_count);
+	print_commands(to, cli_query_commands, cli_query_command_count);
+	(void)fputs("  sluice config check|explain [FILE]                          the daemon's "
+		    "configuration\n"
+		    "  sluice journal verify|stat|dump DIR                         the daemon's "
+		    "journal\n\nOptions:\n",
+		to);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		(void)fprintf(to, "  %-28s %s\n    %s\n", options[i].name,
+			options[i].argument == NULL ? "" : options[i].argument, options[i].text);
+	(void)fputs(
+		"  --config                     FILE\n    settings as YAML, by the names of sluice "
+		"settings\n  --set                        KEY=VALUE\n    one setting\n",
+		to);
+	struct setting row;
+	for (uint32_t i = 0; setting_at(&row, i); i++)
+		if (row.flag != NULL)
+			(void)fprintf(to, "  %-28s %s\n    %s\n", row.flag, row.argument, row.doc);
+	(void)fputs(
+		"\nExit status: 0 done; 1 failed; 2 usage; 3 refused before anything was paid; "
+		"4 refunded;\n5 not finished, run sluice resume; 6 provider or node not reached, "
+		"nothing paid;\n7 what the provider said is wrong, nothing paid; 8 lost.\n",
+		to);
+}
+
+static const struct cli_command *command_find(const char *name)
+{
+	for (size_t i = 0; i < cli_swap_command_count; i++)
+		if (strcmp(cli_swap_commands[i].name, name) == 0)
+			return &cli_swap_commands[i];
+	for (size_t i = 0; i < cli_query_command_count; i++)
+		if (strcmp(cli_query_commands[i].name, name) == 0)
+			return &cli_query_commands[i];
+	return NULL;
+}
+
+int client_main(int argc, char **argv, char **environment)
+{
+	const char *name = argc < 2 ? "" : argv[1];
+	const struct cli_command *command = command_find(name);
+
+	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+		print_help(stdout);
+		return CLIENT_OK;
+	}
+	if (strcmp(name, "--version") == 0) {
+		(void)puts("sluice " VERSION);
+		return CLIENT_OK;
+	}
+	if (command == NULL) {
+		if (argc < 2)
+			print_help(stderr);
+		else
+			(void)fprintf(stderr,
+				"sluice: %s: there is no such command; see sluice help\n", name);
+		return CLIENT_USAGE;
+	}
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			(void)printf("sluice %s\n  %s\n\nsluice help lists all options.\n",
+				command->usage, command->text);
+			return CLIENT_OK;
+		}
+	}
+	struct cli *cli = calloc(1, sizeof *cli);
+	if (cli == NULL)
+		return CLIENT_FAILED;
+	cli->environment = (const char *const *)environment;
+	enum client_exit exit = read_options(cli, command, argc, argv);
+	if (exit == CLIENT_OK)
+		exit = command->run(cli);
+	free(cli);
+	return exit;
+}

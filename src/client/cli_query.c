@@ -1,0 +1,375 @@
+/* status, transfers, layers, accounts, keygen, settings: questions and small tools. */
+#include "client/cli.h"
+
+#include "base/hex.h"
+#include "client/spend.h"
+#include "sys/rand.h"
+
+#include <stdlib.h>
+
+#define TOKEN_SIZE 200u
+#define WATCH_MS 1000u
+#define EXPLAIN_MAX (32u * 1024u)
+
+struct asking {
+	struct cli *cli;
+	struct provider provider;
+	char token[TOKEN_SIZE];
+};
+
+static enum client_exit read_token(struct asking *a)
+{
+	const char *path = a->cli->config.token_file;
+	size_t len;
+	if (path[0] == '\0')
+		return CLIENT_OK;
+	const enum err err = file_read_all(
+		file_system(), path, a->token, &len, sizeof a->token - 1);
+	if (err != OK)
+		return cli_usage(a->cli, "--token-file %s: %s", path, err_name(err));
+	a->token[len] = '\0';
+	a->token[strcspn(a->token, " \t\r\n")] = '\0';
+	a->provider.token = a->token;
+	return CLIENT_OK;
+}
+
+static enum client_exit begin(struct asking *a, struct cli *cli)
+{
+	*a = (struct asking){.cli = cli};
+	if (settings_read(&cli->config, &cli->error, &cli->settings) != OK)
+		return cli_usage(cli, "%s", cli->error.text);
+	enum client_exit exit = cli_begin(cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	a->provider = (struct provider){.loop = cli->loop,
+		.http = cli->http,
+		.url = cli->config.provider,
+		.stop = &cli->stop};
+	exit = read_token(a);
+	if (exit != CLIENT_OK)
+		cli_end(cli);
+	return exit;
+}
+
+/* The answer, or NULL with *exit; owned. */
+static struct json *ask(struct asking *a, enum client_exit *exit, const char *path)
+{
+	struct provider_answer answer;
+	provider_call(&answer, &a->provider, path, NULL, NULL);
+	*exit = answer.err == OK             ? CLIENT_OK
+		: answer.err == ERR_REJECTED ? CLIENT_REFUSED
+		: answer.err == ERR_FORMAT   ? CLIENT_MISMATCH
+					     : CLIENT_UNREACHABLE;
+	if (*exit != CLIENT_OK)
+		(void)fprintf(stderr, "sluice: %s\n", answer.text);
+	if (answer.err == OK)
+		return answer.body;
+	provider_answer_fini(&answer);
+	return NULL;
+}
+
+static void dump(const struct json *v, unsigned indent)
+{
+	size_t len;
+	char *text = json_dump(v, indent, &len);
+	if (text != NULL)
+		(void)puts(text);
+	(void)fflush(stdout);
+	json_text_free(text);
+}
+
+/* A member as text for a table; borrowed, or in the caller's storage. */
+static const char *cell(const struct json *v, const char *key, char storage[32])
+{
+	const struct json *member = json_get(v, key);
+	uint64_t n;
+	switch (json_type(member)) {
+	case JSON_STRING: return json_get_string(v, key);
+	case JSON_NUMBER:
+		if (json_get_u64(v, key, &n) != OK)
+			return "?";
+		(void)snprintf(storage, 32, "%llu", (unsigned long long)n);
+		return storage;
+	case JSON_BOOL: {
+		bool yes = false;
+		return json_get_bool(v, key, &yes) == OK && yes ? "yes" : "no";
+	}
+	case JSON_NULL: return "-";
+	case JSON_ARRAY:
+	case JSON_OBJECT: break;
+	}
+	return "...";
+}
+
+struct column {
+	const char *key, *title;
+	int width;
+};
+
+static void table(const struct json *list, const struct column *column, size_t count)
+{
+	char storage[32];
+	for (size_t i = 0; i < count; i++)
+		(void)printf("%-*s ", column[i].width, column[i].title);
+	(void)putchar('\n');
+	for (size_t k = 0; k < json_count(list); k++) {
+		for (size_t i = 0; i < count; i++)
+			(void)printf("%-*s ", column[i].width,
+				cell(json_at(list, k), column[i].key, storage));
+		(void)putchar('\n');
+	}
+}
+
+static enum client_exit list(struct cli *cli, const char *path, const char *member,
+	const struct column *column, size_t count)
+{
+	struct asking a;
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	struct json *v = ask(&a, &exit, path);
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	else if (exit == CLIENT_OK)
+		table(json_get(v, member), column, count);
+	json_free(v);
+	cli_end(cli);
+	return exit;
+}
+
+static enum client_exit command_layers(struct cli *cli)
+{
+	static const struct column columns[] = {{"layer", "LAYER", 10},
+		{"network_name", "NETWORK", 8}, {"height", "HEIGHT", 9},
+		{"block_interval_ms", "BLOCK MS", 9}, {"available", "AVAILABLE", 9},
+		{"contract", "CONTRACT", 42}, {"funding_address", "FUNDING ADDRESS", 42}};
+	return list(cli, "/v1/layers", "layers", columns, ARRAY_LEN(columns));
+}
+
+static enum client_exit command_transfers(struct cli *cli)
+{
+	static const struct column columns[] = {{"id", "ID", 32}, {"state", "STATE", 10},
+		{"layer", "LAYER", 10}, {"amount", "AMOUNT", 20}, {"to", "TO", 44},
+		{"reason", "REASON", 20}};
+	return list(cli, "/v1/transfers", "transfers", columns, ARRAY_LEN(columns));
+}
+
+static enum client_exit command_accounts(struct cli *cli)
+{
+	struct asking a;
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	struct json *v = ask(&a, &exit, "/v1/accounts");
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	const struct json *layers = cli->json ? NULL : json_get(v, "layers");
+	for (size_t i = 0; i < json_count(layers); i++) {
+		static const struct column columns[] = {{"account", "ACCOUNT", 20},
+			{"balance", "BALANCE", 26}, {"custody", "CUSTODY", 8}};
+		const struct json *layer = json_at(layers, i);
+		char storage[32];
+		(void)printf("%s%s, %s in custody %s\n", i == 0 ? "" : "\n",
+			cell(layer, "layer", storage), cell(layer, "asset", storage),
+			cell(layer, "custody", storage));
+		table(json_get(layer, "accounts"), columns, ARRAY_LEN(columns));
+	}
+	json_free(v);
+	cli_end(cli);
+	return exit;
+}
+
+/* ---- status ---- */
+
+static bool is_over(const char *state)
+{
+	static const char *const over[] = {
+		"completed", "refunded", "expired", "declined", "breached"};
+	for (size_t i = 0; i < ARRAY_LEN(over); i++)
+		if (strcmp(state, over[i]) == 0)
+			return true;
+	return false;
+}
+
+static void show_leg(const struct json *swap, const char *side)
+{
+	const struct json *leg = json_get(swap, side), *lock = json_get(leg, "lock");
+	char a[32], b[32];
+	(void)printf("%-12s %s %s, refund opens at block %s\n", side, cell(leg, "amount", a),
+		cell(leg, "layer", b), cell(leg, "timelock", a));
+	if (json_type(lock) == JSON_OBJECT)
+		(void)printf("%-12s   lock-up %s: %s, %s of %s confirmations\n", "",
+			cell(lock, "transaction", a), cell(lock, "state", a),
+			cell(lock, "confirmations", a), cell(leg, "depth", b));
+}
+
+static void show_swap(const struct json *v)
+{
+	char a[32], b[32];
+	const struct json *next = json_get(v, "next");
+	(void)printf("%-12s %s\n%-12s %s %s to %s\n", "swap", cell(v, "id", a), "state",
+		cell(v, "state", a), cell(v, "from", a), cell(v, "to", b));
+	show_leg(v, "source");
+	show_leg(v, "destination");
+	(void)printf("%-12s %s: %s\n", "next", cell(next, "action", a), cell(next, "detail", b));
+	if (json_type(json_get(v, "reason")) == JSON_STRING)
+		(void)printf("%-12s %s\n", "reason", cell(v, "reason", a));
+}
+
+static enum client_exit watch(struct asking *a, const char *path)
+{
+	char last[1024] = "";
+	enum client_exit exit = CLIENT_OK;
+	bool over = false;
+	while (!over) {
+		struct json *v = ask(a, &exit, path);
+		if (exit != CLIENT_OK)
+			return exit;
+		const char *state = json_get_string(v, "state");
+		char now[1024], x[32], y[32];
+		(void)snprintf(now, sizeof now, "%s %s %s", state == NULL ? "?" : state,
+			cell(json_get(json_get(v, "source"), "lock"), "confirmations", x),
+			cell(json_get(json_get(v, "destination"), "lock"), "confirmations", y));
+		if (strcmp(now, last) != 0) {
+			if (a->cli->json)
+				dump(v, 0);
+			else
+				show_swap(v);
+			memcpy(last, now, sizeof last);
+		}
+		over = !a->cli->watch || (state != NULL && is_over(state));
+		json_free(v);
+		if (!over && wait_ms(a->cli->loop, WATCH_MS, &a->cli->stop) != OK)
+			return CLIENT_PENDING;
+	}
+	return exit;
+}
+
+static enum client_exit show_rescue(struct cli *cli)
+{
+	struct rescue_error error;
+	struct rescue *r = calloc(1, sizeof *r);
+	if (r == NULL)
+		return CLIENT_FAILED;
+	const enum err err = rescue_load(r, &error, file_system(), cli->rescue);
+	if (err != OK) {
+		free(r);
+		return cli_usage(cli, "%s: %s (%s)", cli->rescue, error.text, err_name(err));
+	}
+	cli->printer = (struct printer){
+		.out = stdout, .json = cli->json, .rescue_path = cli->rescue};
+	if (cli->json) {
+		print_end(&cli->printer, r, CLIENT_OK);
+	} else {
+		char amount[2][AMOUNT_TEXT_SIZE], id[33] = "-";
+		for (unsigned i = 0; i < SIDE_COUNT; i++)
+			amount_format(amount[i], r->leg[i].amount);
+		if (r->has_swap_id)
+			hex_encode(id, r->swap_id.b, sizeof r->swap_id.b);
+		(void)printf("swap         %s\nphase        %s%s\n", id,
+			rescue_phase_name(r->phase), r->revealed ? ", preimage told" : "");
+		for (unsigned i = 0; i < SIDE_COUNT; i++)
+			(void)printf("%-12s %s %s on %s %s, refund opens at block %llu\n",
+				i == SIDE_SOURCE ? "source" : "destination", amount[i],
+				asset_name(r->leg[i].amount.asset),
+				layer_name(r->leg[i].network->layer), r->leg[i].network->name,
+				(unsigned long long)r->leg[i].timelock);
+		if (r->reason[0] != '\0')
+			(void)printf("reason       %s\n", r->reason);
+		(void)printf("transactions %u\n", (unsigned)r->tx_count);
+	}
+	rescue_fini(r);
+	free(r);
+	return CLIENT_OK;
+}
+
+static enum client_exit command_status(struct cli *cli)
+{
+	struct asking a;
+	char path[64];
+	struct id128 id;
+	if (cli->argument == NULL && cli->rescue != NULL)
+		return show_rescue(cli);
+	if (cli->argument == NULL)
+		return cli_usage(cli, "status needs a swap's ID, or --rescue FILE");
+	if (hex_decode(id.b, sizeof id.b, slice_str(cli->argument)) != OK)
+		return cli_usage(cli, "%s: an ID has 32 hexadecimal digits", cli->argument);
+	(void)snprintf(path, sizeof path, "/v1/swaps/%s", cli->argument);
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	exit = watch(&a, path);
+	cli_end(cli);
+	return exit;
+}
+
+/* ---- tools ---- */
+
+static enum client_exit command_keygen(struct cli *cli)
+{
+	struct seckey key;
+	struct evm_address account;
+	char text[sizeof key.b * 2 + 2], address[EVM_ADDRESS_TEXT_SIZE];
+	uint8_t seed[32];
+	int file;
+	const struct file_ops *ops = file_system();
+
+	if (cli->argument == NULL)
+		return cli_usage(cli, "keygen needs the FILE to write");
+	if (settings_read(&cli->config, &cli->error, &cli->settings) != OK)
+		return cli_usage(cli, "%s", cli->error.text);
+	rand_bytes(seed, sizeof seed);
+	secp_init(seed);
+	do
+		rand_bytes(key.b, sizeof key.b);
+	while (!seckey_valid(&key));
+	hex_encode(text, key.b, sizeof key.b);
+	text[sizeof key.b * 2] = '\n';
+	enum err err = spend_account(&account, &key);
+	if (err == OK)
+		err = ops->open(
+			ops->ctx, &file, cli->argument, FILE_WRITE | FILE_CREATE | FILE_EXCLUSIVE);
+	if (err == OK) {
+		err = file_write_all(ops, file, text, sizeof key.b * 2 + 1, 0);
+		if (err == OK)
+			err = ops->fsync(ops->ctx, file);
+		ops->close(ops->ctx, file);
+	}
+	bytes_wipe(&key, sizeof key);
+	bytes_wipe(text, sizeof text);
+	if (err != OK)
+		return cli_usage(cli, "%s: %s", cli->argument,
+			err == ERR_EXISTS ? "is there already, and is not overwritten"
+					  : err_name(err));
+	const struct network *network = cli->config.layer[LAYER_ROOTSTOCK].params.network;
+	evm_address_format(address, &account, network->chain_id);
+	if (cli->json)
+		(void)printf("{\"file\":\"%s\",\"network\":\"%s\",\"address\":\"%s\"}\n",
+			cli->argument, network->caip2, address);
+	else
+		(void)printf(
+			"%s: key of %s on rootstock %s\n", cli->argument, address, network->name);
+	return CLIENT_OK;
+}
+
+static enum client_exit command_settings(struct cli *cli)
+{
+	static char text[EXPLAIN_MAX];
+	struct buf out = buf_init(text, sizeof text);
+	(void)cli;
+	settings_explain(&out);
+	(void)fputs(buf_cstr(&out), stdout);
+	return CLIENT_OK;
+}
+
+const struct cli_command cli_query_commands[] = {
+	{"status", "status ID [--watch] | --rescue FILE",
+		"what the provider, or a rescue file, says", command_status, true},
+	{"transfers", "transfers", "payouts (operators)", command_transfers, false},
+	{"layers", "layers", "the networks that the provider serves", command_layers, false},
+	{"accounts", "accounts", "the books (operators)", command_accounts, false},
+	{"keygen", "keygen FILE", "make a key for gas", command_keygen, true},
+	{"settings", "settings", "every setting with its meaning and default", command_settings,
+		false},
+};
+const size_t cli_query_command_count = ARRAY_LEN(cli_query_commands);

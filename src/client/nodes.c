@@ -1,0 +1,381 @@
+#include "client/nodes.h"
+
+#include "base/hex.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PASSWORD_MAX 1024u
+#define FEE_TARGET_BLOCKS 2u
+
+PRINTF_LIKE(3, 4)
+static enum err fail(struct node_error *error, enum err err, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	error->err = err;
+	(void)vsnprintf(error->text, sizeof error->text, fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* ---- open, close ---- */
+
+/* The first line. */
+static enum err read_password(char password[PASSWORD_MAX], struct node_error *error,
+	const struct file_ops *ops, const char *path)
+{
+	size_t len;
+	const enum err err = file_read_all(ops, path, password, &len, PASSWORD_MAX - 1);
+	if (err != OK)
+		return fail(error, err, "%.200s: %s", path, err_name(err));
+	password[len] = '\0';
+	password[strcspn(password, "\r\n")] = '\0';
+	return OK;
+}
+
+static enum err open_upstream(struct upstream **out, struct node_error *error,
+	const struct node_options *o, const struct client_layer *l, const char *name,
+	const char *url)
+{
+	char password[PASSWORD_MAX] = "";
+	if (l->rpc_password_file[0] != '\0')
+		TRY(read_password(password, error, o->ops, l->rpc_password_file));
+	const struct upstream_config config = {.name = name,
+		.url = url,
+		.user = l->rpc_user[0] != '\0' ? l->rpc_user : NULL,
+		.password = password[0] != '\0' ? password : NULL,
+		.cookie_file = l->rpc_cookie_file[0] != '\0' ? l->rpc_cookie_file : NULL,
+		.timeout_ms = l->rpc_timeout_ms,
+		.version_2 = layer_family(l->params.network->layer) == FAMILY_ACCOUNT};
+	const enum err err = upstream_create(out, o->http, o->loop, &config);
+	bytes_wipe(password, sizeof password);
+	return err == OK ? OK : fail(error, err, "%.200s: not a URL that can be asked", url);
+}
+
+static enum err open_wallet(struct node *n, struct node_error *error, const struct node_options *o,
+	const struct client_layer *l)
+{
+	char url[2 * SETTING_SIZE + 16];
+	const size_t len = strlen(l->rpc_url);
+	const bool slash = len > 0 && l->rpc_url[len - 1] == '/';
+	for (const char *c = o->wallet; *c != '\0'; c++)
+		if (strchr("/?#% &", *c) != NULL)
+			return fail(error, ERR_FORMAT,
+				"the wallet's name can't be part of a URL: \"%.100s\"", o->wallet);
+	(void)snprintf(url, sizeof url, "%.*s/wallet/%s", (int)(slash ? len - 1 : len), l->rpc_url,
+		o->wallet);
+	return open_upstream(&n->wallet, error, o, l, "wallet", url);
+}
+
+enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
+	const struct node_options *options)
+{
+	const struct client_layer *l = &options->config->layer[id];
+	*n = (struct node){.id = id};
+	TRY(open_upstream(&n->upstream, error, options, l, layer_name(id), l->rpc_url));
+	const struct layer_config config = {.id = id,
+		.network = l->params.network,
+		.loop = options->loop,
+		.upstream = n->upstream,
+		.poll_ms = l->poll_ms,
+		.contract = options->contract};
+	enum err err = layer_create(&n->layer, &config);
+	if (err != OK)
+		err = fail(error, err, "%s: %s", layer_name(id), err_name(err));
+	else if (layer_family(id) == FAMILY_UTXO && options->wallet[0] != '\0')
+		err = open_wallet(n, error, options, l);
+	if (err != OK)
+		node_close(n);
+	return err;
+}
+
+void node_close(struct node *n)
+{
+	layer_destroy(n->layer);
+	upstream_destroy(n->wallet);
+	upstream_destroy(n->upstream);
+	n->layer = NULL;
+	n->wallet = NULL;
+	n->upstream = NULL;
+}
+
+/* ---- check, rate ---- */
+
+/* Lives until its answer, which may come after we stopped waiting. */
+struct ask {
+	struct node *node;
+	struct wait *wait;
+};
+
+static struct ask *ask_begin(struct node *n, struct wait *wait)
+{
+	struct ask *a = malloc(sizeof *a);
+	if (a == NULL)
+		return NULL;
+	*a = (struct ask){.node = n, .wait = wait};
+	wait->pending++;
+	return a;
+}
+
+static void on_check(void *ctx, const struct layer_info *info)
+{
+	struct ask a = *(struct ask *)ctx;
+	free(ctx);
+	a.node->info = *info;
+	a.node->checked = true;
+	a.wait->pending--;
+}
+
+void node_check_begin(struct node *n, struct wait *wait)
+{
+	struct ask *a = ask_begin(n, wait);
+	n->checked = false;
+	if (a == NULL)
+		return;
+	if (layer_check(n->layer, on_check, a) != OK) {
+		free(a);
+		wait->pending--;
+	}
+}
+
+static void on_rate(void *ctx, enum err err, uint64_t rate)
+{
+	struct ask a = *(struct ask *)ctx;
+	free(ctx);
+	if (err == OK)
+		a.node->rate = rate;
+	a.wait->pending--;
+}
+
+void node_rate_begin(struct node *n, struct wait *wait)
+{
+	struct ask *a = ask_begin(n, wait);
+	if (a == NULL)
+		return;
+	if (layer_fee_estimate(n->layer, FEE_TARGET_BLOCKS, on_rate, a) != OK) {
+		free(a);
+		wait->pending--;
+	}
+}
+
+enum err node_usable(const struct node *n, struct node_error *error)
+{
+	const char *name = layer_name(n->id);
+	const struct layer_info *info = &n->info;
+	if (!n->checked)
+		return fail(error, ERR_UNAVAILABLE, "our %s node can't be asked", name);
+	if (info->err == OK)
+		return OK;
+	if (info->err == ERR_NETWORK)
+		return fail(error, ERR_NETWORK, "our %s node: %.180s", name, info->detail);
+	if (info->err == ERR_STATE)
+		return fail(error, ERR_STATE, "our %s node is still syncing: %.160s", name,
+			info->detail);
+	if (info->err == ERR_DENIED)
+		return fail(error, ERR_DENIED,
+			"our %s node refuses user, password or cookie (%s.rpc_*): %.120s", name,
+			name, info->detail);
+	return fail(error, info->err, "our %s node does not answer as it should: %.180s", name,
+		info->detail);
+}
+
+/* ---- follow ---- */
+
+static enum err on_block(void *ctx, enum layer_id layer, const struct block_ref *block,
+	const struct chain_event *event, size_t event_count)
+{
+	struct node *n = ctx;
+	(void)layer;
+	view_block(&n->view, block, event, event_count);
+	return OK;
+}
+
+static enum err on_reorg(void *ctx, enum layer_id layer, const struct block_ref *keep)
+{
+	struct node *n = ctx;
+	(void)layer;
+	view_reorg(&n->view, keep);
+	return OK;
+}
+
+static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event *event)
+{
+	struct node *n = ctx;
+	(void)layer;
+	view_mempool(&n->view, event);
+}
+
+struct block_wait {
+	struct wait wait;
+	enum err err;
+	struct block_ref block;
+};
+
+static void on_block_at(void *ctx, enum err err, const struct block_ref *block)
+{
+	struct block_wait *w = ctx;
+	w->err = err;
+	w->block = *block;
+	w->wait.pending = 0;
+}
+
+enum err node_follow(struct node *n, struct node_error *error, struct loop *loop,
+	const struct id128 *swap, struct slice terms, const struct hash256 *hash, uint64_t height)
+{
+	static const struct layer_sink sink = {
+		.on_block = on_block, .on_reorg = on_reorg, .on_mempool = on_mempool};
+	struct layer_sink own = sink;
+	struct block_wait w = {.wait = {1}};
+
+	own.ctx = n;
+	TRY(layer_block_at(n->layer, height, on_block_at, &w));
+	TRY(wait_for(loop, &w.wait, NULL));
+	if (w.err != OK)
+		return fail(error, w.err, "our %s node has no block %llu to begin at (%s)",
+			layer_name(n->id), (unsigned long long)height, err_name(w.err));
+	view_init(&n->view, hash);
+	n->view.tip = w.block;
+	n->view.has_tip = true;
+	enum err err = layer_watch_lock(n->layer, swap, terms);
+	if (err == OK)
+		err = layer_start(n->layer, &w.block, 1, &own);
+	if (err != OK)
+		return fail(error, err, "the %s chain can't be followed (%s)", layer_name(n->id),
+			err_name(err));
+	n->following = true;
+	return OK;
+}
+
+/* ---- calls ---- */
+
+struct call_wait {
+	struct wait wait;
+	enum err err;
+	struct json *result;
+	char text[200];
+};
+
+static void on_call(void *ctx, const struct rpc_answer *answer)
+{
+	struct call_wait *w = ctx;
+	w->err = answer->err;
+	if (answer->err == OK)
+		w->result = json_clone(answer->result);
+	else
+		(void)snprintf(w->text, sizeof w->text, "%s", answer->message);
+	w->wait.pending = 0;
+}
+
+enum err node_call(struct json **out, struct node_error *error, struct node *n, bool wallet,
+	struct loop *loop, const char *method, struct json *params)
+{
+	struct call_wait w = {.wait = {1}};
+	*out = NULL;
+	enum err err = upstream_call(wallet ? n->wallet : n->upstream, method, params, on_call, &w);
+	if (err != OK)
+		return fail(error, err, "our %s node: %s can't be asked (%s)", layer_name(n->id),
+			method, err_name(err));
+	TRY(wait_for(loop, &w.wait, NULL));
+	if (w.err != OK)
+		return fail(error, w.err, "our %s node: %s: %s", layer_name(n->id), method, w.text);
+	*out = w.result;
+	return OK;
+}
+
+static struct json *address_params(const struct evm_address *a, const char *tag)
+{
+	char text[2 + 40 + 1] = "0x";
+	struct json *params = json_array();
+	hex_encode(text + 2, a->b, sizeof a->b);
+	json_push(params, json_new_string(text));
+	json_push(params, json_new_string(tag));
+	return params;
+}
+
+/* "0x…" of at most 256 bits. */
+static enum err read_wei(struct amount *out, const struct json *value)
+{
+	const struct slice text = json_string(value);
+	uint8_t digit[64], word[32];
+	if (text.ptr == NULL || text.len < 3 || text.len > 66 || text.ptr[0] != '0' ||
+		text.ptr[1] != 'x')
+		return ERR_FORMAT;
+	memset(digit, '0', sizeof digit);
+	memcpy(digit + sizeof digit - (text.len - 2), text.ptr + 2, text.len - 2);
+	TRY(hex_decode(word, sizeof word, slice_of(digit, sizeof digit)));
+	return amount_load_word(out, ASSET_RBTC, word);
+}
+
+static enum err read_count(uint64_t *out, const struct json *value)
+{
+	struct amount a;
+	char text[AMOUNT_TEXT_SIZE];
+	TRY(read_wei(&a, value));
+	if (amount_cmp(a, amount_of(ASSET_RBTC, UINT64_C(1) << 62)) > 0)
+		return ERR_RANGE;
+	amount_format_units(text, a);
+	*out = strtoull(text, NULL, 10);
+	return OK;
+}
+
+enum err node_account(struct node_account *out, struct node_error *error, struct node *n,
+	struct loop *loop, const struct evm_address *account)
+{
+	struct node_account a = {.known = true};
+	struct json *v;
+	TRY(node_call(
+		&v, error, n, false, loop, "eth_getBalance", address_params(account, "latest")));
+	enum err err = read_wei(&a.balance, v);
+	json_free(v);
+	if (err == OK) {
+		TRY(node_call(&v, error, n, false, loop, "eth_getTransactionCount",
+			address_params(account, "latest")));
+		err = read_count(&a.nonce_latest, v);
+		json_free(v);
+	}
+	if (err == OK) {
+		TRY(node_call(&v, error, n, false, loop, "eth_getTransactionCount",
+			address_params(account, "pending")));
+		err = read_count(&a.nonce_pending, v);
+		json_free(v);
+	}
+	if (err != OK)
+		return fail(error, err, "our %s node: an account that can't be right",
+			layer_name(n->id));
+	if (a.nonce_pending < a.nonce_latest)
+		a.nonce_pending = a.nonce_latest;
+	*out = a;
+	return OK;
+}
+
+enum err node_estimate_gas(uint64_t *gas, struct node_error *error, struct node *n,
+	struct loop *loop, const struct evm_address *from, const struct evm_address *to,
+	struct amount value, struct slice data)
+{
+	struct json *call = json_object(), *params = json_array(), *v;
+	char word[2 + 64 + 1] = "0x0";
+	uint8_t bytes[32];
+
+	amount_store_word(bytes, value);
+	hex_encode(word + 2, bytes, sizeof bytes);
+	const char *digits = word + 2;
+	while (digits[0] == '0' && digits[1] != '\0')
+		digits++;
+	char quantity[2 + 64 + 1];
+	(void)snprintf(quantity, sizeof quantity, "0x%s", digits);
+	json_set_hex(call, "from", "0x", from->b, sizeof from->b);
+	json_set_hex(call, "to", "0x", to->b, sizeof to->b);
+	json_set_string(call, "value", quantity);
+	if (data.len > 0)
+		json_set_hex(call, "data", "0x", data.ptr, data.len);
+	json_push(params, call);
+	TRY(node_call(&v, error, n, false, loop, "eth_estimateGas", params));
+	const enum err err = read_count(gas, v);
+	json_free(v);
+	if (err != OK)
+		return fail(error, err, "our %s node: a gas estimate that can't be right",
+			layer_name(n->id));
+	return OK;
+}

@@ -1,0 +1,77 @@
+/* client/nodes: our own two nodes: connected, checked, asked and followed. Whatever a provider says
+ * is held against these and nothing else.
+ *
+ * Threads: the loop's. Ownership: as each function says.
+ */
+#ifndef CLIENT_NODES_H
+#define CLIENT_NODES_H
+#include "client/rescue.h"
+#include "client/view.h"
+#include "client/wait.h"
+#include "layer/layer.h"
+
+struct node {
+	enum layer_id id;
+	struct upstream *upstream,
+		*wallet;     /* owned; wallet: the same node's, to pay with, or NULL */
+	struct layer *layer; /* owned */
+	struct view view;
+	bool following;
+	struct layer_info info; /* the last answer to a check */
+	bool checked;           /* there was one */
+	uint64_t rate;
+};
+
+struct node_options {
+	struct loop *loop;        /* borrows */
+	struct http_client *http; /* borrows */
+	const struct file_ops *ops;
+	const struct client_config *config;
+	struct evm_address contract; /* zero: none known yet */
+	const char *wallet;          /* "": none */
+};
+
+struct node_error {
+	enum err err;
+	char text[300]; /* what, where, and what to do about it */
+};
+
+/* Every call has a deadline of its own, and is waited for in full. */
+
+/* Connects lazily: sends nothing yet. ERR_NOT_FOUND, ERR_IO, ERR_DENIED a password file; ERR_FORMAT
+ * a URL. */
+MUST_USE NONNULL_ALL enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
+	const struct node_options *options);
+void node_close(struct node *n);
+
+/* Ask for network, contract, sync state and tip; node_check_begin adds to wait, the answer lands in
+ * info. node_usable says what to make of it. */
+void node_check_begin(struct node *n, struct wait *wait);
+void node_rate_begin(struct node *n, struct wait *wait);
+/* OK; ERR_NETWORK, ERR_DENIED, ERR_STATE syncing, ERR_UNAVAILABLE and others, with *error. */
+MUST_USE NONNULL_ALL enum err node_usable(const struct node *n, struct node_error *error);
+
+/* Follow the chain from the block at `height` on; lock-ups to these terms are seen from the next
+ * block on. Waits. */
+MUST_USE enum err node_follow(struct node *n, struct node_error *error, struct loop *loop,
+	const struct id128 *swap, struct slice terms, const struct hash256 *hash, uint64_t height);
+
+/* One JSON-RPC call, waited for. *out: owned, NULL on an error. wallet: to the wallet's endpoint.
+ * Takes params. Errors as struct rpc_answer. */
+MUST_USE enum err node_call(struct json **out, struct node_error *error, struct node *n,
+	bool wallet, struct loop *loop, const char *method, struct json *params);
+
+/* An ACCOUNT layer's account. */
+struct node_account {
+	bool known;
+	struct amount balance;
+	uint64_t nonce_latest, nonce_pending;
+};
+MUST_USE enum err node_account(struct node_account *out, struct node_error *error, struct node *n,
+	struct loop *loop, const struct evm_address *account);
+/* Would this call succeed from this account now? ERR_REJECTED: it would fail; *gas otherwise. */
+MUST_USE enum err node_estimate_gas(uint64_t *gas, struct node_error *error, struct node *n,
+	struct loop *loop, const struct evm_address *from, const struct evm_address *to,
+	struct amount value, struct slice data);
+
+#endif
