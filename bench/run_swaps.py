@@ -10,6 +10,7 @@ when a swap did not settle or the books differ.
 import argparse
 import contextlib
 import decimal
+import itertools
 import json
 import os
 import pathlib
@@ -37,12 +38,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def devnet(build, seed):
+def devnet(build, seed, mining=True):
     """The two nodes: (process, Bitcoin's calls, Rootstock's calls, the contract's address)."""
+    blocks = BLOCK_MS if mining else dict.fromkeys(BLOCK_MS, 0)
     process = subprocess.Popen(
         [build / "bin/sluice-devnet", "--json", "--seed", str(seed), "--latency", "%d-%d" % LATENCY_MS,
-         "--bitcoin-port", "0", "--rootstock-port", "0", "--bitcoin-block-ms", str(BLOCK_MS["bitcoin"]),
-         "--rootstock-block-ms", str(BLOCK_MS["rootstock"])], stdout=subprocess.PIPE, text=True)
+         "--bitcoin-port", "0", "--rootstock-port", "0", "--bitcoin-block-ms", str(blocks["bitcoin"]),
+         "--rootstock-block-ms", str(blocks["rootstock"])], stdout=subprocess.PIPE, text=True)
     try:
         told = json.loads(process.stdout.readline())
         yield process, peers.Rpc(told["bitcoin"]["url"]), peers.Rpc(told["rootstock"]["url"]), \
@@ -123,6 +125,16 @@ def measure(build, count, seed, timeout_s):
         return said
 
 
+def adapters(build, seed):
+    """Rows: what each operation makes of the nodes' latency."""
+    with devnet(build, seed, mining=False) as (_, bitcoin, rootstock, contract):
+        done = subprocess.run(
+            [build / "bench/bench_adapters", "--bitcoin", bitcoin.url, "--rootstock", rootstock.url, "--contract",
+             contract, "--low", str(LATENCY_MS[0]), "--high", str(LATENCY_MS[1])], stdout=subprocess.PIPE, text=True)
+        for line in done.stdout.splitlines():
+            yield json.loads(line)
+
+
 def rows(said):
     count, daemon = said["count"], said["cpu_s"]["sluiced"]
     yield row(f"{count} swaps at once: settled", said["settled"], "swaps", theirs=count, goal=1.0)
@@ -143,17 +155,20 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--timeout-s", type=int, default=300)
     options.add_argument("--raw", action="store_true", help="everything that was measured, as one object")
+    options.add_argument("--no-adapters", action="store_true", help="swaps only")
     o = options.parse_args()
     print(f"{platform.system()} {platform.release()}, {os.cpu_count()} CPUs; {o.count} swaps at once, calls of "
           f"{LATENCY_MS[0]} to {LATENCY_MS[1]} ms, blocks each {BLOCK_MS['bitcoin']} and {BLOCK_MS['rootstock']} ms",
           file=sys.stderr)
-    said = measure(o.build.resolve(), o.count, o.seed, o.timeout_s)
+    build = o.build.resolve()
+    said = measure(build, o.count, o.seed, o.timeout_s)
     if o.raw:
         print(json.dumps(said))
-    else:
-        for line in rows(said):
-            print(json.dumps(line), flush=True)
-    return 0 if said["settled"] == said["count"] else 1
+    met = said["settled"] == said["count"]
+    for line in itertools.chain([] if o.raw else rows(said), [] if o.no_adapters else adapters(build, o.seed)):
+        met = met and line["met"] is not False
+        print(json.dumps(line), flush=True)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ enum err world_create(struct world *w, const struct world_config *config)
 		const struct upstream_config u = {.name = layer_name((enum layer_id)i),
 			.url = config->node[i],
 			.timeout_ms = API_TIMEOUT_MS,
-			.in_flight_max = WORLD_NODE_IN_FLIGHT,
+			.in_flight_max = config->node_in_flight != 0 ? config->node_in_flight
+								     : WORLD_NODE_IN_FLIGHT,
 			.queue_max = WORLD_TAKERS_MAX * 2,
 			.version_2 = i == LAYER_ROOTSTOCK};
 		TRY(upstream_create(&w->node[i], w->http, w->loop, &u));

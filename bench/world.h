@@ -24,7 +24,8 @@ struct world_config {
 	struct evm_address contract;
 	uint64_t seed;
 	uint32_t takers;
-	uint64_t poll_ms; /* how often a taker asks after its swap */
+	uint64_t poll_ms;        /* how often a taker asks after its swap */
+	uint32_t node_in_flight; /* at once to one node; 0: WORLD_NODE_IN_FLIGHT */
 };
 
 struct world {
