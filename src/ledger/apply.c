@@ -93,12 +93,32 @@ static enum err apply_expired(struct ledger *l, struct reader *in)
 		l, in, s->source.lock_count > 0 ? SWAP_EV_SOURCE_WRONG : SWAP_EV_EXPIRE);
 }
 
+/* Anybody can add to the balance of an account without a transaction to it: a contract's transfer,
+ * a stranger's lock-up that pays us. That must not stop us: what the account holds beyond the books
+ * is booked as unexplained, where nothing is missing in our lock-ups. */
+static bool book_surplus(struct ledger *l, const struct rec_reconciled *r, struct recent_block *b)
+{
+	struct layer_state *s = &l->layer[r->layer];
+	struct amount books, surplus;
+
+	if (layer_family(r->layer) != FAMILY_ACCOUNT || amount_cmp(r->locked, b->locked) != 0 ||
+		!hash256_eq(&r->block.hash, &s->tip.hash))
+		return false;
+	if (amount_sub(&books, b->custody, b->locked) != OK ||
+		amount_sub(&surplus, r->wallet, books) != OK)
+		return false;
+	post(l, r->layer, s->tip.height, ACCOUNT_SUSPENSE_IN, ACCOUNT_INFLIGHT, surplus);
+	credit_add(l, r->layer, s->tip.height, surplus);
+	b->custody = ledger_custody(l, r->layer);
+	return true;
+}
+
 static enum err apply_reconciled(struct ledger *l, struct reader *in)
 {
 	struct rec_reconciled r;
 	TRY(rec_reconciled_get(in, &r));
 	struct layer_state *s = &l->layer[r.layer];
-	const struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
+	struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
 	if (b == NULL)
 		return ERR_STATE;
 	struct amount chain;
@@ -108,6 +128,8 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	s->reconciled = true;
 	s->reconciled_at = r.block;
 	s->reconciled_ms = l->time_ms;
+	if (amount_cmp(chain, b->custody) > 0)
+		(void)book_surplus(l, &r, b);
 	s->difference_missing = amount_cmp(chain, b->custody) < 0;
 	CHECK(amount_sub(&s->difference, s->difference_missing ? b->custody : chain,
 		      s->difference_missing ? chain : b->custody) == OK);

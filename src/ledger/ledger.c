@@ -181,14 +181,18 @@ struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer,
 	return amount_of_u128(layer_asset(layer), t->out > t->in ? t->out - t->in : 0);
 }
 
+/* One account alone may be short while a reorganisation is under way (change that was given to the
+ * next effect, and whose transaction left the chain): only the sum is what the chain says. */
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer)
 {
-	struct amount sum = amount_zero(layer_asset(layer));
-	for (unsigned a = 0; a < ACCOUNT_COUNT; a++)
-		if (account_is_custody((enum account)a))
-			CHECK(amount_add(&sum, sum, ledger_balance(l, layer, (enum account)a)) ==
-				OK);
-	return sum;
+	u128 in = 0, out = 0;
+	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
+		if (!account_is_custody((enum account)a))
+			continue;
+		in += l->layer[layer].account[a].in;
+		out += l->layer[layer].account[a].out;
+	}
+	return amount_of_u128(layer_asset(layer), in > out ? in - out : 0);
 }
 
 /* ---- lookups ---- */
@@ -228,7 +232,7 @@ uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t heig
 	return height == 0 || height > tip ? 0 : tip - height + 1;
 }
 
-const struct recent_block *ledger_recent(
+struct recent_block *ledger_recent(
 	const struct ledger *l, enum layer_id layer, const struct hash256 *hash)
 {
 	const struct layer_state *s = &l->layer[layer];
@@ -236,8 +240,7 @@ const struct recent_block *ledger_recent(
 		return NULL;
 	for (uint64_t i = 0; i < LEDGER_RECENT_BLOCKS && i <= s->tip.height - s->birth.height;
 		i++) {
-		const struct recent_block *b =
-			&s->recent[(s->tip.height - i) % LEDGER_RECENT_BLOCKS];
+		struct recent_block *b = &s->recent[(s->tip.height - i) % LEDGER_RECENT_BLOCKS];
 		if (hash256_eq(&b->ref.hash, hash))
 			return b;
 	}

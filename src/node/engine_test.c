@@ -589,8 +589,75 @@ static void test_called_off(enum layer_id from, enum layer_id to)
 	end(&w);
 }
 
+/* HAZARDS 36, 53: a stranger's dust in our account is booked and stops nothing; less than the books
+ * say stops everything, and so does dust that would cover up a lock-up that is gone. */
+static void test_dust_in_the_account(void)
+{
+	struct world w;
+	begin(&w);
+	blocks(&w, LAYER_ROOTSTOCK, 1);
+	const struct amount zero = amount_zero(ASSET_RBTC), dust = amount_of(ASSET_RBTC, 3);
+	const struct block_ref tip = w.ledger->layer[LAYER_ROOTSTOCK].tip;
+	const struct amount books = w.chain[LAYER_ROOTSTOCK];
+	chain_add(&w, LAYER_ROOTSTOCK, dust);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, &tip,
+			      w.chain[LAYER_ROOTSTOCK], zero) == OK);
+		CHECK(!w.ledger->latched &&
+			amount_is_zero(w.ledger->layer[LAYER_ROOTSTOCK].difference));
+		CHECK(amount_cmp(
+			      ledger_balance_credit(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_SUSPENSE_IN),
+			      dust) == 0);
+	}
+	blocks(&w, LAYER_ROOTSTOCK, 3);
+	CHECK(amount_is_zero(ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_INFLIGHT)));
+	/* the block that brought it leaves the chain: so does what was booked for it */
+	reorg(&w, LAYER_ROOTSTOCK, 4);
+	w.chain[LAYER_ROOTSTOCK] = books;
+	block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	end(&w);
+
+	begin(&w);
+	(void)both_locked(&w, LAYER_BITCOIN, LAYER_ROOTSTOCK);
+	struct amount wallet = w.chain[LAYER_ROOTSTOCK];
+	const struct block_ref at = w.ledger->layer[LAYER_ROOTSTOCK].tip;
+	CHECK(amount_add(&wallet, wallet, dust) == OK); /* all of it, and our lock-up gone */
+	CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, &at, wallet, zero) == OK);
+	CHECK(w.ledger->latched);
+	end(&w);
+}
+
+/* The change of our lock-up is given to the next effect, then the block of the lock-up leaves the
+ * chain: one account is short for a while, the books are not. */
+static void test_change_reorganised(void)
+{
+	struct world w;
+	begin(&w);
+	struct swap *s = both_locked(&w, LAYER_ROOTSTOCK, LAYER_BITCOIN);
+	const struct amount locked = w.chain[LAYER_BITCOIN];
+	struct transfer_command c = {.now_ms = w.now,
+		.id = {{1}},
+		.effect_id = {{2}},
+		.idempotency_key = {{3}},
+		.layer = LAYER_BITCOIN,
+		.amount = amount_of(ASSET_BTC, 50000),
+		.destination = {0x51, 0x20},
+		.destination_len = 34};
+	struct command_result result;
+	CHECK(engine_transfer(w.engine, &result, &c) == OK);
+	CHECK(ledger_effect(w.ledger, &c.effect_id)->coin_count == 1);
+	reorg(&w, LAYER_BITCOIN, 2);
+	CHECK(amount_cmp(ledger_custody(w.ledger, LAYER_BITCOIN),
+		      amount_of(ASSET_BTC, FUNDS_SAT)) == 0);
+	CHECK(amount_cmp(locked, amount_of(ASSET_BTC, FUNDS_SAT)) < 0);
+	CHECK(s->state == SWAP_DEST_LOCKING);
+	end(&w);
+}
+
 int main(void)
 {
+	test_dust_in_the_account();
+	test_change_reorganised();
 	test_happy(LAYER_BITCOIN, LAYER_ROOTSTOCK);
 	test_happy(LAYER_ROOTSTOCK, LAYER_BITCOIN);
 	test_refund(LAYER_BITCOIN, LAYER_ROOTSTOCK);

@@ -44,6 +44,13 @@ def address20(text):
     return text.lower().removeprefix("0x")
 
 
+class HazardProvider(Provider):
+    policy = """
+bitcoin: {{network: regtest, payout_max: 100, lock_max: 100, day_max: 10000}}
+rootstock: {{network: {network}, payout_max: 100, lock_max: 100, day_max: 10000, contracts: ["{contract}"]}}
+"""
+
+
 class BitcoinSide:
     """Bitcoin Core on regtest; the client's coins are its wallet's, what it gets goes to a script of its own."""
     layer = "bitcoin"
@@ -216,6 +223,7 @@ class Swap:
                 "destination": {"claim_key": bitcoin} if source == "rootstock" else {"claim_address": self.me}}
         self.terms = world.provider.ask("/v1/swaps", body, key=secrets.token_hex(16))
         self.id = self.terms["id"]
+        world.used.append(self.preimage)
         self.timelock = int(self.terms["source"]["timelock"])
         self.amount = units(source, self.terms["source_amount"])
         self.dest_amount = units(self.dest, self.terms["destination_amount"])
@@ -263,14 +271,13 @@ class Swap:
         self.see_lock()
 
     def sent(self, kind, count=1):
-        """Wait until the provider's transaction (its variant number `count`) is in its node's mempool; its id."""
-        def there():
-            made = self.now()[f"{kind}_transactions"]
-            return len(made) >= count and made[count - 1]["id"]
+        """Wait until a transaction of the provider's, its `count`th variant or a later one, is in the mempool; its id."""
         side = {"lock": self.gets, "refund": self.gets, "claim": self.gives}[kind]
-        tx = self.world.provider.wait(f"{kind} transaction", there)
-        self.world.provider.wait(f"{kind} in the mempool", lambda: tx in side.pool())
-        return tx
+
+        def there():
+            pool = side.pool()
+            return next((t["id"] for t in self.now()[f"{kind}_transactions"][count - 1:] if t["id"] in pool), None)
+        return self.world.provider.wait(f"{kind} in the mempool", there)
 
     def see_lock(self):
         """The provider's lock-up, on the client's own node: script, amount, parties, time lock."""
@@ -294,15 +301,16 @@ class Swap:
         return self.world.run("btc-spend-terms", "claim", "client", self.dest_terms, *self.dest_at, rate,
                               self.world.bitcoin.height(), preimage)
 
-    def claim(self, sender=None):
-        """Sent, not mined: from here on the preimage is public. Its id."""
+    def claim(self, rate=5000):
+        """Sent, not mined: from here on the preimage is public. Its id. rate: satoshi per 1,000 vbytes."""
         if self.dest == "bitcoin":
-            raw, txid, _, value = self.claim_raw()
+            raw, txid, _, value = self.claim_raw(rate=rate)
             self.claimed = int(value)
             return self.world.bitcoin.rpc.sendrawtransaction(raw)
         data = self.world.rootstock.call("claim", *self.dest_terms, self.preimage.hex())
         self.claimed = self.dest_amount
-        return self.world.rootstock.post(sender or self.world.rootstock.stranger, self.world.rootstock.contract, 0, data)
+        evm = self.world.rootstock
+        return evm.post(evm.stranger, evm.contract, 0, data, price=GAS_PRICE * rate // 5000)
 
     def refund_raw(self, at=None, amount=None, rate=5000):
         return self.world.run("btc-spend-paid", "refund", "client", self.terms["source"]["terms"], amount or self.amount,
@@ -337,11 +345,25 @@ class Swap:
         if left > 0:
             self.gives.mine(left)
 
-    def finish(self):
-        """From "claiming" to "completed": the provider's claim is mined."""
-        self.sent("claim")
+    def refunded(self):
+        """From the time lock on to "refunded": the provider's refund is mined."""
+        self.wait("refunding")
+        self.sent("refund")
+        self.gets.mine(4)
+        self.wait("refunded")
+
+    def settled(self, gain):
+        """What a completed swap moves."""
+        gain[self.source] += self.amount
+        gain[self.dest] -= self.dest_amount
+
+    def finish(self, *others):
+        """From "claiming" to "completed": the provider's claims are mined."""
+        for swap in (self, *others):
+            swap.sent("claim")
         self.gives.mine(4)
-        self.wait("completed")
+        for swap in (self, *others):
+            swap.wait("completed")
         self.gets.mine(4)
 
 
@@ -350,7 +372,7 @@ class World:
                  start=True):
         self.run, self.bin_dir, self.settings = run, bin_dir, [*SETTINGS, *settings]
         self.funds, self.rootstock_funds, self.node_options = funds, rootstock_funds, node_options
-        self.legs, self.start_it = set(), start
+        self.legs, self.used, self.start_it = set(), [], start
 
     def __enter__(self):
         self.stack = contextlib.ExitStack()
@@ -379,7 +401,7 @@ class World:
             self.fund()
 
     def make_provider(self, settings=()):
-        return Provider(self.bin_dir, self.proxies["bitcoin"].url, self.proxies["rootstock"].url, self.rootstock.contract,
+        return HazardProvider(self.bin_dir, self.proxies["bitcoin"].url, self.proxies["rootstock"].url, self.rootstock.contract,
                         NETWORK, ("u", "p"), [*self.settings, *settings])
 
     def learn_wallet(self):
@@ -409,6 +431,16 @@ class World:
                        address20(layers[s.layer]["node"]["tip"]["hash"]) == address20(s.tip())
                        for s in (self.bitcoin, self.rootstock))
         self.provider.wait("the chains' tips in the daemon", same)
+
+    def reorg(self, layer, depth):
+        """The last blocks give way to as many and one more, without what was in them."""
+        if layer == "bitcoin":
+            node = self.bitcoin.rpc
+            node.invalidateblock(node.getblockhash(self.bitcoin.height() - depth + 1))
+            self.bitcoin.mine_empty(depth + 1)
+        else:
+            self.rootstock.rpc.anvil_reorg(depth, [])
+            self.rootstock.mine(1)
 
     def holdings(self):
         return {"bitcoin": self.bitcoin.holds(*self.scripts), "rootstock": self.rootstock.holds(self.account)}
