@@ -6,6 +6,7 @@ import threading
 import urllib.parse
 
 BRACKETS = b"[" * (1 << 20)
+SENDS = {"bitcoin": "sendrawtransaction", "rootstock": "eth_sendRawTransaction"}
 
 
 class Cut(Exception):
@@ -104,6 +105,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, answer = self.forward(body)
             return answer
 
+        if call.method in SENDS.values():
+            proxy.keep(call.params[0])
         rule = proxy.rules.get(call.method) or proxy.rules.get("*")
         try:
             answer = rule(call, forward) if rule else forward()
@@ -130,6 +133,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Proxy:
     def __init__(self, target):
         self.target, self.rules, self.hits = target, {}, {}
+        self.raws = []  # signed transactions that were sent, in order, each once
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.server = Server(("127.0.0.1", 0), Handler)
@@ -141,6 +145,11 @@ class Proxy:
         if rule:
             with self.lock:
                 self.hits[method] = self.hits.get(method, 0) + 1
+
+    def keep(self, raw):
+        with self.lock:
+            if raw not in self.raws:
+                self.raws.append(raw)
 
     def on(self, method, rule):
         """Until off(): the method ("*": each that has no rule of its own) is answered by the rule."""
@@ -162,6 +171,3 @@ class Proxy:
         self.server.shutdown()
         self.server.server_close()
 
-
-def sends(layer):
-    return {"bitcoin": "sendrawtransaction", "rootstock": "eth_sendRawTransaction"}[layer]

@@ -6,7 +6,6 @@ what the client got, and what miners got; the provider's own books are compared 
 import contextlib
 import decimal
 import hashlib
-import itertools
 import secrets
 import sys
 import time
@@ -94,6 +93,13 @@ class BitcoinSide:
                     paid += round(tx["fee"] * COIN)
         return paid
 
+    def receipt_of(self, txid):
+        """None: not in a block."""
+        try:
+            return self.rpc.getrawtransaction(txid, 1).get("blockhash")
+        except peers.RpcError:
+            return None
+
     def pool(self):
         return set(self.rpc.getrawmempool())
 
@@ -158,8 +164,8 @@ class RootstockSide:
 
     def mine_empty(self, count=1):
         """Blocks too small for what is pending."""
-        limit = self.rpc.eth_getBlockByNumber("latest", False)["gasLimit"]
-        self.rpc.evm_setBlockGasLimit(hex(21000))
+        limit = self.rpc.eth_getBlockByNumber("0x0", False)["gasLimit"]
+        self.rpc.evm_setBlockGasLimit(hex(20000))
         self.mine(count)
         self.rpc.evm_setBlockGasLimit(limit)
 
@@ -183,6 +189,10 @@ class RootstockSide:
         if to:
             call["to"] = to
         return self.rpc.eth_sendTransaction(call)
+
+    def receipt_of(self, tx):
+        """None: not in a block."""
+        return self.rpc.eth_getTransactionReceipt(tx)
 
     def receipt(self, tx):
         end = time.monotonic() + 10
@@ -367,6 +377,38 @@ class Swap:
         self.gets.mine(4)
 
 
+class Payout:
+    """POST /v1/transfers to an address that nothing else pays."""
+
+    def __init__(self, world, layer, amount):
+        self.world, self.side, self.layer = world, world.side(layer), layer
+        self.key, self.amount = secrets.token_hex(16), units(layer, amount)
+        self.to = world.bitcoin.wallet.getnewaddress("", "bech32m") if layer == "bitcoin" else "0x" + secrets.token_hex(20)
+        self.body = {"layer": layer, "to": self.to, "amount": amount}
+        self.id = self.ask()["id"]
+
+    def ask(self, **other):
+        return self.world.provider.ask("/v1/transfers", {**self.body, **other}, key=self.key)
+
+    def now(self):
+        return self.world.provider.ask("/v1/transfers/" + self.id)
+
+    def arrived(self):
+        if self.layer == "rootstock":
+            return self.side.holds(self.to)
+        return self.side.holds(self.side.rpc.validateaddress(self.to)["scriptPubKey"])
+
+    def sent(self, count=1):
+        """Wait until its `count`th variant or a later one is in the mempool: its id."""
+        def there():
+            pool = self.side.pool()
+            return next((t["id"] for t in self.now()["transactions"][count - 1:] if t["id"] in pool), None)
+        return self.world.provider.wait("payout in the mempool", there)
+
+    def wait(self, state):
+        return self.world.provider.wait(state, lambda: (t := self.now())["state"] == state and t)
+
+
 class World:
     def __init__(self, run, bin_dir, settings=(), funds=("0.5", "0.5", "0.5"), rootstock_funds="30", node_options=(),
                  start=True):
@@ -432,6 +474,10 @@ class World:
                        for s in (self.bitcoin, self.rootstock))
         self.provider.wait("the chains' tips in the daemon", same)
 
+    def restart_signer(self):
+        self.provider.end_signer()
+        self.provider.start_signer()
+
     def reorg(self, layer, depth):
         """The last blocks give way to as many and one more, without what was in them."""
         if layer == "bitcoin":
@@ -476,9 +522,4 @@ def run_tests(tests):
         print(f"{time.monotonic() - begun:.1f} s", flush=True)
 
 
-def both(test):
-    """A test of a direction, once for each."""
-    return [(f"{test.__name__}[{source}]", source) for source in OTHER]
-
-
-__all__ = ["COIN", "OTHER", "WEI", "HttpError", "Swap", "World", "both", "itertools", "run_tests", "units"]
+__all__ = ["COIN", "OTHER", "WEI", "HttpError", "Payout", "Swap", "World", "run_tests", "units"]
