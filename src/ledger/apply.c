@@ -96,21 +96,26 @@ static enum err apply_expired(struct ledger *l, struct reader *in)
 /* Anybody can add to the balance of an account without a transaction to it: a contract's transfer,
  * a stranger's lock-up that pays us. That must not stop us: what the account holds beyond the books
  * is booked as unexplained, where nothing is missing in our lock-ups. */
-static bool book_surplus(struct ledger *l, const struct rec_reconciled *r, struct recent_block *b)
+static void book_surplus(struct ledger *l, const struct rec_reconciled *r, uint64_t height)
 {
 	struct layer_state *s = &l->layer[r->layer];
-	struct amount books, surplus;
+	const struct recent_block *at = &s->recent[height % LEDGER_RECENT_BLOCKS];
+	struct amount books, surplus, sum;
 
-	if (layer_family(r->layer) != FAMILY_ACCOUNT || amount_cmp(r->locked, b->locked) != 0 ||
-		!hash256_eq(&r->block.hash, &s->tip.hash))
-		return false;
-	if (amount_sub(&books, b->custody, b->locked) != OK ||
+	if (layer_family(r->layer) != FAMILY_ACCOUNT || amount_cmp(r->locked, at->locked) != 0 ||
+		amount_sub(&books, at->custody, at->locked) != OK ||
 		amount_sub(&surplus, r->wallet, books) != OK)
-		return false;
-	post(l, r->layer, s->tip.height, ACCOUNT_SUSPENSE_IN, ACCOUNT_INFLIGHT, surplus);
-	credit_add(l, r->layer, s->tip.height, surplus);
-	b->custody = ledger_custody(l, r->layer);
-	return true;
+		return;
+	/* the scan may speak of an older block: it was ours in every block since */
+	for (uint64_t h = height; h <= s->tip.height; h++)
+		if (amount_add(&sum, s->recent[h % LEDGER_RECENT_BLOCKS].custody, surplus) != OK)
+			return;
+	for (uint64_t h = height; h <= s->tip.height; h++) {
+		struct recent_block *b = &s->recent[h % LEDGER_RECENT_BLOCKS];
+		CHECK(amount_add(&b->custody, b->custody, surplus) == OK);
+	}
+	post(l, r->layer, height, ACCOUNT_SUSPENSE_IN, ACCOUNT_INFLIGHT, surplus);
+	credit_add(l, r->layer, height, surplus);
 }
 
 static enum err apply_reconciled(struct ledger *l, struct reader *in)
@@ -118,7 +123,7 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	struct rec_reconciled r;
 	TRY(rec_reconciled_get(in, &r));
 	struct layer_state *s = &l->layer[r.layer];
-	struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
+	const struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
 	if (b == NULL)
 		return ERR_STATE;
 	struct amount chain;
@@ -129,7 +134,7 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	s->reconciled_at = r.block;
 	s->reconciled_ms = l->time_ms;
 	if (amount_cmp(chain, b->custody) > 0)
-		(void)book_surplus(l, &r, b);
+		book_surplus(l, &r, b->ref.height);
 	s->difference_missing = amount_cmp(chain, b->custody) < 0;
 	CHECK(amount_sub(&s->difference, s->difference_missing ? b->custody : chain,
 		      s->difference_missing ? chain : b->custody) == OK);

@@ -232,7 +232,7 @@ uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t heig
 	return height == 0 || height > tip ? 0 : tip - height + 1;
 }
 
-struct recent_block *ledger_recent(
+const struct recent_block *ledger_recent(
 	const struct ledger *l, enum layer_id layer, const struct hash256 *hash)
 {
 	const struct layer_state *s = &l->layer[layer];
@@ -240,7 +240,8 @@ struct recent_block *ledger_recent(
 		return NULL;
 	for (uint64_t i = 0; i < LEDGER_RECENT_BLOCKS && i <= s->tip.height - s->birth.height;
 		i++) {
-		struct recent_block *b = &s->recent[(s->tip.height - i) % LEDGER_RECENT_BLOCKS];
+		const struct recent_block *b =
+			&s->recent[(s->tip.height - i) % LEDGER_RECENT_BLOCKS];
 		if (hash256_eq(&b->ref.hash, hash))
 			return b;
 	}

@@ -273,7 +273,7 @@ struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 /* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip. */
 uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height);
 /* The custody totals as of a block that we have, by its hash; NULL: not ours, or too old. */
-struct recent_block *ledger_recent(
+const struct recent_block *ledger_recent(
 	const struct ledger *l, enum layer_id layer, const struct hash256 *hash);
 
 #endif
