@@ -269,7 +269,9 @@ enum err json_get_bool(const struct json *v, const char *key, bool *out)
 	return OK;
 }
 
-enum err json_get_decimal(const struct json *v, const char *key, unsigned decimals, uint64_t *out)
+/* A number of coins, and how many units a coin has. */
+static enum err read_coins(
+	double *coins, double *unit, const struct json *v, const char *key, unsigned decimals)
 {
 	CHECK(decimals <= DECIMALS_MAX);
 	const struct json *n = json_get(v, key);
@@ -277,14 +279,33 @@ enum err json_get_decimal(const struct json *v, const char *key, unsigned decima
 		return ERR_NOT_FOUND;
 	if (json_type(n) != JSON_NUMBER)
 		return ERR_FORMAT;
-	double unit = 1.0; /* powers of ten up to 10^22 are exact */
+	*unit = 1.0; /* powers of ten up to 10^22 are exact */
 	for (unsigned i = 0; i < decimals; i++)
-		unit *= 10.0;
-	const double coins = json_number_value(lib(n));
-	if (!(coins >= 0.0))
+		*unit *= 10.0;
+	*coins = json_number_value(lib(n));
+	if (!(*coins >= 0.0))
 		return ERR_FORMAT;
-	if (coins > DOUBLE_EXACT_MAX / unit)
+	return *coins > DOUBLE_EXACT_MAX / *unit ? ERR_RANGE : OK;
+}
+
+enum err json_get_decimal_up(
+	const struct json *v, const char *key, unsigned decimals, uint64_t *out)
+{
+	double coins, unit;
+	TRY(read_coins(&coins, &unit, v, key, decimals));
+	/* a whole number of units stays one, though the product may not be exact */
+	const double nearest = nearbyint(coins * unit);
+	const double units = nearest / unit == coins ? nearest : ceil(coins * unit);
+	if (units > DOUBLE_EXACT_MAX)
 		return ERR_RANGE;
+	*out = (uint64_t)units;
+	return OK;
+}
+
+enum err json_get_decimal(const struct json *v, const char *key, unsigned decimals, uint64_t *out)
+{
+	double coins, unit;
+	TRY(read_coins(&coins, &unit, v, key, decimals));
 	const double units = nearbyint(coins * unit);
 	/* Both operands are exact and division rounds correctly, as reading decimal text does: they
 	 * give the same double if and only if the text was this number of units. */

@@ -57,6 +57,9 @@ MUST_USE enum err json_get_i64(const struct json *v, const char *key, int64_t *o
  * negative; ERR_RANGE more decimals than asked for, or over 2^53 units. decimals at most 18. */
 MUST_USE enum err json_get_decimal(
 	const struct json *v, const char *key, unsigned decimals, uint64_t *out);
+/* The same of an estimate, which is a fraction of any length: rounded up to a whole unit. */
+MUST_USE enum err json_get_decimal_up(
+	const struct json *v, const char *key, unsigned decimals, uint64_t *out);
 /* "0x1f" quantities of EVM nodes, up to 64 bits (ERR_RANGE above). Leading zeros are allowed. */
 MUST_USE enum err json_get_quantity(const struct json *v, const char *key, uint64_t *out);
 /* Hex bytes with or without 0x: exactly len. */

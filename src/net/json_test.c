@@ -219,6 +219,19 @@ static void test_decimals(void)
 		CHECK(json_get_decimal(v, "none", 8, &n) == ERR_NOT_FOUND);
 		json_free(v);
 	}
+	static const struct {
+		const char *text;
+		uint64_t value;
+	} up[] = {{"0", 0}, {"0.00000001", 1}, {"0.000000011", 2}, {"1e-30", 1}, {"0.3", 30000000},
+		{"0.123456785", 12345679}, {"1.0512345678901234e-04", 10513}};
+	for (size_t i = 0; i < ARRAY_LEN(up); i++) {
+		struct json *v = json_object();
+		json_set(v, "x", must(up[i].text));
+		uint64_t n = 0;
+		CHECK(json_get_decimal_up(v, "x", 8, &n) == OK && n == up[i].value);
+		CHECK(json_get_decimal_up(v, "none", 8, &n) == ERR_NOT_FOUND);
+		json_free(v);
+	}
 	/* every number of satoshi that is written with eight places is read as itself */
 	uint64_t seed = 1;
 	for (int i = 0; i < 20000; i++) {
@@ -231,6 +244,7 @@ static void test_decimals(void)
 		struct json *v = must(text);
 		uint64_t n = 0;
 		CHECK(json_get_decimal(v, "x", 8, &n) == OK && n == sat);
+		CHECK(json_get_decimal_up(v, "x", 8, &n) == OK && n == sat);
 		json_free(v);
 	}
 }

@@ -335,8 +335,8 @@ static struct call *call_make(struct upstream *u, const char *method, struct jso
 	call->upstream = u;
 	call->id = ++u->next_id;
 	struct json *request = json_object();
-	if (u->version_2)
-		json_set_string(request, "jsonrpc", "2.0");
+	/* Bitcoin Core reads none as 1.0; btcd answers nothing then */
+	json_set_string(request, "jsonrpc", u->version_2 ? "2.0" : "1.0");
 	json_set_u64(request, "id", call->id);
 	json_set_string(request, "method", method);
 	json_set(request, "params", params == NULL ? json_array() : params);

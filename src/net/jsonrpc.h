@@ -36,7 +36,7 @@ struct upstream_config {
 	uint32_t in_flight_max;  /* 0: 256; beyond it calls queue up to queue_max (0: 4,096), then
 				    ERR_FULL */
 	uint32_t queue_max;
-	bool version_2; /* send "jsonrpc":"2.0" */
+	bool version_2; /* send "jsonrpc":"2.0", not "1.0" */
 };
 
 struct rpc_answer {

@@ -69,6 +69,7 @@ static const struct {
 		"Request rejected because http work queue depth exceeded, it can be increased with "
 		"the -rpcworkqueue= setting",
 		ERR_UNAVAILABLE, 0, "work queue"},
+	{503, "503 Too busy.  Try again later.\n", ERR_UNAVAILABLE, 0, "work queue"}, /* btcd */
 	{503, "<!DOCTYPE HTML><title>503</title>", ERR_FORMAT, 0, "HTTP 503"},
 	{429, "slow down", ERR_UNAVAILABLE, 0, "429"},
 	{401, "", ERR_DENIED, 0, "401"},

@@ -80,8 +80,11 @@ void rpc_answer_read(struct rpc_reading *out, unsigned status, struct slice body
 			return;
 		}
 	}
-	/* Bitcoin Core takes no request in then; any other 503 may come after the work was done */
-	if (status == 503 && contains(body, "ork queue depth exceeded")) {
+	/* Bitcoin Core and btcd (the second) take no request in then; any other 503 may come after
+	 * the work was done */
+	if (status == 503 &&
+		(contains(body, "ork queue depth exceeded") ||
+			contains(body, "503 Too busy.  Try again later."))) {
 		fail(out, ERR_UNAVAILABLE, status, "the node's work queue is full");
 		return;
 	}
