@@ -188,13 +188,16 @@ static void get_info(struct chain *c, struct fake_reply *reply, const struct jso
 	json_set_u64(reply->result, "blocks", c->height);
 	json_set_u64(reply->result, "headers", c->height);
 	json_set(reply->result, "bestblockhash", hash_text(&chain_tip(c)->hash));
-	json_set_bool(reply->result, "initialblockdownload", false);
+	if (!c->btcd)
+		json_set_bool(reply->result, "initialblockdownload", false);
 }
 
 static void get_hash(struct chain *c, struct fake_reply *reply, const struct json *params)
 {
 	const uint64_t height = param_u64(params, 0);
-	if (height > c->height)
+	if (height > c->height && c->btcd)
+		error(reply, -1, "Block number out of range");
+	else if (height > c->height)
 		error(reply, -8, "Block height out of range");
 	else if (height == 0)
 		reply->result = hash_text(&c->genesis);
@@ -226,6 +229,10 @@ static void get_header(struct chain *c, struct fake_reply *reply, const struct j
 	const struct chain_block *block = find_block(c, params);
 	if (block == NULL) {
 		error(reply, -5, "Block not found");
+		return;
+	}
+	if (block->off && c->btcd) {
+		error(reply, -32603, "block 00 is not in the main chain");
 		return;
 	}
 	reply->result = json_object();
@@ -270,11 +277,11 @@ static void get_tx(struct chain *c, struct fake_reply *reply, const struct json 
 	}
 	struct json *o = json_object();
 	json_set(o, "v", json_clone(json_at(params, 1)));
-	bool verbose = false;
-	CHECK(json_get_bool(o, "v", &verbose) == OK);
+	uint64_t verbosity;
+	CHECK(json_get_u64(o, "v", &verbosity) == OK && (!c->btcd || !named));
 	json_free(o);
 	reply->result = hex_text(found->raw, found->len);
-	if (!verbose)
+	if (verbosity == 0)
 		return;
 	o = json_object();
 	json_set(o, "hex", reply->result);
@@ -325,7 +332,10 @@ static void get_estimate(struct chain *c, struct fake_reply *reply, const struct
 static void get_pool_info(struct chain *c, struct fake_reply *reply, const struct json *params)
 {
 	(void)params;
-	(void)c;
+	if (c->btcd) {
+		reply->result = number("{\"size\":0,\"bytes\":0}");
+		return;
+	}
 	reply->result = number("{\"mempoolminfee\":0.00001000,\"minrelaytxfee\":0.00002000}");
 }
 
@@ -363,8 +373,26 @@ static void scan(struct chain *c, struct fake_reply *reply, const struct json *p
 static void get_network(struct chain *c, struct fake_reply *reply, const struct json *params)
 {
 	(void)params;
-	(void)c;
+	if (c->btcd) {
+		error(reply, -1, "Command unimplemented");
+		return;
+	}
 	reply->result = number("{\"version\":289900,\"subversion\":\"/Fake:1/\"}");
+}
+
+static void get_old_estimate(struct chain *c, struct fake_reply *reply, const struct json *params)
+{
+	CHECK(param_u64(params, 0) <= 25);
+	struct json *list = number(c->no_estimate ? "[0]" : "[0.00012345678901234]");
+	reply->result = json_clone(json_at(list, 0));
+	json_free(list);
+}
+
+static void get_old_info(struct chain *c, struct fake_reply *reply, const struct json *params)
+{
+	(void)params;
+	(void)c;
+	reply->result = number("{\"version\":240200,\"relayfee\":0.00003}");
 }
 
 void chain_node(void *ctx, struct fake_reply *reply, const char *method, const struct json *params)
@@ -372,23 +400,28 @@ void chain_node(void *ctx, struct fake_reply *reply, const char *method, const s
 	static const struct {
 		const char *method;
 		void (*answer)(struct chain *, struct fake_reply *, const struct json *);
+		enum { BOTH, CORE, BTCD } has;
 	} methods[] = {
-		{"getblockchaininfo", get_info},
-		{"getblockhash", get_hash},
-		{"getblock", get_block},
-		{"getblockheader", get_header},
-		{"getrawmempool", get_pool},
-		{"getrawtransaction", get_tx},
-		{"gettxout", get_output},
-		{"getindexinfo", get_index},
-		{"estimatesmartfee", get_estimate},
-		{"getmempoolinfo", get_pool_info},
-		{"sendrawtransaction", send},
-		{"scantxoutset", scan},
-		{"getnetworkinfo", get_network},
+		{"getblockchaininfo", get_info, BOTH},
+		{"getblockhash", get_hash, BOTH},
+		{"getblock", get_block, BOTH},
+		{"getblockheader", get_header, BOTH},
+		{"getrawmempool", get_pool, BOTH},
+		{"getrawtransaction", get_tx, BOTH},
+		{"gettxout", get_output, BOTH},
+		{"getindexinfo", get_index, CORE},
+		{"estimatesmartfee", get_estimate, CORE},
+		{"estimatefee", get_old_estimate, BTCD},
+		{"getmempoolinfo", get_pool_info, BOTH},
+		{"sendrawtransaction", send, BOTH},
+		{"scantxoutset", scan, CORE},
+		{"getnetworkinfo", get_network, BOTH},
+		{"getinfo", get_old_info, BTCD},
 	};
+	const struct chain *c = ctx;
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		if (strcmp(methods[i].method, method) == 0) {
+		if (strcmp(methods[i].method, method) == 0 &&
+			methods[i].has != (c->btcd ? CORE : BTCD)) {
 			methods[i].answer(ctx, reply, params);
 			return;
 		}

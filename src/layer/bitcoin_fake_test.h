@@ -39,6 +39,7 @@ struct chain {
 	struct json *unspent; /* borrowed: of the scan */
 	uint32_t scan_busy;   /* how many times it is busy first */
 	bool no_estimate;
+	bool btcd; /* answers as btcd 0.24.2 does, and has no more methods than it */
 };
 
 void chain_init(struct chain *c); /* a genesis block */

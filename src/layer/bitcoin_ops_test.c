@@ -1,5 +1,6 @@
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "layer/adapter.h"
 #include "layer/bitcoin_world_test.h"
 #include <stdlib.h>
 
@@ -73,6 +74,13 @@ static void test_submit(void)
 		{-26, "min relay fee not met, 1 < 110", SUBMIT_REJECTED},
 		{-26, "non-final", SUBMIT_REJECTED},
 		{-22, "TX decode failed.", SUBMIT_REJECTED},
+		/* btcd */
+		{-26, "TX rejected: already have transaction in mempool 00ff", SUBMIT_KNOWN},
+		{-27, "TX rejected: transaction already exists in blockchain", SUBMIT_KNOWN},
+		{-25, "TX rejected: orphan transaction 00ff references outputs of unknown",
+			SUBMIT_CONFLICT},
+		{-26, "TX rejected: output already spent in mempool: output=00ff", SUBMIT_CONFLICT},
+		{-26, "TX rejected: transaction is not finalized", SUBMIT_REJECTED},
 		{-28, "Loading block index...", SUBMIT_UNKNOWN},
 		{-32603, "oops", SUBMIT_UNKNOWN},
 	};
@@ -241,6 +249,56 @@ static void test_fee(void)
 	world_end();
 }
 
+/* What btcd lacks has another source, or is said to be missing. */
+static void test_btcd(void)
+{
+	const struct network *const regtest = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	struct layer_lock_ref ref = {.leg = leg, .at = {.tx = lock.txid}};
+	world_begin();
+	world_mine();
+	chain.btcd = true;
+	chain.txindex = true;
+	chain.genesis = regtest->genesis;
+	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(checked.err == OK && checked.tip.height == 3);
+	CHECK(strcmp(checked.version, "btcd 0.24.2") == 0);
+	CHECK(layer_fee_estimate(fake.layer, 144, on_fee, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(rate_err == OK && rate == 12346); /* rounded up */
+	chain.no_estimate = true;
+	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(rate_err == OK && rate == 3000);
+	CHECK(ask_status(&claim.txid).presence == TX_CONFIRMED && status.depth == 1);
+	CHECK(ask_status(&(struct hash256){{1}}).presence == TX_UNKNOWN);
+	scanned.err = OK;
+	CHECK(layer_scan(fake.layer, &ref, 1, on_scan, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(scanned.err == ERR_REJECTED && strstr(scanned.detail, "can't scan") != NULL);
+	world_end();
+}
+
+/* A node that doesn't say whether it is syncing: by the age of its best block. */
+static void test_old_tip(void)
+{
+	world_begin();
+	world_mine();
+	chain.btcd = true;
+	const struct network *const mainnet = network_by_name(LAYER_BITCOIN, slice_str("mainnet"));
+	fake.layer->config.network = mainnet;
+	chain.genesis = mainnet->genesis;
+	fake_run(&fake, chain_tip(&chain)->time_ms + 25 * 3600 * 1000);
+	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(checked.err == ERR_STATE && checked.syncing);
+	chain.btcd = false;
+	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(checked.err == OK && !checked.syncing);
+	world_end();
+}
+
 /* Destroyed with everything in flight: nobody is called back, nothing leaks. */
 static void test_destroy(void)
 {
@@ -287,6 +345,8 @@ int main(void)
 	test_scan();
 	test_check();
 	test_fee();
+	test_btcd();
+	test_old_tip();
 	test_destroy();
 	test_watching();
 	return EXIT_SUCCESS;

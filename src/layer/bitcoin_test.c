@@ -272,9 +272,10 @@ static void test_errors_are_no_reorganisation(void)
 	}
 }
 
-static void test_reorganisations(void)
+static void test_reorganisations(bool btcd)
 {
 	world_begin();
+	chain.btcd = btcd;
 	world_mine();
 	world_start();
 	fake_run(&fake, 3000);
@@ -467,7 +468,8 @@ int main(void)
 	test_back_pressure();
 	test_lies();
 	test_errors_are_no_reorganisation();
-	test_reorganisations();
+	test_reorganisations(false);
+	test_reorganisations(true);
 	test_behind();
 	test_too_deep();
 	test_cursor();

@@ -92,6 +92,17 @@ enum err core_answer_is_tx(const struct json *hex, const struct hash256 *txid)
 	return err;
 }
 
+#define RPC_NO_METHOD (-32601)
+#define RPC_MISC (-1) /* btcd: known by name, "Command unimplemented" */
+
+bool core_answer_no_method(const struct rpc_answer *answer)
+{
+	return answer->err == ERR_REJECTED &&
+		(answer->code == RPC_NO_METHOD ||
+			(answer->code == RPC_MISC &&
+				strstr(answer->message, "unimplemented") != NULL));
+}
+
 enum err core_answer_header(struct block_ref *out, uint64_t *confirmations,
 	const struct json *result, const struct hash256 *hash)
 {

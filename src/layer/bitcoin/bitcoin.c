@@ -47,6 +47,7 @@ struct check_op {
 	struct layer_info out;
 	struct hash256 best;
 	bool syncing, header_asked;
+	bool says_syncing; /* the node itself knows whether it is */
 	char chain[32];
 };
 
@@ -65,6 +66,16 @@ static void fail_answer(struct check_op *c, const struct rpc_answer *answer, con
 	fail(c, no_answer ? ERR_UNAVAILABLE : answer->err, what, answer->message);
 }
 
+/* A regtest chain whose last block is old is not syncing: nobody has more of it. */
+static bool is_regtest(const struct check_op *c)
+{
+	return strcmp(c->op.layer->config.network->name, "regtest") == 0;
+}
+
+/* What Bitcoin Core goes by: with an older tip it says that it is syncing. btcd says nothing, and
+ * counts no header before it has the block. */
+#define TIP_AGE_MAX_MS (24u * 60u * 60u * 1000u)
+
 static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct check_op *c = op;
@@ -74,6 +85,9 @@ static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
 		fail_answer(c, answer, "the best block");
 	else if (core_answer_header(&c->out.tip, &depth, answer->result, &c->best) != OK)
 		fail(c, ERR_FORMAT, "an answer that can't be right", "getblockheader");
+	else if (!c->says_syncing && !is_regtest(c) &&
+		c->out.tip.time_ms + TIP_AGE_MAX_MS < loop_wall_ms(c->op.layer->config.loop))
+		c->syncing = true;
 	op_done(&c->op);
 }
 
@@ -87,13 +101,13 @@ static enum err read_chain(struct check_op *c, const struct json *result)
 	TRY(json_get_u64(result, "blocks", &blocks));
 	/* btcd has neither of these two on every version */
 	enum err err = json_get_u64(result, "headers", &headers);
-	if (err == OK || err == ERR_NOT_FOUND)
+	if (err == OK || err == ERR_NOT_FOUND) {
 		err = json_get_bool(result, "initialblockdownload", &initial);
+		c->says_syncing = err == OK;
+	}
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
-	/* A regtest chain whose last block is old is not syncing: nobody has more of it. */
-	const bool regtest = strcmp(c->op.layer->config.network->name, "regtest") == 0;
-	c->syncing = headers > blocks || (initial && !regtest);
+	c->syncing = headers > blocks || (initial && !is_regtest(c));
 	(void)DETAIL(c->chain, OK, "%s", chain == NULL ? "an unknown chain" : chain);
 	return OK;
 }
@@ -139,6 +153,18 @@ static void on_genesis(void *op, uint64_t tag, const struct rpc_answer *answer)
 	op_done(&c->op);
 }
 
+/* btcd: 240200 is 0.24.2. */
+static void on_old_version(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct check_op *c = op;
+	uint64_t n;
+	(void)tag;
+	if (answer->err == OK && json_get_u64(answer->result, "version", &n) == OK)
+		(void)DETAIL(c->out.version, OK, "btcd %u.%u.%u", (unsigned)(n / 1000000 % 1000),
+			(unsigned)(n / 10000 % 100), (unsigned)(n / 100 % 100));
+	op_done(&c->op);
+}
+
 static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct check_op *c = op;
@@ -146,6 +172,8 @@ static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
 					      : NULL;
 	(void)tag;
 	(void)DETAIL(c->out.version, OK, "%s", words == NULL ? "unknown" : words);
+	if (core_answer_no_method(answer))
+		op_ask(&c->op, "getinfo", NULL, on_old_version, 0);
 	op_done(&c->op);
 }
 
@@ -224,7 +252,17 @@ static void on_block_header(void *op, uint64_t tag, const struct rpc_answer *ans
 	block_end(o, err, &block);
 }
 
+/* Bitcoin Core says it by the code, which btcd uses for other things. */
 #define RPC_OUT_OF_RANGE (-8)
+#define RPC_OUT_OF_RANGE_BTCD (-1)
+
+static bool is_out_of_range(const struct rpc_answer *answer)
+{
+	return answer->err == ERR_REJECTED &&
+		(answer->code == RPC_OUT_OF_RANGE ||
+			(answer->code == RPC_OUT_OF_RANGE_BTCD &&
+				strstr(answer->message, "out of range") != NULL));
+}
 
 static void on_block_hash(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
@@ -232,7 +270,7 @@ static void on_block_hash(void *op, uint64_t tag, const struct rpc_answer *answe
 	const struct block_ref none = {0};
 	enum err err = answer->err;
 	(void)tag;
-	if (err == ERR_REJECTED && answer->code == RPC_OUT_OF_RANGE)
+	if (is_out_of_range(answer))
 		err = ERR_NOT_FOUND;
 	if (err == OK)
 		err = core_answer_hash(&o->hash, answer->result);

@@ -135,6 +135,8 @@ MUST_USE enum err core_answer_is_tx(const struct json *hex, const struct hash256
  * *confirmations. ERR_STATE: not on the best chain. */
 MUST_USE enum err core_answer_header(struct block_ref *out, uint64_t *confirmations,
 	const struct json *result, const struct hash256 *hash);
+/* The node has no such method: btcd, for some of what Bitcoin Core answers. */
+bool core_answer_no_method(const struct rpc_answer *answer);
 /* Parse the transaction and call visit. */
 typedef enum err (*tx_use)(void *ctx, const struct btc_tx *tx, const struct hash256 *txid);
 MUST_USE enum err tx_open(struct slice raw, tx_use use, void *ctx);

@@ -5,6 +5,7 @@
 
 #define HEIGHT_MAX 500000000u
 #define RPC_NOT_FOUND (-5)
+#define RPC_INTERNAL (-32603)
 
 /* A block, checked: its hash, its work, its Merkle roots. */
 struct payload {
@@ -165,10 +166,15 @@ static void on_left(void *op, uint64_t tag, const struct rpc_answer *answer)
 	struct layer *layer = op;
 	int64_t confirmations = 0;
 	enum err err = answer->err;
-	if (err == ERR_REJECTED && answer->code == RPC_NOT_FOUND)
+	if (err == ERR_REJECTED && answer->code == RPC_NOT_FOUND) {
 		err = OK; /* a node that never saw it says nothing about it */
-	else if (err == OK)
+	} else if (err == ERR_REJECTED && answer->code == RPC_INTERNAL &&
+		strstr(answer->message, "is not in the main chain") != NULL) {
+		err = OK; /* btcd has the header of a block that left */
+		confirmations = -1;
+	} else if (err == OK) {
 		err = json_get_i64(answer->result, "confirmations", &confirmations);
+	}
 	follow_left(&layer->follow, tag, err, confirmations == -1);
 }
 

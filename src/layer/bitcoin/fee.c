@@ -4,7 +4,8 @@
 
 #define BTC_DECIMALS 8u
 #define POLL_BLOCKS 2u
-#define BLOCKS_MAX 1008u /* the longest that Bitcoin Core estimates for */
+#define BLOCKS_MAX 1008u   /* the longest that Bitcoin Core estimates for */
+#define BLOCKS_MAX_OLD 25u /* and btcd */
 /* Satoshi per 1,000 vbytes, where a node names none: Bitcoin Core's default for relay. */
 #define RATE_RELAY 1000u
 
@@ -15,6 +16,7 @@ struct fee_op {
 	uint64_t estimate; /* 0: the node has none */
 	uint64_t relay;    /* the least that it takes into its mempool */
 	bool relay_known;
+	uint32_t blocks;
 };
 
 static enum err read_rate(uint64_t *rate, const struct json *result, const char *key)
@@ -27,13 +29,54 @@ static enum err read_rate(uint64_t *rate, const struct json *result, const char 
 	return OK;
 }
 
+/* btcd's estimatefee: a number of coins per 1,000 bytes, of any number of decimals; zero, or an
+ * error: it has none. */
+static void on_old_estimate(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct fee_op *f = op;
+	(void)tag;
+	if (answer->err == OK) {
+		struct json *o = json_object();
+		uint64_t rate = 0;
+		json_set(o, "feerate", json_clone(answer->result));
+		const enum err err = json_get_decimal_up(o, "feerate", BTC_DECIMALS, &rate);
+		json_free(o);
+		if (err == OK && rate <= BITCOIN_RATE_MAX)
+			f->estimate = rate;
+		else
+			f->op.err = err == OK ? ERR_RANGE : err;
+	}
+	op_done(&f->op);
+}
+
+static void ask_old_estimate(struct fee_op *f)
+{
+	struct json *params = json_array();
+	json_push(params, json_new_u64(f->blocks < BLOCKS_MAX_OLD ? f->blocks : BLOCKS_MAX_OLD));
+	op_ask(&f->op, "estimatefee", params, on_old_estimate, 0);
+}
+
 static void on_estimate(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct fee_op *f = op;
 	(void)tag;
-	/* no estimate is normal: a young chain, or btcd */
+	/* no estimate is normal: a young chain */
 	if (answer->err == OK && json_get(answer->result, "feerate") != NULL)
 		f->op.err = read_rate(&f->estimate, answer->result, "feerate");
+	else if (core_answer_no_method(answer))
+		ask_old_estimate(f);
+	op_done(&f->op);
+}
+
+/* btcd names what it relays among other things. */
+static void on_old_relay(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct fee_op *f = op;
+	uint64_t relay;
+	(void)tag;
+	if (answer->err == OK && read_rate(&relay, answer->result, "relayfee") == OK &&
+		relay > f->relay)
+		f->relay = relay;
 	op_done(&f->op);
 }
 
@@ -49,6 +92,8 @@ static void on_pool(void *op, uint64_t tag, const struct rpc_answer *answer)
 		if (err == OK || err == ERR_NOT_FOUND) {
 			f->relay = relay > least ? relay : least;
 			f->relay_known = true;
+			if (json_get(answer->result, "minrelaytxfee") == NULL)
+				op_ask(&f->op, "getinfo", NULL, on_old_relay, 0);
 		} else {
 			f->op.err = err;
 		}
@@ -79,8 +124,10 @@ enum err bitcoin_fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb
 	struct fee_op *f = malloc(sizeof *f);
 	if (f == NULL)
 		return ERR_FULL;
-	*f = (struct fee_op){
-		.op = {.layer = layer, .pending = 1, .end = fee_end}, .cb = cb, .ctx = ctx};
+	*f = (struct fee_op){.op = {.layer = layer, .pending = 1, .end = fee_end},
+		.cb = cb,
+		.ctx = ctx,
+		.blocks = blocks};
 	struct json *params = json_array();
 	json_push(params, json_new_u64(blocks));
 	op_ask(&f->op, "estimatesmartfee", params, on_estimate, 0);

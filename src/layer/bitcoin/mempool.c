@@ -66,7 +66,7 @@ static void fetch_more(struct bitcoin *b)
 		*f = (struct pool_fetch){.b = b, .txid = txid};
 		struct json *params = json_array();
 		json_push(params, core_param_hash(&txid));
-		json_push(params, json_new_bool(false));
+		json_push(params, json_new_u64(0)); /* btcd takes no booleans here */
 		if (ask(&b->layer, "getrawtransaction", params, on_tx, f, 0) != OK) {
 			free(f);
 			table_remove(&b->pool, &txid);

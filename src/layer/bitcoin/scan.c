@@ -128,6 +128,12 @@ static void on_scanned(void *op, uint64_t tag, const struct rpc_answer *answer)
 		++s->tries < SCAN_TRIES_MAX &&
 		layer_wait(s->layer, SCAN_RETRY_MS, scan_ask, s) == OK)
 		return;
+	if (core_answer_no_method(answer)) {
+		scan_end(s, ERR_REJECTED,
+			"the node can't scan its unspent outputs (it has no scantxoutset): what is "
+			"ours on the chain can't be reconciled");
+		return;
+	}
 	if (answer->err != OK) {
 		scan_end(s, answer->err, answer->message);
 		return;

@@ -178,7 +178,7 @@ static void ask_stage(struct status_op *s)
 		break;
 	case STATUS_TX:
 		json_push(params, core_param_hash(&s->txid));
-		json_push(params, json_new_bool(false));
+		json_push(params, json_new_u64(0));
 		json_push(params, core_param_hash(&s->block));
 		method = "getrawtransaction";
 		cb = on_tx_in_block;
@@ -236,7 +236,7 @@ enum err bitcoin_status(
 		.out = {.presence = TX_UNKNOWN}};
 
 	struct json *params = params_tx(s);
-	json_push(params, json_new_bool(true));
+	json_push(params, json_new_u64(1)); /* btcd takes no booleans here */
 	op_ask(&s->op, "getrawtransaction", params, on_tx, 0);
 	for (uint32_t i = 0; i < OUTPUTS_ASKED; i++) {
 		params = params_tx(s);
