@@ -1,5 +1,6 @@
 #include "node/reconcile.h"
 
+#include "node/log.h"
 #include <stdlib.h>
 
 struct layer_run {
@@ -9,6 +10,7 @@ struct layer_run {
 	struct block_ref asked_at; /* the ledger's tip when the scan was asked for */
 	struct layer_scan found;   /* waits until the ledger has folded its block */
 	uint32_t waits;
+	enum err said; /* why it could not be done, when that was logged last */
 };
 
 struct reconciler {
@@ -79,6 +81,10 @@ static void weigh(void *ctx)
 static void on_scan(void *ctx, const struct layer_scan *answer)
 {
 	struct layer_run *run = ctx;
+	if (answer->err != OK && answer->err != run->said)
+		log_line(LOG_WARNING, "%s: can't be reconciled: %s: %s", layer_name(run->layer),
+			err_name(answer->err), answer->detail);
+	run->said = answer->err;
 	if (answer->err != OK) {
 		again(run, RECONCILE_RETRY_MS);
 		return;
