@@ -1,4 +1,4 @@
-/* The levers of the four kinds of node that the contract test runs on. */
+/* The levers of the kinds of node that the contract test runs on. */
 #include "base/hex.h"
 #include "rig.h"
 #include "sim/bitcoin.h"
@@ -34,7 +34,7 @@ static void core_mine(struct rig *rig, uint32_t count)
 	CHECK(rig_call(rig, "generatetoaddress", "[%u, \"%s\"]", count, rig->address));
 }
 
-static void core_reorg(struct rig *rig, uint32_t depth)
+static void invalidate(struct rig *rig, uint32_t depth)
 {
 	uint64_t height;
 	char hash[80];
@@ -43,8 +43,77 @@ static void core_reorg(struct rig *rig, uint32_t depth)
 	CHECK(rig_call(rig, "getblockhash", "[%" PRIu64 "]", height - depth + 1));
 	copy_result(rig, hash, sizeof hash);
 	CHECK(rig_call(rig, "invalidateblock", "[\"%s\"]", hash));
+}
+
+static void core_reorg(struct rig *rig, uint32_t depth)
+{
+	invalidate(rig, depth);
 	for (uint32_t i = 0; i < depth + 1; i++)
 		CHECK(rig_call(rig, "generateblock", "[\"%s\", []]", rig->address));
+}
+
+/* ---- btcd: no wallet, and it mines to the address that it was started with ---- */
+
+#define BTCD_ACTIVE 450u /* on regtest: Segwit and Taproot are in force, coinbases are mature */
+#define BTCD_AT_ONCE 50u
+
+static void btcd_mine(struct rig *rig, uint32_t count)
+{
+	while (count > 0) {
+		const uint32_t now = count < BTCD_AT_ONCE ? count : BTCD_AT_ONCE;
+		CHECK(rig_call(rig, "generate", "[%u]", now));
+		count -= now;
+	}
+}
+
+static void btcd_prepare(struct rig *rig)
+{
+	btcd_mine(rig, BTCD_ACTIVE);
+}
+
+/* The output of the next coinbase that was not spent yet. */
+static void next_coinbase(struct rig *rig, struct btc_coin *coin)
+{
+	uint64_t value;
+	char text[80];
+	CHECK(rig_call(rig, "getblockhash", "[%u]", ++rig->spent_coinbases));
+	copy_result(rig, text, sizeof text);
+	CHECK(rig_call(rig, "getblock", "[\"%s\", 1]", text));
+	const struct slice id = json_string(json_at(json_get(rig->result, "tx"), 0));
+	CHECK(id.len == 64);
+	memcpy(text, id.ptr, id.len + 1);
+	*coin = (struct btc_coin){.key_index = KEY_INDEX_RECEIVE};
+	CHECK(hex_decode_reversed(coin->at.txid.b, sizeof coin->at.txid.b, slice_str(text)) == OK);
+	CHECK(rig_call(rig, "gettxout", "[\"%s\", 0, false]", text));
+	CHECK(json_get_decimal(rig->result, "value", 8, &value) == OK);
+	coin->value.raw = value;
+}
+
+static void btcd_fund(struct rig *rig, const char *address, struct amount amount)
+{
+	static struct rig_tx tx;
+	uint8_t to[LAYER_DESTINATION_MAX];
+	char hex[2 * sizeof tx.raw + 1];
+	size_t len;
+	struct layer_plan plan = {.session = rig_id(rig),
+		.purpose = SIGN_PAYOUT,
+		.rate = 2000,
+		.fee = {1000},
+		.amount = amount,
+		.coin_count = 1};
+
+	CHECK(layer_address_check(LAYER_BITCOIN, rig->network, to, &len, slice_str(address)) == OK);
+	plan.to = slice_of(to, len);
+	next_coinbase(rig, &plan.coin[0]);
+	rig_sign(rig, &tx, MINER, &plan);
+	hex_encode(hex, tx.raw, tx.len);
+	CHECK(rig_call(rig, "sendrawtransaction", "[\"%s\"]", hex));
+}
+
+static void btcd_reorg(struct rig *rig, uint32_t depth)
+{
+	invalidate(rig, depth);
+	btcd_mine(rig, depth + 1);
 }
 
 static struct sim_network *sim_bitcoin(struct rig *rig)
@@ -171,6 +240,18 @@ static const struct rig_levers all[] = {
 		.fund = core_fund,
 		.mine = core_mine,
 		.reorg = core_reorg},
+	{.name = "btcd",
+		.layer = LAYER_BITCOIN,
+		.network = "regtest",
+		.other_network = "signet",
+		.mempool_shows_claims = true,
+		.no_scan = true,
+		.reorg_remines = true,
+		.forgets = true,
+		.prepare = btcd_prepare,
+		.fund = btcd_fund,
+		.mine = btcd_mine,
+		.reorg = btcd_reorg},
 	{.name = "sim-bitcoin",
 		.layer = LAYER_BITCOIN,
 		.network = "regtest",

@@ -189,7 +189,7 @@ void rig_init(struct rig *rig, const struct rig_levers *levers, const char *url)
 	CHECK(upstream_create(&rig->upstream, rig->client, rig->loop, &upstream) == OK);
 	for (uint8_t who = 0; who < WALLETS; who++) {
 		struct seckey key;
-		memset(key.b, who == CLIENT ? 2 : 1, sizeof key.b);
+		memset(key.b, who == MINER ? 3 : who == CLIENT ? 2 : 1, sizeof key.b);
 		CHECK(pubkey_from_seckey(&rig->wallet[who], &key) == OK);
 		CHECK(signer_local(&rig->signer[who], rig->loop, &key) == OK);
 	}

@@ -7,8 +7,9 @@
 #include "sign/signer.h"
 #include "sim/network.h"
 
-/* ROGUE has the provider's key, and a signer that does not know what the other one signed. */
-enum who { PROVIDER, CLIENT, ROGUE, WALLETS };
+/* ROGUE has the provider's key, and a signer that does not know what the other one signed. MINER's
+ * address gets the blocks of a node that has no wallet. */
+enum who { PROVIDER, CLIENT, ROGUE, MINER, WALLETS };
 
 #define RIG_EVENTS_MAX 512u
 #define RIG_BLOCKS_MAX 2048u
@@ -28,11 +29,14 @@ struct rig_levers {
 	const char *network;       /* that it is on */
 	const char *other_network; /* and one that it is not on */
 	bool mempool_shows_claims;
+	bool no_scan;       /* it can't search for outputs by script */
+	bool reorg_remines; /* what a reorganisation took back is in its new blocks at once */
+	bool forgets;       /* its chain is gone when it is started again */
 	void (*prepare)(struct rig *rig);
 	/* Pay to an address, unconfirmed. */
 	void (*fund)(struct rig *rig, const char *address, struct amount amount);
 	void (*mine)(struct rig *rig, uint32_t count);
-	/* depth blocks leave the chain; empty ones come in their place, at least as many. */
+	/* depth blocks leave the chain; more come in their place, empty but for reorg_remines. */
 	void (*reorg)(struct rig *rig, uint32_t depth);
 	struct sim_network *(*sim)(struct rig *rig); /* NULL: a real node */
 };
@@ -48,7 +52,8 @@ struct rig {
 	struct signer *signer[WALLETS];
 	struct pubkey wallet[WALLETS];
 	struct evm_address contract;
-	char address[128]; /* a stranger's, for mining */
+	char address[128];        /* a stranger's, for mining */
+	uint32_t spent_coinbases; /* of MINER's, from the first block on */
 	/* the log */
 	struct block_ref block[RIG_BLOCKS_MAX];
 	uint32_t block_count;

@@ -18,6 +18,9 @@ PEERS = pathlib.Path(os.environ.get("SLUICE_PEERS") or pathlib.Path(
     os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sluice/peers")
 ANVIL = PEERS / "anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 BITCOIND = PEERS / "bitcoind-28.99/bitcoind"
+BTCD = PEERS / "btcd-0.24.2/btcd"
+# Of the contract test's miner (tests/contract/rig.c): its key is 32 bytes of 3.
+BTCD_MINER = "bcrt1pzcfglm69zcea8p7uxc2yunyrq6as895l76g9ktx4dadz469vylmsdaz89h"
 START_SECONDS = 30
 
 
@@ -150,11 +153,27 @@ class BitcoinNode(Node):
             self.made = True
 
 
+class BtcdNode(Node):
+    """btcd on regtest: no wallet, mines to one address, and starts with an empty chain each time."""
+
+    def __init__(self, path, *options):
+        need(BTCD)
+        port = free_port()
+        pathlib.Path(path, "btcd.conf").touch()
+        super().__init__(Rpc(f"http://127.0.0.1:{port}", "u:p"), f"http://u:p@127.0.0.1:{port}", [
+            str(BTCD), "--regtest", f"--configfile={path}/btcd.conf", f"--datadir={path}/data", f"--logdir={path}/log",
+            "--rpcuser=u", "--rpcpass=p", "--notls", f"--rpclisten=127.0.0.1:{port}", "--nolisten", "--txindex",
+            "--rejectnonstd", f"--miningaddr={BTCD_MINER}", *options])
+
+    def start(self):
+        super().start(self.rpc.getblockcount)
+
+
 @contextlib.contextmanager
 def restartable(kind, *options):
-    """A started node of that kind ("bitcoin", "rootstock"): stop() and start() keep its chain."""
+    """A started node of that kind ("bitcoin", "btcd", "rootstock"): stop() and start() keep its chain."""
     with folder(kind) as path:
-        node = {"bitcoin": BitcoinNode, "rootstock": AnvilNode}[kind](path, *options)
+        node = {"bitcoin": BitcoinNode, "btcd": BtcdNode, "rootstock": AnvilNode}[kind](path, *options)
         try:
             node.start()
             yield node
