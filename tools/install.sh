@@ -14,7 +14,7 @@ set -eu
 build="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libsecp256k1-dev libsodium-dev
 	libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libyaml-dev"
 test="clang clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git util-linux"
-peers="g++ cmake make libboost-dev libevent-dev libsqlite3-dev python3-venv"
+peers="g++ cmake make libboost-dev libevent-dev libsqlite3-dev python3-venv ca-certificates"
 
 # A tool that may as well come from elsewhere than apt: its package counts only if no such command is there.
 # Debian's own cargo is too old for the registry's sparse index; cargo-web is the one that it keeps current.

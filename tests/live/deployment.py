@@ -19,7 +19,7 @@ WEI = 10 ** 18
 GAS_PRICE = hex(60000000)  # legacy, as on Rootstock
 # As tools/demo/sluice.yaml has them. Time locks are so many blocks; faster blocks make shorter ones, and leave a loaded
 # machine less time to stall.
-BLOCK_MS = {"bitcoin": 250, "rootstock": 125}
+BLOCK_MS = {"bitcoin": 200, "rootstock": 100}
 
 
 class Ticker(threading.Thread):
@@ -56,9 +56,18 @@ class Nodes:
     def __exit__(self, *error):
         self.stack.close()
 
+    def balance_bitcoin(self, address):
+        """What is unspent there, in the chain's own words."""
+        found = self.bitcoin.scantxoutset("start", [f"addr({address})"])["total_amount"]
+        return decimal.Decimal(str(found)).normalize()
+
+    def balance_rootstock(self, address):
+        return decimal.Decimal(int(self.rootstock.eth_getBalance(address.lower(), "latest"), 16)) / WEI
+
 
 class RealNodes(Nodes):
     """Bitcoin Core on regtest and anvil."""
+    title = "Bitcoin Core on regtest and anvil"
 
     def open(self, stack):
         self.rootstock = stack.enter_context(peers.anvil("--no-mining", chain_id=33))
@@ -90,13 +99,10 @@ class RealNodes(Nodes):
     def fund_rootstock(self, address, amount):
         return self.send(to=address.lower(), value=hex(int(decimal.Decimal(amount) * WEI)))
 
-    def balance_bitcoin(self, address):
-        """What was ever paid to it and not spent."""
-        return decimal.Decimal(str(self.bitcoin.scantxoutset("start", [f"addr({address})"])["total_amount"]))
-
 
 class SimNodes(Nodes):
     """sluice-devnet."""
+    title = "simulated by sluice-devnet"
 
     def __init__(self, devnet, latency="0-0", seed=1):
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency,
@@ -118,13 +124,6 @@ class SimNodes(Nodes):
     def fund_rootstock(self, address, amount):
         return self.rootstock.sim_fund(address.lower(), hex(int(decimal.Decimal(amount) * WEI)))
 
-    def balance_bitcoin(self, address):
-        return decimal.Decimal(str(self.bitcoin.scantxoutset("start", [f"addr({address})"])["total_amount"]))
-
-
-def balance_rootstock(nodes, address):
-    return decimal.Decimal(int(nodes.rootstock.eth_getBalance(address.lower(), "latest"), 16)) / WEI
-
 
 class Deployment(provider.Provider):
     """The provider as tools/demo configures it."""
@@ -134,6 +133,10 @@ class Deployment(provider.Provider):
     def __init__(self, bin_dir, nodes, **options):
         self.nodes = nodes
         super().__init__(bin_dir, nodes.bitcoin.url, nodes.rootstock.url, nodes.contract, auth=nodes.auth, **options)
+
+    def __exit__(self, kind, *error):
+        interrupted = kind is KeyboardInterrupt  # no failure: no log is shown
+        super().__exit__(None if interrupted else kind, *error)
 
     def start(self):
         self.start_signer()
@@ -151,6 +154,23 @@ class Deployment(provider.Provider):
             total = sum(map(decimal.Decimal, amounts))
             self.wait(f"{total} on {layer} in the books", lambda: self.available(layer) >= total)
         self.wait_ready()
+
+    def wait_reconciled(self):
+        """As above, at blocks from now on: tips do not stand still here."""
+        heights = {name: layer["height"] for name, layer in self.layers().items()}
+
+        def check():
+            answer = self.ask("/v1/layers")
+            assert not answer["latch"]["on"], answer["latch"]
+            said = {layer["layer"]: layer["reconciliation"] for layer in answer["layers"]}
+            if any(r is None or r["height"] < heights[name] for name, r in said.items()):
+                return False
+            assert all(r["difference"] == "0" for r in said.values()), said
+            return said
+        return self.wait("reconciliation", check)
+
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
 
     def available(self, layer):
         return decimal.Decimal(self.balances()[layer].get("available", "0"))

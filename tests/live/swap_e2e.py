@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Whole swaps by the command line: real or simulated networks, the real signer, daemon and client.
+
+    swap_e2e.py sim|real BIN_DIR
+
+Both ways; the provider killed in the middle; the client killed before it claims, and resumed; a client that vanishes, so
+that both sides take their own back. What each side has is asked of the chains.
+"""
+import decimal
+import pathlib
+import sys
+
+import deployment
+import provider
+import taker
+
+CLAIM_FEE_MAX = decimal.Decimal("0.00002")
+SECONDS = 90  # sanitizers and a loaded machine are slow
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+class Case:
+    def __init__(self, deployed, client):
+        self.p, self.client, self.nodes = deployed, client, deployed.nodes
+
+    def begin(self, name, source, amount, address, *more):
+        dest = {"bitcoin": "rootstock", "rootstock": "bitcoin"}[source]
+        run = self.client.swap(name, source, dest, amount, address, *more)
+        if source == "bitcoin":
+            self.p.wait("a payment to make", lambda: self.alive(run).payment())
+            self.nodes.fund_bitcoin(*run.payment())
+        self.p.wait("a swap id", lambda: self.alive(run).id())
+        return run
+
+    @staticmethod
+    def alive(run):
+        check(not run.done(), f"sluice ended with {run.process.returncode if run.done() else None}: {run.text()}")
+        return run
+
+    def state(self, run, *states):
+        return self.p.wait("/".join(states), lambda: self.p.swap(run.id())["state"] in states, SECONDS)
+
+    def completes(self, run, address):
+        self.p.wait("the client's end", run.done, SECONDS)
+        check(run.process.returncode == 0, f"exit {run.process.returncode}: {run.text()}")
+        self.state(run, "completed")
+        swap = self.p.swap(run.id())
+        got = self.client.balance(swap["to"], address)
+        want = decimal.Decimal(swap["destination_amount"])
+        check(want - CLAIM_FEE_MAX <= got <= want, f"{address} has {got} of {want}")
+        check(run.rescue()["phase"] == "completed", run.rescue()["phase"])
+        print(f"{run.name}: completed, {got} received")
+
+    # ---- the cases ----
+
+    def there(self):
+        address = self.client.fresh_account()
+        self.completes(self.begin("bitcoin-to-rootstock", "bitcoin", "0.01", address), address)
+
+    def back(self):
+        address = taker.BITCOIN_ADDRESSES[0]
+        self.completes(self.begin("rootstock-to-bitcoin", "rootstock", "0.02", address), address)
+
+    def provider_killed(self):
+        address = self.client.fresh_account()
+        run = self.begin("provider-killed", "bitcoin", "0.03", address)
+        self.state(run, "dest_locking", "dest_locked")
+        self.p.kill_daemon()
+        self.p.start_daemon()
+        self.p.wait("the provider again", self.p.layers)
+        self.completes(run, address)
+
+    def client_killed(self):
+        address = self.client.fresh_account()
+        run = self.begin("client-killed", "bitcoin", "0.011", address)
+        run.vanish()
+        self.state(run, "source_seen", "source_locked", "dest_locking", "dest_locked")
+        run.resume()
+        self.completes(run, address)
+
+    def vanished(self):
+        back = taker.BITCOIN_ADDRESSES[1]
+        address = self.client.fresh_account()
+        run = self.begin("client-vanished", "bitcoin", "0.04", address, "--refund-address", back)
+        run.vanish()
+        self.state(run, "dest_locked")
+        yield  # other cases run while the time locks do
+        self.state(run, "refunded")
+        run.refund()
+        self.p.wait("the client's refund", run.done, SECONDS)
+        check(run.process.returncode in (0, 4), f"exit {run.process.returncode}: {run.text()}")
+        got = self.client.balance("bitcoin", back)
+        check(decimal.Decimal("0.04") - CLAIM_FEE_MAX <= got < decimal.Decimal("0.04"), f"{back} has {got}")
+        check(self.client.balance("rootstock", address) == 0, "the vanished client was paid")
+        print(f"{run.name}: refunded, {got} back")
+
+
+def main(kind, bin_dir):
+    bin_dir = pathlib.Path(bin_dir)
+    nodes = deployment.RealNodes() if kind == "real" else deployment.SimNodes(bin_dir / "sluice-devnet")
+    with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
+        deployed.start()
+        deployed.fund()
+        with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
+            deployed.wait("gas", lambda: client.balance("rootstock", client.gas_address) > 0)
+            case = Case(deployed, client)
+            vanished = case.vanished()
+            next(vanished)
+            for step in (case.there, case.back, case.provider_killed, case.client_killed):
+                step()
+            for _ in vanished:
+                pass
+            deployed.wait_reconciled()
+            books = deployed.balances()
+            check(decimal.Decimal(books["bitcoin"]["locked_out"]) == 0, books)
+            check(decimal.Decimal(books["rootstock"]["locked_out"]) == 0, books)
+            print("books and chains agree")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except provider.HttpError as e:
+        sys.exit(f"the API: {e}")
