@@ -127,29 +127,30 @@ def css_class(style):
 
 
 def runs(line):
-    """Neighbouring cells of one style together: (column, text, style)."""
+    """Neighbouring cells of one style, without the wide gaps between columns: (column, text, style)."""
     out = []
     for column, (char, style) in enumerate(line):
-        if out and out[-1][2] == style:
-            out[-1][1].append(char)
-        else:
-            out.append((column, [char], style))
-    return [(c, "".join(t), s) for c, t, s in out if "".join(t).strip()]
+        if out and out[-1][2] == style and not (char == " " and out[-1][1].endswith(" ")):
+            out[-1] = (out[-1][0], out[-1][1] + char, style)
+        elif char != " ":
+            out.append((column, char, style))
+        elif out:
+            out.append((column, "", None))
+    return [(column, text.rstrip(), style) for column, text, style in out if text.strip()]
 
 
 def line_svg(line):
     parts = []
     for column, text, style in runs(line):
         kind = css_class(style)
-        stripped = text.lstrip()
-        x = (column + len(text) - len(stripped)) * CELL_WIDTH
-        parts.append(f'<text x="{x:.1f}"{f" class={chr(34)}{kind}{chr(34)}" if kind else ""} '
-                     f'textLength="{len(stripped.rstrip()) * CELL_WIDTH:.1f}">{html.escape(stripped.rstrip())}</text>')
+        parts.append(f'<text x="{column * CELL_WIDTH:.1f}"{f" class={chr(34)}{kind}{chr(34)}" if kind else ""} '
+                     f'textLength="{len(text) * CELL_WIDTH:.1f}">{html.escape(text)}</text>')
     return "".join(parts)
 
 
 def render(frames, columns):
-    """Each different line once, each picture a column of references, shown in turn by one animation."""
+    """Each different line once, each picture a column of references, shown in turn by one animation. The last picture
+    comes first in the film: it is what is seen where nothing moves."""
     rows = max(len(picture) for _, picture in frames)
     width, height = columns * CELL_WIDTH + 2 * MARGIN, rows * CELL_HEIGHT + 2 * MARGIN
     lines, pictures = {}, []
@@ -166,11 +167,13 @@ def render(frames, columns):
               "white-space:pre}.b{font-weight:700}.d{opacity:.55}"]
     styles += [f".c{n}{{fill:{colour}}}" for n, colour in COLOURS.items()]
     if len(frames) > 1:
+        slots = [*range(1, len(frames)), 0]
         steps = "".join(f"{100 * (at - frames[0][0]) / total:.2f}%{{transform:translateX({-i * width:.0f}px)}}"
-                        for i, (at, _) in enumerate(frames))
-        last = f"100%{{transform:translateX({-(len(frames) - 1) * width:.0f}px)}}"
+                        for i, (at, _) in zip(slots, frames))
+        last = "100%{transform:translateX(0)}"
         styles.append(f"@keyframes play{{{steps}{last}}}#film{{animation:play {total:.1f}s steps(1,end) infinite}}")
-    film = "".join(f'<g transform="translate({i * width:.0f} 0)">{p}</g>' for i, p in enumerate(pictures))
+    film = "".join(f'<g transform="translate({i * width:.0f} 0)">{p}</g>' 
+                   for i, p in enumerate([pictures[-1], *pictures[:-1]]))
     defs = "".join(f'<g id="{name}">{drawn}</g>' for drawn, name in lines.items())
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
             f'height="{height:.0f}"><style>{"".join(styles)}</style><defs>{defs}</defs>'
