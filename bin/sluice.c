@@ -109,5 +109,5 @@ int main(int argc, char **argv, char **environment)
 		return config_command(argc, argv, environment);
 	if (argc > 1 && strcmp(argv[1], "journal") == 0)
 		return journal_command(argc, argv);
-	return client_main(argc, argv, environment);
+	return (int)client_main(argc, argv, environment);
 }

@@ -274,5 +274,5 @@ int client_main(int argc, char **argv, char **environment)
 	if (exit == CLIENT_OK)
 		exit = command->run(cli);
 	free(cli);
-	return exit;
+	return (int)exit;
 }

@@ -93,6 +93,7 @@ static void json_line(struct printer *p, struct json *v)
 	json_text_free(text);
 }
 
+PRINTF_LIKE(4, 0)
 static void note(
 	struct printer *p, enum mark mark, const char *event, const char *fmt, va_list args)
 {

@@ -192,8 +192,11 @@ static enum client_exit open_session(struct session *s)
 		return CLIENT_USAGE;
 	if (open_key(s) != OK)
 		return CLIENT_USAGE;
-	if (s->r->revision == 0 && session_save(s) != OK)
-		return CLIENT_FAILED;
+	if (s->r->revision == 0) {
+		if (session_save(s) != OK)
+			return CLIENT_FAILED;
+		session_say(s, REPORT_NOTE, "rescue file: %s", s->c->path);
+	}
 	if (open_nodes(s) != OK)
 		return CLIENT_USAGE;
 	s->provider = (struct provider){.loop = s->c->loop,
@@ -578,14 +581,17 @@ static void send_tx(struct session *s, uint32_t at)
 		report(s, &(struct report){.kind = REPORT_TX, .tx = tx});
 }
 
+/* Also after a restart, as long as no payment was seen. */
 static void show_uri(struct session *s)
 {
 	const struct rescue_leg *leg = &s->r->leg[SIDE_SOURCE];
 	char address[LAYER_ADDRESS_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
-	if (s->facts.has_wallet || layer_family(leg->network->layer) != FAMILY_UTXO ||
+	if (s->uri_shown || s->facts.has_wallet || s->r->phase != RESCUE_PAYING ||
+		layer_family(leg->network->layer) != FAMILY_UTXO ||
 		layer_leg_address(leg->network->layer, leg->network, address,
 			rescue_terms(s->r, SIDE_SOURCE)) != OK)
 		return;
+	s->uri_shown = true;
 	amount_format(amount, leg->amount);
 	session_say(s, REPORT_PAY, "bitcoin:%s?amount=%s", address, amount);
 }
@@ -616,18 +622,17 @@ static bool act(
 	enum err err = OK;
 	*exit = CLIENT_FAILED;
 	switch (d->act) {
-	case ACT_WAIT: return false;
+	case ACT_WAIT:
+		if (d->step == STEP_PAY)
+			show_uri(s);
+		return false;
 	case ACT_END:
 		*over = true;
 		*exit = d->exit;
 		return false;
 	case ACT_POST: *over = post(s, exit) != OK; return !*over;
 	case ACT_TRY_CLAIM: try_claim(s); return true;
-	case ACT_PHASE:
-		*over = set_phase(s, d->phase, d->why) != OK;
-		if (!*over && d->phase == RESCUE_PAYING)
-			show_uri(s);
-		return !*over;
+	case ACT_PHASE: *over = set_phase(s, d->phase, d->why) != OK; return !*over;
 	case ACT_PAY_WALLET:
 		err = session_pay_wallet(s);
 		*over = s->dead;

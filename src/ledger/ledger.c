@@ -29,9 +29,11 @@ static enum err create_tables(struct ledger *l)
 	l->idem = calloc((size_t)c->swaps + c->transfers, sizeof *l->idem);
 	l->posting = calloc(c->postings, sizeof *l->posting);
 	l->dirty = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty);
+	l->dirty_round = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty_round);
+	l->round = 1;
 	if (l->swap == NULL || l->transfer == NULL || l->effect == NULL || l->coin == NULL ||
 		l->active_swap == NULL || l->open_effect == NULL || l->idem == NULL ||
-		l->posting == NULL || l->dirty == NULL)
+		l->posting == NULL || l->dirty == NULL || l->dirty_round == NULL)
 		return ERR_FULL;
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		l->layer[i].recent = calloc(LEDGER_RECENT_BLOCKS, sizeof *l->layer[i].recent);
@@ -96,6 +98,7 @@ void ledger_destroy(struct ledger *l)
 	free(l->idem);
 	free(l->posting);
 	free(l->dirty);
+	free(l->dirty_round);
 	free(l->swap_by_id.slot);
 	free(l->swap_by_hash.slot);
 	free(l->transfer_by_id.slot);
@@ -110,16 +113,26 @@ void ledger_destroy(struct ledger *l)
 
 void mark_dirty(struct ledger *l, uint32_t what)
 {
-	/* the same object twice in a row is the common case; duplicates are harmless beyond it */
-	if (l->dirty_count > 0 && l->dirty[l->dirty_count - 1] == what)
+	const uint32_t at = (what & DIRTY_TRANSFER) != 0
+		? l->capacity.swaps + (what & ~DIRTY_TRANSFER)
+		: what;
+	if (l->dirty_round[at] == l->round)
 		return;
-	if (l->dirty_count < l->capacity.swaps + l->capacity.transfers)
-		l->dirty[l->dirty_count++] = what;
+	l->dirty_round[at] = l->round;
+	l->dirty[l->dirty_count++] = what;
 }
 
 void ledger_clean(struct ledger *l)
 {
 	l->dirty_count = 0;
+	l->round++;
+	/* after 2^32 rounds: what was noted in an old one must not look like noted now */
+	if (l->round == 0) {
+		memset(l->dirty_round, 0,
+			((size_t)l->capacity.swaps + l->capacity.transfers) *
+				sizeof *l->dirty_round);
+		l->round = 1;
+	}
 }
 
 void ledger_latch(struct ledger *l, const char *reason)

@@ -213,10 +213,13 @@ struct ledger {
 	struct blobs *blobs;
 	bool latched;
 	char latch_reason[TEXT_REASON_SIZE];
-	uint64_t seq;                 /* last applied */
-	uint64_t time_ms;             /* of the last applied record */
-	uint32_t *dirty, dirty_count; /* swaps, and transfers with DIRTY_TRANSFER, that the last
-				       * record changed; the engine takes them */
+	uint64_t seq;     /* last applied */
+	uint64_t time_ms; /* of the last applied record */
+	/* What records changed since ledger_clean: swaps, and transfers with DIRTY_TRANSFER, each
+	 * once; the engine takes them. */
+	uint32_t *dirty, dirty_count;
+	uint32_t *dirty_round; /* by swap, then by transfer: the round in which it was noted */
+	uint32_t round;
 };
 
 #define DIRTY_TRANSFER (UINT32_C(1) << 31)

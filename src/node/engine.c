@@ -138,10 +138,29 @@ void engine_flush(struct engine *e)
 	journal_flush(e->journal);
 }
 
+static void tell(struct engine *e, const struct engine_event *event)
+{
+	for (uint32_t i = 0; i < e->subscriber_count; i++)
+		e->subscriber[i].cb(e->subscriber[i].ctx, event);
+}
+
+/* Those that were overwritten: whoever follows has to look for itself. It may: what is watched on a
+ * chain too early does no harm. */
+static void tell_lost(struct engine *e, uint64_t durable)
+{
+	if (e->event_count - e->event_told <= ENGINE_EVENTS_KEPT)
+		return;
+	e->event_told = e->event_count - ENGINE_EVENTS_KEPT;
+	const struct kept_event *k = &e->event[e->event_told % ENGINE_EVENTS_KEPT];
+	const struct engine_event v = {.seq = k->seq < durable ? k->seq : durable,
+		.time_ms = k->time_ms,
+		.type = ENGINE_EVENT_RESET};
+	tell(e, &v);
+}
+
 static void tell_events(struct engine *e, uint64_t durable)
 {
-	if (e->event_count - e->event_told > ENGINE_EVENTS_KEPT)
-		e->event_told = e->event_count - ENGINE_EVENTS_KEPT;
+	tell_lost(e, durable);
 	while (e->event_told < e->event_count) {
 		const struct kept_event *k = &e->event[e->event_told % ENGINE_EVENTS_KEPT];
 		if (k->seq > durable)
@@ -153,27 +172,24 @@ static void tell_events(struct engine *e, uint64_t durable)
 			v.transfer = &e->ledger->transfer[k->index];
 		else if (k->index != INDEX_NONE)
 			v.swap = &e->ledger->swap[k->index];
-		for (uint32_t i = 0; i < e->subscriber_count; i++)
-			e->subscriber[i].cb(e->subscriber[i].ctx, &v);
+		tell(e, &v);
 	}
 }
 
 void engine_on_durable(struct engine *e)
 {
 	const uint64_t durable = journal_durable(e->journal);
+	uint32_t kept = 0;
 	tell_events(e, durable);
-	/* callbacks may wait for more: take the due ones out first, one at a time */
-	for (uint32_t i = 0; i < e->waiter_count;) {
+	/* callbacks may wait for more: those come behind the ones that are looked at */
+	for (uint32_t i = 0; i < e->waiter_count; i++) {
 		const struct waiter w = e->waiter[i];
-		if (w.seq > durable && !e->failed) {
-			i++;
-			continue;
-		}
-		memmove(&e->waiter[i], &e->waiter[i + 1],
-			(e->waiter_count - i - 1) * sizeof e->waiter[0]);
-		e->waiter_count--;
-		w.cb(w.ctx, w.seq > durable ? ERR_IO : OK);
+		if (w.seq > durable && !e->failed)
+			e->waiter[kept++] = w;
+		else
+			w.cb(w.ctx, w.seq > durable ? ERR_IO : OK);
 	}
+	e->waiter_count = kept;
 }
 
 void engine_subscribe(struct engine *e, engine_event_cb cb, void *ctx)

@@ -123,7 +123,8 @@ NONNULL_ALL void engine_on_durable(struct engine *e); /* runs waiters and event 
 
 /* ---- events for SSE and the like ---- */
 
-/* Called in order, once each, when durable: record `seq` changed this swap or transfer. */
+/* Called in order, once each, when durable (or a reset in their place): record `seq` changed this
+ * swap or transfer. */
 struct engine_event {
 	uint64_t seq;
 	uint64_t time_ms;
@@ -134,6 +135,9 @@ struct engine_event {
 };
 typedef void (*engine_event_cb)(void *ctx, const struct engine_event *event);
 #define ENGINE_EVENTS_KEPT 4096u /* for Last-Event-ID */
+/* The type of an event without a swap: more happened before it was durable than is kept. Who
+ * follows the state by events looks at all of it now; the next events are those that were kept. */
+#define ENGINE_EVENT_RESET "reset"
 #define ENGINE_SUBSCRIBERS_MAX 4u
 /* Subscribers are called in the order in which they came. */
 NONNULL_ALL void engine_subscribe(struct engine *e, engine_event_cb cb, void *ctx);

@@ -659,10 +659,48 @@ static void test_change_reorganised(void)
 	end(&w);
 }
 
+/* More events than are kept before any is durable: first of all the subscriber is told so. */
+struct told {
+	uint64_t count, resets, seq;
+	bool in_order;
+};
+
+static void on_told(void *ctx, const struct engine_event *event)
+{
+	struct told *t = ctx;
+	const bool reset = strcmp(event->type, ENGINE_EVENT_RESET) == 0;
+	t->in_order = t->in_order && event->seq >= t->seq && (!reset || t->count == 0);
+	t->seq = event->seq;
+	t->count++;
+	t->resets += reset;
+}
+
+static void test_events_lost(void)
+{
+	struct world w;
+	struct told told = {.in_order = true};
+	begin(&w);
+	engine_flush(w.engine);
+	engine_on_durable(w.engine);
+	engine_subscribe(w.engine, on_told, &told);
+	blocks(&w, LAYER_ROOTSTOCK, ENGINE_EVENTS_KEPT + 10);
+	engine_on_durable(w.engine);
+	CHECK(told.count == 1 && told.resets == 1);
+	engine_flush(w.engine);
+	engine_on_durable(w.engine);
+	CHECK(told.count == 1 + ENGINE_EVENTS_KEPT && told.resets == 1 && told.in_order);
+	blocks(&w, LAYER_ROOTSTOCK, 1);
+	engine_flush(w.engine);
+	engine_on_durable(w.engine);
+	CHECK(told.count == 2 + ENGINE_EVENTS_KEPT && told.resets == 1);
+	end(&w);
+}
+
 int main(void)
 {
 	test_dust_in_the_account();
 	test_change_reorganised();
+	test_events_lost();
 	test_happy(LAYER_BITCOIN, LAYER_ROOTSTOCK);
 	test_happy(LAYER_ROOTSTOCK, LAYER_BITCOIN);
 	test_refund(LAYER_BITCOIN, LAYER_ROOTSTOCK);

@@ -60,13 +60,9 @@ static bool over(const struct ledger *l, const struct swap *s)
 	return true;
 }
 
-static void on_event(void *ctx, const struct engine_event *event)
+static void look_at(struct watch *w, const struct swap *s)
 {
-	struct watch *w = ctx;
 	const struct ledger *l = engine_ledger(w->config.engine);
-	const struct swap *s = event->swap;
-	if (s == NULL)
-		return;
 	if (swap_state_terminal(s->state) && over(l, s)) {
 		uint8_t *flags = &w->swap[s - l->swap];
 		if ((*flags & WATCHED_SOURCE) != 0)
@@ -78,6 +74,21 @@ static void on_event(void *ctx, const struct engine_event *event)
 	}
 	watch_leg(w, s, &s->source, WATCHED_SOURCE);
 	watch_leg(w, s, &s->dest, WATCHED_DEST);
+}
+
+static void on_event(void *ctx, const struct engine_event *event)
+{
+	struct watch *w = ctx;
+	const struct ledger *l = engine_ledger(w->config.engine);
+	if (event->swap != NULL) {
+		look_at(w, event->swap);
+	} else if (strcmp(event->type, ENGINE_EVENT_RESET) == 0) {
+		for (uint32_t i = 0; i < l->active_swap_count; i++)
+			look_at(w, &l->swap[l->active_swap[i]]);
+		for (uint32_t i = 0; i < l->swap_count; i++)
+			if (w->swap[i] != 0)
+				look_at(w, &l->swap[i]);
+	}
 }
 
 enum err watch_create(struct watch **out, const struct watch_config *config)

@@ -1,0 +1,339 @@
+#include "client/begin.h"
+
+#include "base/hex.h"
+#include "client/spend.h"
+#include "crypto/hash.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* How far before today's tip our own node is read from: deeper than reorganisations go. */
+static const uint64_t read_back[LAYER_COUNT] = {[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60};
+
+struct fresh {
+	const struct session_config *c;
+	const struct begin_request *q;
+	enum layer_id layer[SIDE_COUNT];
+	struct seckey gas_key;
+	struct evm_address gas_account, contract;
+	struct node node[SIDE_COUNT];
+	struct provider provider;
+	struct quote quote;
+	struct rescue *r;
+};
+
+PRINTF_LIKE(3, 4)
+static void say(const struct fresh *f, enum report_kind kind, const char *fmt, ...)
+{
+	char text[300];
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	f->c->report(f->c->report_ctx, &(struct report){.kind = kind, .text = text});
+}
+
+static enum rescue_side account_side(const struct fresh *f)
+{
+	return layer_family(f->layer[SIDE_SOURCE]) == FAMILY_ACCOUNT ? SIDE_SOURCE : SIDE_DEST;
+}
+
+static const struct network *network_of(const struct fresh *f, enum rescue_side side)
+{
+	return f->c->config->layer[f->layer[side]].params.network;
+}
+
+static enum client_exit read_gas_key(struct fresh *f)
+{
+	const char *path = f->c->config->gas_key_file;
+	if (path[0] == '\0') {
+		say(f, REPORT_WARNING,
+			"a swap with rootstock needs gas there: --gas-key FILE (sluice keygen FILE "
+			"makes one)");
+		return CLIENT_REFUSED;
+	}
+	enum err err = session_read_key(&f->gas_key, f->c->ops, path);
+	if (err == OK)
+		err = spend_account(&f->gas_account, &f->gas_key);
+	if (err != OK) {
+		say(f, REPORT_WARNING, "--gas-key %s: %s", path,
+			err == ERR_FORMAT ? "must be a key of 64 hexadecimal digits"
+					  : err_name(err));
+		return CLIENT_REFUSED;
+	}
+	f->r->gas_account = f->gas_account;
+	return CLIENT_OK;
+}
+
+/* ---- contract, nodes, funds ---- */
+
+/* The contract's address: ours to say, else the provider's; its code is checked on our node. */
+static enum client_exit find_contract(struct fresh *f)
+{
+	const struct network *network = network_of(f, account_side(f));
+	const char *said = f->c->config->contract;
+	struct provider_answer answer = {.err = OK};
+	enum client_exit exit = CLIENT_OK;
+
+	if (said[0] == '\0') {
+		provider_call(&answer, &f->provider, "/v1/layers", NULL, NULL);
+		const struct json *layers = json_get(answer.body, "layers");
+		for (size_t i = 0; i < json_count(layers); i++) {
+			const struct json *layer = json_at(layers, i);
+			const char *name = json_get_string(layer, "layer");
+			if (name != NULL && strcmp(name, layer_name(network->layer)) == 0)
+				said = json_get_string(layer, "contract");
+		}
+		if (answer.err != OK) {
+			say(f, REPORT_WARNING, "%s", answer.text);
+			exit = CLIENT_UNREACHABLE;
+		}
+	}
+	if (exit == CLIENT_OK &&
+		(said == NULL ||
+			evm_address_parse(&f->contract, network->chain_id, slice_str(said)) !=
+				OK)) {
+		say(f, REPORT_WARNING, "the contract %.60s is no address on %s %s",
+			said == NULL || said[0] == '\0' ? "(none was told)" : said,
+			layer_name(network->layer), network->name);
+		exit = CLIENT_MISMATCH;
+	}
+	provider_answer_fini(&answer);
+	return exit;
+}
+
+static enum client_exit check_nodes(struct fresh *f)
+{
+	struct wait wait = {0};
+	struct node_error error;
+
+	for (unsigned i = 0; i < SIDE_COUNT; i++) {
+		const struct node_options options = {.loop = f->c->loop,
+			.http = f->c->http,
+			.ops = f->c->ops,
+			.config = f->c->config,
+			.contract = layer_family(f->layer[i]) == FAMILY_ACCOUNT
+				? f->contract
+				: (struct evm_address){{0}},
+			.wallet = i == SIDE_SOURCE ? f->c->config->wallet : ""};
+		if (node_open(&f->node[i], &error, f->layer[i], &options) != OK) {
+			say(f, REPORT_WARNING, "%s", error.text);
+			return CLIENT_USAGE;
+		}
+		node_check_begin(&f->node[i], &wait);
+		node_rate_begin(&f->node[i], &wait);
+	}
+	if (wait_for(f->c->loop, &wait, NULL) != OK)
+		return CLIENT_FAILED;
+	for (unsigned i = 0; i < SIDE_COUNT; i++) {
+		const enum err err = node_usable(&f->node[i], &error);
+		if (err == OK)
+			continue;
+		say(f, REPORT_WARNING, "%s", error.text);
+		return err == ERR_NETWORK ? CLIENT_MISMATCH : CLIENT_UNREACHABLE;
+	}
+	return CLIENT_OK;
+}
+
+/* Enough gas, and for a lock-up the amount; and the payee takes payments. */
+static enum client_exit check_account(struct fresh *f)
+{
+	struct node *n = &f->node[account_side(f)];
+	const struct layer_params *params = &f->c->config->layer[n->id].params;
+	struct node_error error;
+	struct node_account account;
+	struct amount need;
+	struct evm_address to;
+	char account_text[EVM_ADDRESS_TEXT_SIZE], need_text[AMOUNT_TEXT_SIZE],
+		have[AMOUNT_TEXT_SIZE];
+	uint64_t gas;
+	const uint64_t rate = n->rate < params->fee_rate_min ? params->fee_rate_min : n->rate;
+
+	if (node_account(&account, &error, n, f->c->loop, &f->gas_account) != OK) {
+		say(f, REPORT_WARNING, "%s", error.text);
+		return CLIENT_UNREACHABLE;
+	}
+	if (swap_gas_needed(&need, f->r, rate) != OK)
+		return CLIENT_FAILED;
+	if (amount_cmp(account.balance, need) < 0) {
+		evm_address_format(account_text, &f->gas_account, params->network->chain_id);
+		amount_format(need_text, need);
+		amount_format(have, account.balance);
+		say(f, REPORT_WARNING, "the gas account %s has %s %s, it needs %s", account_text,
+			have, asset_name(need.asset), need_text);
+		return CLIENT_REFUSED;
+	}
+	if (account_side(f) != SIDE_DEST)
+		return CLIENT_OK;
+	if (evm_address_parse(&to, params->network->chain_id, slice_str(f->q->to_address)) != OK)
+		return CLIENT_FAILED;
+	const enum err err = node_estimate_gas(&gas, &error, n, f->c->loop, &f->gas_account, &to,
+		amount_of(ASSET_RBTC, 1), slice_of(NULL, 0));
+	if (err == ERR_REJECTED) {
+		say(f, REPORT_WARNING, "--to-address %s takes no payments: %s", f->q->to_address,
+			error.text);
+		return CLIENT_REFUSED;
+	}
+	return CLIENT_OK;
+}
+
+/* ---- the quote ---- */
+
+static enum client_exit get_quote(struct fresh *f)
+{
+	struct provider_answer answer;
+	struct verdict verdict;
+	char body[256], amount[AMOUNT_TEXT_SIZE], dest[AMOUNT_TEXT_SIZE], fee[AMOUNT_TEXT_SIZE];
+
+	amount_format(amount, f->q->amount);
+	(void)snprintf(body, sizeof body,
+		"{\"from\":\"%s\",\"to\":\"%s\",\"source_amount\":\"%s\"}",
+		layer_name(f->layer[SIDE_SOURCE]), layer_name(f->layer[SIDE_DEST]), amount);
+	provider_call(&answer, &f->provider, "/v1/quotes", body, NULL);
+	enum client_exit exit = answer.err == OK ? CLIENT_OK
+		: answer.err == ERR_REJECTED     ? CLIENT_REFUSED
+		: answer.err == ERR_FORMAT       ? CLIENT_MISMATCH
+						 : CLIENT_UNREACHABLE;
+	if (exit != CLIENT_OK) {
+		say(f, REPORT_WARNING, "%s", answer.text);
+	} else if (verify_quote(&f->quote, &verdict, answer.body, f->c->config,
+			   f->layer[SIDE_SOURCE], f->layer[SIDE_DEST], f->q->amount,
+			   loop_wall_ms(f->c->loop)) != OK) {
+		exit = verdict.err == ERR_REJECTED ? CLIENT_REFUSED : CLIENT_MISMATCH;
+		say(f, REPORT_WARNING, "%s", verdict.text);
+	}
+	provider_answer_fini(&answer);
+	if (exit != CLIENT_OK)
+		return exit;
+	amount_format(dest, f->quote.dest_amount);
+	amount_format(fee, f->quote.fee);
+	say(f, REPORT_NOTE, "quote: %s %s for %s %s, fees %s", dest,
+		asset_name(f->quote.dest_amount.asset), amount, asset_name(f->q->amount.asset),
+		fee);
+	return CLIENT_OK;
+}
+
+/* ---- the rescue file ---- */
+
+static void put_party(struct json *object, const char *verb, const struct fresh *f,
+	enum rescue_side side, const struct evm_address *address)
+{
+	struct json *party = json_object();
+	char name[32];
+	struct xonly key;
+	if (layer_family(f->layer[side]) == FAMILY_UTXO) {
+		(void)snprintf(name, sizeof name, "%s_key", verb);
+		CHECK(rescue_swap_xonly(&key, f->r, side) == OK);
+		json_set_hex(party, name, "", key.b, sizeof key.b);
+	} else {
+		(void)snprintf(name, sizeof name, "%s_address", verb);
+		json_set_hex(party, name, "0x", address->b, sizeof address->b);
+	}
+	json_set(object, side == SIDE_SOURCE ? "source" : "destination", party);
+}
+
+/* The body of POST /v1/swaps: sent again to the byte after a crash. */
+static enum err make_request(struct fresh *f)
+{
+	struct json *v = json_object();
+	struct evm_address to = {{0}};
+	size_t len;
+
+	if (account_side(f) == SIDE_DEST)
+		CHECK(evm_address_parse(&to, network_of(f, SIDE_DEST)->chain_id,
+			      slice_str(f->q->to_address)) == OK);
+	json_set_string(v, "quote", f->quote.token);
+	json_set_hex(v, "preimage_hash", "", f->r->hash.b, sizeof f->r->hash.b);
+	put_party(v, "refund", f, SIDE_SOURCE, &f->gas_account);
+	put_party(v, "claim", f, SIDE_DEST, &to);
+	char *text = json_dump(v, 0, &len);
+	json_free(v);
+	const bool fits = text != NULL && len < sizeof f->r->request;
+	if (fits)
+		memcpy(f->r->request, text, len + 1);
+	json_text_free(text);
+	return fits ? OK : ERR_FULL;
+}
+
+static void make_keys(const struct fresh *f, struct rescue *r)
+{
+	uint8_t random[16];
+	do
+		f->c->random(f->c->random_ctx, r->wallet.b, sizeof r->wallet.b);
+	while (!seckey_valid(&r->wallet));
+	f->c->random(f->c->random_ctx, r->preimage.b, sizeof r->preimage.b);
+	sha256(&r->hash, slice_of(r->preimage.b, sizeof r->preimage.b));
+	f->c->random(f->c->random_ctx, r->name.b, sizeof r->name.b);
+	f->c->random(f->c->random_ctx, random, sizeof random);
+	hex_encode(r->idempotency_key, random, sizeof random);
+}
+
+static enum client_exit make_rescue(struct fresh *f)
+{
+	struct rescue *r = f->r;
+	struct node_error error;
+
+	make_keys(f, r);
+	r->created_ms = loop_wall_ms(f->c->loop);
+	for (unsigned i = 0; i < SIDE_COUNT; i++) {
+		const uint64_t tip = f->node[i].info.tip.height, back = read_back[f->layer[i]];
+		r->leg[i].from_height = tip > back ? tip - back : 0;
+	}
+	r->leg[SIDE_DEST].amount = f->quote.dest_amount;
+	r->fee = f->quote.fee;
+	r->contract = f->contract;
+	r->quote_expires_ms = f->quote.expires_ms;
+	r->settings = *f->q->settings;
+	(void)snprintf(r->to_address, sizeof r->to_address, "%s", f->q->to_address);
+	(void)snprintf(r->refund_address, sizeof r->refund_address, "%.99s",
+		layer_family(f->layer[SIDE_SOURCE]) == FAMILY_UTXO ? f->c->config->refund_address
+								   : "");
+	if (r->refund_address[0] == '\0' && f->node[SIDE_SOURCE].wallet != NULL &&
+		session_wallet_address(
+			r->refund_address, &error, &f->node[SIDE_SOURCE], f->c->loop) != OK) {
+		say(f, REPORT_WARNING, "%s", error.text);
+		return CLIENT_REFUSED;
+	}
+	if (make_request(f) != OK)
+		return CLIENT_FAILED;
+	return CLIENT_OK;
+}
+
+static enum client_exit confirm(struct fresh *f)
+{
+	if (f->q->confirm == NULL || f->q->confirm(f->q->confirm_ctx, &f->quote))
+		return CLIENT_OK;
+	say(f, REPORT_WARNING, "called off");
+	return CLIENT_REFUSED;
+}
+
+enum client_exit swap_begin(
+	struct rescue *r, const struct session_config *config, const struct begin_request *request)
+{
+	static enum client_exit (*const steps[])(struct fresh * f) = {read_gas_key, find_contract,
+		check_nodes, check_account, get_quote, confirm, make_rescue};
+	struct fresh f = {.c = config,
+		.q = request,
+		.layer = {request->from, request->to},
+		.provider = {.loop = config->loop,
+			.http = config->http,
+			.url = config->config->provider,
+			.stop = config->stop},
+		.r = r};
+	enum client_exit exit = CLIENT_OK;
+
+	for (unsigned i = 0; i < SIDE_COUNT; i++)
+		r->leg[i] = (struct rescue_leg){.network = network_of(&f, (enum rescue_side)i),
+			.amount = amount_zero(layer_asset(f.layer[i]))};
+	r->leg[SIDE_SOURCE].amount = request->amount;
+	r->has_gas_account = true;
+	for (size_t i = 0; i < ARRAY_LEN(steps) && exit == CLIENT_OK; i++) {
+		exit = steps[i](&f);
+		if (exit == CLIENT_OK && config->stop != NULL && *config->stop)
+			exit = CLIENT_REFUSED;
+	}
+	for (unsigned i = 0; i < SIDE_COUNT; i++)
+		node_close(&f.node[i]);
+	bytes_wipe(&f, sizeof f);
+	return exit;
+}
