@@ -234,7 +234,7 @@ static bool drive(struct thinking *t, const struct effect *e)
 	const uint64_t bumped = rate_bumped(t, e->side, tx->rate);
 	const bool due = (fact->rejected && rested) ||
 		t->tip[e->side] >= tx->height + p->bump_blocks;
-	const bool ours = tx->rate != 0; /* a wallet's payment is not ours to replace */
+	const bool ours = account || e->purpose != SIGN_LOCK; /* not a wallet's payment */
 	const bool was_sent = fact->sent_ms != 0 || fact->presence == TX_MEMPOOL;
 	if (due && ours && was_sent && count < ATTEMPTS_MAX && bumped <= cap) {
 		prepare(t, e, bumped, tx->nonce);
