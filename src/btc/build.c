@@ -319,8 +319,7 @@ uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf)
 		[BTC_LEAF_COOPERATIVE] = {68, 33 + 64},
 	};
 	CHECK(leaf < BTC_LEAF_COUNT);
-	return spend_vsize(
-		leaf, sizes[leaf].script_len, sizes[leaf].control_len, P2TR_SCRIPT_SIZE);
+	return spend_vsize(leaf, sizes[leaf].script_len, sizes[leaf].control_len, P2TR_SCRIPT_SIZE);
 }
 
 enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,

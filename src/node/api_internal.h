@@ -57,8 +57,8 @@ struct address_kept {
 	uint32_t terms_len; /* 0: free */
 	char text[LAYER_ADDRESS_TEXT_SIZE];
 };
-#define API_ADDRESSES_KEPT 16384u /* two legs for each swap; a later swap takes an earlier one's   \
-				   */
+/* two legs for each swap; a later swap takes an earlier one's place */
+#define API_ADDRESSES_KEPT 16384u
 
 struct api {
 	struct loop *loop;
