@@ -98,6 +98,7 @@ enum err follow_start(struct follow *f, const struct block_ref *cursor, size_t c
 	memcpy(f->ring, cursor, cursor_count * sizeof *cursor);
 	f->ring_count = (uint32_t)cursor_count;
 	f->layer->info.tip = cursor[0];
+	f->layer->info.syncing = true; /* until the first round says how far it is */
 	f->round++;
 	f->phase = FOLLOW_WAIT;
 	set_timer(f, 0, begin_poll);
@@ -270,6 +271,9 @@ void follow_tip(struct follow *f, uint64_t tag, enum err err, const struct follo
 		return;
 	}
 	const struct block_ref *top = &f->ring[0];
+	/* known before the blocks in between are reported: they are of the past */
+	if (tip->syncing || tip->height > top->height + 1)
+		f->layer->info.syncing = true;
 	f->tip = *tip;
 	f->keep = 0;
 	if (hash256_eq(&tip->hash, &top->hash))

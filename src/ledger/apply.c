@@ -11,9 +11,15 @@ static enum err apply_params(struct ledger *l, struct reader *in)
 	if (l->has_params) {
 		if (memcmp(p.wallet.b, l->params.wallet.b, sizeof p.wallet.b) != 0)
 			return ERR_STATE;
-		for (unsigned i = 0; i < LAYER_COUNT; i++)
-			if (p.layer[i].network != l->params.layer[i].network)
+		for (unsigned i = 0; i < LAYER_COUNT; i++) {
+			const struct layer_params *was = &l->params.layer[i];
+			if (p.layer[i].network != was->network)
 				return ERR_STATE;
+			/* lock-ups in another contract would not be seen any more */
+			if (l->active_swap_count > 0 &&
+				!evm_address_eq(&p.layer[i].contract, &was->contract))
+				return ERR_STATE;
+		}
 	}
 	l->params = p;
 	l->has_params = true;
@@ -39,6 +45,8 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		return ERR_EXISTS;
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
+	if (amount_cmp(r.amount, amount_max(layer_asset(r.layer))) > 0)
+		return ERR_RANGE;
 	const uint32_t index = l->transfer_count++;
 	l->transfers_waiting++;
 	struct transfer *t = &l->transfer[index];
@@ -124,15 +132,17 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	TRY(rec_reconciled_get(in, &r));
 	struct layer_state *s = &l->layer[r.layer];
 	const struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
-	if (b == NULL)
+	if (b == NULL || b->ref.height != r.block.height)
 		return ERR_STATE;
 	struct amount chain;
-	if (amount_add(&chain, r.wallet, r.locked) != OK)
+	if (amount_add(&chain, r.wallet, r.locked) != OK ||
+		amount_cmp(chain, amount_max(layer_asset(r.layer))) > 0)
 		return ERR_RANGE;
 
 	s->reconciled = true;
 	s->reconciled_at = r.block;
 	s->reconciled_ms = l->time_ms;
+	s->reconciled_seq = l->seq;
 	if (amount_cmp(chain, b->custody) > 0)
 		book_surplus(l, &r, b->ref.height);
 	s->difference_missing = amount_cmp(chain, b->custody) < 0;
@@ -146,10 +156,27 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	return OK;
 }
 
+/* Only after each layer was reconciled without a difference since there was a reason. */
+static bool may_clear(const struct ledger *l)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const struct layer_state *s = &l->layer[i];
+		if (s->born &&
+			(!s->reconciled || s->reconciled_seq < l->latch_seq ||
+				!amount_is_zero(s->difference)))
+			return false;
+	}
+	return true;
+}
+
 static enum err apply_latch(struct ledger *l, struct reader *in)
 {
 	struct rec_latch r;
 	TRY(rec_latch_get(in, &r));
+	if (!r.on && !may_clear(l))
+		return ERR_STATE;
+	if (r.on)
+		l->latch_seq = l->seq;
 	l->latched = r.on;
 	memcpy(l->latch_reason, r.reason, sizeof l->latch_reason);
 	return OK;

@@ -10,8 +10,10 @@
  * amounts are left out. */
 NONNULL_ALL void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account from,
 	enum account to, struct amount amount);
-/* Post the reverse of everything that blocks above `keep` caused. */
-NONNULL_ALL void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep);
+/* Post the reverse of everything that blocks above `keep` caused; keep_seq: of the record of the
+ * block at that height. */
+NONNULL_ALL void post_reversals(
+	struct ledger *l, enum layer_id layer, uint64_t keep, uint64_t keep_seq);
 
 NONNULL_ALL void ledger_latch(struct ledger *l, const char *reason);
 NONNULL_ALL void mark_dirty(struct ledger *l, uint32_t what);
@@ -25,6 +27,16 @@ NONNULL_ALL enum err fold_mempool(struct ledger *l, struct reader *in);
 NONNULL_ALL void credit_add(
 	struct ledger *l, enum layer_id layer, uint64_t height, struct amount amount);
 
+/* coins */
+NONNULL_ALL void coin_created(struct ledger *l, const struct chain_event *e, uint64_t height);
+NONNULL_ALL void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height);
+NONNULL_ALL void coins_mature(struct ledger *l, uint64_t tip);
+NONNULL_ALL void coins_reorg(struct ledger *l, uint64_t keep);
+/* Where the value of an unspent coin is booked. */
+enum account coin_account(const struct coin *c);
+/* After a change of what makes it free. */
+NONNULL_ALL void coin_refresh(struct ledger *l, struct coin *c);
+
 /* effects */
 NONNULL_ALL enum err fold_intent(struct ledger *l, const struct rec_intent *r);
 NONNULL_ALL enum err fold_call_off(struct ledger *l, const struct rec_bump *r);
@@ -34,15 +46,23 @@ NONNULL_ALL enum err fold_submitted(struct ledger *l, const struct rec_submitted
 NONNULL_ALL enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r);
 /* The effect whose variant is this transaction; NULL. */
 NONNULL_ALL struct effect *effect_of_tx(const struct ledger *l, const struct hash256 *tx);
+NONNULL_ALL void effect_open(struct ledger *l, struct effect *f);
+/* Free the bytes of the effect that has been over for longest; false where there is none. */
+NONNULL_ALL bool effects_forget_oldest(struct ledger *l);
+NONNULL_ALL void effects_close(struct ledger *l); /* take what is over from the list */
+NONNULL_ALL void transfer_update(
+	struct ledger *l, const struct effect *f, enum transfer_state state);
+/* UTXO: one of its variants is in a block. Called for each of its inputs and outputs of ours; the
+ * first call counts. */
 NONNULL_ALL void effect_confirmed(
 	struct ledger *l, struct effect *f, const struct hash256 *tx, uint64_t height);
 NONNULL_ALL void effect_nonce_used(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
-/* In a block it is a variant that pays to ourselves. */
-NONNULL_ALL bool effect_was_called_off(const struct effect *f);
 NONNULL_ALL void effect_release(struct ledger *l, struct effect *f);
+NONNULL_ALL void effect_void(struct ledger *l, struct effect *f, const char *reason);
 NONNULL_ALL void effects_settle(struct ledger *l, enum layer_id layer);
-NONNULL_ALL void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);
+/* deep: something that was taken for final is gone. */
+NONNULL_ALL void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep, bool deep);
 
 /* swaps */
 NONNULL_ALL enum err fold_swap(struct ledger *l, const struct rec_swap *r);
@@ -52,9 +72,13 @@ NONNULL_ALL void swap_lock_spent(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
 /* Follow the table as far as the facts go. */
 NONNULL_ALL void swap_evaluate(struct ledger *l, uint32_t index);
+/* Follow it with every block again. */
+NONNULL_ALL void swap_activate(struct ledger *l, uint32_t index);
 NONNULL_ALL void swap_fire(struct ledger *l, uint32_t index, enum swap_event event);
 NONNULL_ALL void swaps_evaluate_all(struct ledger *l);
-NONNULL_ALL void swaps_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);
+NONNULL_ALL void swaps_reorg(struct ledger *l, enum layer_id layer, uint64_t keep, bool deep);
+/* The claim or refund of a swap failed: the next one waits a while. */
+NONNULL_ALL void swap_hold_off(struct ledger *l, struct swap *s, enum sign_purpose purpose);
 /* The lock-up that counts, or NULL. */
 NONNULL_ALL struct lock_fact *leg_bound(struct leg *leg);
 
@@ -70,6 +94,12 @@ static inline uint32_t effect_index(const struct ledger *l, const struct effect 
 static inline bool is_final(const struct ledger *l, enum layer_id layer, uint64_t height)
 {
 	return height != 0 && ledger_depth(l, layer, height) >= l->params.layer[layer].final_depth;
+}
+/* Remember that something at this height was taken for final. */
+static inline void note_final(struct ledger *l, enum layer_id layer, uint64_t height)
+{
+	if (height > l->layer[layer].final_mark)
+		l->layer[layer].final_mark = height;
 }
 NONNULL_ALL void outpoint_key(uint8_t key[36], const struct hash256 *tx, uint32_t index);
 

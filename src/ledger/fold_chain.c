@@ -1,5 +1,15 @@
 #include "ledger/fold.h"
 
+static void remember_block(struct ledger *l, enum layer_id layer)
+{
+	struct layer_state *s = &l->layer[layer];
+	s->recent[s->tip.height % LEDGER_RECENT_BLOCKS] = (struct recent_block){.ref = s->tip,
+		.custody = ledger_custody(l, layer),
+		.locked = ledger_balance(l, layer, ACCOUNT_LOCKED_OUT),
+		.seq = l->seq,
+		.nonce_chain = s->nonce_chain};
+}
+
 enum err fold_birth(struct ledger *l, const struct rec_birth *r)
 {
 	struct layer_state *s = &l->layer[r->layer];
@@ -9,108 +19,11 @@ enum err fold_birth(struct ledger *l, const struct rec_birth *r)
 	s->birth = r->block;
 	s->tip = r->block;
 	s->nonce_next = r->nonce;
+	s->nonce_given = r->nonce;
 	s->nonce_chain = r->nonce;
 	post(l, r->layer, 0, ACCOUNT_EXTERNAL, ACCOUNT_AVAILABLE, r->balance);
-	s->recent[r->block.height % LEDGER_RECENT_BLOCKS] = (struct recent_block){.ref = r->block,
-		.custody = ledger_custody(l, r->layer),
-		.locked = ledger_balance(l, r->layer, ACCOUNT_LOCKED_OUT)};
+	remember_block(l, r->layer);
 	return OK;
-}
-
-/* ---- coins ---- */
-
-static struct coin *coin_at(const struct ledger *l, const struct locator *at)
-{
-	uint8_t key[36];
-	outpoint_key(key, &at->tx, at->index);
-	const uint32_t i = map_get(&l->coin_by_outpoint, key);
-	return i == MAP_NONE ? NULL : &l->coin[i];
-}
-
-/* A slot whose coin was spent longer ago than any reorganisation reaches, or a new one. */
-static struct coin *coin_slot(struct ledger *l)
-{
-	if (l->coin_count < l->capacity.coins)
-		return &l->coin[l->coin_count++];
-	const uint64_t tip = l->layer[LAYER_BITCOIN].tip.height;
-	for (uint32_t i = 0; i < l->coin_count; i++) {
-		struct coin *c = &l->coin[i];
-		if (c->spent_height != 0 && c->spent_height + LEDGER_RECENT_BLOCKS < tip) {
-			uint8_t key[36];
-			outpoint_key(key, &c->at.txid, c->at.index);
-			(void)map_remove(&l->coin_by_outpoint, key);
-			return c;
-		}
-	}
-	return NULL;
-}
-
-static void coin_created(struct ledger *l, const struct chain_event *e, uint64_t height)
-{
-	struct sat value;
-	struct coin *c = coin_at(l, &e->at);
-	const bool own = effect_of_tx(l, &e->tx) != NULL;
-
-	if (c != NULL && c->created_height != 0)
-		return; /* reported twice: the first report stands */
-	if (amount_to_sat(&value, e->amount) != OK)
-		return;
-	if (c == NULL) {
-		uint8_t key[36];
-		c = coin_slot(l);
-		if (c == NULL) {
-			/* as if it were not ours: reconciliation will say so */
-			ledger_latch(l, "more coins than the configured capacity");
-			return;
-		}
-		*c = (struct coin){.at = {.txid = e->at.tx, .index = e->at.index},
-			.value = value,
-			.key_index = e->key_index,
-			.effect = INDEX_NONE};
-		outpoint_key(key, &e->at.tx, e->at.index);
-		CHECK(map_put(&l->coin_by_outpoint, key, (uint32_t)(c - l->coin)) == OK);
-	}
-	c->created_height = height;
-	c->own = own;
-	/* what our own transactions pay back to us is posted when the effect confirms */
-	if (!own)
-		post(l, LAYER_BITCOIN, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
-}
-
-static void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height)
-{
-	struct coin *c = coin_at(l, &e->at);
-	if (c == NULL || c->spent_height != 0)
-		return;
-	c->spent_height = height;
-	c->spent_by = e->tx;
-	struct effect *f = effect_of_tx(l, &e->tx);
-	if (f != NULL) {
-		effect_confirmed(l, f, &e->tx, height);
-		return;
-	}
-	/* our key signed something that we don't know */
-	const enum account from = c->effect != INDEX_NONE ? ACCOUNT_RESERVED
-		: c->final_height != 0                    ? ACCOUNT_AVAILABLE
-							  : ACCOUNT_INFLIGHT;
-	post(l, LAYER_BITCOIN, height, from, ACCOUNT_SUSPENSE_MISSING, amount_from_sat(c->value));
-	ledger_latch(l, "a coin of ours was spent by a transaction that is not in the journal");
-	if (c->effect != INDEX_NONE && l->effect[c->effect].conflict_height == 0)
-		l->effect[c->effect].conflict_height = height;
-}
-
-static void coins_mature(struct ledger *l, uint64_t tip)
-{
-	for (uint32_t i = 0; i < l->coin_count; i++) {
-		struct coin *c = &l->coin[i];
-		if (c->created_height == 0 || c->final_height != 0 || c->spent_height != 0)
-			continue;
-		if (!c->own && !is_final(l, LAYER_BITCOIN, c->created_height))
-			continue;
-		c->final_height = tip;
-		post(l, LAYER_BITCOIN, tip, ACCOUNT_INFLIGHT, ACCOUNT_AVAILABLE,
-			amount_from_sat(c->value));
-	}
 }
 
 /* ---- credits of account layers ---- */
@@ -166,9 +79,16 @@ static enum err check_events(
 	const struct ledger *l, struct reader in, enum layer_id layer, uint32_t count)
 {
 	struct chain_event e;
-	for (uint32_t i = 0; i < count; i++)
-		TRY(rec_event_get(&in, &e, layer, &l->seal));
-	return reader_finish(&in);
+	enum err err = OK;
+	for (uint32_t i = 0; i < count && err == OK; i++) {
+		err = rec_event_get(&in, &e, layer, &l->seal);
+		/* a lock-up is only compared; what is posted has to be a sum that exists */
+		if (err == OK && e.kind != CHAIN_LOCK &&
+			amount_cmp(e.amount, amount_max(layer_asset(layer))) > 0)
+			err = ERR_RANGE;
+		bytes_wipe(&e, sizeof e);
+	}
+	return err == OK ? reader_finish(&in) : err;
 }
 
 enum err fold_block(struct ledger *l, struct reader *in)
@@ -201,23 +121,53 @@ enum err fold_block(struct ledger *l, struct reader *in)
 		credits_mature(l, layer, ref.height);
 	effects_settle(l, layer);
 	swaps_evaluate_all(l);
-	s->recent[ref.height % LEDGER_RECENT_BLOCKS] = (struct recent_block){.ref = ref,
-		.custody = ledger_custody(l, layer),
-		.locked = ledger_balance(l, layer, ACCOUNT_LOCKED_OUT)};
+	remember_block(l, layer);
 	return OK;
 }
 
-static void coins_reorg(struct ledger *l, uint64_t keep)
+/* ---- reorganisations ---- */
+
+/* What an account should hold, by the facts. */
+static struct amount expected(const struct ledger *l, enum layer_id layer, enum account a)
 {
-	for (uint32_t i = 0; i < l->coin_count; i++) {
-		struct coin *c = &l->coin[i];
-		if (c->spent_height > keep)
-			c->spent_height = 0;
-		if (c->final_height > keep)
-			c->final_height = 0;
-		if (c->created_height > keep)
-			c->created_height = 0;
+	const struct layer_state *s = &l->layer[layer];
+	struct amount sum = amount_zero(layer_asset(layer));
+	const bool utxo = layer_family(layer) == FAMILY_UTXO;
+
+	for (uint32_t i = 0; utxo && i < l->coin_count; i++) {
+		const struct coin *c = &l->coin[i];
+		if (c->created_height != 0 && c->spent_height == 0 && coin_account(c) == a)
+			CHECK(amount_add(&sum, sum, amount_from_sat(c->value)) == OK);
 	}
+	for (uint32_t i = 0; !utxo && a == ACCOUNT_RESERVED && i < l->open_effect_count; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		if (f->layer == layer && f->confirmed_height == 0)
+			CHECK(amount_add(&sum, sum, f->reserved) == OK);
+	}
+	for (uint32_t i = 0; !utxo && a == ACCOUNT_INFLIGHT && i < LEDGER_CREDITS; i++) {
+		const struct credit *c = &s->credit[i];
+		if (c->height != 0 && c->final_height == 0)
+			CHECK(amount_add(&sum, sum, c->amount) == OK);
+	}
+	return sum;
+}
+
+/* What was journaled without a block (reservations, their release) stays when blocks go, but the
+ * coin or credit that it spoke of may be in another account now. The sum of the three is right:
+ * move what is in the wrong one. */
+static void rebook(struct ledger *l, enum layer_id layer, enum account a)
+{
+	const struct amount want = expected(l, layer, a);
+	const struct amount have = ledger_balance(l, layer, a);
+	const struct amount debt = ledger_balance_credit(l, layer, a);
+	struct amount less, more;
+
+	if (amount_is_zero(debt) && amount_sub(&less, have, want) == OK) {
+		post(l, layer, 0, a, ACCOUNT_AVAILABLE, less);
+		return;
+	}
+	CHECK(amount_sub(&more, want, have) == OK && amount_add(&more, more, debt) == OK);
+	post(l, layer, 0, ACCOUNT_AVAILABLE, a, more);
 }
 
 enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_ref *keep)
@@ -230,8 +180,13 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 	if (b->ref.height != keep->height || !hash256_eq(&b->ref.hash, &keep->hash))
 		return ERR_STATE;
 
+	const bool deep = keep->height < s->final_mark;
+	if (deep)
+		s->final_mark = keep->height;
 	s->tip = b->ref;
-	post_reversals(l, layer, keep->height);
+	s->nonce_chain = b->nonce_chain;
+	s->nonce_next = s->nonce_chain > s->nonce_given ? s->nonce_chain : s->nonce_given;
+	post_reversals(l, layer, keep->height, b->seq);
 	if (layer_family(layer) == FAMILY_UTXO)
 		coins_reorg(l, keep->height);
 	for (uint64_t i = 0; i < LEDGER_CREDITS; i++) {
@@ -241,8 +196,10 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 		if (c->height > keep->height)
 			c->height = 0;
 	}
-	effects_reorg(l, layer, keep->height);
-	swaps_reorg(l, layer, keep->height);
+	effects_reorg(l, layer, keep->height, deep);
+	swaps_reorg(l, layer, keep->height, deep);
+	rebook(l, layer, ACCOUNT_RESERVED);
+	rebook(l, layer, ACCOUNT_INFLIGHT);
 	swaps_evaluate_all(l);
 	return OK;
 }
@@ -252,14 +209,15 @@ enum err fold_mempool(struct ledger *l, struct reader *in)
 	enum layer_id layer;
 	struct chain_event e;
 	TRY(rec_layer_get(in, &layer));
-	TRY(rec_event_get(in, &e, layer, &l->seal));
-	TRY(reader_finish(in));
-	if (e.kind == CHAIN_LOCK)
+	enum err err = rec_event_get(in, &e, layer, &l->seal);
+	if (err == OK)
+		err = reader_finish(in);
+	if (err == OK && e.kind == CHAIN_LOCK)
 		swap_lock_event(l, layer, &e, 0);
-	else if (e.kind == CHAIN_LOCK_SPENT)
+	else if (err == OK && e.kind == CHAIN_LOCK_SPENT)
 		swap_lock_spent(l, layer, &e, 0);
-	else
-		return ERR_FORMAT;
+	else if (err == OK)
+		err = ERR_FORMAT;
 	bytes_wipe(&e, sizeof e);
-	return OK;
+	return err;
 }

@@ -9,10 +9,25 @@ struct lock_fact *leg_bound(struct leg *leg)
 	return leg->bound == INDEX_NONE ? NULL : &leg->lock[leg->bound];
 }
 
+void swap_activate(struct ledger *l, uint32_t index)
+{
+	struct swap *s = &l->swap[index];
+	mark_dirty(l, index);
+	if (s->active)
+		return;
+	CHECK(l->active_swap_count < l->capacity.swaps);
+	s->active = true;
+	l->active_swap[l->active_swap_count++] = index;
+}
+
 enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 {
 	if (r->from == r->to || r->source_terms.len > LEG_SIZE_MAX)
 		return ERR_FORMAT;
+	if (amount_cmp(r->source_amount, amount_max(layer_asset(r->from))) > 0 ||
+		amount_cmp(r->dest_amount, amount_max(layer_asset(r->to))) > 0 ||
+		amount_cmp(r->fee, r->source_amount) > 0)
+		return ERR_RANGE;
 	/* the hash of a swap is unique for ever (HAZARDS 27) */
 	if (map_get(&l->swap_by_id, r->id.b) != MAP_NONE ||
 		map_get(&l->swap_by_hash, r->hash.b) != MAP_NONE ||
@@ -55,8 +70,7 @@ enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 		.index = index};
 	CHECK(map_put(&l->by_idempotency, r->idempotency_key.b, l->idem_count) == OK);
 	l->idem_count++;
-	l->active_swap[l->active_swap_count++] = index;
-	mark_dirty(l, index);
+	swap_activate(l, index);
 	return OK;
 }
 
@@ -75,6 +89,14 @@ static struct lock_fact *lock_at(struct leg *leg, const struct locator *at)
 		if (hash256_eq(&leg->lock[i].at.tx, &at->tx) && leg->lock[i].at.index == at->index)
 			return &leg->lock[i];
 	return NULL;
+}
+
+bool leg_spendable(const struct leg *leg)
+{
+	if (leg->bound == INDEX_NONE)
+		return false;
+	const struct lock_fact *k = &leg->lock[leg->bound];
+	return k->height != 0 && k->spent_height == 0;
 }
 
 /* Is it what the terms say? Everything else stays refundable by whoever locked it (HAZARDS 18). */
@@ -97,31 +119,43 @@ static struct lock_fact *lock_slot(struct leg *leg)
 	return NULL;
 }
 
+/* A lock-up of ours counts when we made it, whatever a stranger pays to the same script. */
+static bool lock_ours(const struct ledger *l, const struct swap *s, const struct chain_event *e)
+{
+	const struct effect *f = effect_of_tx(l, &e->tx);
+	return f != NULL && s->lock_effect != INDEX_NONE && effect_index(l, f) == s->lock_effect;
+}
+
+static struct lock_fact *lock_known(struct leg *leg, const struct chain_event *e)
+{
+	struct lock_fact *k = lock_at(leg, &e->at);
+	if (k == NULL) {
+		k = lock_slot(leg);
+		if (k != NULL)
+			*k = (struct lock_fact){.at = e->at};
+	}
+	return k;
+}
+
 void swap_lock_event(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
 {
 	struct swap *s = ledger_swap(l, &e->swap);
 	struct leg *leg = s == NULL ? NULL : leg_on(s, layer);
-	if (leg == NULL)
+	if (leg == NULL || (leg == &s->dest && (height == 0 || !lock_ours(l, s, e))))
 		return;
-	struct lock_fact *k = lock_at(leg, &e->at);
-	if (k == NULL) {
-		k = lock_slot(leg);
-		if (k == NULL)
-			return;
-		*k = (struct lock_fact){.at = e->at};
-	}
+	struct lock_fact *k = lock_known(leg, e);
+	/* what a mempool says changes nothing about what is in a block */
+	if (k == NULL || (height == 0 && k->height != 0))
+		return;
 	k->amount = e->amount;
 	k->timelock = e->timelock;
 	k->flags = e->flags;
-	if (height != 0)
-		k->height = height;
-	/* our own leg: only the lock-up that we made counts */
-	if (leg == &s->dest && height != 0 && s->lock_effect != INDEX_NONE) {
-		const struct effect *f = effect_of_tx(l, &e->tx);
-		if (f != NULL && effect_index(l, f) == s->lock_effect && lock_right(leg, k))
-			leg->bound = (uint32_t)(k - leg->lock);
-	}
+	k->height = height;
+	const struct lock_fact *bound = leg_bound(leg);
+	const bool free = bound == NULL || bound->height == 0;
+	if (height != 0 && lock_right(leg, k) && (leg == &s->dest || free))
+		leg->bound = (uint32_t)(k - leg->lock);
 	s->seq = l->seq;
 	mark_dirty(l, swap_index(l, s));
 	if (height == 0)
@@ -176,14 +210,14 @@ void swap_lock_spent(
 			s->preimage_known = true;
 		}
 	}
+	struct effect *f = effect_of_tx(l, &e->tx);
+	if (f != NULL && height != 0 && layer_family(layer) == FAMILY_UTXO)
+		effect_confirmed(l, f, &e->tx, height);
 	struct lock_fact *k = lock_at(leg, &e->at);
 	if (k != NULL && height != 0 && k->spent_height == 0) {
 		k->spent_height = height;
 		k->spend = e->spend;
 		k->spend_tx = e->tx;
-		struct effect *f = effect_of_tx(l, &e->tx);
-		if (f != NULL && layer_family(layer) == FAMILY_UTXO)
-			effect_confirmed(l, f, &e->tx, height);
 		post_lock_spent(l, s, leg, k, e, height);
 	}
 	s->seq = l->seq;
@@ -194,21 +228,87 @@ void swap_lock_spent(
 
 /* ---- from facts to events ---- */
 
-/* Bind the source leg to the deepest right lock-up; before we lock, the binding may change. */
+/* Before we lock, the source leg is bound to the right lock-up that is deepest and unspent. */
 static const struct lock_fact *bind_source(struct swap *s)
 {
 	struct leg *leg = &s->source;
 	leg->bound = INDEX_NONE;
 	for (uint32_t i = 0; i < leg->lock_count; i++) {
 		const struct lock_fact *k = &leg->lock[i];
+		const struct lock_fact *best = leg_bound(leg);
 		if (!lock_right(leg, k))
 			continue;
-		const struct lock_fact *best = leg_bound(leg);
-		if (best == NULL ||
-			(k->height != 0 && (best->height == 0 || k->height < best->height)))
+		if (best == NULL || (best->spent_height != 0 && k->spent_height == 0) ||
+			(k->height != 0 && k->spent_height == 0 &&
+				(best->height == 0 || k->height < best->height)))
 			leg->bound = i;
 	}
 	return leg_bound(leg);
+}
+
+/* The claim of this lock-up that was begun already; INDEX_NONE. */
+static uint32_t claim_begun(const struct ledger *l, const struct swap *s, const struct lock_fact *k)
+{
+	for (uint32_t i = 0; i < l->open_effect_count; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		if (f->swap == swap_index(l, s) && f->purpose == SIGN_CLAIM &&
+			hash256_eq(&f->lock.tx, &k->at.tx) && f->lock.index == k->at.index)
+			return effect_index(l, f);
+	}
+	return INDEX_NONE;
+}
+
+/* After we locked, the binding stays while its lock-up can be claimed, or was. Where that one left
+ * the chain or went back to the client, and another right one is there, that one is claimed. */
+static void rebind_source(const struct ledger *l, struct swap *s)
+{
+	struct leg *leg = &s->source;
+	const struct lock_fact *bound = leg_bound(leg);
+	const bool good = bound != NULL && bound->height != 0 &&
+		(bound->spent_height == 0 || bound->spend == LOCK_SPEND_CLAIM);
+	for (uint32_t i = 0; !good && i < leg->lock_count; i++) {
+		const struct lock_fact *k = &leg->lock[i];
+		if (k->height != 0 && k->spent_height == 0 && lock_right(leg, k)) {
+			leg->bound = i;
+			break;
+		}
+	}
+	/* on account chains a claim names the terms, not the place */
+	if (s->claim_effect == INDEX_NONE || leg->bound == INDEX_NONE ||
+		layer_family(leg->layer) == FAMILY_ACCOUNT)
+		return;
+	const struct effect *f = &l->effect[s->claim_effect];
+	const struct lock_fact *k = &leg->lock[leg->bound];
+	if (!hash256_eq(&f->lock.tx, &k->at.tx) || f->lock.index != k->at.index)
+		s->claim_effect = claim_begun(l, s, k);
+}
+
+void swap_hold_off(struct ledger *l, struct swap *s, enum sign_purpose purpose)
+{
+	const bool claim = purpose == SIGN_CLAIM;
+	const uint32_t shift = s->attempts < RETRY_SHIFT_MAX ? s->attempts : RETRY_SHIFT_MAX;
+	const enum layer_id layer = claim ? s->source.layer : s->dest.layer;
+	const uint64_t after = l->layer[layer].tip.height + (UINT64_C(1) << shift);
+	s->attempts++;
+	if (claim)
+		s->claim_after = after;
+	else
+		s->refund_after = after;
+	s->seq = l->seq;
+	mark_dirty(l, swap_index(l, s));
+}
+
+/* A claim or refund that ended without doing it, of a lock-up that is still there, is made again.
+ */
+static void drop_failed(struct ledger *l, struct swap *s, uint32_t *effect, const struct leg *leg)
+{
+	if (*effect == INDEX_NONE || !leg_spendable(leg))
+		return;
+	const struct effect *f = &l->effect[*effect];
+	if (f->state != EFFECT_VOID && !(f->confirmed_height != 0 && f->reverted))
+		return;
+	*effect = INDEX_NONE;
+	swap_hold_off(l, s, f->purpose);
 }
 
 static enum swap_event before_our_lock(struct ledger *l, struct swap *s)
@@ -233,10 +333,8 @@ static enum swap_event after_our_lock(struct ledger *l, struct swap *s)
 
 	if (s->preimage_known)
 		return SWAP_EV_PREIMAGE;
-	if (l->effect[s->lock_effect].state == EFFECT_VOID ||
-		(l->effect[s->lock_effect].state == EFFECT_FINAL &&
-			(l->effect[s->lock_effect].reverted ||
-				effect_was_called_off(&l->effect[s->lock_effect])))) {
+	const struct effect *f = &l->effect[s->lock_effect];
+	if (f->state == EFFECT_VOID || (f->state == EFFECT_FINAL && f->reverted)) {
 		if (s->reason[0] == 0)
 			(void)snprintf(s->reason, sizeof s->reason,
 				"our lock-up could not be made while it was safe");
@@ -263,15 +361,17 @@ static enum swap_event next_event(struct ledger *l, struct swap *s)
 		k = leg_bound(&s->source);
 		if (k == NULL || k->spend == 0 || !is_final(l, s->source.layer, k->spent_height))
 			return SWAP_EVENT_COUNT;
+		note_final(l, s->source.layer, k->spent_height);
 		return k->spend == LOCK_SPEND_CLAIM ? SWAP_EV_CLAIM_FINAL : SWAP_EV_SOURCE_TAKEN;
 	case SWAP_REFUNDING:
 		if (s->preimage_known)
 			return SWAP_EV_PREIMAGE;
 		k = leg_bound(&s->dest);
-		if (k != NULL && k->spend == LOCK_SPEND_REFUND &&
-			is_final(l, s->dest.layer, k->spent_height))
-			return SWAP_EV_REFUND_FINAL;
-		return SWAP_EVENT_COUNT;
+		if (k == NULL || k->spend != LOCK_SPEND_REFUND ||
+			!is_final(l, s->dest.layer, k->spent_height))
+			return SWAP_EVENT_COUNT;
+		note_final(l, s->dest.layer, k->spent_height);
+		return SWAP_EV_REFUND_FINAL;
 	case SWAP_COMPLETED:
 	case SWAP_REFUNDED:
 	case SWAP_EXPIRED:
@@ -283,32 +383,47 @@ static enum swap_event next_event(struct ledger *l, struct swap *s)
 }
 
 /* Close the exchange accounts of a completed swap: the margin is earned; a source that we took
- * although our own lock-up came back to us is owed to the client. */
+ * although our own lock-up came back to us, or never was, is owed to the client. */
 static void settle(struct ledger *l, struct swap *s)
 {
 	const struct lock_fact *k = leg_bound(&s->dest);
-	if (s->settled)
+	if (s->settled || s->state != SWAP_COMPLETED)
 		return;
 	s->settled = true;
-	if (k != NULL && k->spend == LOCK_SPEND_REFUND)
+	if (k != NULL && k->spend == LOCK_SPEND_CLAIM)
+		post(l, s->source.layer, 0, ACCOUNT_FEES_EARNED, ACCOUNT_EXCHANGE, s->fee);
+	else
 		post(l, s->source.layer, 0, ACCOUNT_SUSPENSE_IN, ACCOUNT_EXCHANGE,
 			s->source.amount);
-	else
-		post(l, s->source.layer, 0, ACCOUNT_FEES_EARNED, ACCOUNT_EXCHANGE, s->fee);
+}
+
+/* Liquidity is promised from when a lock-up is seen until we answer it or decline. */
+static bool state_promised(enum swap_state state)
+{
+	return state == SWAP_SOURCE_SEEN || state == SWAP_SOURCE_LOCKED;
+}
+
+static void promise(struct ledger *l, const struct swap *s, enum swap_state was)
+{
+	struct amount *promised = &l->layer[s->dest.layer].promised;
+	if (state_promised(s->state) && !state_promised(was))
+		CHECK(amount_add(promised, *promised, s->dest.amount) == OK);
+	if (!state_promised(s->state) && state_promised(was))
+		CHECK(amount_sub(promised, *promised, s->dest.amount) == OK);
 }
 
 void swap_fire(struct ledger *l, uint32_t index, enum swap_event event)
 {
 	struct swap *s = &l->swap[index];
 	enum swap_state to;
-	if (!swap_next(&to, s->state, event))
+	const enum swap_state was = s->state;
+	if (!swap_next(&to, was, event))
 		return;
 	s->state = to;
+	promise(l, s, was);
 	s->updated_ms = l->time_ms;
 	s->seq = l->seq;
 	mark_dirty(l, index);
-	if (to == SWAP_COMPLETED)
-		settle(l, s);
 	if (to == SWAP_BREACHED) {
 		(void)snprintf(s->reason, sizeof s->reason,
 			"the source was refunded after our lock-up "
@@ -324,6 +439,8 @@ void swap_evaluate(struct ledger *l, uint32_t index)
 	for (unsigned pass = 0; pass < SWAP_STATE_COUNT; pass++) {
 		struct swap *s = &l->swap[index];
 		const enum swap_state was = s->state;
+		if (s->lock_effect != INDEX_NONE)
+			rebind_source(l, s);
 		const enum swap_event event = next_event(l, s);
 		if (event == SWAP_EVENT_COUNT)
 			return;
@@ -333,13 +450,21 @@ void swap_evaluate(struct ledger *l, uint32_t index)
 	}
 }
 
-/* Nothing of it can move any more: terminal, and our lock-up is spent for good, or never was. */
+/* Nothing of it can move any more: terminal, and our lock-up is spent for good, or never was and
+ * won't be. */
 static bool swap_over(struct ledger *l, struct swap *s)
 {
 	if (!swap_state_terminal(s->state))
 		return false;
 	const struct lock_fact *k = leg_bound(&s->dest);
-	return k == NULL || is_final(l, s->dest.layer, k->spent_height);
+	if (k != NULL && k->height != 0) {
+		if (!is_final(l, s->dest.layer, k->spent_height))
+			return false;
+		note_final(l, s->dest.layer, k->spent_height);
+		return true;
+	}
+	return s->lock_effect == INDEX_NONE || !l->effect[s->lock_effect].open ||
+		l->effect[s->lock_effect].swap == INDEX_NONE;
 }
 
 void swaps_evaluate_all(struct ledger *l)
@@ -347,11 +472,17 @@ void swaps_evaluate_all(struct ledger *l)
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < l->active_swap_count; i++) {
 		const uint32_t index = l->active_swap[i];
+		struct swap *s = &l->swap[index];
+		drop_failed(l, s, &s->claim_effect, &s->source);
+		drop_failed(l, s, &s->refund_effect, &s->dest);
 		swap_evaluate(l, index);
-		if (!swap_over(l, &l->swap[index]))
+		if (!swap_over(l, s)) {
 			l->active_swap[kept++] = index;
-		else
-			mark_dirty(l, index);
+			continue;
+		}
+		s->active = false;
+		settle(l, s);
+		mark_dirty(l, index);
 	}
 	l->active_swap_count = kept;
 }
@@ -381,14 +512,24 @@ static void leg_reorg(struct leg *leg, uint64_t keep, bool ours)
 		leg->lock_count = kept;
 }
 
-void swaps_reorg(struct ledger *l, enum layer_id layer, uint64_t keep)
+static bool leg_touched(const struct leg *leg, uint64_t keep)
 {
-	for (uint32_t i = 0; i < l->active_swap_count; i++) {
-		struct swap *s = &l->swap[l->active_swap[i]];
+	for (uint32_t i = 0; i < leg->lock_count; i++)
+		if (leg->lock[i].height > keep || leg->lock[i].spent_height > keep)
+			return true;
+	return false;
+}
+
+void swaps_reorg(struct ledger *l, enum layer_id layer, uint64_t keep, bool deep)
+{
+	const uint32_t count = deep ? l->swap_count : l->active_swap_count;
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t index = deep ? i : l->active_swap[i];
+		struct swap *s = &l->swap[index];
 		struct leg *leg = leg_on(s, layer);
-		if (leg != NULL) {
-			leg_reorg(leg, keep, leg == &s->dest);
-			mark_dirty(l, l->active_swap[i]);
-		}
+		if (leg == NULL || !leg_touched(leg, keep))
+			continue;
+		swap_activate(l, index);
+		leg_reorg(leg, keep, leg == &s->dest);
 	}
 }

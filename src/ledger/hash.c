@@ -59,6 +59,11 @@ static void put_swap(struct digest *d, const struct swap *s)
 	buf_le32(b, s->lock_effect);
 	buf_le32(b, s->claim_effect);
 	buf_le32(b, s->refund_effect);
+	buf_le32(b, s->attempts);
+	buf_le64(b, s->claim_after);
+	buf_le64(b, s->refund_after);
+	buf_u8(b, s->active);
+	buf_u8(b, s->settled);
 	buf_le64(b, s->seq);
 	flush(d);
 	put_leg(d, &s->source);
@@ -77,6 +82,13 @@ static void put_effect(struct digest *d, const struct effect *f)
 	put_amount(b, f->value);
 	put_amount(b, f->reserved);
 	buf_le32(b, f->variant_wanted);
+	buf_le32(b, f->variant_base);
+	buf_u8(b, f->open);
+	buf_u8(b, f->called_off);
+	buf_u8(b, f->submitted);
+	buf_u8(b, f->reverted);
+	buf_le64(b, f->conflict_height);
+	buf_le64(b, f->last_variant_height);
 	buf_le64(b, f->confirmed_height);
 	buf_put(b, f->confirmed_tx.b, 32);
 	for (uint32_t i = 0; i < f->variant_count; i++)
@@ -95,7 +107,11 @@ static void put_layer(struct digest *d, const struct layer_state *s)
 	buf_put(b, s->tip.hash.b, 32);
 	buf_le64(b, s->fee_rate);
 	buf_le64(b, s->nonce_next);
+	buf_le64(b, s->nonce_given);
 	buf_le64(b, s->nonce_chain);
+	buf_le64(b, s->final_mark);
+	buf_le64(b, s->credit_count);
+	put_amount(b, s->promised);
 	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
 		buf_le64(b, (uint64_t)s->account[a].in);
 		buf_le64(b, (uint64_t)(s->account[a].in >> 64));
@@ -112,6 +128,11 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 	d.buf = buf_init(d.part, sizeof d.part);
 	buf_le64(&d.buf, l->seq);
 	buf_u8(&d.buf, l->latched);
+	buf_le64(&d.buf, l->latch_seq);
+	buf_le32(&d.buf, l->active_swap_count);
+	buf_le32(&d.buf, l->open_effect_count);
+	buf_le32(&d.buf, l->free_coin_count);
+	buf_le32(&d.buf, l->young_coin_count);
 	buf_le64(&d.buf, l->posting_count);
 	flush(&d);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)

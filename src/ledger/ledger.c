@@ -26,6 +26,8 @@ static enum err create_tables(struct ledger *l)
 	l->coin = calloc(c->coins, sizeof *l->coin);
 	l->active_swap = calloc(c->swaps, sizeof *l->active_swap);
 	l->open_effect = calloc(c->effects, sizeof *l->open_effect);
+	l->young_coin = calloc(c->coins, sizeof *l->young_coin);
+	l->free_coin = calloc(c->coins, sizeof *l->free_coin);
 	l->idem = calloc((size_t)c->swaps + c->transfers, sizeof *l->idem);
 	l->posting = calloc(c->postings, sizeof *l->posting);
 	l->dirty = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty);
@@ -33,14 +35,18 @@ static enum err create_tables(struct ledger *l)
 	l->round = 1;
 	if (l->swap == NULL || l->transfer == NULL || l->effect == NULL || l->coin == NULL ||
 		l->active_swap == NULL || l->open_effect == NULL || l->idem == NULL ||
-		l->posting == NULL || l->dirty == NULL || l->dirty_round == NULL)
+		l->posting == NULL || l->dirty == NULL || l->dirty_round == NULL ||
+		l->young_coin == NULL || l->free_coin == NULL)
 		return ERR_FULL;
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		l->layer[i].recent = calloc(LEDGER_RECENT_BLOCKS, sizeof *l->layer[i].recent);
 		l->layer[i].credit = calloc(LEDGER_CREDITS, sizeof *l->layer[i].credit);
-		if (l->layer[i].recent == NULL || l->layer[i].credit == NULL)
+		l->layer[i].retired = calloc(c->effects, sizeof *l->layer[i].retired);
+		if (l->layer[i].recent == NULL || l->layer[i].credit == NULL ||
+			l->layer[i].retired == NULL)
 			return ERR_FULL;
 		l->layer[i].difference = amount_zero(layer_asset((enum layer_id)i));
+		l->layer[i].promised = amount_zero(layer_asset((enum layer_id)i));
 	}
 	return OK;
 }
@@ -86,6 +92,7 @@ void ledger_destroy(struct ledger *l)
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		free(l->layer[i].recent);
 		free(l->layer[i].credit);
+		free(l->layer[i].retired);
 	}
 	if (l->swap != NULL)
 		bytes_wipe(l->swap, (size_t)l->swap_count * sizeof *l->swap);
@@ -95,6 +102,8 @@ void ledger_destroy(struct ledger *l)
 	free(l->coin);
 	free(l->active_swap);
 	free(l->open_effect);
+	free(l->young_coin);
+	free(l->free_coin);
 	free(l->idem);
 	free(l->posting);
 	free(l->dirty);
@@ -137,6 +146,7 @@ void ledger_clean(struct ledger *l)
 
 void ledger_latch(struct ledger *l, const char *reason)
 {
+	l->latch_seq = l->seq;
 	if (l->latched)
 		return;
 	l->latched = true;
@@ -166,20 +176,27 @@ void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account f
 	l->posting_count++;
 }
 
-void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep)
+void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep, uint64_t keep_seq)
 {
 	const uint64_t end = l->posting_count;
 	const uint64_t kept = end < l->capacity.postings ? end : l->capacity.postings;
-	for (uint64_t i = end; i-- > end - kept;) {
-		/* a copy: post() may overwrite the oldest slots, which are further back than we
-		 * read */
-		struct posting *p = &l->posting[i % l->capacity.postings];
-		if (p->seq == l->seq || p->layer != layer || p->height <= keep || p->reversed)
+	uint64_t i = end;
+	while (i > end - kept) {
+		struct posting *p = &l->posting[--i % l->capacity.postings];
+		/* older than the block that stays: nothing before was caused by one above it */
+		if (p->seq <= keep_seq)
+			return;
+		/* our own reversals may have taken the place of the oldest postings */
+		if (p->seq == l->seq)
+			break;
+		if (p->layer != layer || p->height <= keep || p->reversed)
 			continue;
 		const struct posting was = *p;
 		p->reversed = true;
 		post(l, layer, 0, was.to, was.from, was.amount);
 	}
+	if (i > 0)
+		ledger_latch(l, "a reorganisation over more postings than are kept");
 }
 
 struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a)
@@ -198,14 +215,23 @@ struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer,
  * next effect, and whose transaction left the chain): only the sum is what the chain says. */
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer)
 {
+	/* both sides first: one account may be overdrawn for a while */
 	u128 in = 0, out = 0;
 	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
-		if (!account_is_custody((enum account)a))
-			continue;
-		in += l->layer[layer].account[a].in;
-		out += l->layer[layer].account[a].out;
+		if (account_is_custody((enum account)a)) {
+			in += l->layer[layer].account[a].in;
+			out += l->layer[layer].account[a].out;
+		}
 	}
 	return amount_of_u128(layer_asset(layer), in > out ? in - out : 0);
+}
+
+bool ledger_room(const struct ledger *l)
+{
+	const uint64_t rescue = RESCUE_EFFECTS_BASE +
+		(uint64_t)RESCUE_EFFECTS_PER_SWAP * l->active_swap_count;
+	const uint32_t txs = l->effect_by_tx.slot_count / 2 - l->effect_by_tx.count;
+	return l->capacity.effects - l->effect_count > rescue && txs > rescue * RESCUE_VARIANTS;
 }
 
 /* ---- lookups ---- */

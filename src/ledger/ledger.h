@@ -30,6 +30,16 @@
 #define TEXT_REASON_SIZE 80u
 #define LEDGER_CREDITS 8192u /* of each account layer, not yet deep: back-pressure beyond */
 #define INDEX_NONE UINT32_MAX
+/* Signed bytes outlive the end of their effect by so many blocks: a reorganisation deeper than what
+ * counts as final finds them again. As deep as adapters can follow one. */
+#define EFFECT_KEPT_BLOCKS 64u
+/* A claim or refund that failed is tried again after 1, 2, 4, ... blocks, at most after 2^this. */
+#define RETRY_SHIFT_MAX 6u
+/* Effects and transactions that new business leaves free, so that what is under way can end:
+ * some, and some for each swap that is not over. */
+#define RESCUE_EFFECTS_BASE 16u
+#define RESCUE_EFFECTS_PER_SWAP 2u
+#define RESCUE_VARIANTS 3u
 
 struct ledger_capacity {
 	uint32_t swaps, transfers, effects, coins, postings;
@@ -71,8 +81,11 @@ struct swap {
 	struct amount fee;       /* earned, in the source asset */
 	char reason[TEXT_REASON_SIZE]; /* why declined, breached; "" otherwise */
 	uint32_t lock_effect, claim_effect, refund_effect; /* INDEX_NONE: none */
-	bool settled;                                      /* the exchange accounts were closed */
-	uint64_t seq;                                      /* of the last record that changed it */
+	uint32_t attempts; /* claims and refunds that failed: what delays the next one */
+	uint64_t claim_after, refund_after; /* not before this height of the leg's layer */
+	bool settled;                       /* the exchange accounts were closed */
+	bool active;                        /* in active_swap */
+	uint64_t seq;                       /* of the last record that changed it */
 };
 
 enum transfer_state {
@@ -109,8 +122,9 @@ struct effect_variant {
 	struct hash256 txid;
 	struct amount fee; /* what it pays at most */
 	uint64_t rate;
-	uint32_t raw; /* blob; ledger_raw */
-	uint64_t seq; /* of its PREPARED record: submit only when this is durable */
+	uint32_t raw;   /* blob; ledger_raw */
+	uint64_t seq;   /* of its PREPARED record: submit only when this is durable */
+	bool calls_off; /* pays nobody but ourselves */
 };
 
 struct effect {
@@ -129,21 +143,22 @@ struct effect {
 	uint64_t gas_limit;
 	uint64_t rate;          /* of the variant wanted now */
 	struct amount value;    /* leaves us, besides fees */
-	struct amount reserved; /* in the account of that name */
+	struct amount reserved; /* in the account of that name, until it is confirmed or void */
 	struct locator lock;    /* CLAIM, REFUND */
 	/* what was made of it */
-	uint32_t variant_base; /* of the numbers that the signer sees; 1: called off */
-	bool called_off;       /* variants from call_off_from on pay to ourselves */
-	uint32_t call_off_from;
+	uint32_t variant_base;   /* of the numbers that the signer sees: what it may have signed
+				  * for without our having it keeps its number */
 	uint32_t variant_wanted; /* build this one: variant_count, or one more than there are */
 	struct effect_variant variant[EFFECT_VARIANTS_MAX];
 	uint32_t variant_count;
-	bool submitted; /* a node accepted it at least once */
+	bool submitted;  /* a node accepted it at least once */
+	bool called_off; /* the variants wanted from now on only pay ourselves */
+	bool open;       /* in open_effect */
 	uint64_t last_variant_height;
 	uint64_t confirmed_height; /* 0: not */
 	uint64_t conflict_height;  /* its input or nonce was used by something else; 0: not */
 	struct hash256 confirmed_tx;
-	bool reverted;
+	bool reverted; /* in a block, and did not do what it is for: failed there, or called off */
 	char reason[TEXT_REASON_SIZE];
 };
 
@@ -155,14 +170,18 @@ struct coin {
 	uint64_t final_height;   /* became available at this tip; 0: not yet */
 	uint64_t spent_height;   /* 0: unspent */
 	struct hash256 spent_by;
-	uint32_t effect; /* reserved by; INDEX_NONE */
-	bool own;        /* change or proceeds of our own transaction: usable at depth 1 */
+	uint32_t effect;  /* reserved by; INDEX_NONE */
+	uint32_t free_at; /* place in free_coin; INDEX_NONE: not free */
+	bool own;         /* change or proceeds of our own transaction: usable at depth 1 */
+	bool young;       /* in young_coin */
 };
 
 struct recent_block {
 	struct block_ref ref;
 	struct amount custody; /* sum of the custody accounts after this block */
 	struct amount locked;  /* ACCOUNT_LOCKED_OUT among them */
+	uint64_t seq;          /* of its record: postings with a later one are not caused by it */
+	uint64_t nonce_chain;
 };
 
 /* Value that arrived on an account layer at a height: in `inflight` until it is deep. */
@@ -178,7 +197,12 @@ struct layer_state {
 	struct recent_block *recent; /* ring by height % LEDGER_RECENT_BLOCKS */
 	uint64_t fee_rate;           /* last observed; 0: none yet */
 	uint64_t nonce_next;         /* ACCOUNT: to be given to the next effect */
+	uint64_t nonce_given;        /* ACCOUNT: one past the highest that an effect has */
 	uint64_t nonce_chain;        /* ACCOUNT: confirmed */
+	uint64_t final_mark;         /* nothing above this height was taken for final yet */
+	struct amount promised; /* to swaps whose lock-up is seen, and that we did not answer */
+	uint32_t *retired;      /* a ring of closed effects whose bytes are kept, oldest first */
+	uint32_t retired_first, retired_count;
 	struct account_total account[ACCOUNT_COUNT];
 	struct credit *credit; /* ACCOUNT: value in blocks, short of depth; a ring */
 	uint64_t credit_count; /* ever */
@@ -186,7 +210,7 @@ struct layer_state {
 	struct block_ref reconciled_at;
 	struct amount difference; /* of the last reconciliation: absolute */
 	bool difference_missing;  /* the chain had less than the books */
-	uint64_t reconciled_ms;
+	uint64_t reconciled_ms, reconciled_seq;
 };
 
 struct ledger {
@@ -201,8 +225,13 @@ struct ledger {
 	struct coin *coin;
 	uint32_t swap_count, transfer_count, effect_count, coin_count;
 	uint32_t transfers_waiting;               /* without an intent yet */
+	uint32_t transfer_first;                  /* all before it have one */
 	uint32_t *active_swap, active_swap_count; /* not terminal, or with a leg still open */
 	uint32_t *open_effect, open_effect_count; /* not final and not void */
+	uint32_t *young_coin, young_coin_count;   /* in blocks, not final */
+	uint32_t *free_coin, free_coin_count;     /* final, unspent, reserved by nothing */
+	uint32_t coin_next;                       /* where the search for a slot goes on */
+	uint64_t coin_full_height;                /* there was none at this tip; 0 */
 	struct map swap_by_id, swap_by_hash, transfer_by_id, effect_by_id, effect_by_tx,
 		coin_by_outpoint;
 	struct map by_idempotency; /* 32-byte hash of scope and key -> idem index */
@@ -213,8 +242,9 @@ struct ledger {
 	struct blobs *blobs;
 	bool latched;
 	char latch_reason[TEXT_REASON_SIZE];
-	uint64_t seq;     /* last applied */
-	uint64_t time_ms; /* of the last applied record */
+	uint64_t latch_seq; /* of the last record that was a reason for it */
+	uint64_t seq;       /* last applied */
+	uint64_t time_ms;   /* of the last applied record */
 	/* What records changed since ledger_clean: swaps, and transfers with DIRTY_TRANSFER, each
 	 * once; the engine takes them. */
 	uint32_t *dirty, dirty_count;
@@ -267,12 +297,17 @@ const struct idempotency *ledger_idempotency(const struct ledger *l, const struc
 MUST_USE NONNULL_ALL bool ledger_raw(
 	const struct ledger *l, const struct effect_variant *v, struct buf *out);
 
-/* in - out for custody and most; zero where out > in (see ledger_balance_credit). */
+/* in - out for custody and most; zero where out > in (see ledger_balance_credit). `available` can
+ * be overdrawn while a deposit that was spent already is reorganised away. */
 struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a);
 /* out - in. */
 struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a);
 /* Sum of the custody accounts. */
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
+/* Room for new business, beyond what the swaps under way may need to end. */
+bool ledger_room(const struct ledger *l);
+/* The lock-up is right for its leg, in a block, and unspent: it can be claimed or refunded. */
+bool leg_spendable(const struct leg *leg);
 /* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip. */
 uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height);
 /* The custody totals as of a block that we have, by its hash; NULL: not ours, or too old. */

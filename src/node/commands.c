@@ -82,7 +82,10 @@ enum err engine_quote(const struct engine *e, struct quote *out, struct engine_r
 	if (amount_cmp(q.dest_amount, dst->swap_min) < 0)
 		return refuse_amount(refusal, "amount_too_small",
 			"what is left after fees is less than the least,", dst->swap_min);
-	if (amount_cmp(q.dest_amount, ledger_balance(l, to, ACCOUNT_AVAILABLE)) >= 0)
+	if (amount_cmp(q.dest_amount, dst->swap_max) > 0)
+		return refuse_amount(refusal, "amount_too_large", "on the other layer the most is",
+			dst->swap_max);
+	if (amount_cmp(q.dest_amount, engine_free_funds(l, to)) >= 0)
 		return refuse(refusal, "insufficient_liquidity", "more than is available now");
 	/* what rounding left over is ours: the margin is exactly source less destination */
 	TRY(amount_convert(&back, q.dest_amount, source_amount.asset, false));
@@ -109,6 +112,16 @@ static bool replayed(const struct ledger *l, struct command_result *out, const s
 	out->id = i->is_swap ? l->swap[i->index].id : l->transfer[i->index].id;
 	out->seq = i->is_swap ? l->swap[i->index].seq : l->transfer[i->index].seq;
 	return true;
+}
+
+/* The client's halves of both legs are usable: found out now and not when it has paid. */
+static enum err check_dest(const struct engine *e, const struct swap_command *c,
+	const uint8_t client[32], uint64_t timelock)
+{
+	uint8_t storage[LEG_SIZE_MAX];
+	struct buf leg = buf_init(storage, sizeof storage);
+	return engine_dest_leg(
+		e->ledger, &leg, &c->id, &c->hash, c->to, c->dest_amount, client, timelock);
 }
 
 static enum err source_leg(
@@ -143,12 +156,14 @@ enum err engine_swap(struct engine *e, struct command_result *out, const struct 
 		return refuse(&out->refusal, "hash_used", "this preimage hash was used before");
 	/* the quote stands; limits, time locks and liquidity are those of now */
 	TRY(engine_quote(e, &now, &out->refusal, c->from, c->to, c->source_amount));
-	if (amount_cmp(c->dest_amount, ledger_balance(l, c->to, ACCOUNT_AVAILABLE)) >= 0)
+	if (amount_cmp(c->dest_amount, engine_free_funds(l, c->to)) >= 0)
 		return refuse(
 			&out->refusal, "insufficient_liquidity", "more than is available now");
 	const uint64_t timelock = l->layer[c->from].tip.height + now.source_blocks;
 	if (source_leg(e, &leg, c, timelock) != OK)
 		return refuse(&out->refusal, "bad_key", "the refund key or address is not usable");
+	if (!ledger_room(l))
+		return ERR_FULL;
 
 	struct rec_swap r = {.id = c->id,
 		.idempotency_key = c->idempotency_key,
@@ -168,12 +183,32 @@ enum err engine_swap(struct engine *e, struct command_result *out, const struct 
 		memcpy(r.client_dest, c->client_key.b, 32);
 	else
 		memcpy(r.client_dest, c->client_address.b, 20);
+	if (check_dest(e, c, r.client_dest, l->layer[c->to].tip.height + now.dest_blocks) != OK)
+		return refuse(&out->refusal, "bad_key", "the claim key or address is not usable");
 	struct buf record = engine_record(e, c->now_ms);
 	rec_swap_put(&record, &r);
 	TRY(engine_append(e, REC_SWAP, &record, 0));
 	out->id = c->id;
 	out->seq = l->seq;
 	return OK;
+}
+
+/* One of our own scripts or addresses: such a payment is none, and the books would take it for one.
+ */
+static bool pays_ourselves(const struct ledger *l, const struct transfer_command *c)
+{
+	uint8_t script[34];
+	struct evm_address account;
+	if (layer_family(c->layer) == FAMILY_ACCOUNT)
+		return wallet_account(&account, &l->params.wallet, c->layer) == OK &&
+			c->destination_len == sizeof account.b &&
+			memcmp(account.b, c->destination, sizeof account.b) == 0;
+	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
+		if (wallet_script(script, &l->params.wallet, i) == OK &&
+			c->destination_len == sizeof script &&
+			memcmp(script, c->destination, sizeof script) == 0)
+			return true;
+	return false;
 }
 
 enum err engine_transfer(
@@ -192,6 +227,10 @@ enum err engine_transfer(
 	if (amount_cmp(c->amount, layer_dust(c->layer)) < 0)
 		return refuse_amount(
 			&out->refusal, "amount_too_small", "the least is", layer_dust(c->layer));
+	if (pays_ourselves(l, c))
+		return refuse(&out->refusal, "invalid_address", "the destination is our own");
+	if (!ledger_room(l))
+		return ERR_FULL;
 	TRY(layer_fee_bound(&fee, c->layer, SIGN_PAYOUT, engine_rate(l, c->layer)));
 	TRY(amount_add(&need, c->amount, fee));
 	if (amount_cmp(need, ledger_balance(l, c->layer, ACCOUNT_AVAILABLE)) > 0)
@@ -210,7 +249,7 @@ enum err engine_transfer(
 	TRY(engine_append(e, REC_TRANSFER, &record, 0));
 	/* the reservation follows at once; should it be short by a fee, it is tried again at each
 	 * block */
-	engine_decide(e, c->now_ms);
+	engine_decide_changed(e, c->now_ms);
 	out->id = c->id;
 	out->seq = journal_last(e->journal);
 	return OK;

@@ -163,19 +163,30 @@ static enum err open_workers(struct daemon *d)
 		.layer = d->layer,
 		.interval_ms = d->config.reconcile_interval_ms};
 	TRY(signer_connect(&d->signer, d->loop, d->config.signer_socket));
+	TRY(watch_create(&d->watch, &watch));
 	const struct executor_config executor = {.loop = d->loop,
 		.engine = d->engine,
 		.journal = d->journal,
 		.signer = d->signer,
+		.watch = d->watch,
 		.layer = d->layer,
 		.signer_timeout_ms = d->config.signer_timeout_ms,
 		.resubmit_ms = DAEMON_RESUBMIT_MS};
-	TRY(watch_create(&d->watch, &watch));
 	TRY(executor_create(&d->executor, &executor));
 	return reconcile_create(&d->reconciler, &reconcile);
 }
 
 /* ---- running ---- */
+
+/* What the ledger has of this layer is what its node has. */
+static bool layer_is_current(const struct daemon *d, unsigned id)
+{
+	struct layer_info info;
+	if (d->layer[id] == NULL || !d->start[id].following)
+		return false;
+	layer_info(d->layer[id], &info);
+	return info.err == OK && !info.syncing;
+}
 
 /* After every step of the loop: hand over what was appended, answer what became durable, do what is
  * due. */
@@ -188,10 +199,13 @@ static void turn(struct daemon *d, uint64_t *wait_ms)
 			d->journal_failure);
 		_exit(1); /* no clean-up: what is not durable must not leave by any path */
 	}
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		engine_layer_current(d->engine, (enum layer_id)i, layer_is_current(d, i));
 	const uint64_t wall = loop_wall_ms(d->loop);
 	if (engine_ok(d->engine) &&
 		(wall >= d->tick_due_ms || wall + DAEMON_TURN_MS < d->tick_due_ms)) {
 		(void)!engine_tick(d->engine, wall, &tick_next);
+		watch_sweep(d->watch);
 		d->tick_due_ms = tick_next < wall + DAEMON_TURN_MS ? tick_next
 								   : wall + DAEMON_TURN_MS;
 	}

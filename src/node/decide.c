@@ -9,27 +9,36 @@
 #include <stdio.h>
 
 #define DECISIONS_MAX 4096u /* in one go; what is left waits for the next record */
+#define CHANGED_MAX 64u     /* more swaps than these changed at once: all are looked at */
 #define BUMP_PERCENT 125u   /* a replacement pays at least so much of the last rate */
 #define BUMP_URGENT_PERCENT 200u
 #define BUMP_STEP_SAT_KVB 1000u /* and at least the relay increment more (BIP-125 rule 4) */
 #define BUMP_URGENT_BLOCKS 2u   /* urgent when so many claim windows are left before a deadline */
+#define RESCUE_RATE_FACTOR                                                                         \
+	4u /* gas for a claim or refund is kept at so many times today's price                     \
+	    */
 
-/* The name of a swap's effect: the same whenever the decision is made. A later attempt after a
- * refused one has another name. */
-static struct id128 effect_name(
-	const struct ledger *l, const struct swap *s, enum sign_purpose purpose)
+/* A name that follows from what the effect is for: the same whenever the decision is made. A later
+ * attempt after a failed one has another name. */
+static struct id128 name_of(const struct ledger *l, struct slice what, uint8_t purpose)
 {
 	struct hash256 digest;
 	struct id128 id;
-	uint8_t tail[5] = {(uint8_t)purpose};
+	uint8_t tail[5] = {purpose};
 	for (uint32_t attempt = 0;; attempt++) {
 		store_le32(tail + 1, attempt);
-		const struct slice part[] = {slice_of(s->id.b, 16), slice_of(tail, sizeof tail)};
+		const struct slice part[] = {what, slice_of(tail, sizeof tail)};
 		sha256_parts(&digest, part, ARRAY_LEN(part));
 		memcpy(id.b, digest.b, sizeof id.b);
 		if (ledger_effect(l, &id) == NULL)
 			return id;
 	}
+}
+
+static struct id128 effect_name(
+	const struct ledger *l, const struct swap *s, enum sign_purpose purpose)
+{
+	return name_of(l, slice_of(s->id.b, sizeof s->id.b), (uint8_t)purpose);
 }
 
 static enum err end_swap(
@@ -61,12 +70,9 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 	struct sat target;
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < l->coin_count && count < ENGINE_COINS_MAX; i++) {
-		const struct coin *c = &l->coin[i];
-		if (c->created_height == 0 || c->final_height == 0 || c->spent_height != 0 ||
-			c->effect != INDEX_NONE)
-			continue;
-		e->coin[count++] = (struct btc_coin){
+	for (; count < l->free_coin_count && count < ENGINE_COINS_MAX; count++) {
+		const struct coin *c = &l->coin[l->free_coin[count]];
+		e->coin[count] = (struct btc_coin){
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
 	TRY(amount_to_sat(&target, value));
@@ -81,23 +87,48 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 
 /* A nonce and gas for a call that moves `value`. ERR_RANGE: not enough. */
 static enum err take_nonce(
-	struct engine *e, struct rec_intent *r, struct amount value, uint64_t rate)
+	struct engine *e, struct rec_intent *r, struct amount value, struct amount funds)
 {
-	const struct ledger *l = e->ledger;
-	r->nonce = l->layer[r->layer].nonce_next;
+	r->nonce = e->ledger->layer[r->layer].nonce_next;
 	r->gas_limit = layer_gas_limit(r->purpose);
-	TRY(amount_mul(&r->reserved, amount_of(value.asset, rate), r->gas_limit));
+	TRY(amount_mul(&r->reserved, amount_of(value.asset, r->rate), r->gas_limit));
 	TRY(amount_add(&r->reserved, r->reserved, value));
-	return amount_cmp(r->reserved, ledger_balance(l, r->layer, ACCOUNT_AVAILABLE)) <= 0
-		? OK
-		: ERR_RANGE;
+	return amount_cmp(r->reserved, funds) <= 0 ? OK : ERR_RANGE;
+}
+
+/* Gas that the swaps under way may need to end. */
+static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
+{
+	struct amount gas = amount_zero(layer_asset(layer)), sum = gas;
+	if (layer_family(layer) == FAMILY_ACCOUNT &&
+		layer_fee_bound(&gas, layer, SIGN_CLAIM, engine_rate(l, layer)) == OK &&
+		amount_mul(&sum, gas, (uint64_t)l->active_swap_count * RESCUE_RATE_FACTOR) != OK)
+		sum = amount_max(sum.asset);
+	return sum;
+}
+
+/* What is available, less the gas of rescues. */
+static struct amount business_funds(const struct ledger *l, enum layer_id layer)
+{
+	struct amount funds = ledger_balance(l, layer, ACCOUNT_AVAILABLE);
+	if (amount_sub(&funds, funds, rescue_funds(l, layer)) != OK)
+		return amount_zero(funds.asset);
+	return funds;
+}
+
+struct amount engine_free_funds(const struct ledger *l, enum layer_id layer)
+{
+	struct amount funds = business_funds(l, layer);
+	if (amount_sub(&funds, funds, l->layer[layer].promised) != OK)
+		return amount_zero(funds.asset);
+	return funds;
 }
 
 static enum err take_resources(struct engine *e, struct rec_intent *r, size_t script_len)
 {
 	if (layer_family(r->layer) == FAMILY_UTXO)
 		return take_coins(e, r, r->value, script_len, r->rate);
-	return take_nonce(e, r, r->value, r->rate);
+	return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer));
 }
 
 /* ---- the lock ---- */
@@ -118,31 +149,60 @@ static bool lock_still_safe(const struct ledger *l, const struct swap *s, uint64
 	return clock_lock_safe(&t, &slack);
 }
 
-bool engine_lock_safe(const struct engine *e, const struct effect *f)
+/* Should the client show the preimage now, could we not be sure any more to claim the source in
+ * time, or is it time already for our refund? */
+static bool lock_dangerous(const struct ledger *l, const struct swap *s)
 {
-	return f->purpose != SIGN_LOCK || f->swap == INDEX_NONE || f->called_off ||
-		lock_still_safe(e->ledger, &e->ledger->swap[f->swap],
-			e->ledger->swap[f->swap].dest.timelock);
+	const struct layer_params *src = &l->params.layer[s->source.layer];
+	const uint64_t tip = l->layer[s->source.layer].tip.height;
+	if (s->source.timelock <= tip || s->dest.timelock <= l->layer[s->dest.layer].tip.height)
+		return true;
+	const uint64_t late = clock_late_ms(src, (uint64_t)src->claim_blocks + s->source.depth);
+	return late == UINT64_MAX ||
+		clock_early_ms(src, s->source.timelock - tip) < late + l->params.observation_ms;
 }
 
-static enum err dest_leg(
-	const struct ledger *l, struct buf *leg, const struct swap *s, uint64_t timelock)
+void engine_layer_current(struct engine *e, enum layer_id layer, bool current)
 {
-	const struct layer_params *p = &l->params.layer[s->dest.layer];
+	CHECK(layer < LAYER_COUNT);
+	e->behind[layer] = !current;
+}
+
+static bool legs_current(const struct engine *e, const struct swap *s)
+{
+	return !e->behind[s->source.layer] && !e->behind[s->dest.layer];
+}
+
+enum send_verdict engine_may_send(const struct engine *e, const struct effect *f)
+{
+	const struct ledger *l = e->ledger;
+	const struct swap *s = f->swap == INDEX_NONE ? NULL : &l->swap[f->swap];
+	if (f->called_off || (f->purpose != SIGN_LOCK && f->purpose != SIGN_PAYOUT))
+		return SEND_GO;
+	if (s != NULL && !lock_still_safe(l, s, s->dest.timelock))
+		return SEND_UNSAFE;
+	return l->latched || (s != NULL && !legs_current(e, s)) ? SEND_WAIT : SEND_GO;
+}
+
+enum err engine_dest_leg(const struct ledger *l, struct buf *leg, const struct id128 *swap,
+	const struct hash256 *hash, enum layer_id to, struct amount amount,
+	const uint8_t client[32], uint64_t timelock)
+{
+	const struct layer_params *p = &l->params.layer[to];
 	struct leg_offer offer = {.network = p->network,
-		.hash = s->hash,
-		.amount = s->dest.amount,
+		.hash = *hash,
+		.amount = amount,
 		.timelock = timelock,
 		.provider_claims = false,
 		.contract = p->contract};
-	if (layer_family(s->dest.layer) == FAMILY_UTXO) {
-		memcpy(offer.claim.key.b, s->client_dest, 32);
-		TRY(wallet_swap_key(&offer.refund.key, &l->params.wallet, s->dest.layer, &s->id));
+	if (layer_family(to) == FAMILY_UTXO) {
+		memcpy(offer.claim.key.b, client, 32);
+		TRY(wallet_swap_key(&offer.refund.key, &l->params.wallet, to, swap));
 	} else {
-		memcpy(offer.claim.address.b, s->client_dest, 20);
-		TRY(wallet_account(&offer.refund.address, &l->params.wallet, s->dest.layer));
+		memcpy(offer.claim.address.b, client, 20);
+		TRY(wallet_account(&offer.refund.address, &l->params.wallet, to));
 	}
-	return layer_leg_make(leg, s->dest.layer, &offer);
+	return layer_leg_make(leg, to, &offer);
 }
 
 /* OK: something was decided. ERR_STATE: nothing now, look again at the next block. */
@@ -158,9 +218,10 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		return end_swap(e, now_ms, s, REC_DECLINED,
 			l->latched ? "paused while the books were being checked"
 				   : "the source lock-up came too late to lock safely");
-	if (l->latched || engine_rate(l, to) == 0)
+	if (l->latched || engine_rate(l, to) == 0 || !legs_current(e, s))
 		return ERR_STATE;
-	if (dest_leg(l, &leg, s, timelock) != OK)
+	if (engine_dest_leg(
+		    l, &leg, &s->id, &s->hash, to, s->dest.amount, s->client_dest, timelock) != OK)
 		return end_swap(
 			e, now_ms, s, REC_DECLINED, "the claim key or address is not usable");
 
@@ -180,10 +241,35 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 
 /* ---- claim and refund ---- */
 
+/* The rate that a claim or refund can pay: at most what the lock-up is worth. */
+static uint64_t affordable_rate(
+	const struct layer_params *p, enum sign_purpose purpose, struct amount value, uint64_t rate)
+{
+	const enum layer_id layer = p->network->layer;
+	struct amount fee, most, unit;
+	if (layer_family(layer) != FAMILY_UTXO ||
+		layer_fee_bound(&fee, layer, purpose, rate) != OK ||
+		amount_sub(&most, value, layer_dust(layer)) != OK || amount_cmp(fee, most) <= 0)
+		return rate;
+	if (layer_fee_bound(&unit, layer, purpose, p->fee_rate_min) != OK ||
+		amount_cmp(unit, most) > 0)
+		return p->fee_rate_min; /* worth less than that: tried all the same */
+	uint64_t low = p->fee_rate_min, high = rate;
+	while (low + 1 < high) {
+		const uint64_t mid = low + (high - low) / 2;
+		if (layer_fee_bound(&fee, layer, purpose, mid) == OK && amount_cmp(fee, most) <= 0)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 static enum err decide_spend(struct engine *e, uint64_t now_ms, const struct swap *s,
 	enum sign_purpose purpose, const struct leg *leg)
 {
 	const struct ledger *l = e->ledger;
+	const struct layer_params *p = &l->params.layer[leg->layer];
 	const struct lock_fact *k = &leg->lock[leg->bound];
 	struct rec_intent r = {.effect = effect_name(l, s, purpose),
 		.purpose = purpose,
@@ -195,19 +281,32 @@ static enum err decide_spend(struct engine *e, uint64_t now_ms, const struct swa
 		.reserved = amount_zero(k->amount.asset),
 		.lock = k->at};
 	if (r.rate == 0)
-		r.rate = l->params.layer[leg->layer].fee_rate_min;
+		r.rate = p->fee_rate_min;
+	r.rate = affordable_rate(p, purpose, k->amount, r.rate);
 	if (layer_family(leg->layer) == FAMILY_ACCOUNT) {
 		r.value = amount_zero(k->amount.asset);
-		if (take_nonce(e, &r, r.value, r.rate) != OK)
+		if (take_nonce(e, &r, r.value, ledger_balance(l, leg->layer, ACCOUNT_AVAILABLE)) !=
+			OK)
 			return ERR_STATE;
 	}
 	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
 }
 
-static bool present_unspent(const struct leg *leg)
+static enum err decide_claim(struct engine *e, uint64_t now_ms, const struct swap *s)
 {
-	return leg->bound != INDEX_NONE && leg->lock[leg->bound].height != 0 &&
-		leg->lock[leg->bound].spent_height == 0;
+	if (!leg_spendable(&s->source) || s->claim_effect != INDEX_NONE ||
+		e->ledger->layer[s->source.layer].tip.height < s->claim_after)
+		return ERR_STATE;
+	return decide_spend(e, now_ms, s, SIGN_CLAIM, &s->source);
+}
+
+static enum err decide_refund(struct engine *e, uint64_t now_ms, const struct swap *s)
+{
+	const uint64_t tip = e->ledger->layer[s->dest.layer].tip.height;
+	if (!leg_spendable(&s->dest) || s->refund_effect != INDEX_NONE || tip < s->dest.timelock ||
+		tip < s->refund_after)
+		return ERR_STATE;
+	return decide_spend(e, now_ms, s, SIGN_REFUND, &s->dest);
 }
 
 /* OK: a record was made. ERR_STATE: nothing to do now. Others: back off. */
@@ -216,7 +315,7 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 	const struct ledger *l = e->ledger;
 	switch (s->state) {
 	case SWAP_OFFERED:
-		if (now_ms < s->expires_ms)
+		if (now_ms < s->expires_ms || e->behind[s->source.layer])
 			return ERR_STATE;
 		return end_swap(e, now_ms, s, REC_EXPIRED,
 			s->source.lock_count > 0
@@ -230,21 +329,15 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 	case SWAP_SOURCE_LOCKED: return decide_lock(e, now_ms, s);
 	case SWAP_DEST_LOCKING:
 	case SWAP_DEST_LOCKED:
-	case SWAP_REFUNDING: /* a refund that the signer refused is decided again */
-		if (!present_unspent(&s->dest) || s->preimage_known ||
-			s->refund_effect != INDEX_NONE ||
-			l->layer[s->dest.layer].tip.height < s->dest.timelock)
-			return ERR_STATE;
-		return decide_spend(e, now_ms, s, SIGN_REFUND, &s->dest);
-	case SWAP_CLAIMING:
-		if (!present_unspent(&s->source) || s->claim_effect != INDEX_NONE)
-			return ERR_STATE;
-		return decide_spend(e, now_ms, s, SIGN_CLAIM, &s->source);
+	case SWAP_REFUNDING: /* a refund that failed is decided again */
+		return s->preimage_known ? ERR_STATE : decide_refund(e, now_ms, s);
+	case SWAP_CLAIMING: return decide_claim(e, now_ms, s);
+	case SWAP_DECLINED: /* a lock-up that was written off, and confirmed all the same */
+	case SWAP_BREACHED: /* the client has the source, and did not get as far as to claim ours */
+		return decide_refund(e, now_ms, s);
 	case SWAP_COMPLETED:
 	case SWAP_REFUNDED:
 	case SWAP_EXPIRED:
-	case SWAP_DECLINED:
-	case SWAP_BREACHED:
 	case SWAP_STATE_COUNT: return ERR_STATE;
 	}
 	return ERR_STATE;
@@ -278,15 +371,17 @@ static uint64_t blocks_left(const struct ledger *l, const struct effect *f)
 	return timelock > tip ? timelock - tip : 0;
 }
 
-/* The rate of a replacement; 0: the bound is reached. */
-static uint64_t next_rate(const struct ledger *l, const struct effect *f)
+/* The rate of the next replacement; 0: none is due, or the bound is reached. */
+static uint64_t bump_rate(const struct ledger *l, const struct effect *f)
 {
 	const struct layer_params *p = &l->params.layer[f->layer];
+	const uint64_t tip = l->layer[f->layer].tip.height;
 	const bool urgent = blocks_left(l, f) <= (uint64_t)p->claim_blocks * BUMP_URGENT_BLOCKS;
+	const bool spends_lock = f->purpose == SIGN_CLAIM || f->purpose == SIGN_REFUND;
 	const uint64_t last = f->variant[f->variant_count - 1].rate;
 	const uint64_t percent = urgent ? BUMP_URGENT_PERCENT : BUMP_PERCENT;
 
-	if (last >= p->fee_rate_max)
+	if (tip < f->last_variant_height + p->bump_blocks || last >= p->fee_rate_max)
 		return 0;
 	uint64_t rate = engine_rate(l, f->layer);
 	const uint64_t least = last / 100 * percent + last % 100 * percent / 100;
@@ -296,32 +391,40 @@ static uint64_t next_rate(const struct ledger *l, const struct effect *f)
 		rate = last + BUMP_STEP_SAT_KVB;
 	if (rate > p->fee_rate_max)
 		rate = p->fee_rate_max;
+	if (spends_lock)
+		rate = affordable_rate(p, f->purpose, f->value, rate);
 	/* nodes want a tenth more at least: a smaller step would be refused */
 	return rate >= last + last / 10 ? rate : 0;
 }
 
-static bool bump_due(const struct ledger *l, const struct effect *f)
+/* A lock-up is not hurried any more once the client showed the preimage, or when it comes too late.
+ */
+static bool may_bump(const struct engine *e, const struct effect *f)
 {
-	return l->layer[f->layer].tip.height >=
-		f->last_variant_height + l->params.layer[f->layer].bump_blocks;
-}
-
-/* A lock-up that no node took and that became unsafe is called off: it would block its nonce, or
- * keep its coins, for ever. */
-static bool wants_call_off(const struct engine *e, const struct effect *f)
-{
-	return f->purpose == SIGN_LOCK && !f->called_off && !f->submitted &&
-		!engine_lock_safe(e, f);
-}
-
-/* A lock-up is not replaced once the client may have acted on it. */
-static bool may_bump(const struct ledger *l, const struct effect *f)
-{
+	const struct ledger *l = e->ledger;
 	if (f->state != EFFECT_PREPARED || f->variant_wanted != f->variant_count - 1 ||
 		f->variant_count >= EFFECT_VARIANTS_MAX)
 		return false;
-	return f->purpose != SIGN_LOCK || f->swap == INDEX_NONE ||
-		(!l->swap[f->swap].preimage_known && engine_rate(l, f->layer) != 0);
+	if (f->purpose != SIGN_LOCK || f->swap == INDEX_NONE || f->called_off)
+		return true;
+	const struct swap *s = &l->swap[f->swap];
+	return !s->preimage_known && engine_rate(l, f->layer) != 0 &&
+		lock_still_safe(l, s, s->dest.timelock);
+}
+
+/* What an own payment pays at a new rate, scaled from what it pays now. ERR_RANGE: its coins don't
+ * cover that. */
+static enum err scaled_fee(
+	struct sat *out, const struct effect *f, uint64_t rate, struct amount pays)
+{
+	const struct effect_variant *v = f->variant_count > 0 ? &f->variant[f->variant_count - 1]
+							      : NULL;
+	struct amount fee = v != NULL ? v->fee : amount_from_sat(f->fee), spent;
+	TRY(amount_mul_div(&fee, fee, rate, v != NULL ? v->rate : f->rate, true));
+	TRY(amount_add(&spent, fee, pays));
+	if (amount_cmp(spent, f->reserved) > 0)
+		return ERR_RANGE;
+	return amount_to_sat(out, fee);
 }
 
 static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effect *f)
@@ -330,16 +433,9 @@ static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effe
 	struct rec_bump r = {.effect = f->id,
 		.variant = f->variant_count,
 		.added = amount_zero(f->reserved.asset)};
-	struct amount spent;
-
-	if (!may_bump(l, f))
+	if (!may_bump(e, f))
 		return ERR_STATE;
-	const bool call_off = wants_call_off(e, f);
-	if (!call_off && !bump_due(l, f))
-		return ERR_STATE;
-	r.rate = next_rate(l, f);
-	if (r.rate == 0 && call_off)
-		r.rate = f->rate;
+	r.rate = bump_rate(l, f);
 	if (r.rate == 0)
 		return ERR_STATE;
 	if (layer_family(f->layer) == FAMILY_ACCOUNT) {
@@ -348,41 +444,154 @@ static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effe
 		if (amount_cmp(r.added, ledger_balance(l, f->layer, ACCOUNT_AVAILABLE)) > 0)
 			return ERR_STATE;
 	} else if (f->coin_count > 0) {
-		struct amount fee = f->variant[f->variant_count - 1].fee;
-		TRY(amount_mul_div(&fee, fee, r.rate, f->variant[f->variant_count - 1].rate, true));
-		TRY(amount_add(&spent, fee, f->value));
-		if (amount_cmp(spent, f->reserved) > 0)
-			return ERR_STATE; /* the coins don't cover more */
-		TRY(amount_to_sat(&r.fee, fee));
+		TRY(scaled_fee(
+			&r.fee, f, r.rate, f->called_off ? layer_dust(f->layer) : f->value));
 	}
 	struct buf record = engine_record(e, now_ms);
 	rec_bump_put(&record, &r, f->layer);
-	return engine_append(e, call_off ? REC_CALL_OFF : REC_BUMP, &record, JOURNAL_ESSENTIAL);
+	return engine_append(e, REC_BUMP, &record, JOURNAL_ESSENTIAL);
+}
+
+/* ---- calling off ---- */
+
+enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *effect)
+{
+	const struct ledger *l = e->ledger;
+	const struct effect *f = ledger_effect(l, effect);
+	if (f == NULL)
+		return ERR_NOT_FOUND;
+	struct rec_bump r = {.effect = f->id,
+		.variant = f->variant_count,
+		.rate = f->rate,
+		.added = amount_zero(f->reserved.asset)};
+	const uint64_t now = engine_rate(l, f->layer);
+	if (f->variant_count > 0) {
+		const uint64_t last = f->variant[f->variant_count - 1].rate;
+		r.rate = last / 100 * BUMP_PERCENT + last % 100 * BUMP_PERCENT / 100 + 1;
+		if (layer_family(f->layer) == FAMILY_UTXO && r.rate < last + BUMP_STEP_SAT_KVB)
+			r.rate = last + BUMP_STEP_SAT_KVB;
+	}
+	if (r.rate < now)
+		r.rate = now;
+	/* on account chains the value that is not paid covers the gas */
+	if (layer_family(f->layer) == FAMILY_UTXO)
+		TRY(scaled_fee(&r.fee, f, r.rate, layer_dust(f->layer)));
+	struct buf record = engine_record(e, now_ms);
+	rec_bump_put(&record, &r, f->layer);
+	return engine_append(e, REC_CALL_OFF, &record, JOURNAL_ESSENTIAL);
+}
+
+/* A signed lock-up that came too late stays payable until what it spends is spent otherwise, and
+ * could confirm when the client may take its own back (HAZARDS 43). */
+static enum err decide_call_off(struct engine *e, uint64_t now_ms, const struct effect *f)
+{
+	const struct ledger *l = e->ledger;
+	if (f->purpose != SIGN_LOCK || f->state != EFFECT_PREPARED || f->swap == INDEX_NONE ||
+		f->called_off || f->variant_count >= EFFECT_VARIANTS_MAX)
+		return ERR_STATE;
+	const struct swap *s = &l->swap[f->swap];
+	if (s->state != SWAP_DEST_LOCKING)
+		return ERR_STATE;
+	if (f->submitted ? !lock_dangerous(l, s) : lock_still_safe(l, s, s->dest.timelock))
+		return ERR_STATE;
+	return engine_call_off(e, now_ms, &f->id);
+}
+
+/* A nonce that nothing of ours has any more keeps back all that come after it. */
+static enum err decide_fill(struct engine *e, uint64_t now_ms, enum layer_id layer)
+{
+	const struct ledger *l = e->ledger;
+	const struct layer_state *s = &l->layer[layer];
+	uint8_t what[16] = "nonce";
+	if (layer_family(layer) != FAMILY_ACCOUNT || s->nonce_chain >= s->nonce_next)
+		return ERR_STATE;
+	for (uint32_t i = 0; i < l->open_effect_count; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		if (f->layer == layer && f->nonce == s->nonce_chain)
+			return ERR_STATE;
+	}
+	what[7] = (uint8_t)layer;
+	store_le64(what + 8, s->nonce_chain);
+	struct rec_intent r = {
+		.effect = name_of(l, slice_of(what, sizeof what), (uint8_t)SIGN_NONCE_FILL),
+		.purpose = SIGN_NONCE_FILL,
+		.layer = layer,
+		.rate = engine_rate(l, layer),
+		.value = amount_zero(layer_asset(layer))};
+	if (r.rate == 0 ||
+		take_nonce(e, &r, r.value, ledger_balance(l, layer, ACCOUNT_AVAILABLE)) != OK)
+		return ERR_STATE;
+	r.nonce = s->nonce_chain;
+	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
 }
 
 /* ---- all of it ---- */
 
+/* A decision may lead to the next one of the same swap. */
+static void decide_steps(struct engine *e, uint64_t now_ms, uint32_t swap, uint32_t *left)
+{
+	for (unsigned step = 0; step<SWAP_STATE_COUNT && * left> 0; step++, (*left)--)
+		if (decide_swap(e, now_ms, &e->ledger->swap[swap]) != OK)
+			return;
+}
+
+/* First come, first paid. */
+static void decide_transfers(struct engine *e, uint64_t now_ms, uint32_t *left)
+{
+	const struct ledger *l = e->ledger;
+	uint32_t waiting = l->latched ? 0 : l->transfers_waiting;
+	for (uint32_t i = l->transfer_first; i < l->transfer_count && waiting > 0 && *left > 0;
+		i++) {
+		const struct transfer *t = &l->transfer[i];
+		if (t->effect != INDEX_NONE)
+			continue;
+		waiting--;
+		if (decide_transfer(e, now_ms, t) == OK)
+			(*left)--;
+	}
+}
+
 void engine_decide(struct engine *e, uint64_t now_ms)
 {
-	struct ledger *l = e->ledger;
+	const struct ledger *l = e->ledger;
 	uint32_t left = DECISIONS_MAX;
 
 	if (e->failed || !l->has_params)
 		return;
-	for (uint32_t i = 0; i < l->active_swap_count && left > 0; i++) {
-		/* a decision may lead to the next one of the same swap */
-		for (unsigned step = 0; step < SWAP_STATE_COUNT && left > 0; step++, left--)
-			if (decide_swap(e, now_ms, &l->swap[l->active_swap[i]]) != OK)
-				break;
-	}
-	for (uint32_t i = l->transfer_count; i-- > 0 && l->transfers_waiting > 0 && left > 0;) {
-		const struct transfer *t = &l->transfer[i];
-		if (t->effect != INDEX_NONE || t->state != TRANSFER_PENDING)
-			continue;
-		if (decide_transfer(e, now_ms, t) == OK)
+	/* what is under way before what is new: it may need the same money */
+	for (uint32_t i = 0; i < l->active_swap_count; i++)
+		if (l->swap[l->active_swap[i]].state != SWAP_SOURCE_LOCKED)
+			decide_steps(e, now_ms, l->active_swap[i], &left);
+	for (uint32_t i = 0; i < LAYER_COUNT; i++)
+		if (left > 0 && decide_fill(e, now_ms, (enum layer_id)i) == OK)
+			left--;
+	for (uint32_t i = 0; i < l->open_effect_count && left > 0; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		if (decide_call_off(e, now_ms, f) == OK || decide_bump(e, now_ms, f) == OK)
 			left--;
 	}
-	for (uint32_t i = 0; i < l->open_effect_count && left > 0; i++)
-		if (decide_bump(e, now_ms, &l->effect[l->open_effect[i]]) == OK)
-			left--;
+	for (uint32_t i = 0; i < l->active_swap_count; i++)
+		if (l->swap[l->active_swap[i]].state == SWAP_SOURCE_LOCKED)
+			decide_steps(e, now_ms, l->active_swap[i], &left);
+	decide_transfers(e, now_ms, &left);
+}
+
+void engine_decide_changed(struct engine *e, uint64_t now_ms)
+{
+	const struct ledger *l = e->ledger;
+	uint32_t changed[CHANGED_MAX], left = DECISIONS_MAX;
+	const uint32_t count = l->dirty_count;
+
+	if (e->failed || !l->has_params)
+		return;
+	if (count > CHANGED_MAX) {
+		engine_decide(e, now_ms);
+		return;
+	}
+	/* a copy: each decision is a record that changes things, too */
+	memcpy(changed, l->dirty, count * sizeof changed[0]);
+	for (uint32_t i = 0; i < count; i++)
+		if ((changed[i] & DIRTY_TRANSFER) == 0)
+			decide_steps(e, now_ms, changed[i], &left);
+	decide_transfers(e, now_ms, &left);
 }

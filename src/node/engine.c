@@ -1,5 +1,7 @@
 #include "node/engine_internal.h"
 
+#include "crypto/hash.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -251,19 +253,47 @@ enum err engine_reorg(
 	return OK;
 }
 
+/* Does it change anything? What does not is not journaled: anybody can fill a mempool. A lock-up is
+ * news while its offer is open and when it is right; a spend when it shows the preimage. */
+static bool mempool_news(
+	const struct ledger *l, enum layer_id layer, const struct chain_event *event)
+{
+	const struct swap *s = ledger_swap(l, &event->swap);
+	struct hash256 hash;
+	if (s == NULL)
+		return false;
+	if (event->kind == CHAIN_LOCK)
+		return s->state == SWAP_OFFERED && s->source.layer == layer && event->flags == 0 &&
+			amount_cmp(event->amount, s->source.amount) == 0 &&
+			event->timelock == s->source.timelock;
+	if (event->kind != CHAIN_LOCK_SPENT || event->spend != LOCK_SPEND_CLAIM ||
+		s->preimage_known)
+		return false;
+	sha256(&hash, slice_of(event->preimage.b, sizeof event->preimage.b));
+	return hash256_eq(&hash, &s->hash);
+}
+
 enum err engine_mempool(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event)
 {
+	if (!mempool_news(e->ledger, layer, event))
+		return OK;
 	struct buf out = engine_record(e, now_ms);
 	rec_layer_put(&out, layer);
 	rec_event_put(&out, event, &e->ledger->seal);
 	TRY(engine_append(e, REC_MEMPOOL, &out, JOURNAL_ESSENTIAL));
-	engine_decide(e, now_ms);
+	engine_decide_changed(e, now_ms);
 	return OK;
 }
 
 enum err engine_fee_rate(struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate)
 {
+	/* outside the configured bounds all rates are the same */
+	const uint64_t was = engine_rate(e->ledger, layer);
+	const struct layer_params *p = &e->ledger->params.layer[layer];
+	if (rate == 0 || (was == p->fee_rate_min && rate <= was) ||
+		(was == p->fee_rate_max && rate >= was))
+		return OK;
 	struct buf out = engine_record(e, now_ms);
 	rec_layer_put(&out, layer);
 	buf_le64(&out, rate);
@@ -329,11 +359,6 @@ enum err engine_reconciled(struct engine *e, uint64_t now_ms, enum layer_id laye
 
 enum err engine_latch(struct engine *e, uint64_t now_ms, bool on, const char *reason)
 {
-	for (unsigned i = 0; !on && i < LAYER_COUNT; i++)
-		if (e->ledger->layer[i].born &&
-			(!e->ledger->layer[i].reconciled ||
-				!amount_is_zero(e->ledger->layer[i].difference)))
-			return ERR_STATE;
 	struct rec_latch r = {.on = on};
 	set_text(r.reason, reason);
 	struct buf out = engine_record(e, now_ms);

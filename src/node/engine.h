@@ -117,6 +117,20 @@ MUST_USE NONNULL_ALL enum err engine_latch(
 /* Let time pass: offers expire. *next_ms: when to call again at the latest (UINT64_MAX: never). */
 MUST_USE NONNULL_ALL enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms);
 
+/* Is this layer's tip, as the ledger has it, the chain's? While it is not, no lock-up is decided or
+ * sent and no offer expires: time locks would be measured from a block of the past. Not journaled;
+ * true at first. */
+NONNULL_ALL void engine_layer_current(struct engine *e, enum layer_id layer, bool current);
+
+/* An effect that no node has seen: may it be signed and sent now? WAIT: not at the moment; UNSAFE:
+ * a lock-up that could outlive the source's (call it off). */
+enum send_verdict { SEND_GO, SEND_WAIT, SEND_UNSAFE };
+NONNULL_ALL enum send_verdict engine_may_send(const struct engine *e, const struct effect *f);
+/* Spend what a lock-up would spend on ourselves instead, as its next variant. ERR_STATE: in a
+ * block, called off already, or no lock-up. */
+MUST_USE NONNULL_ALL enum err engine_call_off(
+	struct engine *e, uint64_t now_ms, const struct id128 *effect);
+
 /* End of a batch: hand the open group to the journal. Then engine_durable once it says so. */
 NONNULL_ALL void engine_flush(struct engine *e);
 NONNULL_ALL void engine_on_durable(struct engine *e); /* runs waiters and event subscribers */

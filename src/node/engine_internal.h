@@ -24,7 +24,8 @@ struct kept_event {
 struct engine {
 	struct journal *journal;
 	struct ledger *ledger;
-	bool failed; /* a record was applied and could not be appended: stop */
+	bool failed;              /* a record was applied and could not be appended: stop */
+	bool behind[LAYER_COUNT]; /* the ledger's tip is known not to be the chain's */
 	struct waiter waiter[ENGINE_WAITERS_MAX];
 	uint32_t waiter_count;
 	struct kept_event event[ENGINE_EVENTS_KEPT]; /* ring */
@@ -46,9 +47,16 @@ MUST_USE NONNULL_ALL enum err engine_append(
 	struct engine *e, uint16_t type, const struct buf *record, unsigned flags);
 /* Everything that follows from the state now: locks, claims, refunds, bumps, declines, expiries. */
 NONNULL_ALL void engine_decide(struct engine *e, uint64_t now_ms);
-/* A lock-up that was decided and not yet signed: is it still safe to make? True for everything
- * else. */
-NONNULL_ALL bool engine_lock_safe(const struct engine *e, const struct effect *f);
+/* The same for what the last record changed, where it changed no block, fee, latch or money. */
+NONNULL_ALL void engine_decide_changed(struct engine *e, uint64_t now_ms);
+/* Our half of a swap on its destination layer, as encoded terms. Errors as layer_leg_make. */
+MUST_USE NONNULL_ALL enum err engine_dest_leg(const struct ledger *l, struct buf *leg,
+	const struct id128 *swap, const struct hash256 *hash, enum layer_id to,
+	struct amount amount, const uint8_t client[32], uint64_t timelock);
+/* What new business may use: available, less what is promised to others, less the gas that the
+ * swaps under way may need. */
+struct amount engine_free_funds(const struct ledger *l, enum layer_id layer);
+
 /* The observed fee rate within the configured bounds; 0: none yet. */
 uint64_t engine_rate(const struct ledger *l, enum layer_id layer);
 

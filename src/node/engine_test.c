@@ -2,6 +2,8 @@
  * and a replay that ends in the same state. */
 #include "node/engine_world_test.h"
 
+#include "layer/layer.h"
+
 #include <stdlib.h>
 
 static void test_happy(enum layer_id from, enum layer_id to)
@@ -206,24 +208,24 @@ static void test_transfer_bumped_and_reorganised(void)
 static void test_called_off(enum layer_id from, enum layer_id to)
 {
 	struct world w;
-	begin(&w);
-	struct swap *s = begin_swap(&w, from, to);
-	const struct chain_event lock = lock_event(&w, s, &s->source);
-	block(&w, from, &lock, 1);
-	block(&w, from, NULL, 0);
+	world_begin(&w);
+	struct swap *s = world_swap(&w, from, to);
+	const struct chain_event lock = world_lock_event(&w, s, &s->source);
+	world_block(&w, from, &lock, 1);
+	world_block(&w, from, NULL, 0);
 	struct effect *f = &w.ledger->effect[s->lock_effect];
-	const struct hash256 tx = new_tx(&w);
+	const struct hash256 tx = world_tx(&w);
 	struct amount fee = amount_from_sat(f->fee);
 	if (to == LAYER_ROOTSTOCK)
 		CHECK(layer_fee_bound(&fee, to, SIGN_LOCK, f->rate) == OK);
 	CHECK(engine_prepared(w.engine, w.now, &f->id, 0, &tx, fee, slice_str("bytes")) == OK);
-	blocks(&w, from, 1);
+	world_blocks(&w, from, 1);
 	CHECK(!f->called_off);
 	while (w.tip[from] + 20 < s->source.timelock)
-		block(&w, from, NULL, 0);
-	CHECK(f->called_off && f->call_off_from == 1 && f->variant_wanted == 1);
+		world_block(&w, from, NULL, 0);
+	CHECK(f->called_off && f->variant_wanted == 1);
 	CHECK(s->state == SWAP_DEST_LOCKING);
-	const struct hash256 back = prepare(&w, f);
+	const struct hash256 back = world_prepare(&w, f);
 	struct chain_event e[2] = {
 		{.kind = CHAIN_NONCE_USED, .tx = back, .nonce = f->nonce, .amount = fee}};
 	size_t count = 1;
@@ -242,13 +244,13 @@ static void test_called_off(enum layer_id from, enum layer_id to)
 			.amount = rest};
 		count = 2;
 	}
-	chain_sub(&w, to, fee);
-	block(&w, to, e, count);
-	blocks(&w, to, 3);
+	world_chain_sub(&w, to, fee);
+	world_block(&w, to, e, count);
+	world_blocks(&w, to, 3);
 	CHECK(s->state == SWAP_DECLINED && s->reason[0] != 0 && !w.ledger->latched);
 	CHECK(w.ledger->open_effect_count == 0);
 	CHECK(amount_is_zero(ledger_balance(w.ledger, to, ACCOUNT_RESERVED)));
-	end(&w);
+	world_end(&w);
 }
 
 /* HAZARDS 36, 53: a stranger's dust in our account is booked and stops nothing; less than the books
@@ -256,12 +258,12 @@ static void test_called_off(enum layer_id from, enum layer_id to)
 static void test_dust_in_the_account(void)
 {
 	struct world w;
-	begin(&w);
-	blocks(&w, LAYER_ROOTSTOCK, 1);
+	world_begin(&w);
+	world_blocks(&w, LAYER_ROOTSTOCK, 1);
 	const struct amount zero = amount_zero(ASSET_RBTC), dust = amount_of(ASSET_RBTC, 3);
 	const struct block_ref tip = w.ledger->layer[LAYER_ROOTSTOCK].tip;
 	const struct amount books = w.chain[LAYER_ROOTSTOCK];
-	chain_add(&w, LAYER_ROOTSTOCK, dust);
+	world_chain_add(&w, LAYER_ROOTSTOCK, dust);
 	struct block_ref next = {.height = tip.height + 1, .hash = {{1, 2}}, .parent = tip.hash};
 	CHECK(engine_block(w.engine, w.now, LAYER_ROOTSTOCK, &next, NULL, 0) == OK);
 	w.tip[LAYER_ROOTSTOCK] = next.height;
@@ -276,22 +278,22 @@ static void test_dust_in_the_account(void)
 			      ledger_balance_credit(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_SUSPENSE_IN),
 			      dust) == 0);
 	}
-	blocks(&w, LAYER_ROOTSTOCK, 3);
+	world_blocks(&w, LAYER_ROOTSTOCK, 3);
 	CHECK(amount_is_zero(ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_INFLIGHT)));
 	/* the block that brought it leaves the chain: so does what was booked for it */
-	reorg(&w, LAYER_ROOTSTOCK, 5);
+	world_reorg(&w, LAYER_ROOTSTOCK, 5);
 	w.chain[LAYER_ROOTSTOCK] = books;
-	block(&w, LAYER_ROOTSTOCK, NULL, 0);
-	end(&w);
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	world_end(&w);
 
-	begin(&w);
-	(void)both_locked(&w, LAYER_BITCOIN, LAYER_ROOTSTOCK);
+	world_begin(&w);
+	(void)world_both_locked(&w, LAYER_BITCOIN, LAYER_ROOTSTOCK);
 	struct amount wallet = w.chain[LAYER_ROOTSTOCK];
 	const struct block_ref at = w.ledger->layer[LAYER_ROOTSTOCK].tip;
 	CHECK(amount_add(&wallet, wallet, dust) == OK); /* all of it, and our lock-up gone */
 	CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, &at, wallet, zero) == OK);
 	CHECK(w.ledger->latched);
-	end(&w);
+	world_end(&w);
 }
 
 /* The change of our lock-up is given to the next effect, then the block of the lock-up leaves the
@@ -299,8 +301,8 @@ static void test_dust_in_the_account(void)
 static void test_change_reorganised(void)
 {
 	struct world w;
-	begin(&w);
-	struct swap *s = both_locked(&w, LAYER_ROOTSTOCK, LAYER_BITCOIN);
+	world_begin(&w);
+	struct swap *s = world_both_locked(&w, LAYER_ROOTSTOCK, LAYER_BITCOIN);
 	const struct amount locked = w.chain[LAYER_BITCOIN];
 	struct transfer_command c = {.now_ms = w.now,
 		.id = {{1}},
@@ -313,12 +315,12 @@ static void test_change_reorganised(void)
 	struct command_result result;
 	CHECK(engine_transfer(w.engine, &result, &c) == OK);
 	CHECK(ledger_effect(w.ledger, &c.effect_id)->coin_count == 1);
-	reorg(&w, LAYER_BITCOIN, 2);
+	world_reorg(&w, LAYER_BITCOIN, 2);
 	CHECK(amount_cmp(ledger_custody(w.ledger, LAYER_BITCOIN),
 		      amount_of(ASSET_BTC, FUNDS_SAT)) == 0);
 	CHECK(amount_cmp(locked, amount_of(ASSET_BTC, FUNDS_SAT)) < 0);
 	CHECK(s->state == SWAP_DEST_LOCKING);
-	end(&w);
+	world_end(&w);
 }
 
 /* More events than are kept before any is durable: first of all the subscriber is told so. */
@@ -341,21 +343,21 @@ static void test_events_lost(void)
 {
 	struct world w;
 	struct told told = {.in_order = true};
-	begin(&w);
+	world_begin(&w);
 	engine_flush(w.engine);
 	engine_on_durable(w.engine);
 	engine_subscribe(w.engine, on_told, &told);
-	blocks(&w, LAYER_ROOTSTOCK, ENGINE_EVENTS_KEPT + 10);
+	world_blocks(&w, LAYER_ROOTSTOCK, ENGINE_EVENTS_KEPT + 10);
 	engine_on_durable(w.engine);
 	CHECK(told.count == 1 && told.resets == 1);
 	engine_flush(w.engine);
 	engine_on_durable(w.engine);
 	CHECK(told.count == 1 + ENGINE_EVENTS_KEPT && told.resets == 1 && told.in_order);
-	blocks(&w, LAYER_ROOTSTOCK, 1);
+	world_blocks(&w, LAYER_ROOTSTOCK, 1);
 	engine_flush(w.engine);
 	engine_on_durable(w.engine);
 	CHECK(told.count == 2 + ENGINE_EVENTS_KEPT && told.resets == 1);
-	end(&w);
+	world_end(&w);
 }
 
 int main(void)

@@ -6,22 +6,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What this process is doing about an effect; by index in the ledger. */
-struct task {
+/* One kind of call for an effect: to the signer, or to a node. */
+struct attempt {
 	bool busy;
-	bool asked;           /* a signer was asked in this process */
-	uint32_t failures;    /* in a row */
-	uint64_t next_ms;     /* not before this monotonic time */
-	uint32_t submitted;   /* variants that were answered by a node since the start */
-	uint8_t last_outcome; /* journaled */
+	uint32_t failures; /* in a row */
+	uint64_t next_ms;  /* not before this monotonic time */
 };
 
-/* One call under way: to the signer or to a node. */
+/* What this process is doing about an effect; by index in the ledger. While a replacement is being
+ * signed, the bytes that there are go on being sent: the two don't wait for each other. */
+struct task {
+	struct attempt sign, send;
+	bool asked;            /* a signer was asked in this process */
+	uint32_t submitted;    /* variants that were answered by a node since the start */
+	uint32_t told_variant; /* of the outcomes that were journaled: */
+	uint8_t told, last_outcome;
+};
+
+#define OUTCOMES_TOLD_MAX 8u /* a node that changes its mind all the time fills no journal */
+/* Business leaves so many calls to claims, refunds and what calls lock-ups off. */
+#define EXECUTOR_RESCUE_CALLS (EXECUTOR_IN_FLIGHT_MAX / 4)
+
+/* One call under way. */
 struct flight {
 	struct executor *x;
 	uint32_t effect;
 	struct id128 id;
-	uint32_t variant;
+	bool send;         /* to a node; otherwise to the signer */
+	uint32_t variant;  /* in the ledger */
+	uint32_t numbered; /* what the signer calls it */
 	struct amount fee;
 	size_t request_len;
 	uint8_t request[];
@@ -64,18 +77,24 @@ uint32_t executor_in_flight(const struct executor *x)
 	return x->in_flight;
 }
 
-static void back_off(struct executor *x, struct task *t)
+static void back_off(struct executor *x, struct attempt *a)
 {
-	const uint32_t shift = t->failures < 7 ? t->failures : 7;
+	const uint32_t shift = a->failures < 7 ? a->failures : 7;
 	uint64_t wait = (uint64_t)EXECUTOR_RETRY_MIN_MS << shift;
 	if (wait > EXECUTOR_RETRY_MAX_MS)
 		wait = EXECUTOR_RETRY_MAX_MS;
-	t->failures++;
-	t->next_ms = loop_now_ms(x->config.loop) + wait;
+	a->failures++;
+	a->next_ms = loop_now_ms(x->config.loop) + wait;
 }
 
-static struct flight *take_off(
-	struct executor *x, const struct effect *f, uint32_t variant, struct slice request)
+static struct attempt *attempt_of(const struct flight *g)
+{
+	struct task *t = &g->x->task[g->effect];
+	return g->send ? &t->send : &t->sign;
+}
+
+static struct flight *take_off(struct executor *x, const struct effect *f, bool send,
+	uint32_t variant, struct slice request)
 {
 	struct flight *g = malloc(sizeof *g + request.len);
 	if (g == NULL)
@@ -83,11 +102,13 @@ static struct flight *take_off(
 	g->x = x;
 	g->effect = (uint32_t)(f - engine_ledger(x->config.engine)->effect);
 	g->id = f->id;
+	g->send = send;
 	g->variant = variant;
+	g->numbered = variant + f->variant_base;
 	g->request_len = request.len;
 	if (request.len > 0)
 		memcpy(g->request, request.ptr, request.len);
-	x->task[g->effect].busy = true;
+	attempt_of(g)->busy = true;
 	x->in_flight++;
 	return g;
 }
@@ -95,10 +116,9 @@ static struct flight *take_off(
 /* The effect of a flight that came back; NULL where the ledger gave it another name meanwhile. */
 static struct effect *land(struct flight *g)
 {
-	g->x->task[g->effect].busy = false;
+	attempt_of(g)->busy = false;
 	g->x->in_flight--;
-	struct effect *f = ledger_effect(engine_ledger(g->x->config.engine), &g->id);
-	return f;
+	return ledger_effect(engine_ledger(g->x->config.engine), &g->id);
 }
 
 static void free_flight(struct flight *g)
@@ -111,10 +131,9 @@ static void free_flight(struct flight *g)
 
 static void make_plan(const struct ledger *l, const struct effect *f, struct layer_plan *p)
 {
-	const bool call_off = f->called_off && f->variant_wanted >= f->call_off_from;
 	*p = (struct layer_plan){.session = f->id,
 		.variant = f->variant_wanted + f->variant_base,
-		.purpose = call_off ? SIGN_NONCE_FILL : f->purpose,
+		.purpose = f->called_off ? SIGN_NONCE_FILL : f->purpose,
 		/* as journaled: the same request after a restart, so that the signer knows it again
 		 */
 		.tip_height = f->last_variant_height,
@@ -124,13 +143,15 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		.nonce = f->nonce,
 		.gas_limit = f->gas_limit,
 		.lock = f->lock,
-		.amount = call_off ? amount_zero(f->value.asset) : f->value};
+		.amount = f->called_off ? amount_zero(f->value.asset) : f->value};
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		const struct coin *c = &l->coin[f->coin[i]];
 		p->coin[i] = (struct btc_coin){
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
-	if (f->swap != INDEX_NONE && !call_off) {
+	if (f->called_off)
+		return;
+	if (f->swap != INDEX_NONE) {
 		const struct swap *s = &l->swap[f->swap];
 		const struct leg *leg = f->purpose == SIGN_CLAIM ? &s->source : &s->dest;
 		p->swap = s->id;
@@ -148,7 +169,7 @@ static void give_up(struct executor *x, const struct flight *g, enum err err, co
 {
 	if (engine_build_failed(x->config.engine, loop_wall_ms(x->config.loop), &g->id, g->variant,
 		    err, detail) != OK)
-		back_off(x, &x->task[g->effect]);
+		back_off(x, &x->task[g->effect].sign);
 }
 
 static void on_signed(void *ctx, const struct signing_answer *answer)
@@ -156,14 +177,16 @@ static void on_signed(void *ctx, const struct signing_answer *answer)
 	static _Thread_local uint8_t storage[SIGNING_TX_MAX];
 	struct flight *g = ctx;
 	struct executor *x = g->x;
-	struct task *t = &x->task[g->effect];
+	struct attempt *t = &x->task[g->effect].sign;
 	const struct ledger *l = engine_ledger(x->config.engine);
 	const struct effect *f = land(g);
 	struct buf raw = buf_init(storage, sizeof storage);
 	struct signing_request request;
 	struct hash256 txid;
 
-	if (f == NULL || f->variant_wanted != g->variant)
+	/* called off meanwhile: what was signed never leaves */
+	if (f == NULL || f->variant_wanted != g->variant ||
+		f->variant_wanted + f->variant_base != g->numbered)
 		goto out;
 	if (answer->err == ERR_DENIED || answer->err == ERR_FORMAT || answer->err == ERR_EXISTS ||
 		answer->err == ERR_RANGE) {
@@ -190,37 +213,42 @@ out:
 	free_flight(g);
 }
 
+/* A lock-up that became unsafe before anything was signed. Coins that a signer may have signed for
+ * must not be given to another effect: they are spent to ourselves under the same name. */
+static void give_up_lock(struct executor *x, const struct effect *f)
+{
+	const uint64_t now = loop_wall_ms(x->config.loop);
+	const struct task *t = &x->task[f - engine_ledger(x->config.engine)->effect];
+	const bool maybe_signed = t->asked || f->intent_seq <= x->first_seq;
+	enum err err;
+	if (maybe_signed && layer_family(f->layer) == FAMILY_UTXO)
+		err = engine_call_off(x->config.engine, now, &f->id);
+	else
+		err = engine_build_failed(x->config.engine, now, &f->id, f->variant_wanted,
+			ERR_STATE, "the lock-up would no longer be safe");
+	if (err != OK)
+		back_off(x, &x->task[f - engine_ledger(x->config.engine)->effect].sign);
+}
+
 static void build(struct executor *x, const struct effect *f)
 {
 	const struct ledger *l = engine_ledger(x->config.engine);
 	struct buf request = buf_init(x->scratch, sizeof x->scratch);
+	struct task *t = &x->task[f - l->effect];
 	struct layer_plan plan;
 	struct amount fee;
 
 	make_plan(l, f, &plan);
-	enum err err = OK;
-	const char *detail = "the plan can't be built";
-	struct task *t = &x->task[f - l->effect];
-	/* Coins that a signer may have signed for must not be given to another effect: a lock-up
-	 * that became unsafe is given up only where that can't be, or where its nonce is filled.
-	 * What is signed all the same is not sent (see submit). */
-	const bool maybe_signed = t->asked || f->intent_seq <= x->first_seq;
-	if (f->variant_count == 0 && !engine_lock_safe(x->config.engine, f) &&
-		(!maybe_signed || layer_family(f->layer) == FAMILY_ACCOUNT)) {
-		err = ERR_STATE;
-		detail = "the lock-up would no longer be safe";
-	}
-	if (err == OK)
-		err = layer_build(&request, &fee, f->layer, l->params.layer[f->layer].network,
-			&l->params.wallet, &plan);
+	const enum err err = layer_build(&request, &fee, f->layer,
+		l->params.layer[f->layer].network, &l->params.wallet, &plan);
 	bytes_wipe(&plan.preimage, sizeof plan.preimage);
-	struct flight *g = take_off(x, f, f->variant_wanted, buf_slice(&request));
+	struct flight *g = take_off(x, f, false, f->variant_wanted, buf_slice(&request));
 	bytes_wipe(x->scratch, request.len);
 	if (g == NULL)
 		return;
 	if (err != OK) {
 		(void)land(g);
-		give_up(x, g, err, detail);
+		give_up(x, g, err, "the plan can't be built");
 		free_flight(g);
 		return;
 	}
@@ -229,8 +257,30 @@ static void build(struct executor *x, const struct effect *f)
 	if (signer_sign(x->config.signer, slice_of(g->request, g->request_len),
 		    x->config.signer_timeout_ms, on_signed, g) != OK) {
 		(void)land(g);
-		back_off(x, t);
+		back_off(x, &t->sign);
 		free_flight(g);
+	}
+}
+
+/* Before the first variant of an effect is signed, and before it is first sent. A lock-up whose
+ * spends would not be seen is no lock-up of ours to make. */
+static enum send_verdict may_send(const struct executor *x, const struct effect *f)
+{
+	const enum send_verdict v = engine_may_send(x->config.engine, f);
+	if (v == SEND_GO && f->purpose == SIGN_LOCK && !f->called_off && f->swap != INDEX_NONE &&
+		!watch_has_dest(x->config.watch, f->swap))
+		return SEND_WAIT;
+	return v;
+}
+
+static void try_build(struct executor *x, const struct effect *f)
+{
+	switch (f->variant_count > 0 ? SEND_GO : may_send(x, f)) {
+	case SEND_GO: build(x, f); return;
+	case SEND_WAIT:
+		back_off(x, &x->task[f - engine_ledger(x->config.engine)->effect].sign);
+		return;
+	case SEND_UNSAFE: give_up_lock(x, f); return;
 	}
 }
 
@@ -257,22 +307,26 @@ static void on_submitted(void *ctx, const struct submit_answer *answer)
 	const uint64_t seq = f->variant[g->variant].seq;
 	kill_point_reached(seq, KILL_EFFECT_SENT);
 	const bool there = answer->outcome == SUBMIT_ACCEPTED || answer->outcome == SUBMIT_KNOWN;
+	if (g->variant != t->told_variant)
+		t->told = 0;
 	/* the same answer again is no news */
-	const bool news = g->variant >= t->submitted || answer->outcome != t->last_outcome;
+	const bool news = t->told == 0 || (there && !f->submitted) ||
+		(answer->outcome != t->last_outcome && t->told < OUTCOMES_TOLD_MAX);
 	if (there) {
 		t->submitted = g->variant + 1;
-		t->failures = 0;
-		t->next_ms = loop_now_ms(x->config.loop) + x->config.resubmit_ms;
+		t->send.failures = 0;
+		t->send.next_ms = loop_now_ms(x->config.loop) + x->config.resubmit_ms;
 	} else {
-		back_off(x, t);
+		back_off(x, &t->send);
 	}
-	if (news && answer->outcome != SUBMIT_UNKNOWN && f->state == EFFECT_PREPARED) {
-		if (engine_submitted(e, loop_wall_ms(x->config.loop), &g->id, g->variant,
-			    (uint8_t)answer->outcome, answer->detail) == OK) {
-			t->last_outcome = (uint8_t)answer->outcome;
-			(void)!engine_when_durable(
-				e, engine_ledger(e)->seq, on_recorded, (void *)(uintptr_t)seq);
-		}
+	if (news && answer->outcome != SUBMIT_UNKNOWN && f->state == EFFECT_PREPARED &&
+		engine_submitted(e, loop_wall_ms(x->config.loop), &g->id, g->variant,
+			(uint8_t)answer->outcome, answer->detail) == OK) {
+		t->told_variant = g->variant;
+		t->last_outcome = (uint8_t)answer->outcome;
+		t->told++;
+		(void)!engine_when_durable(
+			e, engine_ledger(e)->seq, on_recorded, (void *)(uintptr_t)seq);
 	}
 out:
 	free_flight(g);
@@ -286,19 +340,21 @@ static void submit(struct executor *x, const struct effect *f)
 	struct buf raw = buf_init(storage, sizeof storage);
 	struct task *t = &x->task[f - l->effect];
 
-	/* a lock-up that no node ever saw, and that became unsafe meanwhile, is not sent */
-	if (!f->submitted && t->submitted == 0 && !engine_lock_safe(x->config.engine, f)) {
-		back_off(x, t);
+	/* what no node ever saw is not sent while it should not be; the engine calls it off where
+	 * that can't change any more */
+	if (!f->submitted && t->submitted == 0 && may_send(x, f) != SEND_GO) {
+		back_off(x, &t->send);
 		return;
 	}
-	if (!ledger_raw(l, &f->variant[variant], &raw))
+	if (!ledger_raw(l, &f->variant[variant], &raw)) {
+		back_off(x, &t->send);
 		return;
-	struct flight *g = take_off(x, f, variant, (struct slice){NULL, 0});
-	if (g == NULL)
-		return;
-	if (layer_submit(x->config.layer[f->layer], buf_slice(&raw), on_submitted, g) != OK) {
+	}
+	struct flight *g = take_off(x, f, true, variant, (struct slice){NULL, 0});
+	if (g != NULL &&
+		layer_submit(x->config.layer[f->layer], buf_slice(&raw), on_submitted, g) != OK) {
 		(void)land(g);
-		back_off(x, t);
+		back_off(x, &t->send);
 		free_flight(g);
 	}
 	bytes_wipe(storage, raw.len);
@@ -306,35 +362,52 @@ static void submit(struct executor *x, const struct effect *f)
 
 /* ---- all ---- */
 
+/* Due now? If not, *next_ms is when. */
+static bool due(const struct attempt *a, uint64_t now, uint64_t *next_ms)
+{
+	if (a->busy)
+		return false;
+	if (now >= a->next_ms)
+		return true;
+	if (a->next_ms < *next_ms)
+		*next_ms = a->next_ms;
+	return false;
+}
+
+static bool is_rescue(const struct effect *f)
+{
+	return f->purpose == SIGN_CLAIM || f->purpose == SIGN_REFUND || f->called_off ||
+		f->purpose == SIGN_NONCE_FILL;
+}
+
+static void run_effect(struct executor *x, uint32_t index, uint64_t now, uint64_t *next_ms)
+{
+	const uint64_t durable = journal_durable(x->config.journal);
+	const struct effect *f = &engine_ledger(x->config.engine)->effect[index];
+	struct task *t = &x->task[index];
+
+	if (f->state == EFFECT_CONFIRMED || x->config.layer[f->layer] == NULL ||
+		x->in_flight + (is_rescue(f) ? 0 : EXECUTOR_RESCUE_CALLS) >= EXECUTOR_IN_FLIGHT_MAX)
+		return;
+	if (f->variant_wanted == f->variant_count && f->variant_count < EFFECT_VARIANTS_MAX &&
+		f->intent_seq <= durable && due(&t->sign, now, next_ms))
+		try_build(x, f);
+	/* giving up may have ended it; new bytes don't wait until the old ones are sent again */
+	if (f->state != EFFECT_PREPARED || f->variant_count == 0 ||
+		f->variant[f->variant_count - 1].seq > durable)
+		return;
+	if (t->submitted > 0 && t->submitted < f->variant_count && t->send.failures == 0)
+		t->send.next_ms = 0;
+	if (due(&t->send, now, next_ms))
+		submit(x, f);
+}
+
 void executor_run(struct executor *x, uint64_t *next_ms)
 {
 	const struct ledger *l = engine_ledger(x->config.engine);
 	const uint64_t now = loop_now_ms(x->config.loop);
-	const uint64_t durable = journal_durable(x->config.journal);
 
 	*next_ms = UINT64_MAX;
-	if (!engine_ok(x->config.engine))
-		return;
-	for (uint32_t i = 0; i < l->open_effect_count; i++) {
-		const struct effect *f = &l->effect[l->open_effect[i]];
-		struct task *t = &x->task[l->open_effect[i]];
-		const bool wants_build = f->state == EFFECT_INTENT ||
-			(f->state == EFFECT_PREPARED && f->variant_wanted == f->variant_count);
-		if (t->busy || f->state == EFFECT_CONFIRMED || x->config.layer[f->layer] == NULL)
-			continue;
-		const bool new_bytes = !wants_build && t->submitted < f->variant_count &&
-			t->failures == 0;
-		if (now < t->next_ms && !new_bytes) {
-			if (t->next_ms < *next_ms)
-				*next_ms = t->next_ms;
-			if (!wants_build || t->failures > 0)
-				continue;
-		}
-		if (x->in_flight >= EXECUTOR_IN_FLIGHT_MAX)
-			return;
-		if (wants_build && f->intent_seq <= durable)
-			build(x, f);
-		else if (!wants_build && f->variant[f->variant_count - 1].seq <= durable)
-			submit(x, f);
-	}
+	for (uint32_t i = 0; i < l->open_effect_count && engine_ok(x->config.engine); i++)
+		run_effect(x, l->open_effect[i], now, next_ms);
 }

@@ -11,6 +11,7 @@
 #define NODE_EXECUTOR_H
 #include "layer/layer.h"
 #include "node/engine.h"
+#include "node/watch.h"
 #include "sign/signer.h"
 
 #define EXECUTOR_IN_FLIGHT_MAX 256u
@@ -24,6 +25,7 @@ struct executor_config {
 	struct engine *engine;
 	struct journal *journal;
 	struct signer *signer;
+	const struct watch *watch;
 	struct layer *const *layer; /* LAYER_COUNT of them */
 	uint64_t signer_timeout_ms;
 	uint64_t resubmit_ms; /* bytes not seen in a block are sent again after so long */

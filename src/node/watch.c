@@ -21,12 +21,6 @@ static enum err on_block(void *ctx, enum layer_id layer, const struct block_ref 
 		w->config.engine, loop_wall_ms(w->config.loop), layer, block, event, event_count);
 }
 
-static enum err on_reorg(void *ctx, enum layer_id layer, const struct block_ref *keep)
-{
-	struct watch *w = ctx;
-	return engine_reorg(w->config.engine, loop_wall_ms(w->config.loop), layer, keep);
-}
-
 static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event *event)
 {
 	struct watch *w = ctx;
@@ -42,38 +36,80 @@ static void on_fee_rate(void *ctx, enum layer_id layer, uint64_t rate)
 
 /* ---- what is watched ---- */
 
-static void watch_leg(struct watch *w, const struct swap *s, const struct leg *leg, uint8_t flag)
+static const struct leg *leg_of(const struct swap *s, uint8_t flag)
+{
+	return flag == WATCHED_SOURCE ? &s->source : &s->dest;
+}
+
+/* A leg with the lock-ups of it that we know. Where there is no room it is tried again with every
+ * change of the swap; nothing is locked meanwhile (watch_has_dest). */
+static void watch_leg(struct watch *w, const struct swap *s, uint8_t flag)
 {
 	const uint32_t index = (uint32_t)(s - engine_ledger(w->config.engine)->swap);
+	const struct leg *leg = leg_of(s, flag);
+	struct layer *layer = w->config.layer[leg->layer];
 	if ((w->swap[index] & flag) != 0 || leg->terms_len == 0 || !w->started[leg->layer])
 		return;
-	if (layer_watch_lock(w->config.layer[leg->layer], &s->id,
-		    slice_of(leg->terms, leg->terms_len)) == OK)
+	enum err err = layer_watch_lock(layer, &s->id, slice_of(leg->terms, leg->terms_len));
+	for (uint32_t i = 0; i < leg->lock_count && err == OK; i++)
+		if (leg->lock[i].height != 0)
+			err = layer_watch_lock_at(layer, &s->id, &leg->lock[i].at);
+	if (err == OK)
 		w->swap[index] |= flag;
 }
 
-static bool over(const struct ledger *l, const struct swap *s)
+static void unwatch(struct watch *w, const struct swap *s)
 {
-	for (uint32_t i = 0; i < l->active_swap_count; i++)
-		if (&l->swap[l->active_swap[i]] == s)
-			return false;
-	return true;
+	uint8_t *flags = &w->swap[s - engine_ledger(w->config.engine)->swap];
+	if ((*flags & WATCHED_SOURCE) != 0)
+		layer_unwatch_lock(w->config.layer[s->source.layer], &s->id);
+	if ((*flags & WATCHED_DEST) != 0)
+		layer_unwatch_lock(w->config.layer[s->dest.layer], &s->id);
+	*flags = 0;
+}
+
+bool watch_has_dest(const struct watch *w, uint32_t swap)
+{
+	return (w->swap[swap] & WATCHED_DEST) != 0;
+}
+
+static void watch_active(struct watch *w, enum layer_id id)
+{
+	const struct ledger *l = engine_ledger(w->config.engine);
+	for (uint32_t i = 0; i < l->active_swap_count; i++) {
+		const struct swap *s = &l->swap[l->active_swap[i]];
+		if (s->source.layer == id)
+			watch_leg(w, s, WATCHED_SOURCE);
+		if (s->dest.layer == id)
+			watch_leg(w, s, WATCHED_DEST);
+	}
+}
+
+void watch_sweep(struct watch *w)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (w->started[i])
+			watch_active(w, (enum layer_id)i);
 }
 
 static void look_at(struct watch *w, const struct swap *s)
 {
-	const struct ledger *l = engine_ledger(w->config.engine);
-	if (swap_state_terminal(s->state) && over(l, s)) {
-		uint8_t *flags = &w->swap[s - l->swap];
-		if ((*flags & WATCHED_SOURCE) != 0)
-			layer_unwatch_lock(w->config.layer[s->source.layer], &s->id);
-		if ((*flags & WATCHED_DEST) != 0)
-			layer_unwatch_lock(w->config.layer[s->dest.layer], &s->id);
-		*flags = 0;
+	if (!s->active) {
+		unwatch(w, s);
 		return;
 	}
-	watch_leg(w, s, &s->source, WATCHED_SOURCE);
-	watch_leg(w, s, &s->dest, WATCHED_DEST);
+	watch_leg(w, s, WATCHED_SOURCE);
+	watch_leg(w, s, WATCHED_DEST);
+}
+
+/* A swap that was over may not be any more: its lock-ups are watched before the next block is
+ * looked at. */
+static enum err on_reorg(void *ctx, enum layer_id layer, const struct block_ref *keep)
+{
+	struct watch *w = ctx;
+	TRY(engine_reorg(w->config.engine, loop_wall_ms(w->config.loop), layer, keep));
+	watch_active(w, layer);
+	return OK;
 }
 
 static void on_event(void *ctx, const struct engine_event *event)
@@ -115,16 +151,6 @@ void watch_destroy(struct watch *w)
 	free(w);
 }
 
-static enum err watch_known_locks(struct watch *w, struct layer *layer, const struct swap *s,
-	const struct leg *leg, uint8_t flag)
-{
-	watch_leg(w, s, leg, flag);
-	for (uint32_t i = 0; i < leg->lock_count; i++)
-		if (leg->lock[i].height != 0)
-			TRY(layer_watch_lock_at(layer, &s->id, &leg->lock[i].at));
-	return OK;
-}
-
 /* The ledger's last blocks on a layer, newest first. */
 static size_t cursor_of(const struct layer_state *s, struct block_ref cursor[LAYER_CURSOR_MAX])
 {
@@ -154,13 +180,7 @@ enum err watch_start(struct watch *w, enum layer_id id)
 	for (uint32_t i = 0; layer_family(id) == FAMILY_UTXO && i < l->coin_count; i++)
 		if (l->coin[i].created_height != 0)
 			TRY(layer_watch_coin(layer, &l->coin[i].at));
-	for (uint32_t i = 0; i < l->active_swap_count; i++) {
-		const struct swap *s = &l->swap[l->active_swap[i]];
-		if (s->source.layer == id)
-			TRY(watch_known_locks(w, layer, s, &s->source, WATCHED_SOURCE));
-		if (s->dest.layer == id)
-			TRY(watch_known_locks(w, layer, s, &s->dest, WATCHED_DEST));
-	}
+	watch_active(w, id);
 	const size_t n = cursor_of(&l->layer[id], cursor);
 	return layer_start(layer, cursor, n, &sink);
 }

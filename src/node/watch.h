@@ -20,6 +20,10 @@ struct watch_config {
 /* Returns owned; subscribes to the engine. */
 MUST_USE NONNULL_ALL enum err watch_create(struct watch **out, const struct watch_config *config);
 void watch_destroy(struct watch *w);
+/* What a flood of events, or a full adapter, left out. */
+NONNULL_ALL void watch_sweep(struct watch *w);
+/* Spends of a swap's destination leg are seen. */
+NONNULL_ALL bool watch_has_dest(const struct watch *w, uint32_t swap);
 /* Watch what the ledger holds on this layer and follow its chain from the ledger's last block. */
 MUST_USE NONNULL_ALL enum err watch_start(struct watch *w, enum layer_id layer);
 

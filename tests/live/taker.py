@@ -26,7 +26,7 @@ class Swap:
         self.folder.mkdir()
         self.log = self.folder / "log"
         self.arguments = [*arguments, "--rescue-dir", self.folder]
-        self.process = taker.spawn(self.log, "swap", *self.arguments)
+        self.process = taker.spawn(self.log, "swap", "--yes", *self.arguments)
 
     def text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
