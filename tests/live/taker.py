@@ -123,7 +123,7 @@ class Taker:
 
     def swap(self, name, source, destination, amount, to_address, *more):
         return Swap(self, name, ["--from", source, "--to", destination, "--amount", amount, "--to-address",
-                                 to_address, *more])
+                                 to_address, "--yes", *more])
 
     def fresh_account(self):
         return "0x" + secrets.token_hex(20)
