@@ -444,8 +444,7 @@ static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effe
 		if (amount_cmp(r.added, ledger_balance(l, f->layer, ACCOUNT_AVAILABLE)) > 0)
 			return ERR_STATE;
 	} else if (f->coin_count > 0) {
-		TRY(scaled_fee(
-			&r.fee, f, r.rate, f->called_off ? layer_dust(f->layer) : f->value));
+		TRY(scaled_fee(&r.fee, f, r.rate, f->called_off ? layer_dust(f->layer) : f->value));
 	}
 	struct buf record = engine_record(e, now_ms);
 	rec_bump_put(&record, &r, f->layer);
