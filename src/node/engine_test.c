@@ -360,6 +360,26 @@ static void test_events_lost(void)
 	world_end(&w);
 }
 
+/* HAZARDS 5: the wall clock jumps past 2038, and back: time locks are heights, so nothing opens
+ * early, and the books' time never runs backwards. */
+static void test_clock_steps(void)
+{
+	struct world w;
+	world_begin(&w);
+	struct swap *s = world_both_locked(&w, LAYER_BITCOIN, LAYER_ROOTSTOCK);
+	w.now = UINT64_C(4102444800000); /* 2100 */
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(s->state == SWAP_DEST_LOCKED && s->refund_effect == INDEX_NONE);
+	const uint64_t far = w.ledger->time_ms;
+	w.now = 1000;
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(s->state == SWAP_DEST_LOCKED && w.ledger->time_ms == far);
+	while (w.tip[LAYER_ROOTSTOCK] < s->dest.timelock)
+		world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(s->state == SWAP_REFUNDING);
+	world_end(&w);
+}
+
 int main(void)
 {
 	test_dust_in_the_account();
@@ -373,6 +393,7 @@ int main(void)
 	test_wrong_locks();
 	test_late_lock();
 	test_expiry_and_latch();
+	test_clock_steps();
 	test_transfer_bumped_and_reorganised();
 	test_called_off(LAYER_BITCOIN, LAYER_ROOTSTOCK);
 	test_called_off(LAYER_ROOTSTOCK, LAYER_BITCOIN);

@@ -137,8 +137,10 @@ def main(kind, bin_dir):
             r.check(deployed)
             revision = r.swap.rescue()["revision"]
             assert revision >= WRITES[r.source], f"{r}: {revision} writes"
-        plain = [r for r in runs if r.kill_at.endswith(f"{WRITES[r.source]}:synced")]
-        assert all(r.swap.rescue()["revision"] == WRITES[r.source] for r in plain), "more writes than are listed"
+        # where nothing had to be replaced on the way, the writes are those that are listed, and so all were tried
+        for source, writes in WRITES.items():
+            least = min(r.swap.rescue()["revision"] for r in runs if r.source == source)
+            assert least == writes, f"{source}: {least} writes, {writes} are listed"
         deployed.wait_reconciled()
         print(f"{len(runs)} clients ended and went on; all completed, books and chains agree")
         for r in runs:
