@@ -95,11 +95,11 @@ static enum err begin_fee(struct bench *b)
 }
 
 static const struct row rows[] = {
-	{"submit", LAYER_BITCOIN, begin_submit, 1, {1}},
+	{"submit", LAYER_BITCOIN, begin_submit, 10, {1}},
 	{"submit", LAYER_BITCOIN, begin_submit, 100, {1}},
 	{"status", LAYER_BITCOIN, begin_status, 50, {4, 1}},
 	{"fee estimate", LAYER_BITCOIN, begin_fee, 100, {2}},
-	{"submit", LAYER_ROOTSTOCK, begin_submit, 1, {1}},
+	{"submit", LAYER_ROOTSTOCK, begin_submit, 10, {1}},
 	{"submit", LAYER_ROOTSTOCK, begin_submit, 100, {1}},
 	{"submit", LAYER_ROOTSTOCK, begin_submit, 250, {1}},
 	{"status", LAYER_ROOTSTOCK, begin_status, 50, {3, 1}},
@@ -136,7 +136,7 @@ static bool measure(struct bench *b, const struct row *row)
 	run_for(b, WARM_MS);
 	b->done = 0;
 	const uint64_t begun = loop_now_ms(b->world.loop);
-	run_for(b, MEASURE_MS * (row->at_once < 10 ? 2 : 1));
+	run_for(b, MEASURE_MS * (row->at_once < 50 ? 2 : 1));
 	const double seconds = (double)(loop_now_ms(b->world.loop) - begun) / 1000;
 	const double ours = (double)b->done / seconds;
 	b->stopping = true;
