@@ -46,8 +46,12 @@ class Rpc:
                 reply = json.load(answer)
         except urllib.error.HTTPError as e:  # Bitcoin Core states its errors with status 500
             reply = json.load(e)
-        if reply.get("error"):
-            raise RpcError(reply["error"])
+        error = reply.get("error")
+        if error and "Scan already in progress" in error.get("message", ""):
+            time.sleep(0.05)  # the daemon's: a node makes one scan at a time
+            return self(method, *params)
+        if error:
+            raise RpcError(error)
         return reply["result"]
 
     def __getattr__(self, method):
