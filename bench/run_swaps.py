@@ -65,10 +65,11 @@ def resident_mib(process, what="VmHWM"):
     return 0.0
 
 
-def fund(p, bitcoin, rootstock, count):
-    """Coins of the size of one lock-up, so that none waits for another's change."""
+def fund(p, bitcoin, rootstock, count, coins):
+    """Coins of the size of one lock-up, so that none waits for another's change; or `coins` larger ones."""
     addresses = {name: layer["funding_address"] for name, layer in p.layers().items()}
-    left = count * 6 // 5 + 10
+    left = coins or count * 6 // 5 + 10
+    value = str(decimal.Decimal(COIN) * count / coins) if coins else COIN
     want = decimal.Decimal(0)
     rootstock.sim_fund(addresses["rootstock"].lower(), hex(10 ** 16 * count))
 
@@ -79,9 +80,9 @@ def fund(p, bitcoin, rootstock, count):
     while left > 0:
         one_block = min(left, COINS_OF_ONE_BLOCK)
         left -= one_block
-        want += decimal.Decimal(COIN) * one_block
+        want += decimal.Decimal(value) * one_block
         while one_block > 0:
-            bitcoin.sim_fund(addresses["bitcoin"], COIN, min(one_block, COINS_OF_ONE_CALL))
+            bitcoin.sim_fund(addresses["bitcoin"], value, min(one_block, COINS_OF_ONE_CALL))
             one_block -= COINS_OF_ONE_CALL
         p.wait("funds", there, 60)
 
@@ -94,12 +95,12 @@ def row(name, ours, unit, theirs=None, goal=None, peer=None):
             "ratio": ratio, "goal": goal, "met": None if goal is None else ratio is not None and ratio >= goal}
 
 
-def measure(build, count, seed, timeout_s):
+def measure(build, count, seed, timeout_s, coins=0):
     """{what: value} of one run; raises where it fails."""
     with devnet(build, seed) as (net, bitcoin, rootstock, contract), \
             providers.Provider(build / "bin", bitcoin.url, rootstock.url, contract, settings=SETTINGS) as p:
         p.start()
-        fund(p, bitcoin, rootstock, count)
+        fund(p, bitcoin, rootstock, count, coins)
         if os.environ.get("BENCH_PROFILE"):  # a command; %d: the process
             subprocess.Popen(os.environ["BENCH_PROFILE"].replace("%d", str(p.daemon.pid)), shell=True)
         running = {"sluiced": p.daemon, "signer": p.signer, "devnet": net}
@@ -154,6 +155,7 @@ def main():
     options.add_argument("--count", type=int, default=1000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--timeout-s", type=int, default=300)
+    options.add_argument("--coins", type=int, default=0, help="of the provider; 0: enough that no lock-up waits")
     options.add_argument("--raw", action="store_true", help="everything that was measured, as one object")
     options.add_argument("--no-adapters", action="store_true", help="swaps only")
     o = options.parse_args()
@@ -161,7 +163,7 @@ def main():
           f"{LATENCY_MS[0]} to {LATENCY_MS[1]} ms, blocks each {BLOCK_MS['bitcoin']} and {BLOCK_MS['rootstock']} ms",
           file=sys.stderr)
     build = o.build.resolve()
-    said = measure(build, o.count, o.seed, o.timeout_s)
+    said = measure(build, o.count, o.seed, o.timeout_s, o.coins)
     if o.raw:
         print(json.dumps(said))
     met = said["settled"] == said["count"]

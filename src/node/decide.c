@@ -220,11 +220,6 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 				   : "the source lock-up came too late to lock safely");
 	if (l->latched || engine_rate(l, to) == 0 || !legs_current(e, s))
 		return ERR_STATE;
-	if (engine_dest_leg(
-		    l, &leg, &s->id, &s->hash, to, s->dest.amount, s->client_dest, timelock) != OK)
-		return end_swap(
-			e, now_ms, s, REC_DECLINED, "the claim key or address is not usable");
-
 	struct rec_intent r = {.effect = effect_name(l, s, SIGN_LOCK),
 		.purpose = SIGN_LOCK,
 		.layer = to,
@@ -232,10 +227,15 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		.owner_is_swap = true,
 		.rate = engine_rate(l, to),
 		.value = s->dest.amount,
-		.timelock = timelock,
-		.terms = buf_slice(&leg)};
+		.timelock = timelock};
 	if (take_resources(e, &r, 34) != OK)
 		return ERR_STATE; /* change may confirm, funds may arrive: until it is too late */
+	/* after the coins: keys take longer to derive, and many swaps may wait for coins */
+	if (engine_dest_leg(
+		    l, &leg, &s->id, &s->hash, to, s->dest.amount, s->client_dest, timelock) != OK)
+		return end_swap(
+			e, now_ms, s, REC_DECLINED, "the claim key or address is not usable");
+	r.terms = buf_slice(&leg);
 	return intend(e, now_ms, &r, 0);
 }
 

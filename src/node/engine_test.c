@@ -323,6 +323,50 @@ static void test_change_reorganised(void)
 	world_end(&w);
 }
 
+/* A lock-up that waits for coins is made when one comes, and when fees fall so far that those that
+ * are there are enough. */
+static void test_waits_for_coins(void)
+{
+	struct world w;
+	struct command_result result;
+	struct sat value;
+	world_begin(&w);
+	struct swap *s = world_swap(&w, LAYER_ROOTSTOCK, LAYER_BITCOIN);
+	const struct transfer_command c = {.now_ms = w.now,
+		.id = {{1}},
+		.effect_id = {{2}},
+		.idempotency_key = {{3}},
+		.layer = LAYER_BITCOIN,
+		.amount = amount_of(ASSET_BTC, 50000),
+		.destination = {0x51, 0x20},
+		.destination_len = 34};
+	CHECK(engine_transfer(w.engine, &result, &c) == OK); /* takes the only coin */
+	const struct chain_event lock = world_lock_event(&w, s, &s->source);
+	world_block(&w, LAYER_ROOTSTOCK, &lock, 1);
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(s->state == SWAP_SOURCE_LOCKED && s->lock_effect == INDEX_NONE);
+	CHECK(engine_fee_rate(w.engine, w.now, LAYER_BITCOIN, 100000) == OK);
+	CHECK(amount_to_sat(&value, s->dest.amount) == OK);
+	world_deposit_coin(&w, value.raw + 400);
+	world_blocks(&w, LAYER_BITCOIN, 3);
+	CHECK(s->state == SWAP_SOURCE_LOCKED && s->lock_effect == INDEX_NONE);
+	CHECK(engine_fee_rate(w.engine, w.now, LAYER_BITCOIN, 2000) == OK);
+	CHECK(s->state == SWAP_DEST_LOCKING && w.ledger->effect[s->lock_effect].coin_count == 1);
+	world_end(&w);
+
+	world_begin(&w);
+	s = world_swap(&w, LAYER_ROOTSTOCK, LAYER_BITCOIN);
+	CHECK(engine_transfer(w.engine, &result, &c) == OK);
+	const struct chain_event again = world_lock_event(&w, s, &s->source);
+	world_block(&w, LAYER_ROOTSTOCK, &again, 1);
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(s->state == SWAP_SOURCE_LOCKED && s->lock_effect == INDEX_NONE);
+	world_deposit_coin(&w, value.raw * 2);
+	world_blocks(&w, LAYER_BITCOIN, 2);
+	CHECK(s->state == SWAP_DEST_LOCKING);
+	world_end(&w);
+}
+
 /* More events than are kept before any is durable: first of all the subscriber is told so. */
 struct told {
 	uint64_t count, resets, seq;
@@ -385,6 +429,7 @@ int main(void)
 	test_dust_in_the_account();
 	test_change_reorganised();
 	test_events_lost();
+	test_waits_for_coins();
 	test_happy(LAYER_BITCOIN, LAYER_ROOTSTOCK);
 	test_happy(LAYER_ROOTSTOCK, LAYER_BITCOIN);
 	test_refund(LAYER_BITCOIN, LAYER_ROOTSTOCK);
