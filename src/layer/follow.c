@@ -45,6 +45,14 @@ static void set_timer(struct follow *f, uint64_t delay_ms, loop_cb cb)
 	CHECK(loop_timer_set(f->layer->config.loop, &f->timer, delay_ms, cb, f) == OK);
 }
 
+/* So far behind the node that what is reported is of the past. Where blocks come faster than a
+ * round of questions takes, being a few behind is how it always is. */
+static bool far_behind(const struct follow *f, uint64_t node_height)
+{
+	const uint32_t lag = f->layer->config.lag_max;
+	return node_height > f->ring[0].height + (lag > 0 ? lag : 1);
+}
+
 /* The round is over; the next poll begins anew. */
 static void round_over(struct follow *f)
 {
@@ -272,7 +280,7 @@ void follow_tip(struct follow *f, uint64_t tag, enum err err, const struct follo
 	}
 	const struct block_ref *top = &f->ring[0];
 	/* known before the blocks in between are reported: they are of the past */
-	if (tip->syncing || tip->height > top->height + 1)
+	if (tip->syncing || far_behind(f, tip->height))
 		f->layer->info.syncing = true;
 	f->tip = *tip;
 	f->keep = 0;
@@ -461,7 +469,7 @@ static void next_block(struct follow *f)
 	}
 	if (f->slot_next < f->slot_count)
 		return;
-	f->layer->info.syncing = f->tip.syncing || f->tip.height > f->ring[0].height + 1;
+	f->layer->info.syncing = f->tip.syncing || far_behind(f, f->tip.height);
 	if (f->tip.height > f->ring[0].height)
 		begin_hashes(f);
 	else

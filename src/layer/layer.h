@@ -34,6 +34,7 @@ struct layer_config {
 	uint64_t poll_ms;            /* of the tip and the mempool; 0: 1,000 */
 	struct evm_address contract; /* ACCOUNT: the HTLC contract; zero: none yet */
 	uint32_t mempool_max;        /* transactions looked at in one poll; 0: 10,000 */
+	uint32_t lag_max; /* blocks that we may be behind the node and not count as syncing; 0: 1 */
 };
 
 /* Returns owned. Sends nothing yet. ERR_NETWORK: the network is another layer's. ERR_FULL: no

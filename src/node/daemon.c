@@ -119,6 +119,14 @@ static enum err open_upstream(struct daemon *d, enum layer_id id)
 	return err;
 }
 
+/* The time locks allow for observation_ms from a block to our reaction: being behind by as many
+ * blocks as come in that time is no reason to wait. */
+static uint32_t lag_max(const struct daemon *d, const struct config_layer *c)
+{
+	const uint64_t blocks = d->config.observation_ms / c->params.block_interval_ms;
+	return blocks < LAYER_CURSOR_MAX ? (uint32_t)blocks : LAYER_CURSOR_MAX;
+}
+
 static enum err open_layers(struct daemon *d)
 {
 	TRY(http_client_create(&d->http, d->loop));
@@ -134,6 +142,7 @@ static enum err open_layers(struct daemon *d)
 			.loop = d->loop,
 			.upstream = d->upstream[i],
 			.poll_ms = c->poll_ms,
+			.lag_max = lag_max(d, c),
 			.contract = c->params.contract};
 		TRY(layer_create(&d->layer[i], &layer));
 	}

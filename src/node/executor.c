@@ -87,6 +87,12 @@ static void back_off(struct executor *x, struct attempt *a)
 	a->next_ms = loop_now_ms(x->config.loop) + wait;
 }
 
+/* Nothing failed, it may only not be done now: layers are behind for moments. */
+static void look_again(struct executor *x, struct attempt *a)
+{
+	a->next_ms = loop_now_ms(x->config.loop) + EXECUTOR_LOOK_MS;
+}
+
 static struct attempt *attempt_of(const struct flight *g)
 {
 	struct task *t = &g->x->task[g->effect];
@@ -278,7 +284,7 @@ static void try_build(struct executor *x, const struct effect *f)
 	switch (f->variant_count > 0 ? SEND_GO : may_send(x, f)) {
 	case SEND_GO: build(x, f); return;
 	case SEND_WAIT:
-		back_off(x, &x->task[f - engine_ledger(x->config.engine)->effect].sign);
+		look_again(x, &x->task[f - engine_ledger(x->config.engine)->effect].sign);
 		return;
 	case SEND_UNSAFE: give_up_lock(x, f); return;
 	}
@@ -343,7 +349,7 @@ static void submit(struct executor *x, const struct effect *f)
 	/* what no node ever saw is not sent while it should not be; the engine calls it off where
 	 * that can't change any more */
 	if (!f->submitted && t->submitted == 0 && may_send(x, f) != SEND_GO) {
-		back_off(x, &t->send);
+		look_again(x, &t->send);
 		return;
 	}
 	if (!ledger_raw(l, &f->variant[variant], &raw)) {

@@ -16,6 +16,7 @@
 
 #define EXECUTOR_IN_FLIGHT_MAX 256u
 #define EXECUTOR_RETRY_MIN_MS 250u
+#define EXECUTOR_LOOK_MS 100u /* until what may not be sent now is looked at again */
 #define EXECUTOR_RETRY_MAX_MS 30000u
 
 struct executor;
