@@ -28,13 +28,13 @@ class Ticker(threading.Thread):
     def __init__(self, mine, interval_ms):
         super().__init__(daemon=True)
         self.mine, self.interval = mine, interval_ms / 1000
-        self.ending = threading.Event()
+        self.ending, self.mining = threading.Event(), threading.Lock()
 
     def run(self):
         due = time.monotonic()
         while not self.ending.wait(max(0, due - time.monotonic())):
             due = max(due + self.interval, time.monotonic())
-            with contextlib.suppress(OSError, ValueError):
+            with self.mining, contextlib.suppress(OSError, ValueError):
                 self.mine()
 
     def stop(self):
@@ -73,13 +73,17 @@ class RealNodes(Nodes):
         self.rootstock = stack.enter_context(peers.anvil("--no-mining", chain_id=33))
         self.bitcoin, self.wallet = stack.enter_context(peers.bitcoind())
         self.rich = self.rootstock.eth_accounts()[0]
-        self.contract = self.deploy()
+        self.contract, self.tickers = self.deploy(), {}
         sink = self.wallet.getnewaddress()
         for mine, layer in ((lambda: self.bitcoin.generatetoaddress(1, sink), "bitcoin"),
                             (self.rootstock.evm_mine, "rootstock")):
-            ticker = Ticker(mine, BLOCK_MS[layer])
+            ticker = self.tickers[layer] = Ticker(mine, BLOCK_MS[layer])
             ticker.start()
             stack.callback(ticker.stop)
+
+    def paused(self, layer):
+        """No blocks by the clock, as long as it is held."""
+        return self.tickers[layer].mining
 
     def send(self, **transaction):
         return self.rootstock.eth_sendTransaction({"from": self.rich, "gasPrice": GAS_PRICE, **transaction})

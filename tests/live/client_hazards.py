@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""The client against bad input, bad nodes and bad luck (docs/testing.md, "Hazards of the taker").
+
+    client_hazards.py sim|real BIN_DIR [NAME...]
+
+Before anything is paid every trouble has its exit status, and nothing is paid; afterwards the swap completes or comes
+back, whatever happened in between. What each side has is asked of the chains.
+"""
+import decimal
+import http.server
+import pathlib
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import deployment
+import taker
+
+SECONDS = 90
+FEE_MAX = decimal.Decimal("0.00005")
+OK, USAGE, REFUSED, REFUNDED, PENDING, UNREACHABLE, MISMATCH = 0, 2, 3, 4, 5, 6, 7
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+class Bad(http.server.BaseHTTPRequestHandler):
+    """A node, or a provider, that answers nonsense."""
+    answer = b""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    do_GET = do_POST
+
+    def log_message(self, *args):
+        pass
+
+
+def bad_server(answer):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("B", (Bad,), {"answer": answer}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+class Proxy:
+    """Between the client and its node; can be cut."""
+
+    def __init__(self, url):
+        host, port = url.split("//")[1].split(":")
+        self.upstream, self.cut, self.open = (host, int(port.rstrip("/"))), False, set()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            down, _ = self.listener.accept()
+            if self.cut:
+                down.close()
+                continue
+            up = socket.create_connection(self.upstream)
+            self.open |= {up, down}
+            for a, b in ((up, down), (down, up)):
+                threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def sever(self):
+        self.cut = True
+        for s in self.open:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.open.clear()
+
+
+class Case:
+    def __init__(self, deployed, client, real):
+        self.p, self.client, self.nodes, self.real = deployed, client, deployed.nodes, real
+        self.count = 0
+
+    # ---- helpers ----
+
+    def run(self, *more, source="bitcoin", amount="0.01", to=None):
+        self.count += 1
+        dest = {"bitcoin": "rootstock", "rootstock": "bitcoin"}.get(source, "bitcoin")
+        to = to or (self.client.fresh_account() if dest == "rootstock" else taker.BITCOIN_ADDRESSES[0])
+        run = self.client.swap(f"run{self.count}", source, dest, amount, to, *more)
+        run.to = to
+        return run
+
+    def ends(self, run, status, *words):
+        self.p.wait("the client's end", run.done, SECONDS)
+        check(run.process.returncode == status, f"exit {run.process.returncode}, not {status}: {run.text()}")
+        for word in words:
+            check(word in run.text(), f"no '{word}' in {run.text()}")
+        check(run.payment() is None or status in (OK, REFUNDED, PENDING), f"asked for money: {run.text()}")
+
+    def pays(self, run, pay=None):
+        self.p.wait("a payment to make", lambda: run.payment() or run.done(), SECONDS)
+        check(not run.done(), run.text())
+        return (pay or self.nodes.fund_bitcoin)(*run.payment())
+
+    def completes(self, run):
+        self.ends(run, OK)
+        swap = self.p.swap(run.id())
+        got, want = self.client.balance(swap["to"], run.to), decimal.Decimal(swap["destination_amount"])
+        check(want - FEE_MAX <= got <= want, f"got {got} of {want}")
+
+    def phase(self, run, *phases):
+        self.p.wait("/".join(phases), lambda: run.rescue().get("phase") in phases, SECONDS)
+
+    # ---- before anything is paid ----
+
+    def bad_input(self):
+        """Amounts, layers, addresses: usage, and nobody is asked."""
+        good = self.client.fresh_account()
+        for amount in ("0", "-1", "NaN", "1e3", "0.000000001", str(2 ** 128), "", "0x1", "1,5", "21000001"):
+            self.ends(self.run(amount=amount), USAGE)
+        for to in ("0x00", good[:-1], "0x" + "0" * 40, taker.BITCOIN_ADDRESSES[0],
+                   "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"):  # the check sum of another chain
+            self.ends(self.run(to=to), USAGE)
+        for to in (good, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt081"):
+            self.ends(self.run(source="rootstock", to=to), USAGE)
+        self.ends(self.run(source="lightning"), USAGE)
+        self.ends(self.run("--refund-address", good), USAGE)
+        self.ends(self.run("--set", "bitcoin.nothing=1"), USAGE)
+        self.ends(self.run("--bitcoin-network", "mainnet"), USAGE)
+        self.ends(self.run("--no-such-flag"), USAGE)
+
+    def bad_gas(self):
+        """No gas key, none that is one, an empty account: refused before anybody pays."""
+        empty = self.client.root / "empty.key"
+        empty.write_text(secrets.token_hex(32))
+        broken = self.client.root / "broken.key"
+        broken.write_text("no key\n")
+        for source in ("bitcoin", "rootstock"):
+            self.ends(self.run("--gas-key", empty, source=source), REFUSED, "gas account")
+            self.ends(self.run("--gas-key", broken, source=source), REFUSED, "hexadecimal")
+            self.ends(self.run("--gas-key", "/nowhere", source=source), REFUSED)
+        self.ends(self.run("--max-fee", "0"), REFUSED, "--max-fee")
+        self.ends(self.run(amount="0.00000001"), REFUSED)
+        self.ends(self.run(amount="20999999"), REFUSED)
+
+    def bad_nodes(self):
+        """Nodes that are not there, on another network, answer nonsense, refuse the password; another contract."""
+        nowhere, password = "http://127.0.0.1:1", self.client.root / "wrong"
+        password.write_text("wrong\n")
+        self.ends(self.run("--bitcoin-rpc", nowhere), UNREACHABLE)
+        self.ends(self.run("--rootstock-rpc", nowhere), UNREACHABLE)
+        self.ends(self.run("--provider", nowhere), UNREACHABLE)
+        self.ends(self.run("--bitcoin-rpc-password-file", password), UNREACHABLE, "refuses user")
+        self.ends(self.run("--bitcoin-rpc", self.nodes.rootstock.url), UNREACHABLE)
+        self.ends(self.run("--rootstock-network", "testnet", "--bitcoin-network", "testnet", "--contract",
+                           self.nodes.contract.lower()), MISMATCH, "wrong network")
+        self.ends(self.run("--contract", self.client.fresh_account()), MISMATCH, "code")
+        for answer in (b"", b"<html>", b"[" * (1 << 20), b'{"result": 1', b'{"id": 1, "result": null}', b"\xff" * 100):
+            url = bad_server(answer)
+            for flag in ("--bitcoin-rpc", "--rootstock-rpc", "--provider"):
+                run = self.run(flag, url)
+                self.p.wait("an end", run.done, SECONDS)
+                check(run.process.returncode in (UNREACHABLE, MISMATCH), f"{flag} {answer[:20]}: {run.text()}")
+                check(run.payment() is None, run.text())
+        self.ends(self.run("--rootstock-rpc", self.nodes.bitcoin.url), UNREACHABLE)
+
+    # ---- afterwards ----
+
+    def called_off(self):
+        """SIGINT while a payment is awaited: what it is, and that it goes on."""
+        run = self.run("--refund-address", taker.BITCOIN_ADDRESSES[1])
+        self.p.wait("a payment to make", run.payment, SECONDS)
+        run.process.send_signal(2)
+        self.ends(run, PENDING, "sluice resume --rescue")
+        other = subprocess.run([self.client.bin / "sluice", "status", "--rescue", run.rescue_file()], text=True,
+                               capture_output=True, check=True)
+        check("paying" in other.stdout, other.stdout)
+        run.resume()
+        self.pays(run)
+        self.completes(run)
+
+    def locked_file(self):
+        """Two clients on one rescue file."""
+        run = self.run()
+        self.p.wait("a payment to make", run.payment, SECONDS)
+        second = subprocess.run([self.client.bin / "sluice", "resume", "--config", self.client.config, "--json",
+                                 "--rescue", run.rescue_file()], text=True, capture_output=True)
+        check(second.returncode == USAGE and "another sluice" in second.stdout + second.stderr, second)
+        self.pays(run)
+        self.completes(run)
+
+    def cut(self, source):
+        """Our own nodes are away for a while, in the middle (HAZARDS 15)."""
+        proxies = {layer: Proxy(getattr(self.nodes, layer).url) for layer in ("bitcoin", "rootstock")}
+        run = self.run("--bitcoin-rpc", proxies["bitcoin"].url, "--rootstock-rpc", proxies["rootstock"].url,
+                       source=source)
+        if source == "bitcoin":
+            self.pays(run)
+        self.phase(run, "paying")
+        for proxy in proxies.values():
+            proxy.sever()
+        time.sleep(1.5)
+        check(not run.done() and run.rescue()["phase"] in ("paying", "revealed"), run.text())
+        for proxy in proxies.values():
+            proxy.cut = False
+        self.completes(run)
+
+    def provider_gone(self):
+        """The provider vanishes when we have locked: our money comes back."""
+        back = taker.BITCOIN_ADDRESSES[1]
+        before = self.client.balance("bitcoin", back)
+        runs = [self.run("--refund-address", back), self.run(source="rootstock", amount="0.02")]
+        self.p.wait("an offer", lambda: runs[1].rescue().get("phase") == "paying", SECONDS)
+        self.p.wait("a payment to make", runs[0].payment, SECONDS)
+        self.p.kill_daemon()
+        self.pays(runs[0])
+        for run in runs:
+            self.ends(run, REFUNDED)
+            check(run.rescue()["revealed"] is False, run.text())
+        got = self.client.balance("bitcoin", back) - before
+        check(decimal.Decimal("0.01") - FEE_MAX <= got < decimal.Decimal("0.01"), f"{got} back")
+        self.p.start_daemon()
+        self.p.wait_ready()
+
+    # ---- with a wallet of Bitcoin Core ----
+
+    def wallet_pays(self):
+        run = self.run("--pay-with-wallet", "w")
+        self.completes(run)
+        purposes = [e["transaction"]["purpose"] for e in run.events() if e["event"] == "transaction"]
+        check(purposes == ["lock-up", "claim"], purposes)
+        self.ends(self.run("--pay-with-wallet", "no/body"), USAGE)
+        self.ends(self.run("--pay-with-wallet", "nobody"), REFUSED)
+
+    def replaced(self):
+        """The payment is replaced before it confirms (HAZARDS 17)."""
+        run = self.run()
+        with self.nodes.paused("bitcoin"):
+            txid = self.pays(run, lambda address, amount: self.nodes.wallet(
+                "sendtoaddress", address, amount, "", "", False, True, None, "unset", None, 2))
+            time.sleep(0.5)
+            self.nodes.wallet.bumpfee(txid, {"fee_rate": 20})
+        self.completes(run)
+
+    def reorganised(self):
+        """The block with our lock-up is taken back, and the payment confirms again elsewhere (HAZARDS 14, 16)."""
+        run = self.run()
+        with self.nodes.paused("bitcoin"):
+            self.pays(run)
+            sink = self.nodes.wallet.getnewaddress()
+            block = self.nodes.bitcoin.generatetoaddress(1, sink)[0]
+            self.p.wait("a confirmation", lambda: '"confirmations":1' in run.text(), SECONDS)
+            self.nodes.bitcoin.invalidateblock(block)
+            for _ in range(2):
+                self.nodes.bitcoin.generateblock(sink, [])
+            time.sleep(0.5)
+        self.completes(run)
+
+
+COMMON = {"bad_input": Case.bad_input, "bad_gas": Case.bad_gas, "bad_nodes": Case.bad_nodes,
+          "called_off": Case.called_off, "locked_file": Case.locked_file,
+          "cut_bitcoin": lambda c: c.cut("bitcoin"), "cut_rootstock": lambda c: c.cut("rootstock"),
+          "provider_gone": Case.provider_gone}
+REAL = {"wallet_pays": Case.wallet_pays, "replaced": Case.replaced, "reorganised": Case.reorganised}
+
+
+def main(kind, bin_dir, *names):
+    bin_dir, real = pathlib.Path(bin_dir), kind == "real"
+    nodes = deployment.RealNodes() if real else deployment.SimNodes(bin_dir / "sluice-devnet")
+    cases = {**COMMON, **(REAL if real else {})}
+    with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
+        deployed.start()
+        deployed.fund(bitcoin=("1",) * 4)
+        with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
+            deployed.wait("gas", lambda: client.balance("rootstock", client.gas_address) > 0)
+            case = Case(deployed, client, real)
+            for name in names or cases:
+                start = time.monotonic()
+                cases[name](case)
+                print(f"{name}: as it should be, {time.monotonic() - start:.1f} s", flush=True)
+            deployed.wait_reconciled()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
