@@ -186,7 +186,7 @@ static void get_info(struct chain *c, struct fake_reply *reply, const struct jso
 	reply->result = json_object();
 	json_set_string(reply->result, "chain", "regtest");
 	json_set_u64(reply->result, "blocks", c->height);
-	json_set_u64(reply->result, "headers", c->height);
+	json_set_u64(reply->result, "headers", c->height + c->headers_ahead);
 	json_set(reply->result, "bestblockhash", hash_text(&chain_tip(c)->hash));
 	if (!c->btcd)
 		json_set_bool(reply->result, "initialblockdownload", false);

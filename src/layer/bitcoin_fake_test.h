@@ -39,7 +39,8 @@ struct chain {
 	struct json *unspent; /* borrowed: of the scan */
 	uint32_t scan_busy;   /* how many times it is busy first */
 	bool no_estimate;
-	bool btcd; /* answers as btcd 0.24.2 does, and has no more methods than it */
+	uint32_t headers_ahead; /* that the node knows of and has no blocks for yet */
+	bool btcd;              /* answers as btcd 0.24.2 does, and has no more methods than it */
 };
 
 void chain_init(struct chain *c); /* a genesis block */

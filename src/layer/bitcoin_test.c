@@ -322,6 +322,13 @@ static void test_behind(void)
 	chain.height = 3;
 	fake_run(&fake, 3000);
 	CHECK(fake.reorg_count == 0 && fake_info(&fake).err == OK);
+	/* it knows of blocks that it doesn't have yet: what it has is of the past */
+	chain.headers_ahead = 3;
+	fake_run(&fake, 3000);
+	CHECK(fake_info(&fake).err == ERR_STATE && fake_info(&fake).syncing);
+	chain.headers_ahead = 0;
+	fake_run(&fake, 3000);
+	CHECK(fake_info(&fake).err == OK && !fake_info(&fake).syncing);
 	world_end();
 }
 

@@ -343,9 +343,8 @@ static void get_chain(struct evm_chain *c, struct fake_reply *reply, const struc
 
 static void get_syncing(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
 {
-	(void)c;
 	(void)params;
-	reply->result = json_new_bool(false);
+	reply->result = c->syncing ? json_object() : json_new_bool(false);
 }
 
 static void get_version(struct evm_chain *c, struct fake_reply *reply, const struct json *params)

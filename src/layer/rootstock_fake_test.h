@@ -39,6 +39,7 @@ struct evm_chain {
 	struct evm_address contract;
 	uint64_t chain_id;
 	bool other_code;
+	bool syncing;
 	struct evm_fake_tx pending[4];
 	uint32_t pending_count;
 	struct amount balance;

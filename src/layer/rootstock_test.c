@@ -130,6 +130,15 @@ static void test_follows(void)
 	evm_chain_mine(&chain, NULL);
 	fake_run(&fake, 3000);
 	CHECK(fake.block_count == 45 && fake.event_count == 7);
+	/* the node itself is behind its network: what it has is of the past */
+	chain.syncing = true;
+	evm_chain_mine(&chain, NULL);
+	fake_run(&fake, 3000);
+	CHECK(fake.block_count == 46);
+	CHECK(fake_info(&fake).err == ERR_STATE && fake_info(&fake).syncing);
+	chain.syncing = false;
+	fake_run(&fake, 3000);
+	CHECK(fake_info(&fake).err == OK && !fake_info(&fake).syncing);
 	end();
 }
 

@@ -8,9 +8,11 @@
 
 #include <stdio.h>
 
-#define DECISIONS_MAX 4096u /* in one go; what is left waits for the next record */
-#define CHANGED_MAX 64u     /* more swaps than these changed at once: all are looked at */
-#define BUMP_PERCENT 125u   /* a replacement pays at least so much of the last rate */
+#define DECISIONS_MAX 4096u  /* in one go; what is left waits for the next record */
+#define CHANGED_MAX 64u      /* more swaps than these changed at once: all are looked at */
+#define LOCK_VARIANTS_MAX 8u /* the rest is kept for calling it off */
+_Static_assert(LOCK_VARIANTS_MAX < EFFECT_VARIANTS_MAX, "a lock-up can always be called off");
+#define BUMP_PERCENT 125u /* a replacement pays at least so much of the last rate */
 #define BUMP_URGENT_PERCENT 200u
 #define BUMP_STEP_SAT_KVB 1000u /* and at least the relay increment more (BIP-125 rule 4) */
 #define BUMP_URGENT_BLOCKS 2u   /* urgent when so many claim windows are left before a deadline */
@@ -408,6 +410,8 @@ static bool may_bump(const struct engine *e, const struct effect *f)
 	if (f->purpose != SIGN_LOCK || f->swap == INDEX_NONE || f->called_off)
 		return true;
 	const struct swap *s = &l->swap[f->swap];
+	if (f->variant_count >= LOCK_VARIANTS_MAX)
+		return false;
 	return !s->preimage_known && engine_rate(l, f->layer) != 0 &&
 		lock_still_safe(l, s, s->dest.timelock);
 }

@@ -285,6 +285,25 @@ def lock_became_unsafe(world, source):
         other.settled(gain)
 
 
+def lock_never_mined(world, source):
+    """Our lock-up is in every mempool and in no block until it is too late: called off by its own input or nonce, for it
+    could only do harm now (HAZARDS 2, 13)."""
+    with world.money():
+        swap = Swap(world, source)
+        swap.lock()
+        swap.gives.mine(2)
+        lock = swap.sent("lock")
+        swap.gives.mine(swap.timelock - 10 - swap.gives.height())
+        world.sync()
+        swap.sent("lock", 2)
+        swap.gets.mine(6)
+        assert swap.wait("declined")["reason"]
+        assert swap.gets.receipt_of(lock) is None
+        swap.pass_source_timelock()
+        swap.refund()
+        swap.gets.mine(1)
+
+
 def signer_down(world, source):
     """The signer is gone when we have to lock, and again when we have to claim: both wait for it (HAZARDS 32)."""
     with world.money() as gain:
@@ -309,7 +328,7 @@ def signer_down(world, source):
 
 
 TESTS = [payout, payout_wide, payout_replaced, payout_old_variant, refused_by_relay, lock_replaced, claim_replaced,
-         refund_replaced, claim_dropped, fee_spike, nonce_gap, signer_refuses, lock_became_unsafe, signer_down]
+         refund_replaced, claim_dropped, fee_spike, nonce_gap, signer_refuses, lock_became_unsafe, lock_never_mined, signer_down]
 
 
 def main():

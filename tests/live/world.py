@@ -77,9 +77,15 @@ class BitcoinSide:
         return self.rpc.generateblock(self.sink, list(transactions))["hash"]
 
     def holds(self, *scripts):
-        found = self.rpc.scantxoutset("start", [f"raw({s})" for s in scripts])
-        assert found["success"]
-        return round(found["total_amount"] * COIN)
+        while True:
+            try:
+                found = self.rpc.scantxoutset("start", [f"raw({s})" for s in scripts])
+                assert found["success"]
+                return round(found["total_amount"] * COIN)
+            except peers.RpcError as e:  # one at a time: the daemon scans, too
+                if "in progress" not in e.message:
+                    raise
+                time.sleep(0.01)
 
     def fees_of(self, scripts, first, legs):
         """What the owner of the scripts paid to miners from block `first` on: in transactions that spend them, and in
@@ -474,6 +480,29 @@ class World:
                        for s in (self.bitcoin, self.rootstock))
         self.provider.wait("the chains' tips in the daemon", same)
 
+    def restart_nodes(self):
+        """Killed, and started again without what was in their mempools."""
+        self.bitcoin.lose_pool()
+        self.rootstock.node.stop()
+        self.rootstock.node.start()
+
+    def start_daemon(self, settings=()):
+        self.provider.start_daemon(settings=settings)
+        self.provider.wait_ready()
+        self.sync()
+
+    def restart_daemon(self, settings=()):
+        """Killed: nothing is cleaned up, nothing is finished."""
+        self.provider.kill_daemon()
+        self.start_daemon(settings)
+
+    def unlatch(self):
+        """By the operator, as soon as it is allowed."""
+        def cleared():
+            self.provider.ask("/v1/latch", {"on": False, "reason": "looked at"}, key=secrets.token_hex(16))
+            return not self.provider.ask("/v1/layers")["latch"]["on"]
+        self.provider.wait("the latch cleared", cleared)
+
     def restart_signer(self):
         self.provider.end_signer()
         self.provider.start_signer()
@@ -522,4 +551,4 @@ def run_tests(tests):
         print(f"{time.monotonic() - begun:.1f} s", flush=True)
 
 
-__all__ = ["COIN", "OTHER", "WEI", "HttpError", "Payout", "Swap", "World", "run_tests", "units"]
+__all__ = ["COIN", "OTHER", "WEI", "HttpError", "NETWORK", "Payout", "Swap", "World", "run_tests", "units"]

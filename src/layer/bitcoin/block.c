@@ -120,12 +120,23 @@ out:
 
 /* ---- questions ---- */
 
-static enum err read_tip(struct follow_tip *tip, const struct json *result)
+static enum err read_tip(struct follow_tip *tip, const struct json *result, bool regtest)
 {
+	uint64_t headers = 0;
+	bool initial = false;
+
 	TRY(core_answer_hash(&tip->hash, json_get(result, "bestblockhash")));
 	TRY(json_get_u64(result, "blocks", &tip->height));
 	if (tip->height > HEIGHT_MAX)
 		return ERR_RANGE;
+	/* btcd has neither of these two on every version */
+	enum err err = json_get_u64(result, "headers", &headers);
+	if (err == OK || err == ERR_NOT_FOUND)
+		err = json_get_bool(result, "initialblockdownload", &initial);
+	if (err != OK && err != ERR_NOT_FOUND)
+		return err;
+	/* a regtest chain whose last block is old is not syncing: nobody has more of it */
+	tip->syncing = headers > tip->height || (initial && !regtest);
 	return OK;
 }
 
@@ -135,7 +146,8 @@ static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
 	struct follow_tip tip = {0};
 	enum err err = answer->err;
 	if (err == OK)
-		err = read_tip(&tip, answer->result);
+		err = read_tip(
+			&tip, answer->result, strcmp(layer->config.network->name, "regtest") == 0);
 	follow_tip(&layer->follow, tag, err, &tip);
 }
 

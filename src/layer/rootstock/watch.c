@@ -1,5 +1,6 @@
 /* Rootstock's answers to the questions of layer/follow.h, and blocks turned into events. */
 #include "layer/rootstock/rootstock.h"
+#include <stdlib.h>
 
 /* ---- what is watched ---- */
 
@@ -264,21 +265,57 @@ static enum err deliver(struct layer *layer, const struct block_ref *block, void
 
 /* ---- questions ---- */
 
+/* The best block, and whether the node believes that it is its network's. */
+struct tip_op {
+	struct op op;
+	uint64_t tag;
+	struct follow_tip tip;
+};
+
 static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct layer *layer = op;
+	struct tip_op *t = op;
 	struct block_ref block = {0};
-	enum err err = answer->err;
-	if (err == OK)
-		err = evm_answer_block(&block, answer->result);
-	const struct follow_tip tip = {.height = block.height, .hash = block.hash};
-	follow_tip(&layer->follow, tag, err, &tip);
+	(void)tag;
+	if (t->op.err == OK)
+		t->op.err = answer->err;
+	if (t->op.err == OK)
+		t->op.err = evm_answer_block(&block, answer->result);
+	t->tip.height = block.height;
+	t->tip.hash = block.hash;
+	op_done(&t->op);
+}
+
+static void on_syncing(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct tip_op *t = op;
+	(void)tag;
+	/* false, or an object with the progress; a node that can't say it is taken at its block */
+	t->tip.syncing = answer->err == OK && json_type(answer->result) == JSON_OBJECT;
+	op_done(&t->op);
+}
+
+static void tip_end(struct op *op)
+{
+	struct tip_op *t = (struct tip_op *)(void *)op;
+	follow_tip(&op->layer->follow, t->tag, op->err, &t->tip);
+	free(t);
+}
+
+static void tip_drop(struct op *op)
+{
+	free(op);
 }
 
 static enum err ask_tip(struct layer *layer, uint64_t tag)
 {
-	return ask(layer, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, layer,
-		tag);
+	struct tip_op *t = malloc(sizeof *t);
+	if (t == NULL)
+		return ERR_FULL;
+	*t = (struct tip_op){.op = {.layer = layer, .pending = 1, .end = tip_end}, .tag = tag};
+	op_ask(&t->op, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, 0);
+	op_ask(&t->op, "eth_syncing", NULL, on_syncing, 0);
+	return op_begun(&t->op, tip_drop);
 }
 
 /* A hint where to look: what is reported is decided by hashes. */
