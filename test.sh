@@ -156,7 +156,7 @@ stage_asan() {
 	CC=clang build asan build-asan -Db_sanitize=address,undefined -Db_lundef=false \
 		-Dc_args=-fno-sanitize-recover=all || return
 	slower=4 ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
-		tests asan build-asan unit race fuzz e2e
+		tests asan build-asan unit race fuzz
 }
 stage_tsan() {
 	local wrapper=

@@ -23,7 +23,14 @@ REAL_SAMPLE = 10
 NO_REPEATED_RECORDS = ("reconcile_interval_ms=3600000",)  # so that a swap's records are the same each time
 
 
+ATTEMPTS = 3  # a record more or less before the swap moves the point: then it is tried again
+
+
 class Died(Exception):
+    pass
+
+
+class NotReached(AssertionError):
     pass
 
 
@@ -96,7 +103,7 @@ def one_kill(nets, provider, tools, source, daemon_kill=None, signer_kill=None):
         time.sleep(0.05)
         reached = not alive(provider)
     if not reached:
-        raise AssertionError(f"{source}: {daemon_kill or signer_kill} was never reached")
+        raise NotReached(f"{source}: {daemon_kill or signer_kill} was never reached")
     dead = provider.daemon if daemon_kill else provider.signer
     assert dead.returncode == KILLED, dead.returncode
     s = finish(nets, provider, client)
@@ -175,8 +182,14 @@ def run(nets, bin_dir, tools, journal, real, source):
         settled(provider)
         grown = provider.sequence() - before
         for offset, point in points:
-            rest(provider)
-            one_kill(nets, provider, tools, source, f"{provider.sequence() + grown + offset}:{point}")
+            for attempt in range(ATTEMPTS):
+                rest(provider)
+                try:
+                    one_kill(nets, provider, tools, source, f"{provider.sequence() + grown + offset}:{point}")
+                    break
+                except NotReached:
+                    if attempt == ATTEMPTS - 1:
+                        raise
         requests = [(n, p) for n in (1, 2) for p in ("before_write", "written", "synced", "effect_sent")]
         for request, point in requests[::4] if real else requests:
             one_kill(nets, provider, tools, source, signer_kill=f"{request}:{point}")

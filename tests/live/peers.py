@@ -45,6 +45,9 @@ class Rpc:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 reply = json.load(answer)
         except urllib.error.HTTPError as e:  # Bitcoin Core states its errors with status 500
+            if e.code == 503:  # its work queue is full
+                time.sleep(0.05)
+                return self(method, *params)
             reply = json.load(e)
         error = reply.get("error")
         if error and "Scan already in progress" in error.get("message", ""):
