@@ -173,7 +173,7 @@ static enum err open_workers(struct daemon *d)
 		.interval_ms = d->config.reconcile_interval_ms};
 	TRY(signer_connect(&d->signer, d->loop, d->config.signer_socket));
 	TRY(watch_create(&d->watch, &watch));
-	const struct executor_config executor = {.loop = d->loop,
+	const struct effect_runner_config effects = {.loop = d->loop,
 		.engine = d->engine,
 		.journal = d->journal,
 		.signer = d->signer,
@@ -181,7 +181,7 @@ static enum err open_workers(struct daemon *d)
 		.layer = d->layer,
 		.signer_timeout_ms = d->config.signer_timeout_ms,
 		.resubmit_ms = DAEMON_RESUBMIT_MS};
-	TRY(executor_create(&d->executor, &executor));
+	TRY(effect_runner_create(&d->effects, &effects));
 	return reconcile_create(&d->reconciler, &reconcile);
 }
 
@@ -201,7 +201,7 @@ static bool layer_is_current(const struct daemon *d, unsigned id)
  * due. */
 static void turn(struct daemon *d, uint64_t *wait_ms)
 {
-	uint64_t executor_next, tick_next;
+	uint64_t effects_next, tick_next;
 	/* acquire: pairs with [FAILED] */
 	if (atomic_load_explicit(&d->journal_failed, memory_order_acquire)) {
 		log_line(LOG_ERROR, "journal: %s: nothing may be acknowledged any more",
@@ -224,13 +224,13 @@ static void turn(struct daemon *d, uint64_t *wait_ms)
 	}
 	engine_flush(d->engine);
 	engine_on_durable(d->engine);
-	executor_run(d->executor, &executor_next);
+	effect_runner_run(d->effects, &effects_next);
 	engine_flush(d->engine);
 
 	const uint64_t now = loop_now_ms(d->loop);
 	*wait_ms = DAEMON_TURN_MS;
-	if (executor_next < now + *wait_ms)
-		*wait_ms = executor_next > now ? executor_next - now : 1;
+	if (effects_next < now + *wait_ms)
+		*wait_ms = effects_next > now ? effects_next - now : 1;
 }
 
 static void on_signal(void *ctx)
@@ -266,7 +266,7 @@ static void close_all(struct daemon *d)
 	if (d->http != NULL)
 		http_client_destroy(d->http);
 	api_destroy(d->api);
-	executor_destroy(d->executor);
+	effect_runner_destroy(d->effects);
 	watch_destroy(d->watch);
 	journal_close(d->journal);
 	engine_destroy(d->engine);

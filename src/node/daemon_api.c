@@ -23,7 +23,7 @@ static void port_status(void *ctx, struct node_status *out)
 	struct daemon *d = ctx;
 	*out = (struct node_status){.signer_connected = d->signer_connected,
 		.journal_ok = engine_ok(d->engine),
-		.effects_in_flight = executor_in_flight(d->executor)};
+		.effects_in_flight = effect_runner_in_flight(d->effects)};
 	journal_stat(d->journal, &out->journal);
 }
 

@@ -6,7 +6,7 @@
 #include "node/api.h"
 #include "node/config.h"
 #include "node/engine.h"
-#include "node/executor.h"
+#include "node/effect_runner.h"
 #include "node/reconcile.h"
 #include "node/secrets.h"
 #include "node/watch.h"
@@ -43,7 +43,7 @@ struct daemon {
 	struct journal *journal;
 	struct ledger *ledger;
 	struct engine *engine;
-	struct executor *executor;
+	struct effect_runner *effects;
 	struct watch *watch;
 	struct reconciler *reconciler;
 	struct api *api;

@@ -208,7 +208,7 @@ struct chain_event world_lock_event(struct world *w, const struct swap *s, const
 		.timelock = leg->timelock};
 }
 
-/* Sign and submit the newest variant of an effect, as the executor would. */
+/* Sign and submit the newest variant of an effect, as the effect runner would. */
 struct hash256 world_prepare(struct world *w, struct effect *f)
 {
 	const struct hash256 tx = world_tx(w);

@@ -1,4 +1,4 @@
-/* node/executor: carries out what the engine decided: builds, has signed, submits, and reports
+/* node/effect_runner: carries out what the engine decided: builds, has signed, submits, and reports
  * back.
  *
  * Keeps nothing that matters: what is to be done is computed from the ledger, again after every
@@ -7,21 +7,21 @@
  * they are seen in a block. Retries back off and are bounded in rate, never in number: an effect is
  * given up by the ledger alone. Threads: the loop's.
  */
-#ifndef NODE_EXECUTOR_H
-#define NODE_EXECUTOR_H
+#ifndef NODE_EFFECT_RUNNER_H
+#define NODE_EFFECT_RUNNER_H
 #include "layer/layer.h"
 #include "node/engine.h"
 #include "node/watch.h"
 #include "sign/signer.h"
 
-#define EXECUTOR_IN_FLIGHT_MAX 256u
-#define EXECUTOR_RETRY_MIN_MS 250u
-#define EXECUTOR_LOOK_MS 100u /* until what may not be sent now is looked at again */
-#define EXECUTOR_RETRY_MAX_MS 30000u
+#define EFFECT_IN_FLIGHT_MAX 256u
+#define EFFECT_RETRY_MIN_MS 250u
+#define EFFECT_LOOK_MS 100u /* until what may not be sent now is looked at again */
+#define EFFECT_RETRY_MAX_MS 30000u
 
-struct executor;
+struct effect_runner;
 
-struct executor_config {
+struct effect_runner_config {
 	struct loop *loop;
 	struct engine *engine;
 	struct journal *journal;
@@ -33,12 +33,12 @@ struct executor_config {
 };
 
 /* Returns owned; borrows everything in the configuration. */
-MUST_USE NONNULL_ALL enum err executor_create(
-	struct executor **out, const struct executor_config *config);
+MUST_USE NONNULL_ALL enum err effect_runner_create(
+	struct effect_runner **out, const struct effect_runner_config *config);
 /* Nothing may call back any more. */
-void executor_destroy(struct executor *x);
+void effect_runner_destroy(struct effect_runner *r);
 /* Start whatever is due. *next_ms: monotonic time of the next retry. */
-NONNULL_ALL void executor_run(struct executor *x, uint64_t *next_ms);
-NONNULL_ALL uint32_t executor_in_flight(const struct executor *x);
+NONNULL_ALL void effect_runner_run(struct effect_runner *r, uint64_t *next_ms);
+NONNULL_ALL uint32_t effect_runner_in_flight(const struct effect_runner *r);
 
 #endif

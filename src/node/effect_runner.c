@@ -1,4 +1,4 @@
-#include "node/executor.h"
+#include "node/effect_runner.h"
 
 #include "node/engine_internal.h"
 #include "sys/kill.h"
@@ -25,11 +25,11 @@ struct task {
 
 #define OUTCOMES_TOLD_MAX 8u /* a node that changes its mind all the time fills no journal */
 /* Business leaves so many calls to claims, refunds and what calls lock-ups off. */
-#define EXECUTOR_RESCUE_CALLS (EXECUTOR_IN_FLIGHT_MAX / 4)
+#define EFFECT_RESCUE_CALLS (EFFECT_IN_FLIGHT_MAX / 4)
 
 /* One call under way. */
 struct flight {
-	struct executor *x;
+	struct effect_runner *r;
 	uint32_t effect;
 	struct id128 id;
 	bool send;         /* to a node; otherwise to the signer */
@@ -40,73 +40,73 @@ struct flight {
 	uint8_t request[];
 };
 
-struct executor {
-	struct executor_config config;
+struct effect_runner {
+	struct effect_runner_config config;
 	struct task *task;
 	uint32_t in_flight;
 	uint64_t first_seq; /* of the ledger when this process began */
 	uint8_t scratch[SIGNING_REQUEST_MAX];
 };
 
-enum err executor_create(struct executor **out, const struct executor_config *config)
+enum err effect_runner_create(struct effect_runner **out, const struct effect_runner_config *config)
 {
-	struct executor *x = calloc(1, sizeof *x);
-	if (x == NULL)
+	struct effect_runner *r = calloc(1, sizeof *r);
+	if (r == NULL)
 		return ERR_FULL;
-	x->config = *config;
-	x->first_seq = engine_ledger(config->engine)->seq;
-	x->task = calloc(engine_ledger(config->engine)->capacity.effects, sizeof *x->task);
-	if (x->task == NULL) {
-		free(x);
+	r->config = *config;
+	r->first_seq = engine_ledger(config->engine)->seq;
+	r->task = calloc(engine_ledger(config->engine)->capacity.effects, sizeof *r->task);
+	if (r->task == NULL) {
+		free(r);
 		return ERR_FULL;
 	}
-	*out = x;
+	*out = r;
 	return OK;
 }
 
-void executor_destroy(struct executor *x)
+void effect_runner_destroy(struct effect_runner *r)
 {
-	if (x == NULL)
+	if (r == NULL)
 		return;
-	free(x->task);
-	free(x);
+	free(r->task);
+	free(r);
 }
 
-uint32_t executor_in_flight(const struct executor *x)
+uint32_t effect_runner_in_flight(const struct effect_runner *r)
 {
-	return x->in_flight;
+	return r->in_flight;
 }
 
-static void back_off(struct executor *x, struct attempt *a)
+static void back_off(struct effect_runner *r, struct attempt *a)
 {
 	const uint32_t shift = a->failures < 7 ? a->failures : 7;
-	uint64_t wait = (uint64_t)EXECUTOR_RETRY_MIN_MS << shift;
-	if (wait > EXECUTOR_RETRY_MAX_MS)
-		wait = EXECUTOR_RETRY_MAX_MS;
+	uint64_t wait = (uint64_t)EFFECT_RETRY_MIN_MS << shift;
+	if (wait > EFFECT_RETRY_MAX_MS)
+		wait = EFFECT_RETRY_MAX_MS;
 	a->failures++;
-	a->next_ms = loop_now_ms(x->config.loop) + wait;
+	a->next_ms = loop_now_ms(r->config.loop) + wait;
 }
 
 /* Nothing failed, it may only not be done now: layers are behind for moments. */
-static void look_again(struct executor *x, struct attempt *a)
+static void look_again(struct effect_runner *r, struct attempt *a)
 {
-	a->next_ms = loop_now_ms(x->config.loop) + EXECUTOR_LOOK_MS;
+	a->next_ms = loop_now_ms(r->config.loop) + EFFECT_LOOK_MS;
 }
 
 static struct attempt *attempt_of(const struct flight *g)
 {
-	struct task *t = &g->x->task[g->effect];
+	struct task *t = &g->r->task[g->effect];
 	return g->send ? &t->send : &t->sign;
 }
 
-static struct flight *take_off(struct executor *x, const struct effect *f, bool send,
+static struct flight *take_off(struct effect_runner *r, const struct effect *f, bool send,
 	uint32_t variant, struct slice request)
 {
 	struct flight *g = malloc(sizeof *g + request.len);
 	if (g == NULL)
 		return NULL;
-	g->x = x;
-	g->effect = (uint32_t)(f - engine_ledger(x->config.engine)->effect);
+	g->r = r;
+	g->effect = (uint32_t)(f - engine_ledger(r->config.engine)->effect);
 	g->id = f->id;
 	g->send = send;
 	g->variant = variant;
@@ -115,7 +115,7 @@ static struct flight *take_off(struct executor *x, const struct effect *f, bool 
 	if (request.len > 0)
 		memcpy(g->request, request.ptr, request.len);
 	attempt_of(g)->busy = true;
-	x->in_flight++;
+	r->in_flight++;
 	return g;
 }
 
@@ -123,8 +123,8 @@ static struct flight *take_off(struct executor *x, const struct effect *f, bool 
 static struct effect *land(struct flight *g)
 {
 	attempt_of(g)->busy = false;
-	g->x->in_flight--;
-	return ledger_effect(engine_ledger(g->x->config.engine), &g->id);
+	g->r->in_flight--;
+	return ledger_effect(engine_ledger(g->r->config.engine), &g->id);
 }
 
 static void free_flight(struct flight *g)
@@ -171,20 +171,21 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 	}
 }
 
-static void give_up(struct executor *x, const struct flight *g, enum err err, const char *detail)
+static void give_up(
+	struct effect_runner *r, const struct flight *g, enum err err, const char *detail)
 {
-	if (engine_build_failed(x->config.engine, loop_wall_ms(x->config.loop), &g->id, g->variant,
+	if (engine_build_failed(r->config.engine, loop_wall_ms(r->config.loop), &g->id, g->variant,
 		    err, detail) != OK)
-		back_off(x, &x->task[g->effect].sign);
+		back_off(r, &r->task[g->effect].sign);
 }
 
 static void on_signed(void *ctx, const struct signing_answer *answer)
 {
 	static _Thread_local uint8_t storage[SIGNING_TX_MAX];
 	struct flight *g = ctx;
-	struct executor *x = g->x;
-	struct attempt *t = &x->task[g->effect].sign;
-	const struct ledger *l = engine_ledger(x->config.engine);
+	struct effect_runner *r = g->r;
+	struct attempt *t = &r->task[g->effect].sign;
+	const struct ledger *l = engine_ledger(r->config.engine);
 	const struct effect *f = land(g);
 	struct buf raw = buf_init(storage, sizeof storage);
 	struct signing_request request;
@@ -196,24 +197,24 @@ static void on_signed(void *ctx, const struct signing_answer *answer)
 		goto out;
 	if (answer->err == ERR_DENIED || answer->err == ERR_FORMAT || answer->err == ERR_EXISTS ||
 		answer->err == ERR_RANGE) {
-		give_up(x, g, answer->err, answer->detail);
+		give_up(r, g, answer->err, answer->detail);
 		goto out;
 	}
 	if (answer->err != OK) {
-		back_off(x, t);
+		back_off(r, t);
 		goto out;
 	}
 	CHECK(signing_request_parse(&request, slice_of(g->request, g->request_len)) == OK);
 	if (signing_assemble(&raw, &txid, &request, answer, &l->params.wallet) != OK) {
 		/* a signer that answers nonsense is not believed twice in a hurry */
-		back_off(x, t);
+		back_off(r, t);
 		goto out;
 	}
 	t->failures = 0;
 	t->next_ms = 0;
-	if (engine_prepared(x->config.engine, loop_wall_ms(x->config.loop), &g->id, g->variant,
+	if (engine_prepared(r->config.engine, loop_wall_ms(r->config.loop), &g->id, g->variant,
 		    &txid, g->fee, buf_slice(&raw)) != OK)
-		back_off(x, t);
+		back_off(r, t);
 	bytes_wipe(storage, raw.len);
 out:
 	free_flight(g);
@@ -221,26 +222,26 @@ out:
 
 /* A lock-up that became unsafe before anything was signed. Coins that a signer may have signed for
  * must not be given to another effect: they are spent to ourselves under the same name. */
-static void give_up_lock(struct executor *x, const struct effect *f)
+static void give_up_lock(struct effect_runner *r, const struct effect *f)
 {
-	const uint64_t now = loop_wall_ms(x->config.loop);
-	const struct task *t = &x->task[f - engine_ledger(x->config.engine)->effect];
-	const bool maybe_signed = t->asked || f->intent_seq <= x->first_seq;
+	const uint64_t now = loop_wall_ms(r->config.loop);
+	const struct task *t = &r->task[f - engine_ledger(r->config.engine)->effect];
+	const bool maybe_signed = t->asked || f->intent_seq <= r->first_seq;
 	enum err err;
 	if (maybe_signed && layer_family(f->layer) == FAMILY_UTXO)
-		err = engine_call_off(x->config.engine, now, &f->id);
+		err = engine_call_off(r->config.engine, now, &f->id);
 	else
-		err = engine_build_failed(x->config.engine, now, &f->id, f->variant_wanted,
+		err = engine_build_failed(r->config.engine, now, &f->id, f->variant_wanted,
 			ERR_STATE, "the lock-up would no longer be safe");
 	if (err != OK)
-		back_off(x, &x->task[f - engine_ledger(x->config.engine)->effect].sign);
+		back_off(r, &r->task[f - engine_ledger(r->config.engine)->effect].sign);
 }
 
-static void build(struct executor *x, const struct effect *f)
+static void build(struct effect_runner *r, const struct effect *f)
 {
-	const struct ledger *l = engine_ledger(x->config.engine);
-	struct buf request = buf_init(x->scratch, sizeof x->scratch);
-	struct task *t = &x->task[f - l->effect];
+	const struct ledger *l = engine_ledger(r->config.engine);
+	struct buf request = buf_init(r->scratch, sizeof r->scratch);
+	struct task *t = &r->task[f - l->effect];
 	struct layer_plan plan;
 	struct amount fee;
 
@@ -248,45 +249,45 @@ static void build(struct executor *x, const struct effect *f)
 	const enum err err = layer_build(&request, &fee, f->layer,
 		l->params.layer[f->layer].network, &l->params.wallet, &plan);
 	bytes_wipe(&plan.preimage, sizeof plan.preimage);
-	struct flight *g = take_off(x, f, false, f->variant_wanted, buf_slice(&request));
-	bytes_wipe(x->scratch, request.len);
+	struct flight *g = take_off(r, f, false, f->variant_wanted, buf_slice(&request));
+	bytes_wipe(r->scratch, request.len);
 	if (g == NULL)
 		return;
 	if (err != OK) {
 		(void)land(g);
-		give_up(x, g, err, "the plan can't be built");
+		give_up(r, g, err, "the plan can't be built");
 		free_flight(g);
 		return;
 	}
 	g->fee = fee;
 	t->asked = true;
-	if (signer_sign(x->config.signer, slice_of(g->request, g->request_len),
-		    x->config.signer_timeout_ms, on_signed, g) != OK) {
+	if (signer_sign(r->config.signer, slice_of(g->request, g->request_len),
+		    r->config.signer_timeout_ms, on_signed, g) != OK) {
 		(void)land(g);
-		back_off(x, &t->sign);
+		back_off(r, &t->sign);
 		free_flight(g);
 	}
 }
 
 /* Before the first variant of an effect is signed, and before it is first sent. A lock-up whose
  * spends would not be seen is no lock-up of ours to make. */
-static enum send_verdict may_send(const struct executor *x, const struct effect *f)
+static enum send_verdict may_send(const struct effect_runner *r, const struct effect *f)
 {
-	const enum send_verdict v = engine_may_send(x->config.engine, f);
+	const enum send_verdict v = engine_may_send(r->config.engine, f);
 	if (v == SEND_GO && f->purpose == SIGN_LOCK && !f->called_off && f->swap != INDEX_NONE &&
-		!watch_has_dest(x->config.watch, f->swap))
+		!watch_has_dest(r->config.watch, f->swap))
 		return SEND_WAIT;
 	return v;
 }
 
-static void try_build(struct executor *x, const struct effect *f)
+static void try_build(struct effect_runner *r, const struct effect *f)
 {
-	switch (f->variant_count > 0 ? SEND_GO : may_send(x, f)) {
-	case SEND_GO: build(x, f); return;
+	switch (f->variant_count > 0 ? SEND_GO : may_send(r, f)) {
+	case SEND_GO: build(r, f); return;
 	case SEND_WAIT:
-		look_again(x, &x->task[f - engine_ledger(x->config.engine)->effect].sign);
+		look_again(r, &r->task[f - engine_ledger(r->config.engine)->effect].sign);
 		return;
-	case SEND_UNSAFE: give_up_lock(x, f); return;
+	case SEND_UNSAFE: give_up_lock(r, f); return;
 	}
 }
 
@@ -303,9 +304,9 @@ static void on_recorded(void *ctx, enum err err)
 static void on_submitted(void *ctx, const struct submit_answer *answer)
 {
 	struct flight *g = ctx;
-	struct executor *x = g->x;
-	struct engine *e = x->config.engine;
-	struct task *t = &x->task[g->effect];
+	struct effect_runner *r = g->r;
+	struct engine *e = r->config.engine;
+	struct task *t = &r->task[g->effect];
 	const struct effect *f = land(g);
 
 	if (f == NULL || g->variant >= f->variant_count)
@@ -321,12 +322,12 @@ static void on_submitted(void *ctx, const struct submit_answer *answer)
 	if (there) {
 		t->submitted = g->variant + 1;
 		t->send.failures = 0;
-		t->send.next_ms = loop_now_ms(x->config.loop) + x->config.resubmit_ms;
+		t->send.next_ms = loop_now_ms(r->config.loop) + r->config.resubmit_ms;
 	} else {
-		back_off(x, &t->send);
+		back_off(r, &t->send);
 	}
 	if (news && answer->outcome != SUBMIT_UNKNOWN && f->state == EFFECT_PREPARED &&
-		engine_submitted(e, loop_wall_ms(x->config.loop), &g->id, g->variant,
+		engine_submitted(e, loop_wall_ms(r->config.loop), &g->id, g->variant,
 			(uint8_t)answer->outcome, answer->detail) == OK) {
 		t->told_variant = g->variant;
 		t->last_outcome = (uint8_t)answer->outcome;
@@ -338,29 +339,29 @@ out:
 	free_flight(g);
 }
 
-static void submit(struct executor *x, const struct effect *f)
+static void submit(struct effect_runner *r, const struct effect *f)
 {
 	static _Thread_local uint8_t storage[SIGNING_TX_MAX];
-	const struct ledger *l = engine_ledger(x->config.engine);
+	const struct ledger *l = engine_ledger(r->config.engine);
 	const uint32_t variant = f->variant_count - 1;
 	struct buf raw = buf_init(storage, sizeof storage);
-	struct task *t = &x->task[f - l->effect];
+	struct task *t = &r->task[f - l->effect];
 
 	/* what no node ever saw is not sent while it should not be; the engine calls it off where
 	 * that can't change any more */
-	if (!f->submitted && t->submitted == 0 && may_send(x, f) != SEND_GO) {
-		look_again(x, &t->send);
+	if (!f->submitted && t->submitted == 0 && may_send(r, f) != SEND_GO) {
+		look_again(r, &t->send);
 		return;
 	}
 	if (!ledger_raw(l, &f->variant[variant], &raw)) {
-		back_off(x, &t->send);
+		back_off(r, &t->send);
 		return;
 	}
-	struct flight *g = take_off(x, f, true, variant, (struct slice){NULL, 0});
+	struct flight *g = take_off(r, f, true, variant, (struct slice){NULL, 0});
 	if (g != NULL &&
-		layer_submit(x->config.layer[f->layer], buf_slice(&raw), on_submitted, g) != OK) {
+		layer_submit(r->config.layer[f->layer], buf_slice(&raw), on_submitted, g) != OK) {
 		(void)land(g);
-		back_off(x, &t->send);
+		back_off(r, &t->send);
 		free_flight(g);
 	}
 	bytes_wipe(storage, raw.len);
@@ -386,18 +387,18 @@ static bool is_rescue(const struct effect *f)
 		f->purpose == SIGN_NONCE_FILL;
 }
 
-static void run_effect(struct executor *x, uint32_t index, uint64_t now, uint64_t *next_ms)
+static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, uint64_t *next_ms)
 {
-	const uint64_t durable = journal_durable(x->config.journal);
-	const struct effect *f = &engine_ledger(x->config.engine)->effect[index];
-	struct task *t = &x->task[index];
+	const uint64_t durable = journal_durable(r->config.journal);
+	const struct effect *f = &engine_ledger(r->config.engine)->effect[index];
+	struct task *t = &r->task[index];
 
-	if (f->state == EFFECT_CONFIRMED || x->config.layer[f->layer] == NULL ||
-		x->in_flight + (is_rescue(f) ? 0 : EXECUTOR_RESCUE_CALLS) >= EXECUTOR_IN_FLIGHT_MAX)
+	if (f->state == EFFECT_CONFIRMED || r->config.layer[f->layer] == NULL ||
+		r->in_flight + (is_rescue(f) ? 0 : EFFECT_RESCUE_CALLS) >= EFFECT_IN_FLIGHT_MAX)
 		return;
 	if (f->variant_wanted == f->variant_count && f->variant_count < EFFECT_VARIANTS_MAX &&
 		f->intent_seq <= durable && due(&t->sign, now, next_ms))
-		try_build(x, f);
+		try_build(r, f);
 	/* giving up may have ended it; new bytes don't wait until the old ones are sent again */
 	if (f->state != EFFECT_PREPARED || f->variant_count == 0 ||
 		f->variant[f->variant_count - 1].seq > durable)
@@ -405,15 +406,15 @@ static void run_effect(struct executor *x, uint32_t index, uint64_t now, uint64_
 	if (t->submitted > 0 && t->submitted < f->variant_count && t->send.failures == 0)
 		t->send.next_ms = 0;
 	if (due(&t->send, now, next_ms))
-		submit(x, f);
+		submit(r, f);
 }
 
-void executor_run(struct executor *x, uint64_t *next_ms)
+void effect_runner_run(struct effect_runner *r, uint64_t *next_ms)
 {
-	const struct ledger *l = engine_ledger(x->config.engine);
-	const uint64_t now = loop_now_ms(x->config.loop);
+	const struct ledger *l = engine_ledger(r->config.engine);
+	const uint64_t now = loop_now_ms(r->config.loop);
 
 	*next_ms = UINT64_MAX;
-	for (uint32_t i = 0; i < l->open_effect_count && engine_ok(x->config.engine); i++)
-		run_effect(x, l->open_effect[i], now, next_ms);
+	for (uint32_t i = 0; i < l->open_effect_count && engine_ok(r->config.engine); i++)
+		run_effect(r, l->open_effect[i], now, next_ms);
 }
