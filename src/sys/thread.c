@@ -1,6 +1,7 @@
 #include "sys/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,6 +46,15 @@ enum err thread_start(struct thread *out, const char *name, thread_main run, voi
 void thread_join(struct thread *t)
 {
 	CHECK(pthread_join(t->handle, NULL) == 0);
+}
+
+uint32_t thread_cpu_count(void)
+{
+	cpu_set_t set;
+	/* refused where the machine has more processors than the set: then there are several */
+	if (sched_getaffinity(0, sizeof set, &set) != 0)
+		return CPU_SETSIZE;
+	return (uint32_t)CPU_COUNT(&set);
 }
 
 void thread_cond_init(pthread_cond_t *cond)

@@ -15,6 +15,9 @@ typedef void (*thread_main)(void *ctx);
 MUST_USE enum err thread_start(struct thread *out, const char *name, thread_main run, void *ctx);
 NONNULL_ALL void thread_join(struct thread *t);
 
+/* Processors that this process may run on now: 1 under `taskset -c 0`. */
+uint32_t thread_cpu_count(void);
+
 /* A condition variable whose timed waits count on the monotonic clock, and such a wait. Returns
  * false when the time is over. */
 NONNULL_ALL void thread_cond_init(pthread_cond_t *cond);
