@@ -4,6 +4,7 @@
 #   tools/install.sh [--print] SET...
 #       build   what sluice needs to compile and run
 #       test    both compilers, sanitizers, formatters
+#       bench   what the runtime is measured against, and what that is built with
 #       peers   what the real nodes of tests and `demo.sh --real` are built from or run on
 #   --print: name what is missing, install nothing.
 #
@@ -15,10 +16,20 @@ build="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libsecp256k
 	libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libyaml-dev"
 test="clang clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git util-linux"
 peers="g++ cmake make libboost-dev libevent-dev libsqlite3-dev python3-venv ca-certificates"
+bench="g++ make ca-certificates libboost-dev libck-dev libdpdk-dev libtbb-dev libuv1-dev
+	libconcurrentqueue-dev libreaderwriterqueue-dev libtcmalloc-minimal4 libjemalloc2 libmimalloc2.0"
 
 # A tool that may as well come from elsewhere than apt: its package counts only if no such command is there.
 # Debian's own cargo is too old for the registry's sparse index; cargo-web is the one that it keeps current.
 peers_commands="cargo:cargo-web node:nodejs npm:npm"
+bench_commands="cargo:cargo-web"
+
+# want_commands PAIR...
+want_commands() {
+	for pair in "$@"; do
+		command -v "${pair%%:*}" >/dev/null || wanted="$wanted ${pair#*:}"
+	done
+}
 
 print=false
 wanted=
@@ -29,11 +40,15 @@ for arg in "$@"; do
 	test) wanted="$wanted $test" ;;
 	peers)
 		wanted="$wanted $peers"
-		for pair in $peers_commands; do
-			command -v "${pair%%:*}" >/dev/null || wanted="$wanted ${pair#*:}"
-		done
+		# shellcheck disable=SC2086 # a list of words
+		want_commands $peers_commands
 		;;
-	*) echo "tools/install.sh: no such set: $arg (build, test, peers)" >&2; exit 2 ;;
+	bench)
+		wanted="$wanted $bench"
+		# shellcheck disable=SC2086 # a list of words
+		want_commands $bench_commands
+		;;
+	*) echo "tools/install.sh: no such set: $arg (build, test, bench, peers)" >&2; exit 2 ;;
 	esac
 done
 

@@ -1,0 +1,3 @@
+//! The Rust peers of the runtime's benchmarks, behind the C functions of peers.h.
+mod abi;
+mod rings;

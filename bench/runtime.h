@@ -1,0 +1,8 @@
+/* runtime_bench: the parts of the runtime, each beside its peers. A part prints its rows and
+ * returns how many goals were missed. */
+#ifndef BENCH_RUNTIME_H
+#define BENCH_RUNTIME_H
+#include "compare.h"
+
+unsigned runtime_rings(void);
+#endif

@@ -1,0 +1,146 @@
+/* Rings: items of 64 bits through a ring of 4,096, on pinned threads. */
+#include "crew.h"
+#include "peers/peers.h"
+#include "runtime.h"
+#include "sys/clock.h"
+
+#define CAPACITY 4096u
+#define PEERS_MAX 12u
+
+static uint64_t table[PEER_TABLE_SIZE];
+static uint64_t table_sum;
+
+/* One contestant at one row. */
+struct entry {
+	const struct peer_ring *ring;
+	uint32_t batch;
+	unsigned producers, consumers;
+	void *storage;
+	uint64_t count; /* of each producer */
+	uint64_t sums[CREW_MAX];
+};
+
+static void transfer_part(void *ctx, unsigned member)
+{
+	struct entry *e = ctx;
+	if (member < e->producers)
+		e->ring->produce(e->storage, member, table, e->count, e->batch);
+	else
+		e->sums[member] = e->ring->consume(e->storage, member - e->producers,
+			e->count * e->producers / e->consumers, e->batch);
+}
+
+/* count: of all producers together. */
+static uint64_t transfer_run(void *ctx, uint64_t count)
+{
+	struct entry *e = ctx;
+	uint64_t sum = 0;
+	e->count = count / e->producers;
+	e->storage = e->ring->create(CAPACITY);
+	const uint64_t took = crew_run(e->producers + e->consumers, transfer_part, e);
+	e->ring->destroy(e->storage);
+	for (unsigned i = e->producers; i < e->producers + e->consumers; i++)
+		sum += e->sums[i];
+	CHECK(sum == count / PEER_TABLE_SIZE * table_sum);
+	return took;
+}
+
+static void pair_part(void *ctx, unsigned member)
+{
+	struct entry *e = ctx;
+	(void)member;
+	e->sums[0] = e->ring->pair(e->storage, table, e->count);
+}
+
+static uint64_t pair_run(void *ctx, uint64_t count)
+{
+	struct entry *e = ctx;
+	e->count = count;
+	e->storage = e->ring->create(CAPACITY);
+	const uint64_t took = crew_run(1, pair_part, e);
+	e->ring->destroy(e->storage);
+	CHECK(e->sums[0] == count / PEER_TABLE_SIZE * table_sum);
+	return took;
+}
+
+/* A peer of a row and the ratio that is asked for. */
+struct rival {
+	const struct peer_ring *ring;
+	double goal;
+};
+
+struct ring_row {
+	const char *name;
+	uint32_t batch; /* 0: a pair on one thread */
+	unsigned producers, consumers;
+	double goal_best, goal_ours;
+	struct rival rivals[PEERS_MAX]; /* until one without a ring; the first is ours */
+};
+
+static unsigned run_row(const struct ring_row *row)
+{
+	struct entry entries[PEERS_MAX];
+	struct contestant list[PEERS_MAX];
+	const struct contest contest = {.name = row->name,
+		.unit = "ns/item",
+		.goal_best = row->goal_best,
+		.goal_ours = row->goal_ours,
+		.granule = (uint64_t)PEER_TABLE_SIZE * PEER_THREADS_MAX};
+	size_t count = 0;
+	for (; count < PEERS_MAX && (count == 0 || row->rivals[count].ring); count++) {
+		const struct peer_ring *ring = row->rivals[count].ring;
+		entries[count] = (struct entry){.ring = ring,
+			.batch = row->batch,
+			.producers = row->producers,
+			.consumers = row->consumers};
+		list[count] = (struct contestant){
+			.ctx = &entries[count], .goal = row->rivals[count].goal};
+		if (!ring)
+			continue;
+		list[count].peer = ring->name;
+		list[count].form = ring->form;
+		list[count].version = ring->version;
+		list[count].run = row->batch == 0 ? pair_run : transfer_run;
+	}
+	return compare_contest(&contest, list, count);
+}
+
+#define SPSC_RIVALS                                                                                \
+	{NULL, 0}, {&peer_rtrb_single, 3}, {&peer_rtrb_chunks, 3}, {&peer_rtrb_slices, 3},         \
+		{&peer_dpdk_spsc, 1}, {&peer_dpdk_zc, 1}, {&peer_boost_single, 0},                 \
+		{&peer_boost_arrays, 0}, {&peer_rwq, 0}, {&peer_ck_spsc, 0},                       \
+	{                                                                                          \
+		&peer_array_queue, 0                                                               \
+	}
+#define MPMC_RIVALS(crossbeam, bulk)                                                               \
+	{NULL, 0}, {&peer_array_queue, crossbeam}, {&peer_seg_queue, 0}, {&peer_moody, bulk},      \
+		{&peer_dpdk_mpmc, bulk},                                                           \
+	{                                                                                          \
+		&peer_ck_mpmc, 0                                                                   \
+	}
+
+static const struct ring_row rows[] = {
+	{"SPSC, batch 1", 1, 1, 1, 0, 0, {SPSC_RIVALS}},
+	{"SPSC, batch 8", 8, 1, 1, 0, 0, {SPSC_RIVALS}},
+	{"SPSC, batch 64", 64, 1, 1, 0, 0, {SPSC_RIVALS}},
+	{"SPSC, batch 1024", 1024, 1, 1, 0, 0.3, {SPSC_RIVALS}},
+	{"SPSC, in and out on one thread", 0, 1, 1, 1, 0,
+		{{NULL, 0}, {&peer_rtrb_single, 1}, {&peer_boost_single, 1}, {&peer_ck_spsc, 0},
+			{&peer_rwq, 0}, {&peer_dpdk_spsc, 0}}},
+	{"MPMC, in and out on one thread", 0, 1, 1, 0, 0, {MPMC_RIVALS(1.11, 0)}},
+	{"MPMC, 1 producer 1 consumer", 1, 1, 1, 0, 0, {MPMC_RIVALS(0, 0)}},
+	{"MPMC, 2 producers 2 consumers", 1, 2, 2, 0, 0, {MPMC_RIVALS(2.5, 0)}},
+	{"MPMC, 2 producers 2 consumers, bulk 64", 64, 2, 2, 0, 0,
+		{{NULL, 0}, {&peer_moody, 1}, {&peer_dpdk_mpmc, 1}}},
+};
+
+unsigned runtime_rings(void)
+{
+	unsigned missed = 0;
+	table_sum = 0;
+	for (uint32_t i = 0; i < PEER_TABLE_SIZE; i++)
+		table_sum += table[i] = UINT64_C(0x9E3779B97F4A7C15) * (i + 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		missed += run_row(&rows[i]);
+	return missed;
+}
