@@ -45,7 +45,7 @@ struct fd_slot {
 };
 
 struct waker {
-	loop_cb cb;
+	loop_cb cb; /* NULL: free */
 	void *ctx;
 };
 
@@ -216,11 +216,24 @@ static uint32_t timers_run(struct loop *loop, uint64_t until_ns)
 
 enum err loop_waker_add(struct loop *loop, uint32_t *waker, loop_cb cb, void *ctx)
 {
-	if (loop->waker_count == LOOP_WAKERS_MAX)
+	uint32_t i = 0;
+	while (i < loop->waker_count && loop->waker[i].cb != NULL)
+		i++;
+	if (i == LOOP_WAKERS_MAX)
 		return ERR_FULL;
-	loop->waker[loop->waker_count] = (struct waker){.cb = cb, .ctx = ctx};
-	*waker = loop->waker_count++;
+	if (i == loop->waker_count)
+		loop->waker_count++;
+	loop->waker[i] = (struct waker){.cb = cb, .ctx = ctx};
+	*waker = i;
 	return OK;
+}
+
+void loop_waker_remove(struct loop *loop, uint32_t waker)
+{
+	CHECK(waker < loop->waker_count && loop->waker[waker].cb != NULL);
+	loop->waker[waker] = (struct waker){.cb = NULL};
+	/* who has the number next is not woken for what was before */
+	atomic_fetch_and_explicit(&loop->wakes, ~(UINT32_C(1) << waker), memory_order_relaxed);
 }
 
 void loop_wake(struct loop *loop, uint32_t waker)
@@ -245,7 +258,7 @@ static uint32_t wakers_run(struct loop *loop)
 	const uint32_t wakes = atomic_exchange_explicit(&loop->wakes, 0, memory_order_acquire);
 	uint32_t ran = 0;
 	for (uint32_t i = 0; i < loop->waker_count; i++) {
-		if (wakes & UINT32_C(1) << i) {
+		if ((wakes & UINT32_C(1) << i) && loop->waker[i].cb != NULL) {
 			loop->waker[i].cb(loop->waker[i].ctx);
 			ran++;
 		}

@@ -66,6 +66,9 @@ void loop_fd_remove(struct loop *loop, int fd);
 #define LOOP_WAKERS_MAX 16u
 MUST_USE enum err loop_waker_add(struct loop *loop, uint32_t *waker, loop_cb cb, void *ctx);
 void loop_wake(struct loop *loop, uint32_t waker);
+/* Its callback does not run any more, and another waker may get the number: whoever might wake it
+ * has ended before. */
+void loop_waker_remove(struct loop *loop, uint32_t waker);
 
 /* Run until loop_stop (also one that came before). A virtual loop also returns when nothing is left
  * that could happen: no timer and no wake. */

@@ -231,6 +231,16 @@ static void test_waker_same_thread(bool virtual_time)
 	CHECK(w[5].calls == 1 && w[LOOP_WAKERS_MAX - 1].calls == 1 && w[0].calls == 0);
 	loop_wake(loop, w[5].waker);
 	CHECK(loop_step(loop, 0) == 1 && w[5].calls == 2);
+	/* one that was removed while it was woken does not run, nor does who has its number next */
+	loop_wake(loop, w[5].waker);
+	loop_wake(loop, w[6].waker);
+	loop_waker_remove(loop, w[5].waker);
+	CHECK(loop_waker_add(loop, &extra, on_wake, &w[0]) == OK && extra == w[5].waker);
+	while (loop_step(loop, 0) > 0)
+		continue;
+	CHECK(w[5].calls == 2 && w[6].calls == 1 && w[0].calls == 0);
+	loop_wake(loop, extra);
+	CHECK(loop_step(loop, 0) == 1 && w[0].calls == 1);
 	loop_destroy(loop);
 }
 
