@@ -270,8 +270,10 @@ static void number_nodes(struct cpu_map *map)
 	map->node_count = 0;
 	for (uint32_t node = 0; node < CPU_NODE_MAX; node++)
 		for (uint32_t i = 0; i < map->count; i++)
-			if (map->place[i].node == node && number[node] == CPU_NONE)
+			if (map->place[i].node == node && number[node] == CPU_NONE) {
 				number[node] = (uint16_t)map->node_count++;
+				map->node_id[number[node]] = (uint16_t)node;
+			}
 	for (uint32_t i = 0; i < map->count; i++)
 		map->place[i].node = map->place[i].node == CPU_NONE ? 0
 								    : number[map->place[i].node];

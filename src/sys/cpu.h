@@ -10,8 +10,9 @@
 #define SYS_CPU_H
 #include "base/base.h"
 
-#define CPU_MAX 1024u /* processors looked at; those of a larger machine beyond it are left alone  \
-		       */
+#define CPU_MAX                                                                                    \
+	1024u /* processors looked at; those of a larger machine beyond it are left alone          \
+	       */
 #define CPU_NODE_MAX 64u
 #define CPU_MILLI 1000u /* thousandths of a processor */
 
@@ -25,10 +26,11 @@ struct cpu_place {
 /* Places come in the order in which threads should be put on them: by turn, then node by node, so
  * that cores fill before their second hardware threads, and one node before the next. */
 struct cpu_map {
-	uint32_t count;       /* at least 1 */
-	uint32_t node_count;  /* of those that have an allowed processor; at least 1 */
-	uint32_t cache_line;  /* bytes; a power of two */
-	uint32_t quota_milli; /* of the control group, in CPU_MILLI; 0: none */
+	uint32_t count;                 /* at least 1 */
+	uint32_t node_count;            /* of those that have an allowed processor; at least 1 */
+	uint32_t cache_line;            /* bytes; a power of two */
+	uint32_t quota_milli;           /* of the control group, in CPU_MILLI; 0: none */
+	uint16_t node_id[CPU_NODE_MAX]; /* the system's number of each node */
 	struct cpu_place place[CPU_MAX];
 };
 

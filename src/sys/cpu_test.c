@@ -87,6 +87,7 @@ static void test_two_nodes(void)
 	read_map(&map, "0-7");
 	CHECK(map.count == 8 && map.node_count == 2 && map.cache_line == 128);
 	CHECK(memcmp(map.place, want, sizeof want) == 0);
+	CHECK(map.node_id[0] == 0 && map.node_id[1] == 2);
 	/* a core of which only the second thread may be used is a core all the same */
 	read_map(&map, "2-3,6");
 	CHECK(map.count == 3 && map.node_count == 1 && map.place[2].turn == 1);
