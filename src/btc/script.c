@@ -1,4 +1,5 @@
 #include "btc/script.h"
+#include "base/bech32.h"
 #include "btc/tx.h"
 #include "crypto/hash.h"
 
@@ -30,6 +31,40 @@ void btc_script_p2tr(uint8_t script[34], const struct xonly *output_key)
 	memcpy(script + 2, output_key->b, 32);
 }
 
+void btc_script_p2pkh(uint8_t script[25], const uint8_t hash[20])
+{
+	static const uint8_t head[] = {OP_DUP, OP_HASH160, OP_PUSH_20};
+	memcpy(script, head, sizeof head);
+	memcpy(script + 3, hash, 20);
+	script[23] = OP_EQUALVERIFY;
+	script[24] = OP_CHECKSIG;
+}
+
+void btc_script_p2sh(uint8_t script[23], const uint8_t hash[20])
+{
+	script[0] = OP_HASH160;
+	script[1] = OP_PUSH_20;
+	memcpy(script + 2, hash, 20);
+	script[22] = OP_EQUAL;
+}
+
+enum err btc_script_witness(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len,
+	unsigned version, struct slice program)
+{
+	if (version > WITNESS_VERSION_MAX || program.len < PROGRAM_SIZE_MIN ||
+		program.len > PROGRAM_SIZE_MAX)
+		return ERR_FORMAT;
+	if (version == 0 && program.len != 20 && program.len != 32)
+		return ERR_FORMAT;
+	if (version > 1 || (version == 1 && program.len != 32))
+		return ERR_RANGE;
+	script[0] = (uint8_t)(version == 0 ? OP_0 : OP_1 + version - 1);
+	script[1] = (uint8_t)program.len;
+	memcpy(script + 2, program.ptr, program.len);
+	*script_len = program.len + 2;
+	return OK;
+}
+
 /* BIP-141: a version opcode and one push of 2 to 40 bytes, nothing else. */
 static bool witness_program(unsigned *version, struct slice *program, struct slice script)
 {
@@ -41,6 +76,25 @@ static bool witness_program(unsigned *version, struct slice *program, struct sli
 	*version = script.ptr[0] == OP_0 ? 0 : script.ptr[0] - (OP_1 - 1u);
 	*program = slice_of(script.ptr + 2, script.len - 2);
 	return true;
+}
+
+enum btc_script_kind btc_script_kind(unsigned *version, struct slice *program, struct slice script)
+{
+	const uint8_t *s = script.ptr;
+	if (witness_program(version, program, script))
+		return BTC_SCRIPT_WITNESS;
+	*version = 0;
+	if (script.len == 25 && s[0] == OP_DUP && s[1] == OP_HASH160 && s[2] == OP_PUSH_20 &&
+		s[23] == OP_EQUALVERIFY && s[24] == OP_CHECKSIG) {
+		*program = slice_of(s + 3, 20);
+		return BTC_SCRIPT_P2PKH;
+	}
+	if (script.len == 23 && s[0] == OP_HASH160 && s[1] == OP_PUSH_20 && s[22] == OP_EQUAL) {
+		*program = slice_of(s + 2, 20);
+		return BTC_SCRIPT_P2SH;
+	}
+	*program = slice_of(NULL, 0);
+	return BTC_SCRIPT_OTHER;
 }
 
 /* ---- Base58Check: version, 20 bytes of a hash, 4 bytes of its double SHA-256 ---- */
@@ -124,142 +178,23 @@ static enum err base58_address(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *scrip
 	uint8_t b[BASE58_SIZE];
 	TRY(base58_decode(b, text));
 	const uint8_t *hash = b + BASE58_HASH_AT;
-	struct buf out = buf_init(script, BTC_SCRIPT_STD_MAX);
 	if (b[0] == network->p2pkh) {
-		buf_put(&out, (const uint8_t[]){OP_DUP, OP_HASH160, OP_PUSH_20}, 3);
-		buf_put(&out, hash, 20);
-		buf_put(&out, (const uint8_t[]){OP_EQUALVERIFY, OP_CHECKSIG}, 2);
+		btc_script_p2pkh(script, hash);
+		*script_len = 25;
 	} else if (b[0] == network->p2sh) {
-		buf_put(&out, (const uint8_t[]){OP_HASH160, OP_PUSH_20}, 2);
-		buf_put(&out, hash, 20);
-		buf_u8(&out, OP_EQUAL);
+		btc_script_p2sh(script, hash);
+		*script_len = 23;
 	} else {
 		return ERR_NETWORK;
 	}
-	*script_len = out.len;
 	return OK;
 }
 
 /* ---- Bech32 and Bech32m ---- */
 
 #define BECH32_TEXT_MAX 90u
-#define BECH32_SUM_LEN 6u
-#define BECH32_FINAL 1u
-#define BECH32M_FINAL 0x2bc830a3u
 
 _Static_assert(BTC_ADDRESS_TEXT_SIZE == BECH32_TEXT_MAX + 1u, "and a zero");
-
-static const char bech32_digits[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-
-struct bech32 {
-	char hrp[BECH32_TEXT_MAX]; /* lower case */
-	size_t hrp_len;
-	uint8_t value[BECH32_TEXT_MAX]; /* five bits each; the check sum is cut off */
-	size_t value_len;
-	uint32_t final;
-};
-
-static uint32_t bech32_step(uint32_t sum, uint8_t value)
-{
-	static const uint32_t generator[] = {
-		0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3};
-	const uint32_t top = sum >> 25;
-	sum = (sum & 0x1ffffffu) << 5 ^ value;
-	for (unsigned i = 0; i < ARRAY_LEN(generator); i++)
-		if (top >> i & 1u)
-			sum ^= generator[i];
-	return sum;
-}
-
-static uint32_t bech32_sum_hrp(const char *hrp, size_t len)
-{
-	uint32_t sum = 1;
-	for (size_t i = 0; i < len; i++)
-		sum = bech32_step(sum, (uint8_t)((uint8_t)hrp[i] >> 5));
-	sum = bech32_step(sum, 0);
-	for (size_t i = 0; i < len; i++)
-		sum = bech32_step(sum, (uint8_t)((uint8_t)hrp[i] & 31u));
-	return sum;
-}
-
-static bool is_upper(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z';
-}
-
-static bool is_lower(uint8_t c)
-{
-	return c >= 'a' && c <= 'z';
-}
-
-static char to_lower(uint8_t c)
-{
-	return (char)(is_upper(c) ? c + ('a' - 'A') : c);
-}
-
-/* Printable, of one case; *separator is the last '1', with a prefix before and a check sum after.
- */
-static enum err bech32_shape(size_t *separator, struct slice text)
-{
-	bool upper = false;
-	bool lower = false;
-	*separator = 0;
-	if (text.len > BECH32_TEXT_MAX)
-		return ERR_FORMAT;
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < 33 || text.ptr[i] > 126)
-			return ERR_FORMAT;
-		upper = upper || is_upper(text.ptr[i]);
-		lower = lower || is_lower(text.ptr[i]);
-		if (text.ptr[i] == '1')
-			*separator = i;
-	}
-	if ((upper && lower) || *separator == 0 || text.len - *separator <= BECH32_SUM_LEN)
-		return ERR_FORMAT;
-	return OK;
-}
-
-/* Splits a text into prefix and values. ERR_FORMAT: it has not the shape of bech32. Whether .final
- * is one of the two constants is the caller's question. */
-static enum err bech32_decode(struct bech32 *out, struct slice text)
-{
-	TRY(bech32_shape(&out->hrp_len, text));
-	for (size_t i = 0; i < out->hrp_len; i++)
-		out->hrp[i] = to_lower(text.ptr[i]);
-	out->value_len = 0;
-	out->final = bech32_sum_hrp(out->hrp, out->hrp_len);
-	for (size_t i = out->hrp_len + 1; i < text.len; i++) {
-		const char *digit = strchr(bech32_digits, to_lower(text.ptr[i]));
-		if (digit == NULL)
-			return ERR_FORMAT;
-		out->value[out->value_len++] = (uint8_t)(digit - bech32_digits);
-		out->final = bech32_step(out->final, out->value[out->value_len - 1]);
-	}
-	out->value_len -= BECH32_SUM_LEN;
-	return OK;
-}
-
-/* BIP-173: eight bits from five; the rest of the last value is fewer than five bits, all zero. */
-static enum err bech32_program(
-	uint8_t program[PROGRAM_SIZE_MAX], size_t *len, const uint8_t *value, size_t value_len)
-{
-	uint32_t bits = 0;
-	unsigned held = 0;
-	*len = 0;
-	for (size_t i = 0; i < value_len; i++) {
-		bits = (bits << 5 | value[i]) & 0xfffu;
-		held += 5;
-		if (held < 8)
-			continue;
-		held -= 8;
-		if (*len == PROGRAM_SIZE_MAX)
-			return ERR_FORMAT;
-		program[(*len)++] = (uint8_t)(bits >> held);
-	}
-	if (held >= 5 || (bits & ((1u << held) - 1u)) != 0)
-		return ERR_FORMAT;
-	return *len < PROGRAM_SIZE_MIN ? ERR_FORMAT : OK;
-}
 
 static enum err bech32_address(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len,
 	bool own_network, const struct bech32 *b)
@@ -273,47 +208,19 @@ static enum err bech32_address(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *scrip
 	const unsigned version = b->value[0];
 	if (b->final != (version == 0 ? BECH32_FINAL : BECH32M_FINAL))
 		return ERR_CHECKSUM;
-	TRY(bech32_program(program, &len, b->value + 1, b->value_len - 1));
-	if (version == 0 && len != 20 && len != 32)
-		return ERR_FORMAT;
-	if (!own_network)
-		return ERR_NETWORK;
-	if (version > 1 || (version == 1 && len != 32))
-		return ERR_RANGE;
-	script[0] = (uint8_t)(version == 0 ? OP_0 : OP_1 + version - 1);
-	script[1] = (uint8_t)len;
-	memcpy(script + 2, program, len);
-	*script_len = len + 2;
-	return OK;
+	TRY(bech32_to_bytes(program, &len, sizeof program, b->value + 1, b->value_len - 1));
+	if (own_network)
+		return btc_script_witness(script, script_len, version, slice_of(program, len));
+	return len < PROGRAM_SIZE_MIN || (version == 0 && len != 20 && len != 32) ? ERR_FORMAT
+										  : ERR_NETWORK;
 }
 
 static void bech32_encode(struct buf *out, const char *hrp, unsigned version, struct slice program)
 {
 	uint8_t value[BECH32_TEXT_MAX];
-	size_t len = 0;
-	uint32_t bits = 0;
-	unsigned held = 0;
-	CHECK(program.len <= PROGRAM_SIZE_MAX);
-	value[len++] = (uint8_t)version;
-	for (size_t i = 0; i < program.len; i++) {
-		bits = (bits << 8 | program.ptr[i]) & 0xfffu;
-		for (held += 8; held >= 5; held -= 5)
-			value[len++] = (uint8_t)(bits >> (held - 5) & 31u);
-	}
-	if (held > 0)
-		value[len++] = (uint8_t)(bits << (5 - held) & 31u);
-
-	uint32_t sum = bech32_sum_hrp(hrp, strlen(hrp));
-	buf_printf(out, "%s1", hrp);
-	for (size_t i = 0; i < len; i++) {
-		sum = bech32_step(sum, value[i]);
-		buf_u8(out, (uint8_t)bech32_digits[value[i]]);
-	}
-	for (unsigned i = 0; i < BECH32_SUM_LEN; i++)
-		sum = bech32_step(sum, 0);
-	sum ^= version == 0 ? BECH32_FINAL : BECH32M_FINAL;
-	for (unsigned i = BECH32_SUM_LEN; i-- > 0;)
-		buf_u8(out, (uint8_t)bech32_digits[sum >> 5 * i & 31u]);
+	value[0] = (uint8_t)version;
+	const size_t len = 1 + bech32_from_bytes(value + 1, sizeof value - 1, program);
+	bech32_put(out, hrp, value, len, version == 0 ? BECH32_FINAL : BECH32M_FINAL);
 }
 
 /* ---- Addresses ---- */
@@ -324,9 +231,10 @@ enum err btc_address_parse(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_le
 	const struct network *network, struct slice text)
 {
 	struct bech32 b;
+	uint8_t value[BECH32_TEXT_MAX];
 	CHECK(network->hrp != NULL);
-	if (bech32_decode(&b, text) == OK) {
-		const bool own = slice_eq(slice_of(b.hrp, b.hrp_len), slice_str(network->hrp));
+	if (text.len <= BECH32_TEXT_MAX && bech32_decode(&b, value, sizeof value, text) == OK) {
+		const bool own = strcmp(b.prefix, network->hrp) == 0;
 		if (own || b.final == BECH32_FINAL || b.final == BECH32M_FINAL)
 			return bech32_address(script, script_len, own, &b);
 	}
@@ -340,19 +248,15 @@ enum err btc_address_format(
 	struct slice program;
 	unsigned version;
 	CHECK(network->hrp != NULL);
-	if (witness_program(&version, &program, script)) {
+	switch (btc_script_kind(&version, &program, script)) {
+	case BTC_SCRIPT_WITNESS:
 		if (version == 0 && program.len != 20 && program.len != 32)
 			return ERR_FORMAT;
 		bech32_encode(&out, network->hrp, version, program);
-	} else if (script.len == 25 && script.ptr[0] == OP_DUP && script.ptr[1] == OP_HASH160 &&
-		script.ptr[2] == OP_PUSH_20 && script.ptr[23] == OP_EQUALVERIFY &&
-		script.ptr[24] == OP_CHECKSIG) {
-		base58_encode(&out, network->p2pkh, script.ptr + 3);
-	} else if (script.len == 23 && script.ptr[0] == OP_HASH160 && script.ptr[1] == OP_PUSH_20 &&
-		script.ptr[22] == OP_EQUAL) {
-		base58_encode(&out, network->p2sh, script.ptr + 2);
-	} else {
-		return ERR_FORMAT;
+		break;
+	case BTC_SCRIPT_P2PKH: base58_encode(&out, network->p2pkh, program.ptr); break;
+	case BTC_SCRIPT_P2SH: base58_encode(&out, network->p2sh, program.ptr); break;
+	case BTC_SCRIPT_OTHER: return ERR_FORMAT;
 	}
 	CHECK(!out.overflow);
 	(void)buf_cstr(&out);

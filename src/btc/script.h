@@ -11,6 +11,23 @@
 
 /* OP_1 <key>: 34 bytes. */
 NONNULL_ALL void btc_script_p2tr(uint8_t script[34], const struct xonly *output_key);
+/* Pay to the HASH160 of a key: 25 bytes; of a script: 23 bytes. */
+NONNULL_ALL void btc_script_p2pkh(uint8_t script[25], const uint8_t hash[20]);
+NONNULL_ALL void btc_script_p2sh(uint8_t script[23], const uint8_t hash[20]);
+/* A witness program. ERR_FORMAT a version or length that can't be; ERR_RANGE one that has no rule
+ * yet. */
+MUST_USE NONNULL_ALL enum err btc_script_witness(uint8_t script[BTC_SCRIPT_STD_MAX],
+	size_t *script_len, unsigned version, struct slice program);
+
+enum btc_script_kind {
+	BTC_SCRIPT_OTHER,
+	BTC_SCRIPT_P2PKH,
+	BTC_SCRIPT_P2SH,
+	BTC_SCRIPT_WITNESS, /* any version, 2 to 40 bytes; also ones without a rule */
+};
+/* What an output script is; *program, its hash or witness program, borrows from it. */
+NONNULL_ALL enum btc_script_kind btc_script_kind(
+	unsigned *version, struct slice *program, struct slice script);
 
 /* ERR_FORMAT no address; ERR_CHECKSUM wrong check sum (also bech32 where bech32m is due);
  * ERR_NETWORK valid, but of another network; ERR_RANGE a witness version or length that has no rule
