@@ -126,8 +126,33 @@ def blocks(source):
                      [[text(h), str(n), blob(b)] for h, n, b in json.loads(source)["blocks"]])
 
 
+def bolt11(source):
+    vectors = json.loads(source)
+    rows = []
+    for v in vectors["valid"]:
+        features = sum(1 << int(bit) for bit in v["features"])
+        hops = [array([text(h[0])] + [f"{n}u" if n < 1 << 31 else f"UINT64_C({n})" for n in h[1:]])
+                for h in v["hops"]]
+        said = v["description"]
+        rows.append([text(v["name"]), text(v["text"]), text(v["network"]), f"UINT64_C({v['msat']})",
+                     f"{v['timestamp']}u", text(v["hash"]),
+                     text(said.encode().hex() if said is not None else None), text(v["description_hash"]),
+                     f"{v['expiry']}u", f"{v['cltv']}u", f"UINT64_C({features})", text(v["fallback"]),
+                     text(v["metadata"]), f"{len(hops)}u", array(hops or ["{0}"])])
+    hop = "struct {\n\t\tconst char *node;\n\t\tuint64_t channel;\n\t\tuint32_t base, ppm, delta;\n\t} hop[2]"
+    yield from table("bolt11_valid", texts("name", "text", "network") + ["uint64_t msat", "uint64_t timestamp"]
+                     + texts("hash", "description", "description_hash")
+                     + ["uint64_t expiry", "uint32_t cltv", "uint64_t features"] + texts("fallback", "metadata")
+                     + ["size_t hop_count", hop], rows)
+    yield from table("bolt11_invalid", texts("name") + ["enum err err"] + texts("text"),
+                     [[text(n), e, text(t)] for n, e, t in vectors["invalid"]])
+    yield f"static const char bolt11_payee[] =\n\t{text(vectors['payee'])};"
+    yield f"static const char bolt11_secret[] =\n\t{text(vectors['secret'])};"
+
+
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
-         "transactions": transactions, "blocks": blocks}
+         "transactions": transactions, "blocks": blocks,
+         "bolt11": bolt11}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")
