@@ -69,7 +69,7 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		.index = index};
 	CHECK(map_put(&l->by_idempotency, r.idempotency_key.b, l->idem_count) == OK);
 	l->idem_count++;
-	mark_dirty(l, index | DIRTY_TRANSFER);
+	ledger_mark_dirty(l, index | DIRTY_TRANSFER);
 	return OK;
 }
 
@@ -122,7 +122,7 @@ static void book_surplus(struct ledger *l, const struct rec_reconciled *r, uint6
 		struct recent_block *b = &s->recent[h % LEDGER_RECENT_BLOCKS];
 		CHECK(amount_add(&b->custody, b->custody, surplus) == OK);
 	}
-	post(l, r->layer, height, ACCOUNT_SUSPENSE_IN, ACCOUNT_INFLIGHT, surplus);
+	ledger_post(l, r->layer, height, ACCOUNT_SUSPENSE_IN, ACCOUNT_INFLIGHT, surplus);
 	credit_add(l, r->layer, height, surplus);
 }
 

@@ -8,15 +8,15 @@
 /* Move an amount between two accounts of a layer because of the record being applied. height: of
  * the block that caused it, so that a reorganisation can reverse it; 0: not caused by a block. Zero
  * amounts are left out. */
-NONNULL_ALL void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account from,
-	enum account to, struct amount amount);
+NONNULL_ALL void ledger_post(struct ledger *l, enum layer_id layer, uint64_t height,
+	enum account from, enum account to, struct amount amount);
 /* Post the reverse of everything that blocks above `keep` caused; keep_seq: of the record of the
  * block at that height. */
-NONNULL_ALL void post_reversals(
+NONNULL_ALL void ledger_post_reversals(
 	struct ledger *l, enum layer_id layer, uint64_t keep, uint64_t keep_seq);
 
 NONNULL_ALL void ledger_latch(struct ledger *l, const char *reason);
-NONNULL_ALL void mark_dirty(struct ledger *l, uint32_t what);
+NONNULL_ALL void ledger_mark_dirty(struct ledger *l, uint32_t what);
 
 /* chain */
 NONNULL_ALL enum err fold_birth(struct ledger *l, const struct rec_birth *r);

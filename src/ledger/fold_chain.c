@@ -21,7 +21,7 @@ enum err fold_birth(struct ledger *l, const struct rec_birth *r)
 	s->nonce_next = r->nonce;
 	s->nonce_given = r->nonce;
 	s->nonce_chain = r->nonce;
-	post(l, r->layer, 0, ACCOUNT_EXTERNAL, ACCOUNT_AVAILABLE, r->balance);
+	ledger_post(l, r->layer, 0, ACCOUNT_EXTERNAL, ACCOUNT_AVAILABLE, r->balance);
 	remember_block(l, r->layer);
 	return OK;
 }
@@ -35,7 +35,7 @@ void credit_add(struct ledger *l, enum layer_id layer, uint64_t height, struct a
 	if (s->credit_count >= LEDGER_CREDITS && slot->height != 0 && slot->final_height == 0) {
 		/* the oldest is not deep yet and would be forgotten: count it as deep, shallow as
 		 * it is */
-		post(l, layer, 0, ACCOUNT_INFLIGHT, ACCOUNT_AVAILABLE, slot->amount);
+		ledger_post(l, layer, 0, ACCOUNT_INFLIGHT, ACCOUNT_AVAILABLE, slot->amount);
 	}
 	*slot = (struct credit){.height = height, .amount = amount};
 	s->credit_count++;
@@ -51,7 +51,7 @@ static void credits_mature(struct ledger *l, enum layer_id layer, uint64_t tip)
 		if (c->height == 0 || c->final_height != 0 || !is_final(l, layer, c->height))
 			continue;
 		c->final_height = tip;
-		post(l, layer, tip, ACCOUNT_INFLIGHT, ACCOUNT_AVAILABLE, c->amount);
+		ledger_post(l, layer, tip, ACCOUNT_INFLIGHT, ACCOUNT_AVAILABLE, c->amount);
 	}
 }
 
@@ -64,7 +64,7 @@ static void fold_event(
 	case CHAIN_COIN_CREATED: coin_created(l, e, height); return;
 	case CHAIN_COIN_SPENT: coin_spent(l, e, height); return;
 	case CHAIN_DEPOSIT:
-		post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
+		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 		credit_add(l, layer, height, e->amount);
 		return;
 	case CHAIN_LOCK: swap_lock_event(l, layer, e, height); return;
@@ -163,11 +163,11 @@ static void rebook(struct ledger *l, enum layer_id layer, enum account a)
 	struct amount less, more;
 
 	if (amount_is_zero(debt) && amount_sub(&less, have, want) == OK) {
-		post(l, layer, 0, a, ACCOUNT_AVAILABLE, less);
+		ledger_post(l, layer, 0, a, ACCOUNT_AVAILABLE, less);
 		return;
 	}
 	CHECK(amount_sub(&more, want, have) == OK && amount_add(&more, more, debt) == OK);
-	post(l, layer, 0, ACCOUNT_AVAILABLE, a, more);
+	ledger_post(l, layer, 0, ACCOUNT_AVAILABLE, a, more);
 }
 
 enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_ref *keep)
@@ -186,7 +186,7 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 	s->tip = b->ref;
 	s->nonce_chain = b->nonce_chain;
 	s->nonce_next = s->nonce_chain > s->nonce_given ? s->nonce_chain : s->nonce_given;
-	post_reversals(l, layer, keep->height, b->seq);
+	ledger_post_reversals(l, layer, keep->height, b->seq);
 	if (layer_family(layer) == FAMILY_UTXO)
 		coins_reorg(l, keep->height);
 	for (uint64_t i = 0; i < LEDGER_CREDITS; i++) {

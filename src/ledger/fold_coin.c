@@ -108,7 +108,8 @@ void coin_created(struct ledger *l, const struct chain_event *e, uint64_t height
 	c->own = f != NULL;
 	coin_young(l, c);
 	if (f == NULL)
-		post(l, LAYER_BITCOIN, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
+		ledger_post(
+			l, LAYER_BITCOIN, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 }
 
 void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height)
@@ -122,7 +123,7 @@ void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height)
 		return;
 	}
 	/* our key signed something that we don't know */
-	post(l, LAYER_BITCOIN, height, coin_account(c), ACCOUNT_SUSPENSE_MISSING,
+	ledger_post(l, LAYER_BITCOIN, height, coin_account(c), ACCOUNT_SUSPENSE_MISSING,
 		amount_from_sat(c->value));
 	ledger_latch(l, "a coin of ours was spent by a transaction that is not in the journal");
 	if (c->effect != INDEX_NONE && l->effect[c->effect].conflict_height == 0)
@@ -146,7 +147,7 @@ void coins_mature(struct ledger *l, uint64_t tip)
 		if (!waits)
 			continue;
 		c->final_height = tip;
-		post(l, LAYER_BITCOIN, tip, ACCOUNT_INFLIGHT, coin_account(c),
+		ledger_post(l, LAYER_BITCOIN, tip, ACCOUNT_INFLIGHT, coin_account(c),
 			amount_from_sat(c->value));
 		coin_refresh(l, c);
 	}

@@ -78,7 +78,7 @@ static void forget_deep(struct ledger *l, enum layer_id layer)
 void effect_release(struct ledger *l, struct effect *f)
 {
 	if (layer_family(f->layer) == FAMILY_ACCOUNT)
-		post(l, f->layer, 0, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, f->reserved);
+		ledger_post(l, f->layer, 0, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, f->reserved);
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		struct coin *c = &l->coin[f->coin[i]];
 		if (c->effect != effect_index(l, f))
@@ -86,7 +86,8 @@ void effect_release(struct ledger *l, struct effect *f)
 		const enum account was = coin_account(c);
 		c->effect = INDEX_NONE;
 		if (c->created_height != 0 && c->spent_height == 0 && was != coin_account(c))
-			post(l, f->layer, 0, was, coin_account(c), amount_from_sat(c->value));
+			ledger_post(
+				l, f->layer, 0, was, coin_account(c), amount_from_sat(c->value));
 		coin_refresh(l, c);
 	}
 }
@@ -120,7 +121,7 @@ static void reopen_void(struct ledger *l, struct effect *f, bool book)
 	reopen(l, f, "a transaction that was written off can happen again");
 	f->state = EFFECT_PREPARED;
 	if (book && layer_family(f->layer) == FAMILY_ACCOUNT)
-		post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, f->reserved);
+		ledger_post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, f->reserved);
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		struct coin *c = &l->coin[f->coin[i]];
 		if (c->effect != INDEX_NONE || c->spent_height != 0)
@@ -128,7 +129,8 @@ static void reopen_void(struct ledger *l, struct effect *f, bool book)
 		const enum account was = coin_account(c);
 		c->effect = effect_index(l, f);
 		if (book && c->created_height != 0 && was != coin_account(c))
-			post(l, f->layer, 0, was, coin_account(c), amount_from_sat(c->value));
+			ledger_post(
+				l, f->layer, 0, was, coin_account(c), amount_from_sat(c->value));
 		coin_refresh(l, c);
 	}
 }
@@ -160,12 +162,12 @@ static void pay(struct ledger *l, const struct effect *f, struct amount *left, e
 {
 	struct amount over;
 	if (amount_sub(left, *left, amount) == OK) {
-		post(l, f->layer, height, ACCOUNT_RESERVED, to, amount);
+		ledger_post(l, f->layer, height, ACCOUNT_RESERVED, to, amount);
 		return;
 	}
 	CHECK(amount_sub(&over, amount, *left) == OK);
-	post(l, f->layer, height, ACCOUNT_RESERVED, to, *left);
-	post(l, f->layer, height, ACCOUNT_AVAILABLE, to, over);
+	ledger_post(l, f->layer, height, ACCOUNT_RESERVED, to, *left);
+	ledger_post(l, f->layer, height, ACCOUNT_AVAILABLE, to, over);
 	*left = amount_zero(left->asset);
 	ledger_latch(l, "a transaction cost more than was reserved for it");
 }
@@ -182,7 +184,7 @@ static void spend_coins(struct ledger *l, const struct effect *f, uint64_t heigh
 			l->effect[c->effect].conflict_height == 0)
 			l->effect[c->effect].conflict_height = height;
 		if (coin_account(c) != ACCOUNT_RESERVED)
-			post(l, f->layer, height, coin_account(c), ACCOUNT_RESERVED,
+			ledger_post(l, f->layer, height, coin_account(c), ACCOUNT_RESERVED,
 				amount_from_sat(c->value));
 		c->effect = index;
 		c->spent_height = height;
@@ -203,8 +205,8 @@ void effect_confirmed(struct ledger *l, struct effect *f, const struct hash256 *
 		const enum account from = f->purpose == SIGN_CLAIM ? ACCOUNT_EXCHANGE
 								   : ACCOUNT_LOCKED_OUT;
 		CHECK(amount_sub(&left, f->value, v->fee) == OK); /* checked when it was prepared */
-		post(l, layer, height, from, ACCOUNT_FEES_NETWORK, v->fee);
-		post(l, layer, height, from, ACCOUNT_INFLIGHT, left);
+		ledger_post(l, layer, height, from, ACCOUNT_FEES_NETWORK, v->fee);
+		ledger_post(l, layer, height, from, ACCOUNT_INFLIGHT, left);
 		return;
 	}
 	spend_coins(l, f, height);
@@ -212,7 +214,7 @@ void effect_confirmed(struct ledger *l, struct effect *f, const struct hash256 *
 	pay(l, f, &left, ACCOUNT_FEES_NETWORK, v->fee, height);
 	if (!v->calls_off)
 		pay(l, f, &left, value_goes_to(f), f->value, height);
-	post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_INFLIGHT, left);
+	ledger_post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_INFLIGHT, left);
 }
 
 /* Our key signed something that we don't know; its fee at least is gone. */
@@ -221,7 +223,7 @@ static void unknown_nonce(
 {
 	struct layer_state *s = &l->layer[layer];
 	ledger_latch(l, "a nonce of ours was used by a transaction that is not in the journal");
-	post(l, layer, height, ACCOUNT_AVAILABLE, ACCOUNT_SUSPENSE_MISSING, e->amount);
+	ledger_post(l, layer, height, ACCOUNT_AVAILABLE, ACCOUNT_SUSPENSE_MISSING, e->amount);
 	for (uint32_t i = 0; i < l->open_effect_count; i++) {
 		struct effect *f = &l->effect[l->open_effect[i]];
 		if (f->layer == layer && f->nonce == e->nonce && f->conflict_height == 0)
@@ -252,7 +254,7 @@ void effect_nonce_used(
 	pay(l, f, &left, ACCOUNT_FEES_NETWORK, e->amount, height);
 	if (!f->reverted)
 		pay(l, f, &left, value_goes_to(f), f->value, height);
-	post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, left);
+	ledger_post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, left);
 }
 
 /* ---- at depth ---- */

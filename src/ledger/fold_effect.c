@@ -14,7 +14,7 @@ void transfer_update(struct ledger *l, const struct effect *f, enum transfer_sta
 	t->state = state;
 	t->updated_ms = l->time_ms;
 	t->seq = l->seq;
-	mark_dirty(l, f->transfer | DIRTY_TRANSFER);
+	ledger_mark_dirty(l, f->transfer | DIRTY_TRANSFER);
 }
 
 void effect_open(struct ledger *l, struct effect *f)
@@ -170,7 +170,7 @@ static void intent_of_swap(
 	case SIGN_CLAIM:
 		s->claim_effect = index;
 		s->seq = l->seq;
-		mark_dirty(l, swap_index(l, s));
+		ledger_mark_dirty(l, swap_index(l, s));
 		return;
 	case SIGN_PAYOUT:
 	case SIGN_NONCE_FILL:
@@ -214,7 +214,7 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 	struct layer_state *layer = &l->layer[r->layer];
 	if (layer_family(r->layer) == FAMILY_ACCOUNT && r->nonce == layer->nonce_next)
 		layer->nonce_given = ++layer->nonce_next;
-	post(l, r->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, r->reserved);
+	ledger_post(l, r->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, r->reserved);
 	if (t != NULL) {
 		t->effect = index;
 		l->transfers_waiting--;
@@ -241,7 +241,7 @@ static enum err want_variant(
 	f->reserved = reserved;
 	f->intent_seq = l->seq;
 	f->last_variant_height = l->layer[f->layer].tip.height;
-	post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, added);
+	ledger_post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, added);
 	return OK;
 }
 
@@ -342,7 +342,7 @@ enum err fold_submitted(struct ledger *l, const struct rec_submitted *r)
 	memcpy(f->reason, r->detail, sizeof f->reason);
 	if (f->swap != INDEX_NONE) {
 		l->swap[f->swap].seq = l->seq;
-		mark_dirty(l, f->swap);
+		ledger_mark_dirty(l, f->swap);
 	}
 	return OK;
 }
@@ -358,7 +358,7 @@ static void become_nonce_fill(struct ledger *l, struct effect *f)
 	f->transfer = INDEX_NONE;
 	f->intent_seq = l->seq;
 	/* keep the gas, give back the value */
-	post(l, f->layer, 0, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, f->value);
+	ledger_post(l, f->layer, 0, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, f->value);
 	CHECK(amount_sub(&f->reserved, f->reserved, f->value) == OK);
 	f->value = amount_zero(f->value.asset);
 }

@@ -12,7 +12,7 @@ struct lock_fact *leg_bound(struct leg *leg)
 void swap_activate(struct ledger *l, uint32_t index)
 {
 	struct swap *s = &l->swap[index];
-	mark_dirty(l, index);
+	ledger_mark_dirty(l, index);
 	if (s->active)
 		return;
 	CHECK(l->active_swap_count < l->capacity.swaps);
@@ -157,7 +157,7 @@ void swap_lock_event(
 	if (height != 0 && lock_right(leg, k) && (leg == &s->dest || free))
 		leg->bound = (uint32_t)(k - leg->lock);
 	s->seq = l->seq;
-	mark_dirty(l, swap_index(l, s));
+	ledger_mark_dirty(l, swap_index(l, s));
 	if (height == 0)
 		swap_evaluate(l, swap_index(l, s));
 }
@@ -173,23 +173,26 @@ static void post_lock_spent(struct ledger *l, struct swap *s, struct leg *leg,
 		return;
 	if (leg == &s->source) {
 		if (e->spend == LOCK_SPEND_CLAIM && account) {
-			post(l, layer, height, ACCOUNT_EXCHANGE, ACCOUNT_INFLIGHT, k->amount);
+			ledger_post(
+				l, layer, height, ACCOUNT_EXCHANGE, ACCOUNT_INFLIGHT, k->amount);
 			credit_add(l, layer, height, k->amount);
 		}
 		return;
 	}
 	switch (e->spend) {
 	case LOCK_SPEND_CLAIM:
-		post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_EXCHANGE, k->amount);
+		ledger_post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_EXCHANGE, k->amount);
 		return;
 	case LOCK_SPEND_REFUND:
 		if (account) {
-			post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_INFLIGHT, k->amount);
+			ledger_post(
+				l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_INFLIGHT, k->amount);
 			credit_add(l, layer, height, k->amount);
 		}
 		return;
 	case LOCK_SPEND_OTHER:
-		post(l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_SUSPENSE_MISSING, k->amount);
+		ledger_post(
+			l, layer, height, ACCOUNT_LOCKED_OUT, ACCOUNT_SUSPENSE_MISSING, k->amount);
 		ledger_latch(l, "a lock-up of ours was spent in a way that we don't know");
 		return;
 	}
@@ -221,7 +224,7 @@ void swap_lock_spent(
 		post_lock_spent(l, s, leg, k, e, height);
 	}
 	s->seq = l->seq;
-	mark_dirty(l, swap_index(l, s));
+	ledger_mark_dirty(l, swap_index(l, s));
 	if (height == 0)
 		swap_evaluate(l, swap_index(l, s));
 }
@@ -295,7 +298,7 @@ void swap_hold_off(struct ledger *l, struct swap *s, enum sign_purpose purpose)
 	else
 		s->refund_after = after;
 	s->seq = l->seq;
-	mark_dirty(l, swap_index(l, s));
+	ledger_mark_dirty(l, swap_index(l, s));
 }
 
 /* A claim or refund that ended without doing it, of a lock-up that is still there, is made again.
@@ -391,9 +394,9 @@ static void settle(struct ledger *l, struct swap *s)
 		return;
 	s->settled = true;
 	if (k != NULL && k->spend == LOCK_SPEND_CLAIM)
-		post(l, s->source.layer, 0, ACCOUNT_FEES_EARNED, ACCOUNT_EXCHANGE, s->fee);
+		ledger_post(l, s->source.layer, 0, ACCOUNT_FEES_EARNED, ACCOUNT_EXCHANGE, s->fee);
 	else
-		post(l, s->source.layer, 0, ACCOUNT_SUSPENSE_IN, ACCOUNT_EXCHANGE,
+		ledger_post(l, s->source.layer, 0, ACCOUNT_SUSPENSE_IN, ACCOUNT_EXCHANGE,
 			s->source.amount);
 }
 
@@ -423,7 +426,7 @@ void swap_fire(struct ledger *l, uint32_t index, enum swap_event event)
 	promise(l, s, was);
 	s->updated_ms = l->time_ms;
 	s->seq = l->seq;
-	mark_dirty(l, index);
+	ledger_mark_dirty(l, index);
 	if (to == SWAP_BREACHED) {
 		(void)snprintf(s->reason, sizeof s->reason,
 			"the source was refunded after our lock-up "
@@ -482,7 +485,7 @@ void swaps_evaluate_all(struct ledger *l)
 		}
 		s->active = false;
 		settle(l, s);
-		mark_dirty(l, index);
+		ledger_mark_dirty(l, index);
 	}
 	l->active_swap_count = kept;
 }

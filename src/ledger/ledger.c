@@ -120,7 +120,7 @@ void ledger_destroy(struct ledger *l)
 	free(l);
 }
 
-void mark_dirty(struct ledger *l, uint32_t what)
+void ledger_mark_dirty(struct ledger *l, uint32_t what)
 {
 	const uint32_t at = (what & DIRTY_TRANSFER) != 0
 		? l->capacity.swaps + (what & ~DIRTY_TRANSFER)
@@ -155,7 +155,7 @@ void ledger_latch(struct ledger *l, const char *reason)
 
 /* ---- books ---- */
 
-void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account from,
+void ledger_post(struct ledger *l, enum layer_id layer, uint64_t height, enum account from,
 	enum account to, struct amount amount)
 {
 	if (amount_is_zero(amount))
@@ -176,7 +176,7 @@ void post(struct ledger *l, enum layer_id layer, uint64_t height, enum account f
 	l->posting_count++;
 }
 
-void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep, uint64_t keep_seq)
+void ledger_post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep, uint64_t keep_seq)
 {
 	const uint64_t end = l->posting_count;
 	const uint64_t kept = end < l->capacity.postings ? end : l->capacity.postings;
@@ -193,7 +193,7 @@ void post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep, uint64
 			continue;
 		const struct posting was = *p;
 		p->reversed = true;
-		post(l, layer, 0, was.to, was.from, was.amount);
+		ledger_post(l, layer, 0, was.to, was.from, was.amount);
 	}
 	if (i > 0)
 		ledger_latch(l, "a reorganisation over more postings than are kept");
