@@ -38,8 +38,8 @@ static void on_answer(void *ctx, const struct rpc_answer *answer)
 	layer_leave(q.layer);
 }
 
-enum err ask(struct layer *layer, const char *method, struct json *params, ask_cb cb, void *op,
-	uint64_t tag)
+enum err adapter_ask(struct layer *layer, const char *method, struct json *params, ask_cb cb,
+	void *op, uint64_t tag)
 {
 	return ask_within(layer, 0, method, params, cb, op, tag);
 }
@@ -147,7 +147,7 @@ void layer_destroy(struct layer *layer)
 void op_ask(struct op *op, const char *method, struct json *params, ask_cb cb, uint64_t tag)
 {
 	op->pending++;
-	const enum err err = ask(op->layer, method, params, cb, op, tag);
+	const enum err err = adapter_ask(op->layer, method, params, cb, op, tag);
 	if (err == OK)
 		return;
 	if (op->err == OK)

@@ -81,8 +81,8 @@ struct layer {
 /* One answer for one question, from the loop. After the layer was destroyed: ERR_CANCELLED. */
 typedef void (*ask_cb)(void *op, uint64_t tag, const struct rpc_answer *answer);
 /* Takes params. When it returns an error no answer follows. */
-MUST_USE enum err ask(struct layer *layer, const char *method, struct json *params, ask_cb cb,
-	void *op, uint64_t tag);
+MUST_USE enum err adapter_ask(struct layer *layer, const char *method, struct json *params,
+	ask_cb cb, void *op, uint64_t tag);
 /* With a deadline of its own instead of the upstream's. */
 MUST_USE enum err ask_within(struct layer *layer, uint64_t timeout_ms, const char *method,
 	struct json *params, ask_cb cb, void *op, uint64_t tag);

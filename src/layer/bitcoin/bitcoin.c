@@ -278,7 +278,7 @@ static void on_block_hash(void *op, uint64_t tag, const struct rpc_answer *answe
 		struct json *params = json_array();
 		json_push(params, core_param_hash(&o->hash));
 		json_push(params, json_new_bool(true));
-		err = ask(o->layer, "getblockheader", params, on_block_header, o, 0);
+		err = adapter_ask(o->layer, "getblockheader", params, on_block_header, o, 0);
 	}
 	if (err != OK)
 		block_end(o, err, &none);
@@ -292,7 +292,7 @@ static enum err block_at(struct layer *layer, uint64_t height, layer_block_cb cb
 	*o = (struct block_op){.layer = layer, .cb = cb, .ctx = ctx, .height = height};
 	struct json *params = json_array();
 	json_push(params, json_new_u64(height));
-	const enum err err = ask(layer, "getblockhash", params, on_block_hash, o, 0);
+	const enum err err = adapter_ask(layer, "getblockhash", params, on_block_hash, o, 0);
 	if (err != OK)
 		free(o);
 	return err;

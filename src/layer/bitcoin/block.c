@@ -153,7 +153,7 @@ static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
 
 static enum err ask_tip(struct layer *layer, uint64_t tag)
 {
-	return ask(layer, "getblockchaininfo", NULL, on_tip, layer, tag);
+	return adapter_ask(layer, "getblockchaininfo", NULL, on_tip, layer, tag);
 }
 
 static void on_hash(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -170,7 +170,7 @@ static enum err ask_hash(struct layer *layer, uint64_t height, uint64_t tag)
 {
 	struct json *params = json_array();
 	json_push(params, json_new_u64(height));
-	return ask(layer, "getblockhash", params, on_hash, layer, tag);
+	return adapter_ask(layer, "getblockhash", params, on_hash, layer, tag);
 }
 
 static void on_left(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -195,7 +195,7 @@ static enum err ask_left(struct layer *layer, const struct hash256 *hash, uint64
 	struct json *params = json_array();
 	json_push(params, core_param_hash(hash));
 	json_push(params, json_new_bool(true));
-	return ask(layer, "getblockheader", params, on_left, layer, tag);
+	return adapter_ask(layer, "getblockheader", params, on_left, layer, tag);
 }
 
 struct block_ask {
@@ -245,7 +245,7 @@ static enum err ask_block(
 	struct json *params = json_array();
 	json_push(params, core_param_hash(hash));
 	json_push(params, json_new_u64(0));
-	const enum err err = ask(layer, "getblock", params, on_block, asked, tag);
+	const enum err err = adapter_ask(layer, "getblock", params, on_block, asked, tag);
 	if (err != OK)
 		free(asked);
 	return err;

@@ -67,7 +67,7 @@ static void fetch_more(struct bitcoin *b)
 		struct json *params = json_array();
 		json_push(params, core_param_hash(&txid));
 		json_push(params, json_new_u64(0)); /* btcd takes no booleans here */
-		if (ask(&b->layer, "getrawtransaction", params, on_tx, f, 0) != OK) {
+		if (adapter_ask(&b->layer, "getrawtransaction", params, on_tx, f, 0) != OK) {
 			free(f);
 			table_remove(&b->pool, &txid);
 			return;
@@ -141,5 +141,5 @@ void bitcoin_pool_poll(struct bitcoin *b)
 	b->pool_todo_count = 0;
 	struct json *params = json_array();
 	json_push(params, json_new_bool(false));
-	b->pool_listing = ask(&b->layer, "getrawmempool", params, on_list, b, 0) == OK;
+	b->pool_listing = adapter_ask(&b->layer, "getrawmempool", params, on_list, b, 0) == OK;
 }

@@ -146,7 +146,7 @@ static void on_scanned(void *op, uint64_t tag, const struct rpc_answer *answer)
 	struct json *params = json_array();
 	json_push(params, core_param_hash(&s->best));
 	json_push(params, json_new_bool(true));
-	const enum err asked = ask(s->layer, "getblockheader", params, on_header, s, 0);
+	const enum err asked = adapter_ask(s->layer, "getblockheader", params, on_header, s, 0);
 	if (asked != OK)
 		scan_end(s, asked, "cannot ask the node");
 }

@@ -91,7 +91,7 @@ enum err bitcoin_submit(struct layer *layer, struct slice raw, layer_submit_cb c
 	json_push(params, json_new_string(text));
 	json_push(
 		params, json_new_u64(0)); /* no limit of the node on the fee: ours is the plan's */
-	err = ask(layer, "sendrawtransaction", params, on_submitted, s, 0);
+	err = adapter_ask(layer, "sendrawtransaction", params, on_submitted, s, 0);
 	if (err == OK)
 		s = NULL;
 out:

@@ -151,7 +151,7 @@ enum err ask_block_at(struct layer *layer, uint64_t height, ask_cb cb, void *op,
 	struct json *params = json_array();
 	json_push(params, evm_param_quantity(height));
 	json_push(params, json_new_bool(false));
-	return ask(layer, "eth_getBlockByNumber", params, cb, op, tag);
+	return adapter_ask(layer, "eth_getBlockByNumber", params, cb, op, tag);
 }
 
 struct json *params_block_tag(const char *block_tag, bool full)

@@ -87,6 +87,6 @@ void rootstock_pending_poll(struct rootstock *r)
 {
 	if (r->pending_asking || r->layer.sink.on_mempool == NULL || r->hash.item_count == 0)
 		return;
-	r->pending_asking = ask(&r->layer, "eth_getBlockByNumber",
+	r->pending_asking = adapter_ask(&r->layer, "eth_getBlockByNumber",
 				    params_block_tag("pending", true), on_pending, r, 0) == OK;
 }

@@ -241,7 +241,7 @@ static enum err fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb 
 	if (f == NULL)
 		return ERR_FULL;
 	*f = (struct fee_op){.layer = layer, .cb = cb, .ctx = ctx};
-	const enum err err = ask(layer, "eth_gasPrice", NULL, on_price, f, 0);
+	const enum err err = adapter_ask(layer, "eth_gasPrice", NULL, on_price, f, 0);
 	if (err != OK)
 		free(f);
 	return err;

@@ -96,7 +96,8 @@ static void on_submitted(void *op, uint64_t tag, const struct rpc_answer *answer
 	if (s->out.outcome == SUBMIT_CONFLICT) {
 		struct json *params = json_array();
 		json_push(params, evm_param_hash(&s->txid));
-		if (ask(s->layer, "eth_getTransactionReceipt", params, on_receipt, s, 0) == OK)
+		if (adapter_ask(s->layer, "eth_getTransactionReceipt", params, on_receipt, s, 0) ==
+			OK)
 			return;
 	}
 	submit_end(s);
@@ -119,7 +120,8 @@ enum err rootstock_submit(struct layer *layer, struct slice raw, layer_submit_cb
 	*s = (struct submit_op){.layer = layer, .txid = txid, .cb = cb, .ctx = ctx};
 	struct json *params = json_array();
 	json_push(params, evm_param_bytes(raw));
-	const enum err err = ask(layer, "eth_sendRawTransaction", params, on_submitted, s, 0);
+	const enum err err = adapter_ask(
+		layer, "eth_sendRawTransaction", params, on_submitted, s, 0);
 	if (err != OK)
 		free(s);
 	return err;

@@ -236,7 +236,7 @@ static enum err ask_code(struct layer *layer)
 	struct json *params = json_array();
 	json_push(params, evm_param_address(&layer->config.contract));
 	json_push(params, json_new_string("latest"));
-	const enum err err = ask(layer, "eth_getCode", params, on_code, layer, 0);
+	const enum err err = adapter_ask(layer, "eth_getCode", params, on_code, layer, 0);
 	/* the answer is what is unavailable yet */
 	return err == OK ? ERR_UNAVAILABLE
 			 : DETAIL(layer->info.detail, ERR_IO, "cannot ask for the contract");
@@ -361,7 +361,7 @@ static void at_tip(struct layer *layer)
 	if (layer->fee_asking || now < layer->fee_due_ms)
 		return;
 	layer->fee_due_ms = now + LAYER_FEE_EVERY_MS;
-	layer->fee_asking = ask(layer, "eth_gasPrice", NULL, on_price, layer, 0) == OK;
+	layer->fee_asking = adapter_ask(layer, "eth_gasPrice", NULL, on_price, layer, 0) == OK;
 }
 
 const struct follow_source rootstock_follow = {
