@@ -8,7 +8,6 @@ bench_swaps be the other side, and measures. Rows go to standard output, one JSO
 when a swap did not settle or the books differ.
 """
 import argparse
-import contextlib
 import decimal
 import itertools
 import json
@@ -21,7 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/live"))
-import peers  # noqa: E402
+import nets  # noqa: E402
 import provider as providers  # noqa: E402
 
 LATENCY_MS = (50, 500)
@@ -37,20 +36,8 @@ SETTINGS = ("http.connections=4096", "reconcile_interval_ms=1000", "signer.timeo
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@contextlib.contextmanager
-def devnet(build, seed, mining=True):
-    """The two nodes: (process, Bitcoin's calls, Rootstock's calls, the contract's address)."""
-    blocks = BLOCK_MS if mining else dict.fromkeys(BLOCK_MS, 0)
-    process = subprocess.Popen(
-        [build / "bin/sluice-devnet", "--json", "--seed", str(seed), "--latency", "%d-%d" % LATENCY_MS,
-         "--bitcoin-port", "0", "--rootstock-port", "0", "--bitcoin-block-ms", str(blocks["bitcoin"]),
-         "--rootstock-block-ms", str(blocks["rootstock"])], stdout=subprocess.PIPE, text=True)
-    try:
-        told = json.loads(process.stdout.readline())
-        yield process, peers.Rpc(told["bitcoin"]["url"]), peers.Rpc(told["rootstock"]["url"]), \
-            told["rootstock"]["contract"]
-    finally:
-        peers.stop(process)
+def devnet(build, seed, block_ms=None):
+    return nets.SimNets(build / "bin/sluice-devnet", block_ms or BLOCK_MS, "%d-%d" % LATENCY_MS, seed, None)
 
 
 def cpu_seconds(process):
@@ -97,17 +84,17 @@ def row(name, ours, unit, theirs=None, goal=None, peer=None):
 
 def measure(build, count, seed, timeout_s, coins=0):
     """{what: value} of one run; raises where it fails."""
-    with devnet(build, seed) as (net, bitcoin, rootstock, contract), \
-            providers.Provider(build / "bin", bitcoin.url, rootstock.url, contract, settings=SETTINGS) as p:
+    with devnet(build, seed) as net, providers.Provider(
+            build / "bin", net.bitcoin.url, net.rootstock.url, net.contract, auth=net.auth, settings=SETTINGS) as p:
         p.start()
-        fund(p, bitcoin, rootstock, count, coins)
+        fund(p, net.bitcoin, net.rootstock, count, coins)
         if os.environ.get("BENCH_PROFILE"):  # a command; %d: the process
             subprocess.Popen(os.environ["BENCH_PROFILE"].replace("%d", str(p.daemon.pid)), shell=True)
-        running = {"sluiced": p.daemon, "signer": p.signer, "devnet": net}
+        running = {"sluiced": p.daemon, "signer": p.signer, "devnet": net.process}
         before = {name: cpu_seconds(process) for name, process in running.items()}
         load = subprocess.run(
-            [build / "bench/bench_swaps", "--url", f"http://127.0.0.1:{p.port}", "--bitcoin", bitcoin.url,
-             "--rootstock", rootstock.url, "--contract", contract, "--count", str(count), "--seed", str(seed),
+            [build / "bench/bench_swaps", "--url", f"http://127.0.0.1:{p.port}", "--bitcoin", net.bitcoin.url,
+             "--rootstock", net.rootstock.url, "--contract", net.contract, "--count", str(count), "--seed", str(seed),
              "--timeout-s", str(timeout_s)], stdout=subprocess.PIPE, text=True)
         if not load.stdout:
             raise AssertionError(f"bench_swaps ended with {load.returncode}")
@@ -116,7 +103,7 @@ def measure(build, count, seed, timeout_s, coins=0):
         said["resident_mib"] = {name: resident_mib(process) for name, process in running.items()}
         said["journal_records"] = p.sequence()
         # books and chains are compared at one block: none may come meanwhile
-        for node in (bitcoin, rootstock):
+        for node in (net.bitcoin, net.rootstock):
             node.sim_mine(4)
             node.sim_auto_mine(0)
         begun = time.monotonic()
@@ -128,10 +115,10 @@ def measure(build, count, seed, timeout_s, coins=0):
 
 def adapters(build, seed):
     """Rows: what each operation makes of the nodes' latency."""
-    with devnet(build, seed, mining=False) as (_, bitcoin, rootstock, contract):
+    with devnet(build, seed, nets.BY_HAND) as net:
         done = subprocess.run(
-            [build / "bench/bench_adapters", "--bitcoin", bitcoin.url, "--rootstock", rootstock.url, "--contract",
-             contract, "--low", str(LATENCY_MS[0]), "--high", str(LATENCY_MS[1])], stdout=subprocess.PIPE, text=True)
+            [build / "bench/bench_adapters", "--bitcoin", net.bitcoin.url, "--rootstock", net.rootstock.url, "--contract",
+             net.contract, "--low", str(LATENCY_MS[0]), "--high", str(LATENCY_MS[1])], stdout=subprocess.PIPE, text=True)
         for line in done.stdout.splitlines():
             yield json.loads(line)
 

@@ -24,32 +24,49 @@ static int config_explain_command(void)
 	return CLIENT_OK;
 }
 
-static int config_check_command(const char *path, const char *const *environment)
+static int config_check_command(const struct config_source *source)
 {
 	static char text[CONFIG_EXPLAIN_MAX];
 	static struct config config;
-	const struct config_source source = {.path = path, .environment = environment};
 	struct config_error error = {.text = ""};
 	struct buf problems = buf_init(text, sizeof text);
 
-	const enum err err = config_load(&config, &source, &error);
-	if (err != OK)
-		return fail(error.text[0] != '\0' ? error.text : path, err_name(err));
+	const enum err err = config_load(&config, source, &error);
+	if (err != OK) {
+		(void)fprintf(
+			stderr, "sluice: %s\n", error.text[0] != '\0' ? error.text : err_name(err));
+		return CLIENT_USAGE;
+	}
 	if (config_check(&config, &problems) != OK) {
 		(void)fputs(buf_cstr(&problems), stderr);
 		return CLIENT_USAGE;
 	}
-	(void)printf("%s: good\n", path);
+	(void)printf("%s: good\n", source->path);
 	return CLIENT_OK;
 }
 
+/* The same words as sluiced takes; FILE may stand alone. */
 static int config_command(int argc, char **argv, char **environment)
 {
+	const char *set[CONFIG_SET_MAX];
+	struct config_source source = {.environment = (const char *const *)environment, .set = set};
 	if (argc == 3 && strcmp(argv[2], "explain") == 0)
 		return config_explain_command();
-	if (argc == 4 && strcmp(argv[2], "check") == 0)
-		return config_check_command(argv[3], (const char *const *)environment);
-	return fail("config", "check FILE, or explain");
+	if (argc < 4 || strcmp(argv[2], "check") != 0)
+		return fail("config", "check [--config] FILE [--set KEY=VALUE]..., or explain");
+	for (int i = 3; i < argc; i++) {
+		const bool more = i + 1 < argc;
+		if (strcmp(argv[i], "--config") == 0 && more)
+			source.path = argv[++i];
+		else if (strcmp(argv[i], "--set") == 0 && more && source.set_count < CONFIG_SET_MAX)
+			set[source.set_count++] = argv[++i];
+		else if (argv[i][0] != '-' && source.path == NULL)
+			source.path = argv[i];
+		else
+			return fail(argv[i], "no such option, or its value is missing");
+	}
+	return source.path != NULL ? config_check_command(&source)
+				   : fail("config check", "FILE is missing");
 }
 
 /* ---- journal ---- */

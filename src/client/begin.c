@@ -58,7 +58,7 @@ static enum client_exit read_gas_key(struct fresh *f)
 	if (err != OK) {
 		say(f, REPORT_WARNING, "--gas-key %s: %s", path,
 			err == ERR_FORMAT ? "must be a key of 64 hexadecimal digits"
-					  : err_name(err));
+					  : file_why(err));
 		return CLIENT_REFUSED;
 	}
 	f->r->gas_account = f->gas_account;
@@ -87,6 +87,10 @@ static enum client_exit find_contract(struct fresh *f)
 		if (answer.err != OK) {
 			say(f, REPORT_WARNING, "%s", answer.text);
 			exit = CLIENT_UNREACHABLE;
+		} else if (said == NULL || said[0] == '\0') {
+			say(f, REPORT_WARNING, "%s serves no swaps on %s", f->provider.url,
+				layer_name(network->layer));
+			exit = CLIENT_MISMATCH;
 		}
 	}
 	if (exit == CLIENT_OK &&
@@ -94,8 +98,7 @@ static enum client_exit find_contract(struct fresh *f)
 			evm_address_parse(&f->contract, network->chain_id, slice_str(said)) !=
 				OK)) {
 		say(f, REPORT_WARNING, "the contract %.60s is no address on %s %s",
-			said == NULL || said[0] == '\0' ? "(none was told)" : said,
-			layer_name(network->layer), network->name);
+			said == NULL ? "" : said, layer_name(network->layer), network->name);
 		exit = CLIENT_MISMATCH;
 	}
 	provider_answer_fini(&answer);

@@ -10,7 +10,7 @@
 
 #define VERSION "0.1.0"
 #define CONFIG_FILE_MAX (64u * 1024u)
-#define COMMANDS_MAX 24u
+#define OPTION_NAME_SIZE 64u
 
 /* ---- options that are no settings ---- */
 
@@ -84,13 +84,19 @@ static enum client_exit read_file(struct cli *cli, const char *path)
 	size_t len;
 	const enum err err = file_read_all(file_system(), path, text, &len, sizeof text);
 	if (err != OK)
-		return cli_usage(cli, "%s: %s", path, err_name(err));
+		return cli_usage(cli, "--config %s: %s", path, file_why(err));
 	if (settings_file(&cli->settings, &cli->error, path, slice_of(text, len)) != OK)
 		return cli_usage(cli, "%s", cli->error.text);
 	return CLIENT_OK;
 }
 
-/* One option that has a value. */
+static bool option_is_known(const char *name)
+{
+	return option_find(name) != NULL || setting_find_flag(name) != UINT32_MAX ||
+		strcmp(name, "--config") == 0 || strcmp(name, "--set") == 0;
+}
+
+/* One option that has a value; NULL only where there is no such option. */
 static enum client_exit take_value(
 	struct cli *cli, const char *name, const char *value, const char **config_file)
 {
@@ -112,29 +118,53 @@ static enum client_exit take_value(
 	return offer(cli, setting.name, value);
 }
 
+/* "--name=value" is "--name value". The name goes to `name`; the value, NULL where there is none.
+ */
+static const char *split_option(char name[OPTION_NAME_SIZE], const char *word)
+{
+	const size_t len = strcspn(word, "=");
+	(void)snprintf(name, OPTION_NAME_SIZE, "%.*s", (int)len, word);
+	return word[len] == '=' ? word + len + 1 : NULL;
+}
+
+/* One word that begins with "-", and its value, perhaps the next word: *used says how many. */
+static enum client_exit read_option(
+	struct cli *cli, int *used, char **words, int left, const char **config_file)
+{
+	char name[OPTION_NAME_SIZE];
+	const char *value = split_option(name, words[0]);
+	const struct option *option = option_find(name);
+	*used = 1;
+	if (option != NULL && option->argument == NULL) {
+		if (value != NULL)
+			return cli_usage(cli, "%s: takes no value", name);
+		*(bool *)(void *)((uint8_t *)cli + option->offset) = true;
+		return CLIENT_OK;
+	}
+	if (value == NULL && left > 1 && strncmp(words[1], "--", 2) != 0) {
+		value = words[1];
+		*used = 2;
+	}
+	if (value == NULL && option_is_known(name))
+		return cli_usage(cli, "%s: its value is missing", name);
+	return take_value(cli, name, value, config_file);
+}
+
 static enum client_exit read_options(
 	struct cli *cli, const struct cli_command *command, int argc, char **argv)
 {
 	const char *config_file = NULL;
-	for (int i = 2; i < argc; i++) {
-		const struct option *option = option_find(argv[i]);
-		if (argv[i][0] != '-') {
-			if (!command->argument || cli->argument != NULL)
-				return cli_usage(cli, "%s: what is this for?", argv[i]);
+	for (int i = 2, used = 1; i < argc; i += used) {
+		enum client_exit exit = CLIENT_OK;
+		used = 1;
+		if (argv[i][0] == '-')
+			exit = read_option(cli, &used, argv + i, argc - i, &config_file);
+		else if (!command->argument || cli->argument != NULL)
+			exit = cli_usage(cli, "%s: what is this for?", argv[i]);
+		else
 			cli->argument = argv[i];
-			continue;
-		}
-		if (option != NULL && option->argument == NULL) {
-			*(bool *)(void *)((uint8_t *)cli + option->offset) = true;
-			continue;
-		}
-		if (i + 1 == argc)
-			return cli_usage(
-				cli, "%s: needs a value, or there is no such option", argv[i]);
-		const enum client_exit exit = take_value(cli, argv[i], argv[i + 1], &config_file);
 		if (exit != CLIENT_OK)
 			return exit;
-		i++;
 	}
 	if (settings_environment(&cli->settings, &cli->error, cli->environment) != OK)
 		return cli_usage(cli, "%s", cli->error.text);
@@ -204,7 +234,7 @@ static void print_help(FILE *to)
 		to);
 	print_commands(to, cli_swap_commands, cli_swap_command_count);
 	print_commands(to, cli_query_commands, cli_query_command_count);
-	(void)fputs("  sluice config check|explain [FILE]                          the daemon's "
+	(void)fputs("  sluice config check FILE [--set KEY=VALUE]... | explain     the daemon's "
 		    "configuration\n"
 		    "  sluice journal verify|stat|dump DIR                         the daemon's "
 		    "journal\n\nOptions:\n",
@@ -220,11 +250,9 @@ static void print_help(FILE *to)
 	for (uint32_t i = 0; setting_at(&row, i); i++)
 		if (row.flag != NULL)
 			(void)fprintf(to, "  %-28s %s\n    %s\n", row.flag, row.argument, row.doc);
-	(void)fputs(
-		"\nExit status: 0 done; 1 failed; 2 usage; 3 refused before anything was paid; "
-		"4 refunded;\n5 not finished, run sluice resume; 6 provider or node not reached, "
-		"nothing paid;\n7 what the provider said is wrong, nothing paid; 8 lost.\n",
-		to);
+	(void)fputs("\nA value follows its option after a space or an =.\n\nExit status:\n", to);
+	for (unsigned i = 0; i < CLIENT_EXIT_COUNT; i++)
+		(void)fprintf(to, "  %u  %s\n", i, client_exit_text((enum client_exit)i));
 }
 
 static const struct cli_command *command_find(const char *name)

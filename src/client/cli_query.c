@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define TOKEN_SIZE 200u
+#define CELL_SIZE 200u
 #define WATCH_MS 1000u
 #define EXPLAIN_MAX (32u * 1024u)
 
@@ -26,7 +27,7 @@ static enum client_exit read_token(struct asking *a)
 	const enum err err = file_read_all(
 		file_system(), path, a->token, &len, sizeof a->token - 1);
 	if (err != OK)
-		return cli_usage(a->cli, "--token-file %s: %s", path, err_name(err));
+		return cli_usage(a->cli, "--token-file %s: %s", path, file_why(err));
 	a->token[len] = '\0';
 	a->token[strcspn(a->token, " \t\r\n")] = '\0';
 	a->provider.token = a->token;
@@ -60,8 +61,11 @@ static struct json *ask(struct asking *a, enum client_exit *exit, const char *pa
 		: answer.err == ERR_REJECTED ? CLIENT_REFUSED
 		: answer.err == ERR_FORMAT   ? CLIENT_MISMATCH
 					     : CLIENT_UNREACHABLE;
+	print_plain(answer.text);
 	if (*exit != CLIENT_OK)
 		(void)fprintf(stderr, "sluice: %s\n", answer.text);
+	if (answer.status == 401)
+		(void)fprintf(stderr, "sluice: name your token's file with --token-file FILE\n");
 	if (answer.err == OK)
 		return answer.body;
 	provider_answer_fini(&answer);
@@ -78,17 +82,20 @@ static void dump(const struct json *v, unsigned indent)
 	json_text_free(text);
 }
 
-/* A member as text for a table; borrowed, or in the caller's storage. */
-static const char *cell(const struct json *v, const char *key, char storage[32])
+/* A member as text for a table, in the caller's storage; what a terminal would obey is blanked. */
+static const char *cell(const struct json *v, const char *key, char storage[CELL_SIZE])
 {
 	const struct json *member = json_get(v, key);
 	uint64_t n;
 	switch (json_type(member)) {
-	case JSON_STRING: return json_get_string(v, key);
+	case JSON_STRING:
+		(void)snprintf(storage, CELL_SIZE, "%s", json_get_string(v, key));
+		print_plain(storage);
+		return storage;
 	case JSON_NUMBER:
 		if (json_get_u64(v, key, &n) != OK)
 			return "?";
-		(void)snprintf(storage, 32, "%llu", (unsigned long long)n);
+		(void)snprintf(storage, CELL_SIZE, "%llu", (unsigned long long)n);
 		return storage;
 	case JSON_BOOL: {
 		bool yes = false;
@@ -108,7 +115,7 @@ struct column {
 
 static void table(const struct json *list, const struct column *column, size_t count)
 {
-	char storage[32];
+	char storage[CELL_SIZE];
 	for (size_t i = 0; i < count; i++)
 		(void)printf("%-*s ", column[i].width, column[i].title);
 	(void)putchar('\n');
@@ -168,10 +175,10 @@ static enum client_exit command_accounts(struct cli *cli)
 		static const struct column columns[] = {{"account", "ACCOUNT", 20},
 			{"balance", "BALANCE", 26}, {"custody", "CUSTODY", 8}};
 		const struct json *layer = json_at(layers, i);
-		char storage[32];
+		char name[CELL_SIZE], asset[CELL_SIZE], custody[CELL_SIZE];
 		(void)printf("%s%s, %s in custody %s\n", i == 0 ? "" : "\n",
-			cell(layer, "layer", storage), cell(layer, "asset", storage),
-			cell(layer, "custody", storage));
+			cell(layer, "layer", name), cell(layer, "asset", asset),
+			cell(layer, "custody", custody));
 		table(json_get(layer, "accounts"), columns, ARRAY_LEN(columns));
 	}
 	json_free(v);
@@ -194,21 +201,21 @@ static bool is_over(const char *state)
 static void show_leg(const struct json *swap, const char *side)
 {
 	const struct json *leg = json_get(swap, side), *lock = json_get(leg, "lock");
-	char a[32], b[32];
+	char a[CELL_SIZE], b[CELL_SIZE], c[CELL_SIZE], d[CELL_SIZE];
 	(void)printf("%-12s %s %s, refund opens at block %s\n", side, cell(leg, "amount", a),
-		cell(leg, "layer", b), cell(leg, "timelock", a));
+		cell(leg, "layer", b), cell(leg, "timelock", c));
 	if (json_type(lock) == JSON_OBJECT)
 		(void)printf("%-12s   lock-up %s: %s, %s of %s confirmations\n", "",
-			cell(lock, "transaction", a), cell(lock, "state", a),
-			cell(lock, "confirmations", a), cell(leg, "depth", b));
+			cell(lock, "transaction", a), cell(lock, "state", b),
+			cell(lock, "confirmations", c), cell(leg, "depth", d));
 }
 
 static void show_swap(const struct json *v)
 {
-	char a[32], b[32];
+	char a[CELL_SIZE], b[CELL_SIZE], c[CELL_SIZE], d[CELL_SIZE];
 	const struct json *next = json_get(v, "next");
 	(void)printf("%-12s %s\n%-12s %s %s to %s\n", "swap", cell(v, "id", a), "state",
-		cell(v, "state", a), cell(v, "from", a), cell(v, "to", b));
+		cell(v, "state", b), cell(v, "from", c), cell(v, "to", d));
 	show_leg(v, "source");
 	show_leg(v, "destination");
 	(void)printf("%-12s %s: %s\n", "next", cell(next, "action", a), cell(next, "detail", b));
@@ -226,8 +233,8 @@ static enum client_exit watch(struct asking *a, const char *path)
 		if (exit != CLIENT_OK)
 			return exit;
 		const char *state = json_get_string(v, "state");
-		char now[1024], x[32], y[32];
-		(void)snprintf(now, sizeof now, "%s %s %s", state == NULL ? "?" : state,
+		char now[1024], x[CELL_SIZE], y[CELL_SIZE];
+		(void)snprintf(now, sizeof now, "%.200s %s %s", state == NULL ? "?" : state,
 			cell(json_get(json_get(v, "source"), "lock"), "confirmations", x),
 			cell(json_get(json_get(v, "destination"), "lock"), "confirmations", y));
 		if (strcmp(now, last) != 0) {
@@ -254,7 +261,7 @@ static enum client_exit show_rescue(struct cli *cli)
 	const enum err err = rescue_load(r, &error, file_system(), cli->rescue);
 	if (err != OK) {
 		free(r);
-		return cli_usage(cli, "%s: %s (%s)", cli->rescue, error.text, err_name(err));
+		return cli_usage(cli, "--rescue %s: %s", cli->rescue, error.text);
 	}
 	cli->printer = (struct printer){
 		.out = stdout, .json = cli->json, .rescue_path = cli->rescue};
@@ -274,6 +281,7 @@ static enum client_exit show_rescue(struct cli *cli)
 				asset_name(r->leg[i].amount.asset),
 				layer_name(r->leg[i].network->layer), r->leg[i].network->name,
 				(unsigned long long)r->leg[i].timelock);
+		print_plain(r->reason);
 		if (r->reason[0] != '\0')
 			(void)printf("reason       %s\n", r->reason);
 		(void)printf("transactions %u\n", (unsigned)r->tx_count);
@@ -340,7 +348,7 @@ static enum client_exit command_keygen(struct cli *cli)
 	if (err != OK)
 		return cli_usage(cli, "%s: %s", cli->argument,
 			err == ERR_EXISTS ? "is there already, and is not overwritten"
-					  : err_name(err));
+					  : file_why(err));
 	const struct network *network = cli->config.layer[LAYER_ROOTSTOCK].params.network;
 	evm_address_format(address, &account, network->chain_id);
 	if (cli->json)

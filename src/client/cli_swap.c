@@ -3,15 +3,28 @@
 
 #include "base/hex.h"
 #include "client/begin.h"
+#include "sys/guard.h"
 #include "sys/rand.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PROBE_NAME ".sluice-probe"
+
 static void random_bytes(void *ctx, void *out, size_t len)
 {
 	(void)ctx;
 	rand_bytes(out, len);
+}
+
+/* A key that everybody on this machine can read is everybody's. One that is not there is spoken of
+ * where it is needed. */
+static enum client_exit check_key_file(struct cli *cli)
+{
+	const char *path = cli->config.gas_key_file;
+	if (path[0] == '\0' || guard_private(path, true) != ERR_DENIED)
+		return CLIENT_OK;
+	return cli_usage(cli, "--gas-key %s: everybody can read it: chmod 600", path);
 }
 
 /* ---- sessions ---- */
@@ -48,11 +61,15 @@ static const struct network *network_of(const struct cli *cli, enum layer_id lay
 	return cli->config.layer[layer].params.network;
 }
 
-static const char *address_fault(enum err err)
+static const char *address_fault(enum err err, enum layer_id layer)
 {
-	return err == ERR_NETWORK     ? "an address of another network, not one"
-		: err == ERR_CHECKSUM ? "has a wrong check sum, is none"
-				      : "is no address";
+	if (err == ERR_NETWORK)
+		return "is an address of another network than";
+	if (err == ERR_CHECKSUM)
+		return "has a wrong check sum (a digit mistyped?) and is no address on";
+	return layer_family(layer) == FAMILY_ACCOUNT
+		? "is not 0x and 40 hexadecimal digits, not all zero: no address on"
+		: "is no address on";
 }
 
 static enum client_exit read_address(
@@ -64,8 +81,25 @@ static enum client_exit read_address(
 	const enum err err = layer_address_check(layer, network, to, &len, slice_str(text));
 	if (err == OK && strlen(text) < sizeof((struct rescue *)0)->to_address)
 		return CLIENT_OK;
-	return cli_usage(cli, "%s %s: %s on %s %s", flag, text, address_fault(err),
+	return cli_usage(cli, "%s \"%s\" %s %s %s", flag, text, address_fault(err, layer),
 		layer_name(layer), network->name);
+}
+
+static enum client_exit read_amount(struct begin_request *q, struct cli *cli)
+{
+	const enum asset asset = layer_asset(q->from);
+	const enum err err = amount_parse(&q->amount, asset, slice_str(cli->amount));
+	char most[AMOUNT_TEXT_SIZE];
+	if (err == ERR_RANGE) {
+		amount_format(most, amount_max(asset));
+		return cli_usage(cli,
+			"--amount \"%s\": %s has %u decimals, and no more than %s exist",
+			cli->amount, asset_name(asset), asset_decimals(asset), most);
+	}
+	if (err != OK || amount_is_zero(q->amount))
+		return cli_usage(
+			cli, "--amount \"%s\": must be a number over zero, like 0.01", cli->amount);
+	return CLIENT_OK;
 }
 
 static enum client_exit read_words(struct begin_request *q, struct cli *cli)
@@ -78,16 +112,11 @@ static enum client_exit read_words(struct begin_request *q, struct cli *cli)
 		return cli_usage(cli, "--to %s: bitcoin or rootstock", cli->to);
 	if (q->from == q->to)
 		return cli_usage(cli, "--from and --to are the same layer");
-	const enum asset asset = layer_asset(q->from);
-	const enum err parsed = amount_parse(&q->amount, asset, slice_str(cli->amount));
-	if (parsed == ERR_RANGE)
-		return cli_usage(cli, "--amount %s: more decimals than %s has, or more than exists",
-			cli->amount, asset_name(asset));
-	if (parsed != OK || amount_is_zero(q->amount))
-		return cli_usage(
-			cli, "--amount %s: must be a number over zero, like 0.01", cli->amount);
+	enum client_exit exit = read_amount(q, cli);
+	if (exit != CLIENT_OK)
+		return exit;
 	q->to_address = cli->to_address;
-	const enum client_exit exit = read_address(cli, "--to-address", cli->to_address, q->to);
+	exit = read_address(cli, "--to-address", cli->to_address, q->to);
 	if (exit != CLIENT_OK || layer_family(q->from) != FAMILY_UTXO ||
 		cli->config.refund_address[0] == '\0')
 		return exit;
@@ -118,10 +147,43 @@ static enum client_exit rescue_path(
 	return CLIENT_OK;
 }
 
+/* The folder of rescue files is there, made if need be, and can be written: found out before
+ * anybody is asked, rather than when there is something to rescue. */
+static enum client_exit prepare_rescue_dir(struct cli *cli)
+{
+	const struct file_ops *ops = file_system();
+	const char *dir = cli->config.rescue_dir;
+	char parent[FILE_PATH_SIZE], probe[FILE_PATH_SIZE];
+	int file;
+	enum err err = ops->mkdir(ops->ctx, dir);
+	if (err == OK) {
+		err = file_path_parent(parent, dir);
+		if (err == OK)
+			err = ops->sync_dir(ops->ctx, parent);
+	} else if (err == ERR_EXISTS) {
+		err = OK;
+	}
+	if (err == ERR_NOT_FOUND)
+		return cli_usage(cli, "--rescue-dir %s: can't be made: mkdir -p its parent", dir);
+	if (err == OK)
+		err = file_path_join(probe, dir, PROBE_NAME);
+	if (err == OK)
+		err = ops->open(ops->ctx, &file, probe, FILE_WRITE | FILE_CREATE);
+	if (err != OK)
+		return cli_usage(cli, "--rescue-dir %s: can't be written into: %s", dir,
+			err == ERR_NOT_FOUND ? "it is no folder" : file_why(err));
+	ops->close(ops->ctx, file);
+	err = ops->unlink(ops->ctx, probe);
+	return err == OK || err == ERR_NOT_FOUND
+		? CLIENT_OK
+		: cli_usage(cli, "--rescue-dir %s: %s: %s", dir, PROBE_NAME, file_why(err));
+}
+
 static enum client_exit swap(struct cli *cli, struct begin_request *q, struct rescue *r)
 {
 	char path[FILE_PATH_SIZE];
-	const struct session_config config = session_of(cli, "");
+	struct session_config config = session_of(cli, "");
+	config.report = print_begin_report;
 	enum client_exit exit = swap_begin(r, &config, q);
 	if (exit == CLIENT_OK)
 		exit = rescue_path(path, cli, r);
@@ -144,6 +206,11 @@ static enum client_exit command_swap(struct cli *cli)
 		return exit;
 	if (!cli->yes && (cli->json || isatty(STDIN_FILENO) != 1))
 		return cli_usage(cli, "nobody to ask here: say --yes to pay without being asked");
+	exit = prepare_rescue_dir(cli);
+	if (exit == CLIENT_OK)
+		exit = check_key_file(cli);
+	if (exit != CLIENT_OK)
+		return exit;
 	struct rescue *r = calloc(1, sizeof *r);
 	if (r == NULL)
 		return CLIENT_FAILED;
@@ -168,7 +235,7 @@ static enum client_exit load(struct cli *cli, struct rescue *r)
 		return cli_usage(cli, "--rescue FILE is missing");
 	const enum err err = rescue_load(r, &error, file_system(), cli->rescue);
 	if (err != OK)
-		return cli_usage(cli, "%s: %s (%s)", cli->rescue, error.text, err_name(err));
+		return cli_usage(cli, "--rescue %s: %s", cli->rescue, error.text);
 	for (uint32_t i = 0; setting_at(&row, i); i++) {
 		if (r->settings.value[i][0] != '\0' &&
 			settings_offer(
@@ -203,6 +270,8 @@ static enum client_exit take_up(struct cli *cli, bool want_refund, bool wait_for
 	if (r == NULL)
 		return CLIENT_FAILED;
 	enum client_exit exit = load(cli, r);
+	if (exit == CLIENT_OK)
+		exit = check_key_file(cli);
 	if (exit == CLIENT_OK)
 		exit = take_refund_address(cli, r);
 	if (exit == CLIENT_OK)

@@ -29,7 +29,7 @@ static enum err read_password(char password[PASSWORD_MAX], struct node_error *er
 	size_t len;
 	const enum err err = file_read_all(ops, path, password, &len, PASSWORD_MAX - 1);
 	if (err != OK)
-		return fail(error, err, "%.200s: %s", path, err_name(err));
+		return fail(error, err, "%.200s: %s", path, file_why(err));
 	password[len] = '\0';
 	password[strcspn(password, "\r\n")] = '\0';
 	return OK;
@@ -73,7 +73,7 @@ enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
 	const struct node_options *options)
 {
 	const struct client_layer *l = &options->config->layer[id];
-	*n = (struct node){.id = id};
+	*n = (struct node){.id = id, .url = l->rpc_url};
 	TRY(open_upstream(&n->upstream, error, options, l, layer_name(id), l->rpc_url));
 	const struct layer_config config = {.id = id,
 		.network = l->params.network,
@@ -165,20 +165,22 @@ enum err node_usable(const struct node *n, struct node_error *error)
 	const char *name = layer_name(n->id);
 	const struct layer_info *info = &n->info;
 	if (!n->checked)
-		return fail(error, ERR_UNAVAILABLE, "our %s node can't be asked", name);
+		return fail(error, ERR_UNAVAILABLE, "our %s node, %.120s, can't be asked", name,
+			n->url);
 	if (info->err == OK)
 		return OK;
 	if (info->err == ERR_NETWORK)
-		return fail(error, ERR_NETWORK, "our %s node: %.180s", name, info->detail);
-	if (info->err == ERR_STATE)
-		return fail(error, ERR_STATE, "our %s node is still syncing: %.160s", name,
+		return fail(error, ERR_NETWORK, "our %s node, %.120s: %.140s", name, n->url,
 			info->detail);
+	if (info->err == ERR_STATE)
+		return fail(error, ERR_STATE, "our %s node, %.120s, is still syncing: %.120s", name,
+			n->url, info->detail);
 	if (info->err == ERR_DENIED)
 		return fail(error, ERR_DENIED,
-			"our %s node refuses user, password or cookie (%s.rpc_*): %.120s", name,
-			name, info->detail);
-	return fail(error, info->err, "our %s node does not answer as it should: %.180s", name,
-		info->detail);
+			"our %s node, %.100s, refuses user, password or cookie (%s.rpc_*): %.100s",
+			name, n->url, name, info->detail);
+	return fail(error, info->err, "our %s node, %.120s, does not answer as it should: %.110s",
+		name, n->url, info->detail);
 }
 
 /* ---- follow ---- */

@@ -12,6 +12,7 @@
 
 struct node {
 	enum layer_id id;
+	const char *url; /* borrows; of the settings */
 	struct upstream *upstream,
 		*wallet;     /* owned; wallet: the same node's, to pay with, or NULL */
 	struct layer *layer; /* owned */

@@ -7,20 +7,32 @@
 
 #define TEXT_MAX 400u
 
+static const struct {
+	const char *name, *text;
+} exits[] = {
+	[CLIENT_OK] = {"completed", "done"},
+	[CLIENT_FAILED] = {"failed", "failed: the system, memory, or the rescue file"},
+	[CLIENT_USAGE] = {"usage", "wrong usage, settings or files; nothing was begun"},
+	[CLIENT_REFUSED] = {"refused", "refused before anything was paid"},
+	[CLIENT_REFUNDED] = {"refunded", "the swap did not come off, and the lock-up is back"},
+	[CLIENT_PENDING] = {"pending", "not finished: run sluice resume"},
+	[CLIENT_UNREACHABLE] = {"unreachable",
+		"provider or own node not reached; nothing was paid"},
+	[CLIENT_MISMATCH] = {"mismatch", "what the provider says is wrong; nothing was paid"},
+	[CLIENT_LOST] = {"lost", "the provider took both sides"},
+};
+_Static_assert(ARRAY_LEN(exits) == CLIENT_EXIT_COUNT, "a line for each exit status");
+
 const char *client_exit_name(enum client_exit exit)
 {
-	static const char *const names[] = {
-		[CLIENT_OK] = "completed",
-		[CLIENT_FAILED] = "failed",
-		[CLIENT_USAGE] = "usage",
-		[CLIENT_REFUSED] = "refused",
-		[CLIENT_REFUNDED] = "refunded",
-		[CLIENT_PENDING] = "pending",
-		[CLIENT_UNREACHABLE] = "unreachable",
-		[CLIENT_MISMATCH] = "mismatch",
-		[CLIENT_LOST] = "lost",
-	};
-	return (size_t)exit < ARRAY_LEN(names) ? names[exit] : "unknown";
+	CHECK((size_t)exit < ARRAY_LEN(exits));
+	return exits[exit].name;
+}
+
+const char *client_exit_text(enum client_exit exit)
+{
+	CHECK((size_t)exit < ARRAY_LEN(exits));
+	return exits[exit].text;
 }
 
 void print_span(char text[32], uint64_t ms)
@@ -38,12 +50,14 @@ void print_span(char text[32], uint64_t ms)
 		(void)snprintf(text, 32, "%llu s", (unsigned long long)s);
 }
 
-/* No control characters: what is printed may come from others. */
-static void plain(char *text)
+void print_plain(char *text)
 {
-	for (char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+	for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+		if (*c < 0x20 || *c == 0x7f)
 			*c = ' ';
+		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) /* U+0080 to U+009F */
+			c[0] = c[1] = ' ';
+	}
 }
 
 static void txid_text(char text[67], enum layer_id layer, const struct hash256 *txid)
@@ -99,7 +113,7 @@ static void note(
 {
 	char text[TEXT_MAX];
 	(void)vsnprintf(text, sizeof text, fmt, args);
-	plain(text);
+	print_plain(text);
 	if (mark == MARK_WARN)
 		(void)snprintf(p->warning, sizeof p->warning, "%.299s", text);
 	if (!p->json) {
@@ -260,7 +274,7 @@ static void print_status(struct printer *p, const struct report *report)
 	if (!p->json) {
 		put_step(&s);
 		(void)buf_cstr(&s.b);
-		plain(text);
+		print_plain(text);
 		line(p, MARK_WAIT, text, false);
 		return;
 	}
@@ -331,7 +345,7 @@ void print_end(struct printer *p, const struct rescue *r, enum client_exit exit)
 	struct buf b = buf_init(text, sizeof text);
 	put_end(&b, p, r, exit, why);
 	(void)buf_cstr(&b);
-	plain(text);
+	print_plain(text);
 	if (!p->json) {
 		line(p, exit == CLIENT_OK ? MARK_END_GOOD : MARK_END_BAD, text, true);
 		return;
@@ -392,4 +406,15 @@ void print_report(void *ctx, const struct report *report)
 			p->why, sizeof p->why, "%s", report->text == NULL ? "" : report->text);
 		break;
 	}
+}
+
+void print_begin_report(void *ctx, const struct report *report)
+{
+	struct printer *p = ctx;
+	if (report->kind != REPORT_WARNING) {
+		print_report(ctx, report);
+		return;
+	}
+	(void)snprintf(p->why, sizeof p->why, "%.299s", report->text);
+	print_plain(p->why);
 }

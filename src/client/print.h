@@ -23,6 +23,8 @@ struct printer {
 
 /* A report_cb; ctx: struct printer. */
 void print_report(void *ctx, const struct report *report);
+/* The same before there is a session, where any trouble is the end: print_end tells it. */
+void print_begin_report(void *ctx, const struct report *report);
 /* A step that has been done, or a note: before there is a session. */
 PRINTF_LIKE(2, 3)
 void print_done(struct printer *p, const char *fmt, ...);
@@ -33,8 +35,13 @@ void print_error(struct printer *p, const char *fmt, ...);
  */
 void print_end(struct printer *p, const struct rescue *r, enum client_exit exit);
 
+/* Blanks for what a terminal would obey, in place: C0 controls, DEL, and the C1 controls of UTF-8.
+ * For everything that others wrote. */
+void print_plain(char *text);
 /* "3 h 20 min"; text has room for 32. */
 void print_span(char text[32], uint64_t ms);
 const char *client_exit_name(enum client_exit exit);
+/* What the exit status means, in a line: the table of docs/operating.md. */
+const char *client_exit_text(enum client_exit exit);
 
 #endif

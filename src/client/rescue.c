@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct {
@@ -101,8 +102,8 @@ enum err rescue_load(struct rescue *out, struct rescue_error *error, const struc
 	size_t len;
 	if (text == NULL)
 		return ERR_FULL;
-	memcpy(error->text, "the file", sizeof "the file");
 	enum err err = file_read_all(ops, path, text, &len, RESCUE_FILE_MAX);
+	(void)snprintf(error->text, sizeof error->text, "%s", file_why(err));
 	if (err == OK) {
 		err = rescue_parse(out, error, slice_of(text, len));
 		bytes_wipe(text, len);

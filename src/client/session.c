@@ -54,7 +54,7 @@ enum err session_save(struct session *s)
 	const enum err err = rescue_save(s->r, s->c->ops, s->c->path);
 	if (err != OK) {
 		session_say(s, REPORT_WARNING, "the rescue file can't be written: %s: %s",
-			s->c->path, err_name(err));
+			s->c->path, file_why(err));
 		s->dead = true; /* what we know and what the file says may differ: go no further */
 		return err;
 	}
@@ -103,7 +103,8 @@ static enum err open_key(struct session *s)
 	if (err != OK) {
 		session_say(s, REPORT_WARNING,
 			"--gas-key %s: %s: the key of the account that pays gas", path,
-			err_name(err));
+			err == ERR_FORMAT ? "must be a key of 64 hexadecimal digits"
+					  : file_why(err));
 		return err;
 	}
 	s->has_gas_key = true;
@@ -180,7 +181,7 @@ static enum err lock_file(struct session *s)
 	if (err != OK)
 		session_say(s, REPORT_WARNING, "%s: %s", name,
 			err == ERR_EXISTS ? "another sluice is at work on this rescue file"
-					  : err_name(err));
+					  : file_why(err));
 	return err;
 }
 

@@ -34,6 +34,7 @@ enum client_exit {
 	CLIENT_MISMATCH = 7,    /* what the provider said is wrong; nothing was paid */
 	CLIENT_LOST = 8,        /* the provider took both sides */
 };
+#define CLIENT_EXIT_COUNT 9u
 
 /* What our own node says about one side. */
 struct side_facts {

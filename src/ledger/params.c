@@ -107,7 +107,7 @@ enum err params_get(struct reader *in, struct ledger_params *p)
 
 static bool fail(struct params_problem *problem, const char *field, const char *what)
 {
-	*problem = (struct params_problem){.field = field, .what = what};
+	*problem = (struct params_problem){.layer = LAYER_COUNT, .field = field, .what = what};
 	return false;
 }
 
@@ -169,16 +169,22 @@ static bool check_pair(const struct ledger_params *p, const struct layer_params 
 	return true;
 }
 
+static bool fail_at(struct params_problem *problem, unsigned layer)
+{
+	problem->layer = (enum layer_id)layer;
+	return false;
+}
+
 bool params_check(const struct ledger_params *p, struct params_problem *problem)
 {
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		if (!check_layer(&p->layer[i], problem))
-			return false;
+			return fail_at(problem, i);
 	if (p->fee_ppm >= 1000000)
-		return fail(problem, "fee_ppm", "must be below 1000000");
+		return fail(problem, "swap.fee_ppm", "must be below 1000000");
 	for (unsigned to = 0; to < LAYER_COUNT; to++)
 		for (unsigned from = 0; from < LAYER_COUNT; from++)
 			if (from != to && !check_pair(p, &p->layer[from], &p->layer[to], problem))
-				return false;
+				return fail_at(problem, to);
 	return true;
 }

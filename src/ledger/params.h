@@ -51,6 +51,7 @@ MUST_USE NONNULL_ALL enum err params_get(struct reader *in, struct ledger_params
 /* What is wrong with a set of parameters, in words; NULL when nothing is: depths ascending, bounds
  * in order, the pair of time locks satisfiable. */
 struct params_problem {
+	enum layer_id layer; /* LAYER_COUNT: of none */
 	const char *field;
 	const char *what;
 };

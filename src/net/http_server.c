@@ -206,11 +206,12 @@ static enum MHD_Result refuse(struct http_exchange *x, unsigned status)
 	static const char text[] =
 		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
 		"\"detail\":\"%s\",\"code\":\"%s\",\"retryable\":%s,\"funds_state\":\"none\"}";
-	char body[320];
+	char body[320], at_most[48];
 	const bool large = status == MHD_HTTP_CONTENT_TOO_LARGE;
 	const char *code = large ? "body_too_large" : "overloaded";
 	const char *title = large ? "The body is too large" : "Too much at once";
-	const char *detail = large ? "send less" : "too many connections";
+	const char *detail = large ? at_most : "too many connections";
+	(void)snprintf(at_most, sizeof at_most, "at most %zu bytes", x->server->body_max);
 	const int len = snprintf(body, sizeof body, text, code, title, status, detail, code,
 		large ? "false" : "true");
 	x->state = ANSWERED;

@@ -433,8 +433,8 @@ enum err config_load(
 	if (e == OK)
 		e = config_load_text(out, slice_of(text, len), source, error);
 	else
-		complain(error, &(struct origin){.name = source->path}, "",
-			e == ERR_FULL ? "longer than %u bytes" : "can't be read", CONFIG_FILE_MAX);
+		complain(error, &(struct origin){.name = source->path}, "", "%s",
+			e == ERR_FULL ? "too long for a configuration" : file_why(e));
 	free(text);
 	return e;
 }

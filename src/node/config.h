@@ -56,6 +56,8 @@ struct config {
 	struct config_limits limits;
 };
 
+#define CONFIG_SET_MAX 64u /* of the words on a command line */
+
 struct config_source {
 	const char *path;               /* of the file, for messages too; NULL: none */
 	const char *const *environment; /* "NAME=VALUE", NULL at the end; NULL: none */

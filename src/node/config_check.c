@@ -106,6 +106,8 @@ enum err config_check(const struct config *c, struct buf *problems)
 	struct params_problem wrong;
 	config_params(&params, c);
 	if (!params_check(&params, &wrong))
-		problem(problems, &count, "%s: %s", wrong.field, wrong.what);
+		problem(problems, &count, "%s%s%s: %s",
+			wrong.layer < LAYER_COUNT ? layer_name(wrong.layer) : "",
+			wrong.layer < LAYER_COUNT ? "." : "", wrong.field, wrong.what);
 	return count == 0 ? OK : ERR_STATE;
 }

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SET_MAX 64u
-
 static const char usage[] =
 	"sluiced: settles on Bitcoin and its layers\n"
 	"\n"
@@ -76,7 +74,7 @@ static enum err open_journal(struct daemon *d)
 	enum err err = files->mkdir(files->ctx, d->config.data_dir);
 	if (err != OK && err != ERR_EXISTS) {
 		log_line(LOG_ERROR, "data_dir %s can't be made: %s", d->config.data_dir,
-			err_name(err));
+			file_why(err));
 		return err;
 	}
 	(void)snprintf(dir, sizeof dir, "%s/journal", d->config.data_dir);
@@ -106,8 +104,8 @@ static enum err open_upstream(struct daemon *d, enum layer_id id)
 	if (c->rpc_password_file[0] != 0) {
 		const enum err err = password_load(password, c->rpc_password_file);
 		if (err != OK) {
-			log_line(LOG_ERROR, "%s: %s: %s", layer_name(id), c->rpc_password_file,
-				err_name(err));
+			log_line(LOG_ERROR, "%s.rpc_password_file %s: %s", layer_name(id),
+				c->rpc_password_file, secrets_why(err));
 			return err;
 		}
 		u.password = password;
@@ -154,13 +152,17 @@ static enum err load_secrets(struct daemon *d)
 	uint32_t line = 0;
 	enum err err = seal_key_load(&d->seal, d->config.seal_key_file);
 	if (err != OK) {
-		log_line(LOG_ERROR, "seal_key_file %s: %s", d->config.seal_key_file, err_name(err));
+		log_line(LOG_ERROR, "seal_key_file %s: %s", d->config.seal_key_file,
+			secrets_why(err));
 		return err;
 	}
 	err = tokens_load(&d->tokens, &line, d->config.operator_token_file);
-	if (err != OK)
-		log_line(LOG_ERROR, "operator_token_file %s: line %u: %s",
-			d->config.operator_token_file, (unsigned)line, err_name(err));
+	if (err != OK && line > 0)
+		log_line(LOG_ERROR, "operator_token_file %s:%u: %s", d->config.operator_token_file,
+			(unsigned)line, secrets_why(err));
+	else if (err != OK)
+		log_line(LOG_ERROR, "operator_token_file %s: %s", d->config.operator_token_file,
+			secrets_why(err));
 	return err;
 }
 
@@ -278,7 +280,7 @@ static void close_all(struct daemon *d)
 }
 
 static int parse_arguments(
-	struct config_source *source, const char *set[SET_MAX], int argc, char **argv)
+	struct config_source *source, const char *set[CONFIG_SET_MAX], int argc, char **argv)
 {
 	source->set = set;
 	for (int i = 1; i < argc; i++) {
@@ -293,7 +295,8 @@ static int parse_arguments(
 		}
 		if (strcmp(a, "--config") == 0 && i + 1 < argc) {
 			source->path = argv[++i];
-		} else if (strcmp(a, "--set") == 0 && i + 1 < argc && source->set_count < SET_MAX) {
+		} else if (strcmp(a, "--set") == 0 && i + 1 < argc &&
+			source->set_count < CONFIG_SET_MAX) {
 			set[source->set_count++] = argv[++i];
 		} else {
 			(void)fprintf(stderr,
@@ -319,7 +322,9 @@ static enum err read_config(struct daemon *d, const struct config_source *source
 		return ERR_FORMAT;
 	}
 	if (config_check(&d->config, &problems) != OK) {
-		(void)fprintf(stderr, "sluiced: %s:\n%s", source->path, buf_cstr(&problems));
+		(void)fprintf(stderr,
+			"sluiced: %s, with what --set and the environment say, can't be used:\n%s",
+			source->path, buf_cstr(&problems));
 		return ERR_STATE;
 	}
 	return OK;
@@ -328,7 +333,7 @@ static enum err read_config(struct daemon *d, const struct config_source *source
 int daemon_main(int argc, char **argv)
 {
 	static struct daemon d;
-	const char *set[SET_MAX];
+	const char *set[CONFIG_SET_MAX];
 	struct config_source source = {.environment = (const char *const *)environ};
 	const struct loop_config loop = {0};
 	uint8_t seed[32];

@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "crypto/hash.h"
 #include "sys/file.h"
+#include "sys/guard.h"
 
 #define TOKEN_FILE_MAX (TOKENS_MAX * (TOKEN_LEN_MAX + 80u))
 
@@ -14,11 +15,26 @@ static struct slice first_line(const uint8_t *text, size_t len)
 	return slice_of(text, n);
 }
 
+const char *secrets_why(enum err err)
+{
+	return err == ERR_DENIED    ? "can't be read, or everybody can read it: chmod 600"
+		: err == ERR_FORMAT ? "is not what the key asks for (see `sluice config explain`)"
+				    : file_why(err);
+}
+
+/* A whole secret, which is no longer than cap bytes. */
+static enum err read_private(const char *path, uint8_t *text, size_t *len, size_t cap)
+{
+	TRY(guard_private(path, true));
+	const enum err e = file_read_all(file_system(), path, text, len, cap);
+	return e == ERR_FULL ? ERR_FORMAT : e;
+}
+
 enum err seal_key_load(struct seal_key *out, const char *path)
 {
 	uint8_t text[128];
 	size_t len = 0;
-	enum err e = file_read_all(file_system(), path, text, &len, sizeof text);
+	enum err e = read_private(path, text, &len, sizeof text);
 	if (e == OK) {
 		const struct slice line = first_line(text, len);
 		e = len > line.len + 2 || hex_decode(out->b, sizeof out->b, line) != OK ? ERR_FORMAT
@@ -32,7 +48,7 @@ enum err password_load(char out[PASSWORD_SIZE], const char *path)
 {
 	uint8_t text[PASSWORD_SIZE + 2];
 	size_t len = 0;
-	enum err e = file_read_all(file_system(), path, text, &len, sizeof text);
+	enum err e = read_private(path, text, &len, sizeof text);
 	if (e == OK) {
 		const struct slice line = first_line(text, len);
 		if (line.len == 0 || line.len >= PASSWORD_SIZE ||
@@ -96,7 +112,7 @@ enum err tokens_load(struct token_set *out, uint32_t *line, const char *path)
 	uint8_t text[TOKEN_FILE_MAX];
 	size_t len = 0;
 	*line = 0;
-	enum err e = file_read_all(file_system(), path, text, &len, sizeof text);
+	enum err e = read_private(path, text, &len, sizeof text);
 	if (e == OK)
 		e = tokens_parse(out, line, slice_of(text, len));
 	bytes_wipe(text, sizeof text);

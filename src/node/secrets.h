@@ -1,5 +1,5 @@
 /* node/secrets: what is read from the files that the configuration names. Whoever loads a secret
- * wipes it. */
+ * wipes it. A file that everybody can read is refused: ERR_DENIED. */
 #ifndef NODE_SECRETS_H
 #define NODE_SECRETS_H
 #include "crypto/seal.h"
@@ -19,6 +19,8 @@ struct token_set {
 
 enum token_scope { TOKEN_NONE, TOKEN_READ, TOKEN_FULL };
 
+/* What an error of the loaders means, in words that follow the path. Static. */
+const char *secrets_why(enum err err);
 /* 64 hexadecimal digits, and at most a line's end after them. Errors of file_read_all; ERR_FORMAT.
  */
 MUST_USE NONNULL_ALL enum err seal_key_load(struct seal_key *out, const char *path);

@@ -65,6 +65,13 @@ static int usage(FILE *to, int status)
 	return status;
 }
 
+/* What is wrong with the command line, in one line. */
+static int misused(const char *what, const char *why)
+{
+	(void)fprintf(stderr, "sluice-signer: %s: %s; see sluice-signer --help\n", what, why);
+	return EXIT_USAGE;
+}
+
 static bool parse_options(struct options *o, int argc, char **argv, int from)
 {
 	*o = (struct options){0};
@@ -74,8 +81,7 @@ static bool parse_options(struct options *o, int argc, char **argv, int from)
 			row++;
 		const bool known = row < ARRAY_LEN(option_rows);
 		if (!known || (!option_rows[row].flag && i + 1 == argc)) {
-			(void)fprintf(stderr, "sluice-signer: %s: %s\n", argv[i],
-				known ? "a value is missing" : "unknown option");
+			(void)misused(argv[i], known ? "a value is missing" : "no such option");
 			return false;
 		}
 		uint8_t *member = (uint8_t *)o + option_rows[row].offset;
@@ -103,7 +109,7 @@ static int load_policy(struct policy *policy, const char *path)
 
 	const enum err err = file_read_all(file_system(), path, text, &len, sizeof text);
 	if (err != OK)
-		return fail(EXIT_USAGE, path, err_name(err));
+		return fail(EXIT_USAGE, path, file_why(err));
 	if (policy_parse(policy, &error, slice_of(text, len)) != OK)
 		return fail(EXIT_USAGE, path, error.text);
 	return EXIT_OK;
@@ -121,9 +127,12 @@ static int command_policy(int argc, char **argv)
 		(void)fputs(buf_cstr(&out), stdout);
 		return EXIT_OK;
 	}
-	if (argc < 3 || strcmp(argv[2], "check") != 0 || !parse_options(&o, argc, argv, 3) ||
-		o.policy == NULL)
-		return usage(stderr, EXIT_USAGE);
+	if (argc < 3 || strcmp(argv[2], "check") != 0)
+		return misused("policy", "explain, or check --policy FILE");
+	if (!parse_options(&o, argc, argv, 3))
+		return EXIT_USAGE;
+	if (o.policy == NULL)
+		return misused("policy check", "--policy FILE is missing");
 	const int status = load_policy(&policy, o.policy);
 	if (status == EXIT_OK)
 		(void)printf("%s: good\n", o.policy);
@@ -206,7 +215,7 @@ static int password_path(char path[FILE_PATH_SIZE], const struct options *o, boo
 	bytes_wipe(fresh, sizeof fresh);
 	bytes_wipe(line, sizeof line);
 	if (err != OK)
-		return fail(EXIT_FAILED, path, err_name(err));
+		return fail(EXIT_FAILED, path, file_why(err));
 	(void)printf("password: made %s; who has it and the key file has the funds\n", path);
 	return EXIT_OK;
 }
@@ -225,14 +234,14 @@ static int make_key(struct seckey *key, const struct options *o, const char *key
 		return status;
 	enum err err = keyfile_password(password, &len, file_system(), path);
 	if (err != OK)
-		return fail(EXIT_FAILED, path, err_name(err));
+		return fail(EXIT_FAILED, path, file_why(err));
 	rand_bytes(&fresh, sizeof fresh);
 	err = keyfile_create(
 		file_system(), key_path, key, slice_of(password, len), &fresh, !o->fast_kdf);
 	bytes_wipe(password, sizeof password);
 	if (err == ERR_EXISTS)
 		return fail(EXIT_FAILED, key_path, "a key is there already");
-	return err == OK ? EXIT_OK : fail(EXIT_FAILED, key_path, err_name(err));
+	return err == OK ? EXIT_OK : fail(EXIT_FAILED, key_path, file_why(err));
 }
 
 static int command_init(const struct options *o)
@@ -244,10 +253,10 @@ static int command_init(const struct options *o)
 	int file;
 
 	if (o->dir == NULL)
-		return usage(stderr, EXIT_USAGE);
+		return misused("init", "--dir DIR is missing");
 	const enum err err = ops->mkdir(ops->ctx, o->dir);
 	if (err != OK && err != ERR_EXISTS)
-		return fail(EXIT_FAILED, o->dir, err_name(err));
+		return fail(EXIT_FAILED, o->dir, file_why(err));
 	if (file_path_join(key_path, o->dir, KEYFILE_NAME) != OK)
 		return fail(EXIT_FAILED, o->dir, "too long");
 	if (ops->open(ops->ctx, &file, key_path, 0) == OK) {
@@ -281,16 +290,17 @@ static int open_key(struct seckey *key, struct pubkey *public, const struct opti
 		return status;
 	const char *const secret[] = {key_path, path};
 	for (size_t i = 0; i < ARRAY_LEN(secret); i++)
-		if (guard_private(secret[i]) == ERR_DENIED)
+		if (guard_private(secret[i], false) == ERR_DENIED)
 			return fail(EXIT_KEY, secret[i], "others can read it: chmod 600");
 	enum err err = keyfile_password(password, &len, file_system(), path);
 	if (err != OK)
-		return fail(EXIT_KEY, path, err_name(err));
+		return fail(EXIT_KEY, path,
+			err == ERR_FORMAT ? "its first line is no password" : file_why(err));
 	err = keyfile_open(key, public, file_system(), key_path, slice_of(password, len));
 	bytes_wipe(password, sizeof password);
 	if (err == ERR_CHECKSUM)
 		return fail(EXIT_KEY, key_path, "damaged, or not the password");
-	return err == OK ? EXIT_OK : fail(EXIT_KEY, key_path, err_name(err));
+	return err == OK ? EXIT_OK : fail(EXIT_KEY, key_path, file_why(err));
 }
 
 static void on_stop(void *ctx)
@@ -311,7 +321,7 @@ static int serve(struct service *service, const struct options *o)
 		err = server_start(&server, loop, service, o->socket);
 	if (err != OK) {
 		loop_destroy(loop);
-		return fail(err == ERR_EXISTS ? EXIT_BUSY : EXIT_FAILED, o->socket, err_name(err));
+		return fail(err == ERR_EXISTS ? EXIT_BUSY : EXIT_FAILED, o->socket, file_why(err));
 	}
 	(void)printf("sluice-signer: ready on %s, %u sessions known\n", o->socket,
 		(unsigned)sign_state_session_count(service->state));
@@ -339,7 +349,7 @@ static int run_with(struct seckey *key, const struct policy *policy, const struc
 	rand_bytes(&config.seed, sizeof config.seed);
 	const enum err err = state_file_open(&file, &state, &error, &config);
 	if (err != OK)
-		return fail(err == ERR_EXISTS ? EXIT_BUSY : EXIT_FAILED, o->dir, error.text);
+		return fail(err == ERR_EXISTS ? EXIT_BUSY : EXIT_FAILED, "state", error.text);
 	if (service_init(&service, policy, key, state, file) != OK)
 		status = fail(EXIT_FAILED, "wallet", "the key gives no wallet");
 	else
@@ -355,7 +365,7 @@ static int command_run(const struct options *o)
 	bool locked;
 
 	if (o->dir == NULL || o->socket == NULL || o->policy == NULL)
-		return usage(stderr, EXIT_USAGE);
+		return misused("run", "--dir DIR, --socket PATH and --policy FILE are all needed");
 	int status = load_policy(&policy, o->policy);
 	if (status != EXIT_OK)
 		return status;
@@ -389,7 +399,7 @@ int signer_main(int argc, char **argv)
 		return command_rules();
 	const bool run = strcmp(argv[1], "run") == 0;
 	if (!run && strcmp(argv[1], "init") != 0)
-		return usage(stderr, EXIT_USAGE);
+		return misused(argv[1], "no such command");
 	if (!parse_options(&o, argc, argv, 2))
 		return EXIT_USAGE;
 	if (guard_process() != OK)

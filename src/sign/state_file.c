@@ -446,7 +446,7 @@ enum err state_file_open(struct state_file **out, struct sign_state **state,
 	if (err != OK) {
 		if (error->text[0] == 0)
 			(void)snprintf(error->text, sizeof error->text, "%s: %s", config->dir,
-				err == ERR_EXISTS ? "another signer uses it" : err_name(err));
+				err == ERR_EXISTS ? "another signer uses it" : file_why(err));
 		sign_state_destroy(made);
 		state_file_close(f);
 		return err;

@@ -289,6 +289,29 @@ enum err file_path_parent(char parent[FILE_PATH_SIZE], const char *path)
 	return OK;
 }
 
+const char *file_why(enum err err)
+{
+	switch (err) {
+	case ERR_NOT_FOUND: return "no such file or folder";
+	case ERR_EXISTS: return "is there already, or in use by another process";
+	case ERR_DENIED: return "permission denied";
+	case ERR_FULL: return "no space left, or more in it than expected";
+	case ERR_RANGE: return "the path is too long";
+	case ERR_SHORT: return "it ends too early";
+	case ERR_IO: return "the system can't read or write it";
+	case OK:
+	case ERR_FORMAT:
+	case ERR_TIMEOUT:
+	case ERR_STATE:
+	case ERR_CHECKSUM:
+	case ERR_NETWORK:
+	case ERR_UNAVAILABLE:
+	case ERR_REJECTED:
+	case ERR_CANCELLED: break;
+	}
+	return err_name(err);
+}
+
 static enum err write_new(const struct file_ops *ops, const char *path, struct slice content)
 {
 	int file = FILE_NONE;

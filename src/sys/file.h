@@ -63,6 +63,9 @@ struct file_ops {
 
 /* The system's. Static. */
 const struct file_ops *file_system(void);
+/* What an error of these operations means, in words that follow a path: "/x/y: no such file or
+ * folder". Static. */
+const char *file_why(enum err err);
 
 /* Write all of it, however many calls that takes; ERR_IO where nothing moves any more. */
 MUST_USE NONNULL_ALL enum err file_write_all(

@@ -47,10 +47,11 @@ void guard_free(void *ptr, size_t len)
 	(void)munmap(ptr, whole_pages(len));
 }
 
-enum err guard_private(const char *path)
+enum err guard_private(const char *path, bool allow_group)
 {
+	const mode_t others = allow_group ? S_IRWXO : S_IRWXG | S_IRWXO;
 	struct stat st;
 	if (stat(path, &st) != 0)
 		return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-	return (st.st_mode & (S_IRWXG | S_IRWXO)) == 0 ? OK : ERR_DENIED;
+	return (st.st_mode & others) == 0 ? OK : ERR_DENIED;
 }

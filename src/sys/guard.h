@@ -16,7 +16,8 @@ void guard_release(void);
 void *guard_alloc(size_t len, bool *locked);
 /* Wipes. */
 void guard_free(void *ptr, size_t len);
-/* OK: nobody but its owner can read the file; ERR_DENIED others can; ERR_NOT_FOUND, ERR_IO. */
-MUST_USE NONNULL_ALL enum err guard_private(const char *path);
+/* OK: nobody but its owner, or with allow_group its group, can do anything with the file;
+ * ERR_DENIED others can; ERR_NOT_FOUND, ERR_IO. */
+MUST_USE NONNULL_ALL enum err guard_private(const char *path, bool allow_group);
 
 #endif

@@ -6,8 +6,11 @@
 Before anything is paid every trouble has its exit status, and nothing is paid; afterwards the swap completes or comes
 back, whatever happened in between. What each side has is asked of the chains.
 """
+import contextlib
 import decimal
+import functools
 import http.server
+import json
 import pathlib
 import secrets
 import socket
@@ -17,6 +20,7 @@ import threading
 import time
 
 import deployment
+import nets
 import taker
 
 SECONDS = 90
@@ -30,26 +34,56 @@ def check(condition, what):
 
 
 class Bad(http.server.BaseHTTPRequestHandler):
-    """A node, or a provider, that answers nonsense."""
+    """A node, or a provider, that answers nonsense: `answer` is a body, or does all of it."""
     answer = b""
 
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.answer)))
-        self.end_headers()
-        self.wfile.write(self.answer)
+        if callable(self.answer):
+            self.close_connection = True
+            self.answer()
+            return
+        self.reply(self.answer)
 
     do_GET = do_POST
+
+    def reply(self, body, status=200, length=None):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *args):
         pass
 
 
+def endless(handler):
+    handler.reply(b"[", length=1 << 40)
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b" " * 65536)
+
+
+ESCAPES = "\x1b]0;mine\x07\x1b[2J\x9b31m"
+BAD_ANSWERS = {
+    "empty": b"", "html": b"<html>", "brackets": b"[" * (1 << 20), "half JSON": b'{"result": 1',
+    "null": b'{"id": 1, "result": null}', "binary": b"\xff" * 100, "deep": b'{"id":1,"result":' + b'{"a":' * 100000,
+    "status 500": lambda handler: handler.reply(b"error", 500), "redirected": lambda handler: handler.reply(b"", 302),
+    "half": lambda handler: handler.reply(b'{"id":1,', length=1000), "cut": lambda handler: None,
+    "no HTTP": lambda handler: handler.wfile.write(b"\0\1garbage\r\n\r\n"), "endless": endless,
+    "never": lambda handler: time.sleep(SECONDS),
+    # what a terminal would obey
+    "escapes": lambda handler: handler.reply(json.dumps({"title": ESCAPES, "detail": ESCAPES, "error": {
+        "code": -1, "message": ESCAPES}}, ensure_ascii=False).encode(), 400),
+}
+
+
 def bad_server(answer):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("B", (Bad,), {"answer": answer}))
+    server.daemon_threads, server.handle_error = True, lambda *error: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_address[1]}"
+    return server, f"http://127.0.0.1:{server.server_address[1]}"
 
 
 class Proxy:
@@ -103,11 +137,11 @@ class Case:
 
     # ---- helpers ----
 
-    def run(self, *more, source="bitcoin", amount="0.01", to=None):
+    def run(self, *more, source="bitcoin", amount="0.01", to=None, **options):
         self.count += 1
         dest = {"bitcoin": "rootstock", "rootstock": "bitcoin"}.get(source, "bitcoin")
         to = to or (self.client.fresh_account() if dest == "rootstock" else taker.BITCOIN_ADDRESSES[0])
-        run = self.client.swap(f"run{self.count}", source, dest, amount, to, *more)
+        run = self.client.swap(f"run{self.count}", source, dest, amount, to, *more, **options)
         run.to = to
         return run
 
@@ -121,7 +155,7 @@ class Case:
     def pays(self, run, pay=None):
         self.p.wait("a payment to make", lambda: run.payment() or run.done(), SECONDS)
         check(not run.done(), run.text())
-        return (pay or self.nodes.fund_bitcoin)(*run.payment())
+        return (pay or functools.partial(self.nodes.fund, "bitcoin"))(*run.payment())
 
     def completes(self, run):
         self.ends(run, OK)
@@ -149,17 +183,38 @@ class Case:
         self.ends(self.run("--set", "bitcoin.nothing=1"), USAGE)
         self.ends(self.run("--bitcoin-network", "mainnet"), USAGE)
         self.ends(self.run("--no-such-flag"), USAGE)
+        self.ends(self.run("--max-fee"), USAGE, "value is missing")  # the next word is an option
+        file = self.key_file("file", "")
+        self.ends(self.run("--rescue-dir", file), USAGE, "no folder")
+        self.ends(self.run(f"--rescue-dir={file}/no/where"), USAGE, "parent")
+
+    def key_file(self, name, text, mode=0o600):
+        path = self.client.root / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def rescue_dir(self):
+        """Made where it is not there, for its owner alone; found out before anybody is asked."""
+        path = self.client.root / "rescue-files"
+        run = self.run(f"--rescue-dir={path}")
+        run.folder = path
+        self.p.wait("a payment to make", lambda: run.payment() or run.done(), SECONDS)
+        check(path.stat().st_mode & 0o777 == 0o700, oct(path.stat().st_mode))
+        check(run.rescue_file().stat().st_mode & 0o777 == 0o600, run.text())
+        self.pays(run)
+        self.completes(run)
 
     def bad_gas(self):
         """No gas key, none that is one, an empty account: refused before anybody pays."""
-        empty = self.client.root / "empty.key"
-        empty.write_text(secrets.token_hex(32))
-        broken = self.client.root / "broken.key"
-        broken.write_text("no key\n")
+        empty = self.key_file("empty.key", secrets.token_hex(32))
+        broken = self.key_file("broken.key", "no key\n")
+        public = self.key_file("public.key", secrets.token_hex(32), 0o644)
         for source in ("bitcoin", "rootstock"):
             self.ends(self.run("--gas-key", empty, source=source), REFUSED, "gas account")
             self.ends(self.run("--gas-key", broken, source=source), REFUSED, "hexadecimal")
             self.ends(self.run("--gas-key", "/nowhere", source=source), REFUSED)
+        self.ends(self.run("--gas-key", public), USAGE, "chmod 600")
         self.ends(self.run("--max-fee", "0"), REFUSED, "--max-fee")
         self.ends(self.run(amount="0.00000001"), REFUSED)
         self.ends(self.run(amount="20999999"), REFUSED)
@@ -176,13 +231,19 @@ class Case:
         self.ends(self.run("--rootstock-network", "testnet", "--bitcoin-network", "testnet", "--contract",
                            self.nodes.contract.lower()), MISMATCH, "wrong network")
         self.ends(self.run("--contract", self.client.fresh_account()), MISMATCH, "code")
-        for answer in (b"", b"<html>", b"[" * (1 << 20), b'{"result": 1', b'{"id": 1, "result": null}', b"\xff" * 100):
-            url = bad_server(answer)
-            for flag in ("--bitcoin-rpc", "--rootstock-rpc", "--provider"):
-                run = self.run(flag, url)
+        for name, answer in BAD_ANSWERS.items():
+            server, url = bad_server(answer)
+            runs = {flag: self.run(flag, url, "--set", "bitcoin.rpc_timeout_ms=1000", "--set",
+                                   "rootstock.rpc_timeout_ms=1000", json_lines=False)
+                    for flag in ("--bitcoin-rpc", "--rootstock-rpc", "--provider")}
+            for flag, run in runs.items():
                 self.p.wait("an end", run.done, SECONDS)
-                check(run.process.returncode in (UNREACHABLE, MISMATCH), f"{flag} {answer[:20]}: {run.text()}")
-                check(run.payment() is None, run.text())
+                allowed = (UNREACHABLE, MISMATCH) + ((REFUSED,) if name == "escapes" else ())
+                check(run.process.returncode in allowed, f"{flag} {name}: {run.process.returncode}: {run.text()}")
+                check(run.payment() is None and len(run.text()) > 20, f"{flag} {name}: {run.text()}")
+                check(not set(run.text()) & set("\x1b\x07\x9b"), f"{flag} {name}: {run.text()!r}")
+            server.shutdown()
+            server.server_close()
         self.ends(self.run("--rootstock-rpc", self.nodes.bitcoin.url), UNREACHABLE)
 
     # ---- afterwards ----
@@ -279,7 +340,7 @@ class Case:
 
 
 COMMON = {"bad_input": Case.bad_input, "bad_gas": Case.bad_gas, "bad_nodes": Case.bad_nodes,
-          "called_off": Case.called_off, "locked_file": Case.locked_file,
+          "rescue_dir": Case.rescue_dir, "called_off": Case.called_off, "locked_file": Case.locked_file,
           "cut_bitcoin": lambda c: c.cut("bitcoin"), "cut_rootstock": lambda c: c.cut("rootstock"),
           "provider_gone": Case.provider_gone}
 REAL = {"wallet_pays": Case.wallet_pays, "replaced": Case.replaced, "reorganised": Case.reorganised}
@@ -287,7 +348,7 @@ REAL = {"wallet_pays": Case.wallet_pays, "replaced": Case.replaced, "reorganised
 
 def main(kind, bin_dir, *names):
     bin_dir, real = pathlib.Path(bin_dir), kind == "real"
-    nodes = deployment.RealNodes() if real else deployment.SimNodes(bin_dir / "sluice-devnet")
+    nodes = nets.open_nets(kind, bin_dir)
     cases = {**COMMON, **(REAL if real else {})}
     with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
         deployed.start()

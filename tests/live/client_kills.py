@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 import deployment
+import nets
 from provider import KILLED
 from taker import Taker
 
@@ -79,7 +80,7 @@ class Run:
             return True
         if not self.paid and self.source == "bitcoin" and self.swap.payment():
             self.paid = True
-            self.taker.nodes.fund_bitcoin(*self.swap.payment())
+            self.taker.nodes.fund("bitcoin", *self.swap.payment())
         status = self.swap.process.poll()
         if status is None:
             return False
@@ -96,7 +97,7 @@ class Run:
         return True
 
     def start_again(self):
-        self.swap.process = self.taker.spawn(self.swap.log, "swap", *self.swap.arguments)
+        self.swap.start()
 
     def check(self, provider):
         """What the chains say."""
@@ -121,7 +122,7 @@ def kills(kind):
 
 def main(kind, bin_dir):
     bin_dir = pathlib.Path(bin_dir)
-    nodes = deployment.RealNodes() if kind == "real" else deployment.SimNodes(bin_dir / "sluice-devnet")
+    nodes = nets.open_nets(kind, bin_dir)
     with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
         deployed.start()
         deployed.fund(bitcoin=("0.5",) * 10, rootstock=("5",))

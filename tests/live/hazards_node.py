@@ -13,7 +13,7 @@ import urllib.request
 import peers
 import provider
 import proxy
-from world import NETWORK, OTHER, HttpError, Payout, Swap, World, run_tests, units
+from world import OTHER, HttpError, Payout, Swap, World, run_tests, units
 
 
 def reorganisations(world):

@@ -12,13 +12,13 @@ import sys
 import time
 from decimal import Decimal
 
-from nets import Client, real_nets, sim_nets
+from honest import Client
+from nets import BY_HAND, OTHER, open_nets
 from peers import RpcError, tool
 from provider import KILLED, HttpError, Provider
 
 JOURNAL_POINTS = ("before_write", "written", "synced")
 EFFECT_POINTS = ("effect_sent", "observed")
-DIRECTIONS = ("bitcoin", "rootstock")
 REAL_SAMPLE = 10
 NO_REPEATED_RECORDS = ("reconcile_interval_ms=3600000",)  # so that a swap's records are the same each time
 
@@ -109,7 +109,7 @@ def one_kill(nets, provider, tools, source, daemon_kill=None, signer_kill=None):
     s = finish(nets, provider, client)
     assert s["state"] == "completed", (daemon_kill, signer_kill, s)
     check_paid_once(nets, client, s)
-    for layer in DIRECTIONS:
+    for layer in OTHER:
         nets.mine(layer, 4)
     rest(provider)
 
@@ -122,10 +122,10 @@ def check_paid_once(nets, client, s):
         txid = txid["id"] if isinstance(txid, dict) else txid
         try:
             if client.dest == "rootstock":
-                receipt = nets.evm.eth_getTransactionReceipt(txid)
+                receipt = nets.rootstock.eth_getTransactionReceipt(txid)
                 confirmed += receipt is not None and receipt["status"] == "0x1"
             else:
-                confirmed += nets.btc.getrawtransaction(txid, 1).get("confirmations", 0) > 0
+                confirmed += nets.bitcoin.getrawtransaction(txid, 1).get("confirmations", 0) > 0
         except RpcError:
             pass  # a replaced variant is nowhere
     assert confirmed == 1, (s["id"], confirmed)
@@ -162,16 +162,16 @@ def sample(points, count):
 
 
 def run(nets, bin_dir, tools, journal, real, source):
-    with Provider(bin_dir, nets.btc.url, nets.evm.url, nets.contract, nets.network, nets.auth) as provider:
+    with Provider(bin_dir, nets.bitcoin.url, nets.rootstock.url, nets.contract, nets.network, nets.auth) as provider:
         provider.start_signer()
         provider.start_daemon(None, NO_REPEATED_RECORDS)
         provider.wait_ready()
         where = provider.layers()
         for _ in range(6):
-            nets.pay(where["bitcoin"]["funding_address"], "0.5")
-        nets.fund(where["rootstock"]["funding_address"], "9")
-        nets.fund(tools("address", "client", nets.chain_id)[0], "9")
-        for layer in DIRECTIONS:
+            nets.fund("bitcoin", where["bitcoin"]["funding_address"], "0.5")
+        nets.fund("rootstock", where["rootstock"]["funding_address"], "9")
+        nets.fund("rootstock", tools("address", "client", nets.chain_id)[0], "9")
+        for layer in OTHER:
             nets.mine(layer, 4)
         rest(provider)
         points = plan(nets, provider, tools, journal, source)
@@ -201,7 +201,7 @@ def run(nets, bin_dir, tools, journal, real, source):
 def main():
     kind, source, bin_dir, wire_tool, journal_tool = sys.argv[1:6]
     tools, journal = tool(wire_tool), tool(journal_tool)
-    with real_nets(tools) if kind == "real" else sim_nets(f"{bin_dir}/sluice-devnet") as nets:
+    with open_nets(kind, bin_dir, block_ms=BY_HAND) as nets:
         run(nets, bin_dir, tools, journal, kind == "real", source)
 
 

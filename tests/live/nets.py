@@ -1,163 +1,162 @@
-"""Two networks to test on, simulated or real, behind one set of levers; and an honest client of swaps."""
+"""Two networks to test on, behind one set of levers: Bitcoin Core and anvil (RealNets), or sluice-devnet (SimNets).
+
+Blocks come by a clock, or when a test says so. Everything that runs on networks gets them here: the demonstration, the
+end-to-end tests, the hazards, the kills and the benchmark.
+"""
 import contextlib
-import hashlib
+import decimal
 import json
-import secrets
+import pathlib
 import subprocess
+import threading
 import time
-from decimal import Decimal
 
-from peers import Rpc, RpcError, anvil, bitcoind, stop
+import peers
 
-GAS_PRICE = 60_000_000
-WEI = 10**18
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COIN, WEI = 10 ** 8, 10 ** 18
+UNIT = {"bitcoin": COIN, "rootstock": WEI}
+OTHER = {"bitcoin": "rootstock", "rootstock": "bitcoin"}
+GAS_PRICE = 60000000  # legacy, as on Rootstock
+# As tools/demo/sluice.yaml has them. Time locks are so many blocks; faster blocks make shorter ones, and leave a loaded
+# machine less time to stall.
+DEMO_BLOCK_MS = {"bitcoin": 200, "rootstock": 100}
+BY_HAND = {"bitcoin": 0, "rootstock": 0}
+# What Rootstock's network is called by its chain id; anvil takes any.
+CHAIN_IDS = {"testnet": 31, "regtest": 33}
+
+
+def units(layer, text):
+    """An amount of the API in the layer's smallest unit."""
+    value = decimal.Decimal(text) * UNIT[layer]
+    assert value == int(value), text
+    return int(value)
+
+
+class Ticker(threading.Thread):
+    """Mines at a fixed interval. A block missed is not made up for."""
+
+    def __init__(self, mine, interval_ms):
+        super().__init__(daemon=True)
+        self.mine, self.interval = mine, interval_ms / 1000
+        self.ending, self.mining = threading.Event(), threading.Lock()
+
+    def run(self):
+        due = time.monotonic()
+        while not self.ending.wait(max(0, due - time.monotonic())):
+            due = max(due + self.interval, time.monotonic())
+            with self.mining, contextlib.suppress(OSError, ValueError):
+                self.mine()
+
+    def stop(self):
+        self.ending.set()
+        self.join()
 
 
 class Nets:
-    """btc, evm: RPC. contract, chain_id, network (of Rootstock), auth (of Bitcoin)."""
+    """bitcoin, rootstock: their calls (peers.Rpc). contract, chain_id, network: of Rootstock. auth: of Bitcoin's node.
+    block_ms: the clock's interval by layer, 0: by hand. Amounts are text in whole coins."""
+    bitcoin = rootstock = contract = chain_id = None
+    network, auth = "regtest", ("u", "p")
 
-    def __init__(self, btc, evm, contract, chain_id, network, auth=None):
-        self.btc, self.evm, self.contract, self.chain_id = btc, evm, contract, chain_id
-        self.network, self.auth = network, auth
+    def __init__(self, block_ms=None):
+        self.block_ms = block_ms or DEMO_BLOCK_MS
 
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self.open(stack)
+            self.stack = stack.pop_all()
+        return self
 
-class SimNets(Nets):
-    def pay(self, address, amount):
-        return self.btc.sim_fund(address, str(amount))
+    def __exit__(self, *error):
+        self.stack.close()
 
-    def fund(self, address, amount):
-        return self.evm.sim_fund(address, str(amount))
+    def rpc(self, layer):
+        return getattr(self, layer)
 
-    def mine(self, layer, count=1):
-        (self.btc if layer == "bitcoin" else self.evm).sim_mine(count)
+    def balance(self, layer, address):
+        """What is there, in the chain's own words."""
+        if layer == "rootstock":
+            return decimal.Decimal(int(self.rootstock.eth_getBalance(address.lower(), "latest"), 16)) / WEI
+        found = self.bitcoin.scantxoutset("start", [f"addr({address})"])["total_amount"]
+        return decimal.Decimal(str(found)).normalize()
 
 
 class RealNets(Nets):
-    wallet = None
+    """Bitcoin Core on regtest and anvil with our contract on it. nodes: {layer: peers.Node}, which can be started again."""
+    title = "Bitcoin Core on regtest and anvil"
 
-    def pay(self, address, amount):
-        return self.wallet.sendtoaddress(address, str(amount))
+    def __init__(self, block_ms=None, network="regtest", bitcoin_options=()):
+        super().__init__(block_ms)
+        self.network, self.chain_id, self.bitcoin_options = network, CHAIN_IDS[network], bitcoin_options
 
-    def fund(self, address, amount):
-        rich = self.evm.eth_accounts()[0]
-        return self.evm.eth_sendTransaction({"from": rich, "to": address.lower(), "gas": hex(21000),
-                                             "value": hex(int(Decimal(amount) * WEI)), "gasPrice": hex(GAS_PRICE)})
+    def open(self, stack):
+        self.nodes = {
+            "bitcoin": stack.enter_context(peers.restartable("bitcoin", *self.bitcoin_options)),
+            "rootstock": stack.enter_context(peers.restartable("rootstock", "--no-mining", chain_id=self.chain_id))}
+        self.bitcoin, self.rootstock = (self.nodes[layer].rpc for layer in UNIT)
+        self.wallet = self.nodes["bitcoin"].wallet
+        self.rich, self.sink = self.rootstock.eth_accounts()[0], self.wallet.getnewaddress()
+        self.contract, self.tickers = self.deploy(), {}
+        for layer, interval in self.block_ms.items():
+            if interval:
+                ticker = self.tickers[layer] = Ticker(lambda layer=layer: self.mine(layer), interval)
+                ticker.start()
+                stack.callback(ticker.stop)
+
+    def paused(self, layer):
+        """No blocks by the clock, as long as it is held."""
+        return self.tickers[layer].mining
 
     def mine(self, layer, count=1):
         if layer == "bitcoin":
-            self.wallet.generatetoaddress(count, self.wallet.getnewaddress())
+            self.bitcoin.generatetoaddress(count, self.sink)
         else:
-            self.evm.anvil_mine(hex(count))
+            self.rootstock.anvil_mine(hex(count))
+
+    def send(self, **transaction):
+        return self.rootstock.eth_sendTransaction({"from": self.rich, "gasPrice": hex(GAS_PRICE), **transaction})
+
+    def deploy(self):
+        code = json.loads((ROOT / "contracts/HashTimeLock.json").read_text())["bytecode"]
+        tx = self.send(data="0x" + code.removeprefix("0x"), gas=hex(2000000))
+        self.mine("rootstock")
+        return self.rootstock.eth_getTransactionReceipt(tx)["contractAddress"]
+
+    def fund(self, layer, address, amount):
+        if layer == "bitcoin":
+            return self.wallet.sendtoaddress(address, amount)
+        return self.send(to=address.lower(), value=hex(units(layer, amount)), gas=hex(21000))
 
 
-@contextlib.contextmanager
-def sim_nets(devnet, *options):
-    process = subprocess.Popen([devnet, "--json", "--bitcoin-port", "0", "--rootstock-port", "0", "--latency", "0-0",
-                                "--bitcoin-block-ms", "0", "--rootstock-block-ms", "0", *options],
-                               stdout=subprocess.PIPE, text=True)
-    try:
-        where = json.loads(process.stdout.readline())
-        nets = SimNets(Rpc(where["bitcoin"]["url"]), Rpc(where["rootstock"]["url"]), where["rootstock"]["contract"],
-                       where["chain_id"], "regtest")
-        yield nets
-    finally:
-        stop(process)
+class SimNets(Nets):
+    """sluice-devnet. latency: of a call, in milliseconds, "LOW-HIGH"."""
+    title = "simulated by sluice-devnet"
+
+    def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth):
+        super().__init__(block_ms)
+        self.auth, password = auth, ["--bitcoin-auth", ":".join(auth)] if auth else []
+        self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
+                        "--rootstock-port", "0", *password]
+        self.command += [word for layer in UNIT for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
+
+    def open(self, stack):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        stack.callback(peers.stop, self.process)
+        told = json.loads(self.process.stdout.readline())
+        self.bitcoin = peers.Rpc(told["bitcoin"]["url"], ":".join(self.auth) if self.auth else None)
+        self.rootstock = peers.Rpc(told["rootstock"]["url"])
+        self.contract, self.chain_id = told["rootstock"]["contract"], told["chain_id"]
+
+    def mine(self, layer, count=1):
+        self.rpc(layer).sim_mine(count)
+
+    def fund(self, layer, address, amount):
+        if layer == "bitcoin":
+            return self.bitcoin.sim_fund(address, amount)
+        return self.rootstock.sim_fund(address.lower(), hex(units(layer, amount)))
 
 
-@contextlib.contextmanager
-def real_nets(tool):
-    """Bitcoin Core on regtest, anvil as Rootstock's test network with our contract on it."""
-    with bitcoind() as (node, wallet), anvil("--no-mining") as evm:
-        rich = evm.eth_accounts()[0]
-        creation = tool("code")[0]
-        tx = evm.eth_sendTransaction({"from": rich, "data": "0x" + creation, "gas": hex(2_000_000),
-                                      "gasPrice": hex(GAS_PRICE)})
-        evm.anvil_mine("0x1")
-        contract = evm.eth_getTransactionReceipt(tx)["contractAddress"]
-        nets = RealNets(node, evm, contract, 31, "testnet", ("u", "p"))
-        nets.wallet = wallet
-        yield nets
-
-
-class Client:
-    """The other side of one swap, with wire_tool's client wallet. Does what the protocol asks, once each."""
-
-    def __init__(self, nets, provider, tool, source, amount="0.01"):
-        self.nets, self.provider, self.tool = nets, provider, tool
-        self.source, self.dest = source, "rootstock" if source == "bitcoin" else "bitcoin"
-        self.amount, self.preimage = amount, secrets.token_bytes(32)
-        self.address = tool("address", "client", nets.chain_id)[0]
-        self.key, self.id, self.quote = secrets.token_hex(16), None, None
-        self.paid = self.claimed = False
-
-    def begin(self):
-        """Retries with the same idempotency key make the same swap."""
-        if self.quote is None:
-            self.quote = self.provider.ask("/v1/quotes", {"from": self.source, "to": self.dest,
-                                                          "source_amount": self.amount})["quote"]
-        key = self.tool("btc-key", "client")[0]
-        bitcoin_source = self.source == "bitcoin"
-        body = {"quote": self.quote, "preimage_hash": hashlib.sha256(self.preimage).hexdigest(),
-                "source": {"refund_key": key} if bitcoin_source else {"refund_address": self.address},
-                "destination": {"claim_address": self.address} if bitcoin_source else {"claim_key": key}}
-        self.id = self.provider.ask("/v1/swaps", body, key=self.key)["id"]
-        return self.swap()
-
-    def swap(self):
-        return self.provider.swap(self.id)
-
-    def send_evm(self, data, value, gas):
-        nonce = int(self.nets.evm.eth_getTransactionCount(self.address, "pending"), 16)
-        raw = self.tool("tx", "client", self.nets.chain_id, nonce, GAS_PRICE, gas, self.nets.contract, value, data)[0]
-        return self.nets.evm.eth_sendRawTransaction("0x" + raw)
-
-    def call(self, kind, s, leg, *more):
-        wei = int(Decimal(s[leg]["amount"]) * WEI)
-        provider = self.provider_address()
-        claim, refund = (self.address, provider) if leg == "destination" else (provider, self.address)
-        return wei, self.tool("call", kind, self.nets.contract, self.nets.chain_id, s["preimage_hash"], wei, claim,
-                              refund, s[leg]["timelock"], *more)[0]
-
-    def provider_address(self):
-        return self.provider.layers()["rootstock"]["funding_address"]
-
-    def pay(self, s):
-        self.paid = True
-        if self.source == "bitcoin":
-            return self.nets.pay(s["source"]["address"], s["source_amount"])
-        wei, data = self.call("lock", s, "source")
-        return self.send_evm(data, wei, 90_000)
-
-    def claim(self, s):
-        self.claimed = True
-        if self.dest == "rootstock":
-            _, data = self.call("claim", s, "destination", self.preimage.hex())
-            return self.send_evm(data, 0, 100_000)
-        lock = s["destination"]["lock"]
-        tip = self.nets.btc.getblockcount()
-        raw = self.tool("btc-spend-terms", "claim", "client", s["destination"]["terms"], lock["transaction"],
-                        lock["index"], 2000, tip, self.preimage.hex())[0]
-        return self.nets.btc.sendrawtransaction(raw)
-
-    def step(self, s):
-        """Act on what the provider's swap looks like; errors of a node are for the next step."""
-        try:
-            if s["state"] == "offered" and not self.paid:
-                self.pay(s)
-            elif s["state"] == "dest_locked" and not self.claimed:
-                self.claim(s)
-        except RpcError as e:
-            print("client:", e)
-
-    def run(self, seconds=60, until=("completed", "refunded", "declined", "expired")):
-        """Mine both chains and act until the swap ends."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            s = self.swap()
-            if s["state"] in until:
-                return s
-            self.step(s)
-            for layer in ("bitcoin", "rootstock"):
-                self.nets.mine(layer)
-            time.sleep(0.06)
-        raise AssertionError(f"the swap did not end: {json.dumps(self.swap())}")
+def open_nets(kind, bin_dir, **options):
+    """kind: "sim" or "real"."""
+    return RealNets(**options) if kind == "real" else SimNets(pathlib.Path(bin_dir) / "sluice-devnet", **options)

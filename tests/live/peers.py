@@ -177,10 +177,10 @@ class BtcdNode(Node):
 
 
 @contextlib.contextmanager
-def restartable(kind, *options):
+def restartable(kind, *options, **more):
     """A started node of that kind ("bitcoin", "btcd", "rootstock"): stop() and start() keep its chain."""
     with folder(kind) as path:
-        node = {"bitcoin": BitcoinNode, "btcd": BtcdNode, "rootstock": AnvilNode}[kind](path, *options)
+        node = {"bitcoin": BitcoinNode, "btcd": BtcdNode, "rootstock": AnvilNode}[kind](path, *options, **more)
         try:
             node.start()
             yield node

@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 import deployment
+import nets
 import provider
 import taker
 
@@ -32,7 +33,7 @@ class Case:
         run = self.client.swap(name, source, dest, amount, address, *more)
         if source == "bitcoin":
             self.p.wait("a payment to make", lambda: self.alive(run).payment())
-            self.nodes.fund_bitcoin(*run.payment())
+            self.nodes.fund("bitcoin", *run.payment())
         self.p.wait("a swap id", lambda: self.alive(run).id())
         return run
 
@@ -101,7 +102,7 @@ class Case:
 
 def main(kind, bin_dir):
     bin_dir = pathlib.Path(bin_dir)
-    nodes = deployment.RealNodes() if kind == "real" else deployment.SimNodes(bin_dir / "sluice-devnet")
+    nodes = nets.open_nets(kind, bin_dir)
     with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
         deployed.start()
         deployed.fund()

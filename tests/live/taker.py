@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 import account
-import deployment
+import nets
 
 # Addresses that nobody here has a key of (BIP-173's examples): what a client is paid can only stay there.
 BITCOIN_ADDRESSES = ("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",
@@ -20,13 +20,16 @@ BITCOIN_ADDRESSES = ("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",
 class Swap:
     """One run of `sluice swap`. The rescue file is the client's memory: what it says is where the client stands."""
 
-    def __init__(self, taker, name, arguments):
-        self.taker, self.name = taker, name
+    def __init__(self, taker, name, arguments, json_lines=True):
+        self.taker, self.name, self.json = taker, name, ["--json"] if json_lines else []
         self.folder = taker.root / name
         self.folder.mkdir()
         self.log = self.folder / "log"
         self.arguments = [*arguments, "--rescue-dir", self.folder]
-        self.process = taker.spawn(self.log, "swap", "--yes", *self.arguments)
+        self.start()
+
+    def start(self):
+        self.process = self.taker.spawn(self.log, "swap", "--yes", *self.json, *self.arguments)
 
     def text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -79,7 +82,7 @@ class Swap:
         self.again("refund", "--wait")
 
     def again(self, command, *arguments):
-        self.process = self.taker.spawn(self.log, command, "--rescue", self.rescue_file(), *arguments)
+        self.process = self.taker.spawn(self.log, command, *self.json, "--rescue", self.rescue_file(), *arguments)
 
 
 class Taker:
@@ -92,12 +95,12 @@ class Taker:
         key = secrets.token_hex(32)
         self.write("gas.key", key + "\n")
         self.gas_address = account.address(key)
-        template = (deployment.ROOT / "tools/demo/client.yaml").read_text()
+        template = (nets.ROOT / "tools/demo/client.yaml").read_text()
         self.config.write_text(template.format(root=self.root, provider=provider_url, user=user,
                                                bitcoin=nodes.bitcoin.url, rootstock=nodes.rootstock.url))
         self.processes = []
         if gas:
-            nodes.fund_rootstock(self.gas_address, gas)
+            nodes.fund("rootstock", self.gas_address, gas)
 
     def write(self, name, text):
         path = self.root / name
@@ -115,21 +118,21 @@ class Taker:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def spawn(self, log, command, *arguments):
-        words = [self.bin / "sluice", command, "--config", self.config, "--json", *arguments]
+        words = [self.bin / "sluice", command, "--config", self.config, *arguments]
         with open(log, "ab") as out:
             process = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         self.processes.append(process)
         return process
 
-    def swap(self, name, source, destination, amount, to_address, *more):
+    def swap(self, name, source, destination, amount, to_address, *more, **options):
         return Swap(self, name, ["--from", source, "--to", destination, "--amount", amount, "--to-address",
-                                 to_address, "--yes", *more])
+                                 to_address, *more], **options)
 
     def fresh_account(self):
         return "0x" + secrets.token_hex(20)
 
     def balance(self, layer, address):
-        return getattr(self.nodes, "balance_" + layer)(address)
+        return self.nodes.balance(layer, address)
 
 
 def coins(text):

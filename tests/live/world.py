@@ -4,24 +4,19 @@ Nothing is mined unless a test says so. Money is counted on the chains: what the
 what the client got, and what miners got; the provider's own books are compared with that, never taken for it.
 """
 import contextlib
-import decimal
 import hashlib
 import secrets
 import sys
 import time
 
 import peers
+from nets import BY_HAND, CHAIN_IDS, COIN, GAS_PRICE, OTHER, RealNets, units
 from provider import HttpError, Provider
 from proxy import Proxy
 
-COIN = 10**8
-WEI = 10**18
-SAT_WEI = WEI // COIN
-GAS_PRICE = 60000000
 SECP_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-NETWORK, CHAIN_ID = "testnet", 31
-OTHER = {"bitcoin": "rootstock", "rootstock": "bitcoin"}
-UNIT = {"bitcoin": COIN, "rootstock": WEI}
+NETWORK = "testnet"  # of Rootstock; Bitcoin's is regtest
+CHAIN_ID = CHAIN_IDS[NETWORK]
 
 SETTINGS = ["bitcoin.depth=0:2", "bitcoin.final_depth=3", "bitcoin.bump_blocks=3", "bitcoin.drift_permille=0",
             "bitcoin.claim_blocks=1", "bitcoin.fee_rate_max=100000", "rootstock.depth=0:2", "rootstock.final_depth=4",
@@ -30,13 +25,6 @@ SETTINGS = ["bitcoin.depth=0:2", "bitcoin.final_depth=3", "bitcoin.bump_blocks=3
             "rootstock.funding_blocks=10", "swap.observation_ms=100", "swap.offer_ttl_ms=600000",
             "reconcile_interval_ms=1000", "rootstock.swap_max=60", "capacity.swaps=1024", "capacity.transfers=1024",
             "capacity.effects=4096", "capacity.coins=4096"]
-
-
-def units(layer, text):
-    """An amount of the API in the layer's smallest unit."""
-    value = decimal.Decimal(text) * UNIT[layer]
-    assert value == int(value), text
-    return int(value)
 
 
 def address20(text):
@@ -54,9 +42,9 @@ class BitcoinSide:
     """Bitcoin Core on regtest; the client's coins are its wallet's, what it gets goes to a script of its own."""
     layer = "bitcoin"
 
-    def __init__(self, node, run):
-        self.node, self.rpc, self.wallet, self.run = node, node.rpc, node.wallet, run
-        self.sink = self.wallet.getnewaddress()
+    def __init__(self, nets, run):
+        self.node, self.rpc, self.wallet, self.run = nets.nodes["bitcoin"], nets.bitcoin, nets.wallet, run
+        self.nets, self.sink = nets, nets.sink
         self.client_key = run("btc-key", "client")[0]
         self.client_script = run("btc-wallet", "client", 1)[1]
 
@@ -67,7 +55,7 @@ class BitcoinSide:
         return self.rpc.getbestblockhash()
 
     def mine(self, count=1):
-        return self.rpc.generatetoaddress(count, self.sink)
+        self.nets.mine(self.layer, count)
 
     def mine_empty(self, count=1):
         """Blocks without anything from the mempool."""
@@ -148,16 +136,10 @@ class RootstockSide:
     """anvil; the client has unlocked accounts, what it gets goes to a fresh address for each swap."""
     layer = "rootstock"
 
-    def __init__(self, node, run):
-        self.node, self.rpc, self.run = node, node.rpc, run
-        self.accounts = self.rpc.eth_accounts()
-        self.rich, self.me, self.stranger, self.locker = self.accounts[:4]
-        self.contract = None
-
-    def deploy(self):
-        code, runtime = self.run("code")
-        receipt = self.send(self.rich, None, 0, code, 2000000)
-        self.contract = receipt["contractAddress"]
+    def __init__(self, nets, run):
+        self.node, self.rpc, self.run = nets.nodes["rootstock"], nets.rootstock, run
+        self.rich, self.me, self.stranger, self.locker = self.rpc.eth_accounts()[:4]
+        self.nets, self.contract = nets, nets.contract
 
     def height(self):
         return int(self.rpc.eth_blockNumber(), 16)
@@ -166,7 +148,7 @@ class RootstockSide:
         return self.rpc.eth_getBlockByNumber("latest", False)["hash"]
 
     def mine(self, count=1):
-        self.rpc.anvil_mine(hex(count))
+        self.nets.mine(self.layer, count)
 
     def mine_empty(self, count=1):
         """Blocks too small for what is pending."""
@@ -435,11 +417,9 @@ class World:
         self.stack.__exit__(*error)
 
     def _open(self):
-        bitcoin = self.stack.enter_context(peers.restartable("bitcoin", *self.node_options))
-        rootstock = self.stack.enter_context(peers.restartable("rootstock", "--no-mining"))
-        self.bitcoin, self.rootstock = BitcoinSide(bitcoin, self.run), RootstockSide(rootstock, self.run)
-        self.rootstock.deploy()
-        self.proxies = {"bitcoin": Proxy(bitcoin.rpc.url), "rootstock": Proxy(rootstock.rpc.url)}
+        nets = self.stack.enter_context(RealNets(BY_HAND, NETWORK, self.node_options))
+        self.bitcoin, self.rootstock = BitcoinSide(nets, self.run), RootstockSide(nets, self.run)
+        self.proxies = {layer: Proxy(nets.rpc(layer).url) for layer in OTHER}
         for proxy in self.proxies.values():
             self.stack.callback(proxy.close)
         self.provider = self.stack.enter_context(self.make_provider())
@@ -551,4 +531,4 @@ def run_tests(tests):
         print(f"{time.monotonic() - begun:.1f} s", flush=True)
 
 
-__all__ = ["COIN", "OTHER", "WEI", "HttpError", "NETWORK", "Payout", "Swap", "World", "run_tests", "units"]
+__all__ = ["COIN", "OTHER", "HttpError", "NETWORK", "Payout", "Swap", "World", "run_tests", "units"]

@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/live"), str(ROOT / "tools/demo")]
 
 import deployment  # noqa: E402
+import nets  # noqa: E402
 import peers  # noqa: E402
 import provider  # noqa: E402
 import taker  # noqa: E402
@@ -96,7 +97,7 @@ class Demo:
         left = leg["timelock"] - self.heights.get(layer, leg["timelock"])
         if left <= 0:
             return f"refund open since block {leg['timelock']}"
-        seconds = left * deployment.BLOCK_MS[layer] / 1000
+        seconds = left * nets.DEMO_BLOCK_MS[layer] / 1000
         return f"refund opens at block {leg['timelock']}, in {left} ({seconds:.0f} s)"
 
     def lock_stage(self, label, leg, running, closed):
@@ -224,7 +225,7 @@ class Demo:
             if view.run.done():
                 raise RuntimeError(f"sluice swap ended with {view.run.process.returncode}:\n{view.run.text()}")
             yield
-        self.nodes.fund_bitcoin(*view.run.payment())
+        self.nodes.fund("bitcoin", *view.run.payment())
 
     def settle(self, view, address):
         """Until the provider has finished and the client has what it paid for, by the chain's own word."""
@@ -314,17 +315,13 @@ class Demo:
 
     # ---- the whole ----
 
-    def open_nodes(self):
-        if self.options.real:
-            return deployment.RealNodes()
-        return deployment.SimNodes(pathlib.Path(self.options.bin) / "sluice-devnet")
-
     def say(self, text=""):
         self.screen.say(text)
 
     def run(self):
         with contextlib.ExitStack() as stack:
-            self.nodes = stack.enter_context(self.open_nodes())
+            self.nodes = stack.enter_context(
+                nets.open_nets("real" if self.options.real else "sim", self.options.bin))
             folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-demo-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             for name in ("provider", "client"):
