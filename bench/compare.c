@@ -1,5 +1,6 @@
 #include "compare.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -19,6 +20,19 @@ double series_quantile(struct series *s, double q)
 	CHECK(s->count > 0 && s->count <= COMPARE_ROUNDS_MAX);
 	qsort(s->value, s->count, sizeof s->value[0], compare_doubles);
 	return s->value[(size_t)(q * (double)(s->count - 1) + 0.5)];
+}
+
+static int compare_latencies(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+double latency_quantile(uint32_t *latencies_ns, size_t count, double q)
+{
+	CHECK(count > 0);
+	qsort(latencies_ns, count, sizeof *latencies_ns, compare_latencies);
+	return latencies_ns[(size_t)(q * (double)(count - 1) + 0.5)];
 }
 
 /* Sorting a series would lose which round a value is of. */
@@ -170,7 +184,7 @@ unsigned compare_series(
 			.peer = &list[form],
 			.ours = ours,
 			.has_ours = has_ours,
-			.goal = list[form].goal,
+			.goal = list[form].goal[c->figure],
 			.theirs = quantile_of(&series[form], 0.5)};
 		if (has_ours)
 			fill_ratio(r, &series[0], &series[form]);
@@ -233,4 +247,29 @@ unsigned compare_contest(const struct contest *c, const struct contestant *list,
 					(double)counts[i];
 			}
 	return compare_series(c, list, series, count);
+}
+
+unsigned compare_figures(
+	const struct contest *contests, size_t figures, const struct contestant *list, size_t count)
+{
+	static struct series series[COMPARE_FIGURES_MAX][COMPARE_CONTESTANTS_MAX];
+	const unsigned rounds = contests->rounds ? contests->rounds : COMPARE_ROUNDS;
+	unsigned missed = 0;
+	CHECK(count <= COMPARE_CONTESTANTS_MAX && rounds <= COMPARE_ROUNDS_MAX);
+	CHECK(figures > 0 && figures <= COMPARE_FIGURES_MAX);
+	for (size_t f = 0; f < figures; f++)
+		for (size_t i = 0; i < count; i++)
+			series[f][i].count = 0;
+	for (unsigned round = 0; round < rounds; round++)
+		for (size_t i = 0; i < count; i++) {
+			double values[COMPARE_FIGURES_MAX] = {NAN, NAN, NAN, NAN};
+			if (list[i].measure)
+				list[i].measure(list[i].ctx, values);
+			for (size_t f = 0; f < figures; f++)
+				if (!isnan(values[f]))
+					series[f][i].value[series[f][i].count++] = values[f];
+		}
+	for (size_t f = 0; f < figures; f++)
+		missed += compare_series(&contests[f], list, series[f], count);
+	return missed;
 }

@@ -43,6 +43,15 @@ void crew_pin(unsigned core)
 	(void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
+void crew_unpin(void)
+{
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	for (unsigned i = 0; i < crew_cores(); i++)
+		CPU_SET(i, &set);
+	(void)pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
 /* Begin together: the last to arrive lets all go. Acquire and release: what was set up before the
  * work is seen by each member. */
 static void meet(unsigned members)

@@ -19,5 +19,6 @@ void crew_start(unsigned members);
 uint64_t crew_run(unsigned members, crew_part part, void *ctx);
 /* Pins the calling thread; for the threads that peers start by themselves, too. */
 void crew_pin(unsigned core);
+void crew_unpin(void);
 unsigned crew_cores(void);
 #endif

@@ -3,11 +3,44 @@
 
 #include <stdlib.h>
 
+#include "crew.h"
+#include "peers/peers.h"
+#include "sys/clock.h"
+
+/* Longer than any peer spins before it parks. */
+#define PAUSE_NS 50000u
+
+uint64_t peer_now_ns(void)
+{
+	return clock_mono_ns();
+}
+
+void peer_pin(uint32_t core)
+{
+	crew_pin(core);
+}
+
+void peer_unpin(void)
+{
+	crew_unpin();
+}
+
+void peer_pause_ns(void)
+{
+	const uint64_t until = clock_mono_ns() + PAUSE_NS;
+	while (clock_mono_ns() < until)
+		;
+}
+
 static const struct part {
 	const char *name;
 	unsigned (*run)(void);
 } parts[] = {
 	{"rings", runtime_rings},
+	{"channels", runtime_channels},
+	{"wake", runtime_wake},
+	{"pools", runtime_pools},
+	{"executor", runtime_executor},
 };
 
 static unsigned run_part(const struct part *part)

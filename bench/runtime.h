@@ -5,4 +5,8 @@
 #include "compare.h"
 
 unsigned runtime_rings(void);
+unsigned runtime_channels(void);
+unsigned runtime_wake(void);
+unsigned runtime_pools(void);
+unsigned runtime_executor(void);
 #endif

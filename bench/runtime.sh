@@ -1,12 +1,12 @@
 #!/bin/bash
 # bench/runtime.sh BUILD [PART...]: the runtime beside its peers, which are built first (once, some minutes).
 #
-# Parts: rings. Without a name: those of the variable RUNTIME_PARTS, or all.
+# Parts: rings channels pools wake executor. Without a name: those of the variable RUNTIME_PARTS, or all.
 set -eu
 cd "$(dirname "$0")/.."
 build=$1
 shift
-parts=${*:-${RUNTIME_PARTS:-rings}}
+parts=${*:-${RUNTIME_PARTS:-rings channels pools wake executor}}
 
 tools/install.sh bench
 peers=$(bench/peers/build.sh)

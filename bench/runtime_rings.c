@@ -94,7 +94,7 @@ static unsigned run_row(const struct ring_row *row)
 			.producers = row->producers,
 			.consumers = row->consumers};
 		list[count] = (struct contestant){
-			.ctx = &entries[count], .goal = row->rivals[count].goal};
+			.ctx = &entries[count], .goal = {row->rivals[count].goal}};
 		if (!ring)
 			continue;
 		list[count].peer = ring->name;

@@ -12,6 +12,7 @@ rows = [json.loads(line) for line in sys.stdin if line.strip()]
 table = [("name", "ours", "peer", "theirs", "unit", "ratio", "goal", "")]
 for row in rows:
     peer = " ".join(str(row.get(k) or "") for k in ("peer", "peer_version")).strip()
+    peer += f" ({row['form']})" if row.get("form") else ""
     met = {True: "met", False: "MISSED"}.get(row.get("met"), "")
     table.append((row["name"], number(row.get("ours")), peer or "-", number(row.get("theirs")), row.get("unit", ""),
                   number(row.get("ratio")), str(row.get("goal") or ""), met))

@@ -11,4 +11,12 @@ fn main() {
             println!("cargo:rustc-env=VERSION_{name}={}", value.trim_matches('"'));
         }
     }
+    let rustc = std::env::var("RUSTC").expect("RUSTC");
+    let version = std::process::Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("rustc");
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let version = version.split(' ').nth(1).unwrap_or("unknown").to_string();
+    println!("cargo:rustc-env=VERSION_rustc={version}");
 }

@@ -9,7 +9,8 @@ cd "$(dirname "$0")"
 . ../../tools/peers/lib.sh
 
 # variable of the sources : Debian's package
-packages="CK:libck-dev DPDK:libdpdk-dev BOOST:libboost-dev MOODY:libconcurrentqueue-dev RWQ:libreaderwriterqueue-dev"
+packages="CK:libck-dev DPDK:libdpdk-dev BOOST:libboost-dev MOODY:libconcurrentqueue-dev RWQ:libreaderwriterqueue-dev
+	TBB:libtbb-dev TCMALLOC:libtcmalloc-minimal4 JEMALLOC:libjemalloc2 MIMALLOC:libmimalloc2.0"
 
 version_of() { dpkg-query -W -f '${Version}' "$1"; }
 versions=()

@@ -16,6 +16,49 @@ pub struct PeerRing {
 }
 unsafe impl Sync for PeerRing {}
 
+pub type Item = unsafe extern "C" fn(*mut c_void, u64);
+
+#[repr(C)]
+pub struct PeerPool {
+    pub name: *const c_char,
+    pub form: *const c_char,
+    pub version: *const c_char,
+    pub create: extern "C" fn(u32) -> *mut c_void,
+    pub destroy: unsafe extern "C" fn(*mut c_void),
+    pub fib: Option<unsafe extern "C" fn(*mut c_void, u32) -> u64>,
+    pub spawn_join: Option<unsafe extern "C" fn(*mut c_void, u64)>,
+    pub spawn_many: Option<unsafe extern "C" fn(*mut c_void, u64)>,
+    pub each: Option<unsafe extern "C" fn(*mut c_void, u64, Item, *mut c_void)>,
+    pub sum: Option<unsafe extern "C" fn(*mut c_void, *const u64, u64) -> u64>,
+    pub sort: Option<unsafe extern "C" fn(*mut c_void, *mut u64, u64)>,
+}
+unsafe impl Sync for PeerPool {}
+
+pub type ChannelRun = unsafe extern "C" fn(u32, u32, u64, *mut u32, u64, *mut u64) -> u64;
+
+#[repr(C)]
+pub struct PeerChannel {
+    pub name: *const c_char,
+    pub form: *const c_char,
+    pub version: *const c_char,
+    pub run: ChannelRun,
+}
+unsafe impl Sync for PeerChannel {}
+
+#[repr(C)]
+pub struct PeerWake {
+    pub name: *const c_char,
+    pub version: *const c_char,
+    pub run: unsafe extern "C" fn(u64, *mut u32),
+}
+unsafe impl Sync for PeerWake {}
+
+extern "C" {
+    pub fn peer_now_ns() -> u64;
+    pub fn peer_pin(core: u32);
+    pub fn peer_pause_ns();
+}
+
 /// A literal that C can read.
 #[macro_export]
 macro_rules! c {
