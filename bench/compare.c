@@ -9,6 +9,18 @@
 #define SPREAD_LOW 0.1
 #define SPREAD_HIGH 0.9
 
+static const char *only;
+
+void compare_only(const char *text)
+{
+	only = text;
+}
+
+bool compare_wants(const char *name)
+{
+	return !only || strstr(name, only);
+}
+
 static int compare_doubles(const void *a, const void *b)
 {
 	const double x = *(const double *)a, y = *(const double *)b;
@@ -234,6 +246,8 @@ unsigned compare_contest(const struct contest *c, const struct contestant *list,
 	uint64_t counts[COMPARE_CONTESTANTS_MAX] = {0};
 	const unsigned rounds = c->rounds ? c->rounds : COMPARE_ROUNDS;
 	CHECK(count <= COMPARE_CONTESTANTS_MAX && rounds <= COMPARE_ROUNDS_MAX);
+	if (!compare_wants(c->name))
+		return 0;
 	for (size_t i = 0; i < count; i++) {
 		series[i].count = 0;
 		if (list[i].run)
@@ -255,6 +269,11 @@ unsigned compare_figures(
 	static struct series series[COMPARE_FIGURES_MAX][COMPARE_CONTESTANTS_MAX];
 	const unsigned rounds = contests->rounds ? contests->rounds : COMPARE_ROUNDS;
 	unsigned missed = 0;
+	bool wanted = false;
+	for (size_t f = 0; f < figures; f++)
+		wanted = wanted || compare_wants(contests[f].name);
+	if (!wanted)
+		return 0;
 	CHECK(count <= COMPARE_CONTESTANTS_MAX && rounds <= COMPARE_ROUNDS_MAX);
 	CHECK(figures > 0 && figures <= COMPARE_FIGURES_MAX);
 	for (size_t f = 0; f < figures; f++)
@@ -270,6 +289,7 @@ unsigned compare_figures(
 					series[f][i].value[series[f][i].count++] = values[f];
 		}
 	for (size_t f = 0; f < figures; f++)
-		missed += compare_series(&contests[f], list, series[f], count);
+		if (compare_wants(contests[f].name))
+			missed += compare_series(&contests[f], list, series[f], count);
 	return missed;
 }

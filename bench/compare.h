@@ -57,6 +57,10 @@ struct series {
 	size_t count;
 };
 
+/* Only contests whose name contains this are run; NULL: all. A contest that is not wanted prints
+ * nothing and misses no goal; who prepares one at a cost asks first. */
+void compare_only(const char *text);
+bool compare_wants(const char *name);
 /* One line about the machine and its quiet, on standard error. */
 void compare_machine(void);
 /* Measures, prints the rows, returns how many goals were missed. Figures are nanoseconds a unit. */

@@ -1,4 +1,5 @@
-/* runtime_bench PART...: measures these parts, prints one JSON object a row. */
+/* runtime_bench PART[:TEXT]...: measures these parts, or those of their rows whose name contains
+ * TEXT, and prints one JSON object a row. */
 #include "runtime.h"
 
 #include <stdlib.h>
@@ -41,27 +42,38 @@ static const struct part {
 	{"wake", runtime_wake},
 	{"pools", runtime_pools},
 	{"executor", runtime_executor},
+	{"loop", runtime_loop},
 };
 
-static unsigned run_part(const struct part *part)
+static const struct part *part_find(const char *name, size_t length)
 {
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (strlen(parts[i].name) == length && strncmp(parts[i].name, name, length) == 0)
+			return &parts[i];
+	return NULL;
+}
+
+static bool run_part(const char *argument, unsigned *missed)
+{
+	const char *colon = strchr(argument, ':');
+	const struct part *part = part_find(
+		argument, colon ? (size_t)(colon - argument) : strlen(argument));
+	if (!part) {
+		(void)fprintf(stderr, "runtime_bench: no part %s\n", argument);
+		return false;
+	}
 	(void)fprintf(stderr, "%s: ", part->name);
 	compare_machine();
-	return part->run();
+	compare_only(colon ? colon + 1 : NULL);
+	*missed += part->run();
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	unsigned missed = 0;
-	for (int i = 1; i < argc; i++) {
-		size_t at = 0;
-		while (at < ARRAY_LEN(parts) && strcmp(parts[at].name, argv[i]) != 0)
-			at++;
-		if (at == ARRAY_LEN(parts)) {
-			(void)fprintf(stderr, "runtime_bench: no part %s\n", argv[i]);
+	for (int i = 1; i < argc; i++)
+		if (!run_part(argv[i], &missed))
 			return EXIT_FAILURE;
-		}
-		missed += run_part(&parts[at]);
-	}
 	return missed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -9,4 +9,5 @@ unsigned runtime_channels(void);
 unsigned runtime_wake(void);
 unsigned runtime_pools(void);
 unsigned runtime_executor(void);
+unsigned runtime_loop(void);
 #endif

@@ -1,16 +1,17 @@
 #!/bin/bash
-# bench/runtime.sh BUILD [PART...]: the runtime beside its peers, which are built first (once, some minutes).
+# bench/runtime.sh BUILD [PART[:TEXT]...]: the runtime beside its peers, which are built first (once, some minutes).
 #
-# Parts: rings channels pools wake executor. Without a name: those of the variable RUNTIME_PARTS, or all.
+# TEXT: only the rows whose name contains it.
+# PART: rings channels pools wake executor loop. None: those that the variable RUNTIME_PARTS names, or all.
 set -eu
 cd "$(dirname "$0")/.."
 build=$1
 shift
-parts=${*:-${RUNTIME_PARTS:-rings channels pools wake executor}}
+# shellcheck disable=SC2086 # a list of words
+[ $# -gt 0 ] || set -- ${RUNTIME_PARTS:-rings channels pools wake executor loop}
 
 tools/install.sh bench
 peers=$(bench/peers/build.sh)
 meson configure "$build" -Dpeers="$peers" >&2
 ninja -C "$build" >&2
-# shellcheck disable=SC2086 # a list of words
-exec "$build/bench/runtime_bench" $parts
+exec "$build/bench/runtime_bench" "$@"

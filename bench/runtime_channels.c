@@ -60,6 +60,8 @@ unsigned runtime_channels(void)
 	};
 	struct entry entries[ARRAY_LEN(rivals) + 1];
 	struct contestant list[ARRAY_LEN(rivals) + 1] = {0};
+	if (!compare_wants(contests[0].name) && !compare_wants(contests[1].name))
+		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(rivals); i++) {
 		const struct peer_channel *channel = rivals[i].channel;
 		entries[i + 1] = (struct entry){.channel = channel, .batch = rivals[i].batch};

@@ -1,41 +1,35 @@
 /* Pools beside the allocators of everybody else: each is a process of its own, with the allocator's
  * library preloaded, and they take turns. */
 #include <gnu/libc-version.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "peers/peers.h"
 #include "pool_worker.h"
 #include "runtime.h"
-
-#define PATH_SIZE 4096u
-#define ENVIRON_MAX 4u
 
 /* Each at the setting that its users would choose for a long-running process with memory to spare:
  * caches that hold what the loops have out, nothing given back to the system meanwhile, large pages
  * where the allocator can ask for them. */
 static const struct allocator {
 	const char *name; /* NULL: ours */
-	const char *argument;
-	const char *environment[ENVIRON_MAX];
+	const char *arguments[CHILD_ARGUMENTS_MAX];
+	const char *environment[CHILD_ENVIRONMENT_MAX];
 	const char *version;
 } allocators[] = {
-	{"tcmalloc", "malloc",
+	{"tcmalloc", {"malloc"},
 		{"LD_PRELOAD=libtcmalloc_minimal.so.4",
 			"TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES=1073741824"},
 		peer_version_tcmalloc},
-	{"jemalloc", "malloc",
+	{"jemalloc", {"malloc"},
 		{"LD_PRELOAD=libjemalloc.so.2",
 			"MALLOC_CONF=thp:always,dirty_decay_ms:-1,muzzy_decay_ms:-1,"
 			"tcache_nslots_small_min:256,tcache_nslots_small_max:256"},
 		peer_version_jemalloc},
-	{"mimalloc", "malloc",
+	{"mimalloc", {"malloc"},
 		{"LD_PRELOAD=libmimalloc.so.2.0", "MIMALLOC_LARGE_OS_PAGES=1",
 			"MIMALLOC_PAGE_RESET=0"},
 		peer_version_mimalloc},
-	{"glibc", "malloc",
+	{"glibc", {"malloc"},
 		{"GLIBC_TUNABLES=glibc.malloc.tcache_max=8192:glibc.malloc.tcache_count=1024:glibc.malloc.trim_threshold="
 		 "4294967296:glibc.malloc.top_pad=67108864:glibc.malloc.hugetlb=1"},
 		NULL},
@@ -44,58 +38,19 @@ static const struct allocator {
 #define WORKERS (ARRAY_LEN(allocators) + 1)
 
 struct worker {
-	pid_t pid;
-	int to, from;
+	struct child child;
 	struct pool_request request;
 };
 
 static struct worker workers[WORKERS];
-
-static void worker_start(struct worker *w, const struct allocator *a)
-{
-	char path[PATH_SIZE];
-	int to[2], from[2];
-	posix_spawn_file_actions_t actions;
-	const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 32);
-	char *environment[ENVIRON_MAX + 1] = {NULL};
-	CHECK(length > 0);
-	path[length] = 0;
-	(void)snprintf(strrchr(path, '/'), 32, "/pool_worker");
-	char argument[16];
-	(void)snprintf(argument, sizeof argument, "%s", a->argument);
-	char *argv[] = {path, argument, NULL};
-	for (size_t i = 0; i < ENVIRON_MAX && a->environment[i]; i++)
-		CHECK((environment[i] = strdup(a->environment[i])) != NULL);
-	CHECK(pipe(to) == 0 && pipe(from) == 0);
-	CHECK(posix_spawn_file_actions_init(&actions) == 0);
-	CHECK(posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO) == 0);
-	CHECK(posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO) == 0);
-	CHECK(posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1) == 0);
-	CHECK(posix_spawn(&w->pid, path, &actions, NULL, argv, environment) == 0);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	for (size_t i = 0; i < ENVIRON_MAX; i++)
-		free(environment[i]);
-	(void)close(to[0]);
-	(void)close(from[1]);
-	w->to = to[1];
-	w->from = from[0];
-}
-
-/* Its standard input ends, and so does it. */
-static void worker_stop(struct worker *w)
-{
-	(void)close(w->to);
-	(void)close(w->from);
-	(void)waitpid(w->pid, NULL, 0);
-}
 
 static uint64_t ask(void *ctx, uint64_t count)
 {
 	struct worker *w = ctx;
 	struct pool_answer answer;
 	w->request.count = count;
-	CHECK(write(w->to, &w->request, sizeof w->request) == (ssize_t)sizeof w->request);
-	CHECK(read(w->from, &answer, sizeof answer) == (ssize_t)sizeof answer);
+	child_send(&w->child, &w->request, sizeof w->request);
+	child_receive(&w->child, &answer, sizeof answer);
 	return answer.ns;
 }
 
@@ -171,6 +126,8 @@ static void keep(uint64_t count)
 static unsigned run_live(const struct live_row *row)
 {
 	struct contestant list[WORKERS];
+	if (!compare_wants(row->name))
+		return 0;
 	keep(row->kept);
 	fill_list(list, row->op, LIVE_SIZE);
 	return compare_contest(&(struct contest){.name = row->name,
@@ -184,7 +141,8 @@ unsigned runtime_pools(void)
 {
 	unsigned missed = 0;
 	for (size_t i = 1; i < WORKERS; i++)
-		worker_start(&workers[i], &allocators[i - 1]);
+		CHECK(child_start(&workers[i].child, "pool_worker", allocators[i - 1].arguments,
+			allocators[i - 1].environment));
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 		for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 			missed += run_kind(&kinds[k], sizes[s]);
@@ -192,6 +150,6 @@ unsigned runtime_pools(void)
 		missed += run_live(&live_rows[i]);
 	keep(0);
 	for (size_t i = 1; i < WORKERS; i++)
-		worker_stop(&workers[i]);
+		child_stop(&workers[i].child);
 	return missed;
 }

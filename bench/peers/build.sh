@@ -10,7 +10,8 @@ cd "$(dirname "$0")"
 
 # variable of the sources : Debian's package
 packages="CK:libck-dev DPDK:libdpdk-dev BOOST:libboost-dev MOODY:libconcurrentqueue-dev RWQ:libreaderwriterqueue-dev
-	TBB:libtbb-dev TCMALLOC:libtcmalloc-minimal4 JEMALLOC:libjemalloc2 MIMALLOC:libmimalloc2.0"
+	TBB:libtbb-dev TCMALLOC:libtcmalloc-minimal4 JEMALLOC:libjemalloc2 MIMALLOC:libmimalloc2.0
+	UV:libuv1-dev"
 
 version_of() { dpkg-query -W -f '${Version}' "$1"; }
 versions=()
@@ -19,7 +20,7 @@ for pair in $packages; do
 	versions+=("-DVERSION_${pair%%:*}=\"$version\"")
 done
 sum=$({
-	cat Cargo.toml Cargo.lock build.rs build.sh peers.h src/*.rs native/*
+	cat Cargo.toml Cargo.lock build.rs build.sh peers.h src/*.rs src/bin/* native/* echo/*
 	echo "${versions[*]}"
 	grep -m1 '^model name' /proc/cpuinfo || true
 } | sha256sum)
@@ -36,9 +37,9 @@ say "peers: building the runtime's peers into $dir (minutes, once)"
 
 RUSTFLAGS="-C target-cpu=native" CARGO_TARGET_DIR=$dir/cargo \
 	cargo build --release --locked --quiet >&2
-cp "$dir"/cargo/release/libsluice_peers.a "$dir/"
+cp "$dir"/cargo/release/libsluice_peers.a "$dir"/cargo/release/echo_tokio "$dir/"
 
-flags="-O3 -march=native -pthread"
+flags="-D_GNU_SOURCE -O3 -march=native -pthread"
 dpdk="-I/usr/include/dpdk -I/usr/include/$(gcc -dumpmachine)/dpdk -include rte_config.h"
 rm -f "$dir"/*.o "$dir/libsluice_peers_native.a"
 for source in native/*.c native/*.cpp; do
@@ -52,5 +53,9 @@ for source in native/*.c native/*.cpp; do
 done
 gcc-ar rcs "$dir/libsluice_peers_native.a" "$dir"/*.o
 rm -f "$dir"/*.o
+# shellcheck disable=SC2086 # a list of words
+gcc -std=gnu17 $flags -Wall -Wextra echo/echo_epoll.c -o "$dir/echo_epoll"
+# shellcheck disable=SC2086 # a list of words
+gcc -std=gnu17 $flags -Wall -Wextra echo/echo_uv.c -luv -o "$dir/echo_uv"
 printf '%s' "$sum" > "$dir/.done"
 echo "$dir"

@@ -80,8 +80,9 @@ struct peer_wake {
 
 extern const struct peer_wake peer_wake_parking_lot, peer_wake_std, peer_wake_tokio;
 
-/* Allocators: libraries that a process of its own preloads. */
+/* Of peers that are processes of their own. */
 extern const char peer_version_tcmalloc[], peer_version_jemalloc[], peer_version_mimalloc[];
+extern const char peer_version_uv[], peer_version_tokio[];
 
 /* What the peers use of ours: one clock and one way to pin for all; and the busy time between two
  * wake-ups, after which the other side surely sleeps. */

@@ -59,6 +59,22 @@ extern "C" {
     pub fn peer_pause_ns();
 }
 
+/// An array of characters that C can read as such.
+#[repr(transparent)]
+pub struct Version([u8; VERSION_SIZE]);
+const VERSION_SIZE: usize = 32;
+
+impl Version {
+    pub const fn of(text: &str) -> Self {
+        let (bytes, mut out, mut i) = (text.as_bytes(), [0; VERSION_SIZE], 0);
+        while i < bytes.len() {
+            out[i] = bytes[i];
+            i += 1;
+        }
+        Version(out)
+    }
+}
+
 /// A literal that C can read.
 #[macro_export]
 macro_rules! c {

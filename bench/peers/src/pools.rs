@@ -1,5 +1,5 @@
 //! Executors: rayon, tokio, and crossbeam-deque by hand, on pinned workers.
-use crate::abi::{peer_pin, Item, PeerPool};
+use crate::abi::{peer_pin, Item, PeerPool, Version};
 use crate::{c, version};
 use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
@@ -197,6 +197,10 @@ pub static peer_tokio: PeerPool = PeerPool {
     sum: None,
     sort: None,
 };
+
+/// Of the echo server, too.
+#[no_mangle]
+pub static peer_version_tokio: Version = Version::of(concat!(env!("VERSION_tokio"), "\0"));
 
 // ---- crossbeam-deque, by hand: jobs on the stack of whoever joins them
 
