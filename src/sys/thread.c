@@ -57,6 +57,35 @@ uint32_t thread_cpu_count(void)
 	return (uint32_t)CPU_COUNT(&set);
 }
 
+static pthread_key_t exit_key; /* its value: the first node of the thread's list */
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+
+static void run_exits(void *list)
+{
+	/* a node may be added again by what it runs: take it off first */
+	for (struct thread_exit *node = list; node != NULL; node = pthread_getspecific(exit_key)) {
+		CHECK(pthread_setspecific(exit_key, node->next) == 0);
+		node->run(node->ctx);
+	}
+}
+
+static void make_exit_key(void)
+{
+	CHECK(pthread_key_create(&exit_key, run_exits) == 0);
+}
+
+void thread_at_exit(struct thread_exit *node)
+{
+	CHECK(pthread_once(&exit_once, make_exit_key) == 0);
+	node->next = pthread_getspecific(exit_key);
+	CHECK(pthread_setspecific(exit_key, node) == 0);
+}
+
+void thread_in_child(void (*run)(void))
+{
+	CHECK(pthread_atfork(NULL, NULL, run) == 0);
+}
+
 void thread_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;

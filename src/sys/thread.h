@@ -18,6 +18,22 @@ NONNULL_ALL void thread_join(struct thread *t);
 /* Processors that this process may run on now: 1 under `taskset -c 0`. */
 uint32_t thread_cpu_count(void);
 
+/* Something to be done when the calling thread ends: what keeps state in thread-local storage gives
+ * it back here. The last one added runs first; one that is added meanwhile runs, too. Not run for
+ * the main thread when the process ends. */
+struct thread_exit {
+	void (*run)(void *ctx);
+	void *ctx;
+	struct thread_exit *next; /* thread_at_exit's own */
+};
+
+/* The node must live until it runs: thread-local storage does. Not added already. */
+NONNULL_ALL void thread_at_exit(struct thread_exit *node);
+
+/* Run in the child after every fork from now on: memory of this process that names what the child
+ * does not have is put right there. For ever; add each once. */
+NONNULL_ALL void thread_in_child(void (*run)(void));
+
 /* A condition variable whose timed waits count on the monotonic clock, and such a wait. Returns
  * false when the time is over. */
 NONNULL_ALL void thread_cond_init(pthread_cond_t *cond);
