@@ -1,5 +1,5 @@
 /* rt/cpu_clock: the CPU time that the calling thread has used, for the price of reading the CPU's
- * counter; and what each kind of task used, over all threads.
+ * counter.
  *
  * The clock is the kernel's account as of the last look at it, plus the counter's advance since,
  * for as long as the thread has not been switched out (sys/switch_mark) and the look is no older
@@ -9,12 +9,7 @@
  * ahead, it stands still until the kernel has caught up. Where there is no such counter or mark,
  * every read is a look.
  *
- * Tasks: a thread does one kind of task at a time, by default CPU_TASK_OTHER. Entering another and
- * leaving it costs one read of the clock each; what is nested in a task counts for the inner one
- * alone. The totals lie in memory of each thread, are added up by who asks, and keep what threads
- * that ended used.
- *
- * Threads: any; each has its own clock, made at its first read. Totals may be read from any.
+ * Threads: any; each has its own clock, made at its first read.
  * It must not: be read in a signal handler.
  */
 #ifndef RT_CPU_CLOCK_H

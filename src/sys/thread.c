@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #define MS_PER_S 1000u
@@ -55,6 +56,13 @@ uint32_t thread_cpu_count(void)
 	if (sched_getaffinity(0, sizeof set, &set) != 0)
 		return CPU_SETSIZE;
 	return (uint32_t)CPU_COUNT(&set);
+}
+
+bool thread_be_urgent(void)
+{
+	const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	return pthread_setschedparam(pthread_self(), SCHED_FIFO, &least) == 0;
 }
 
 static pthread_key_t exit_key; /* its value: the first node of the thread's list */

@@ -18,6 +18,11 @@ NONNULL_ALL void thread_join(struct thread *t);
 /* Processors that this process may run on now: 1 under `taskset -c 0`. */
 uint32_t thread_cpu_count(void);
 
+/* For a thread that does next to nothing, but has to do it on time: its timed waits end when they
+ * should, and where the system allows it (root, CAP_SYS_NICE, RLIMIT_RTPRIO), it runs before all
+ * ordinary threads. False: only the former. */
+bool thread_be_urgent(void);
+
 /* Something to be done when the calling thread ends: what keeps state in thread-local storage gives
  * it back here. The last one added runs first; one that is added meanwhile runs, too. Not run for
  * the main thread when the process ends. */
