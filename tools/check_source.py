@@ -21,7 +21,7 @@ OWNERS = {  # third-party header: the files that may include it
     "yaml.h": {"sys/yaml.c"}, "sodium.h": {"crypto/seal.c"},
     "secp256k1.h": {"crypto/secp.c"}, "secp256k1_recovery.h": {"crypto/secp.c"},
     "secp256k1_schnorrsig.h": {"crypto/secp.c"}, "secp256k1_extrakeys.h": {"crypto/secp.c"},
-    "openssl/evp.h": {"crypto/hash.c"}, "liburing.h": {"sys/loop_uring.c"},
+    "openssl/evp.h": {"crypto/hash.c"}, "liburing.h": {"sys/uring.h"},
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atof|rand|strtok|alloca)\s*\("
 OS_ONLY_IN_SYS = (r"(?<![\w.>])(clock_gettime|gettimeofday|time|open|openat|pread|pwrite|fsync|"

@@ -1,13 +1,14 @@
 /* sys/loop: one thread's event loop: descriptors, timers, posted calls.
  *
- * Two kinds behind one interface. The real loop waits on the system (epoll; io_uring where it
- * serves); the virtual loop has no descriptors: its clock stands still while callbacks run and
- * jumps to the next timer when nothing is left to do, so a whole deployment runs on it faster than
- * real time, in one order. Code that must run on both uses timers, posts and the clocks of the
- * loop, never sys/clock.
+ * Two kinds behind one interface. The real loop waits on the system: on io_uring, or on epoll where
+ * that is missing or refused. The virtual loop has no descriptors: its clock stands still while
+ * callbacks run and jumps to the next timer when nothing is left to do, so a whole deployment runs
+ * on it faster than real time, in one order. Code that must run on both uses timers, posts and the
+ * clocks of the loop, never sys/clock.
  *
- * Threads: a loop belongs to the thread that runs it; every function is for that thread, except
- * loop_wake. Callbacks run on it one at a time and may call anything here, also cancel themselves.
+ * Threads: a loop belongs to the thread that runs it, which may be another than the one that made
+ * it, but also destroys it; every function is for that thread, except loop_wake. Callbacks run on
+ * it one at a time and may call anything here but step, run and destroy, also cancel themselves.
  * Ownership: the loop borrows contexts; handles are by value and go stale safely (a stale cancel
  * does nothing). Bounds: timers and descriptors up to the config; ERR_FULL beyond.
  */
@@ -17,17 +18,36 @@
 
 struct loop;
 
+enum loop_backend_kind {
+	LOOP_AUTO, /* io_uring, or epoll where it is missing or refused */
+	LOOP_EPOLL,
+	LOOP_URING,
+};
+
 struct loop_config {
+	enum loop_backend_kind backend;
 	uint32_t timer_max; /* default 65,536 when 0 */
 	uint32_t fd_max;    /* default 4,096 when 0 */
 	bool virtual_time;
 	uint64_t start_wall_ms; /* virtual: the wall clock at start */
 };
 
-/* Returns owned. ERR_IO with errno from the system. */
+/* Returns owned. ERR_UNAVAILABLE: LOOP_URING was asked for and can't be had. ERR_FULL: no memory,
+ * no descriptors. ERR_IO with errno from the system. */
 MUST_USE NONNULL_ALL enum err loop_create(struct loop **out, const struct loop_config *config);
+/* Of the thread that ran it. Cancels everything; no callback runs any more. */
 void loop_destroy(struct loop *loop);
 bool loop_is_virtual(const struct loop *loop);
+/* "io_uring", "epoll", "virtual": static. */
+const char *loop_backend_name(const struct loop *loop);
+/* Where LOOP_AUTO came to epoll: why, for a log. "" otherwise. Borrows. */
+const char *loop_fallback_reason(const struct loop *loop);
+/* "auto", "epoll", "uring": as configurations name them. ERR_NOT_FOUND: none of them. */
+MUST_USE NONNULL_ALL enum err loop_backend_parse(enum loop_backend_kind *out, const char *text);
+const char *loop_backend_text(enum loop_backend_kind kind);
+/* Whether LOOP_URING can be had, and if not, why: ERR_UNAVAILABLE, ERR_FULL as loop_create. */
+#define LOOP_REASON_SIZE 160u
+MUST_USE NONNULL_ALL enum err loop_uring_probe(char reason[LOOP_REASON_SIZE]);
 
 /* Monotonic and wall time of this loop; constant while one callback runs on a virtual loop. */
 uint64_t loop_now_ms(const struct loop *loop);

@@ -1,11 +1,13 @@
-/* One contract for both kinds of loop; then what only the real one has. */
+/* One contract for all kinds of loop; then what only the real ones have, on each backend. */
 #include "sys/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,15 +16,39 @@
 
 #define START_WALL_MS UINT64_C(1700000000000)
 
-static struct loop *make_loop(bool virtual_time, uint32_t timer_max)
+/* A loop of this kind; NULL where the system has no such backend. */
+struct kind {
+	bool virtual_time;
+	enum loop_backend_kind backend;
+	const char *name;
+};
+
+static const struct kind kinds[] = {
+	{.virtual_time = true, .name = "virtual"},
+	{.backend = LOOP_EPOLL, .name = "epoll"},
+	{.backend = LOOP_URING, .name = "io_uring"},
+};
+
+static const struct kind *kind = &kinds[0];
+
+static struct loop *make(uint32_t timer_max, uint32_t fd_max)
 {
 	struct loop *loop;
-	const struct loop_config config = {.virtual_time = virtual_time,
+	const struct loop_config config = {.virtual_time = kind->virtual_time,
+		.backend = kind->backend,
 		.timer_max = timer_max,
+		.fd_max = fd_max,
 		.start_wall_ms = START_WALL_MS};
 	CHECK(loop_create(&loop, &config) == OK);
-	CHECK(loop_is_virtual(loop) == virtual_time);
+	CHECK(loop_is_virtual(loop) == kind->virtual_time);
+	CHECK(strcmp(loop_backend_name(loop), kind->name) == 0);
+	CHECK(loop_fallback_reason(loop)[0] == 0);
 	return loop;
+}
+
+static struct loop *make_loop(uint32_t timer_max)
+{
+	return make(timer_max, 0);
 }
 
 /* ---- timers ---- */
@@ -72,9 +98,9 @@ static void run_for(struct loop *loop, uint64_t ms)
 	loop_run(loop);
 }
 
-static void test_order(bool virtual_time)
+static void test_order(void)
 {
-	struct loop *loop = make_loop(virtual_time, 0);
+	struct loop *loop = make_loop(0);
 	static const uint64_t delay[] = {30, 10, 20, 10, 0, 30, 10};
 	static const int expected[] = {4, 1, 3, 6, 2, 0, 5};
 	struct mark m[ARRAY_LEN(delay)] = {0};
@@ -88,9 +114,9 @@ static void test_order(bool virtual_time)
 	loop_destroy(loop);
 }
 
-static void test_cancel(bool virtual_time)
+static void test_cancel(void)
 {
-	struct loop *loop = make_loop(virtual_time, 0);
+	struct loop *loop = make_loop(0);
 	struct mark m[4] = {0};
 	mark_count = 0;
 	set_mark(loop, &m[0], 0, 5);
@@ -116,9 +142,9 @@ static void test_cancel(bool virtual_time)
 	loop_destroy(loop);
 }
 
-static void test_bound(bool virtual_time)
+static void test_bound(void)
 {
-	struct loop *loop = make_loop(virtual_time, 3);
+	struct loop *loop = make_loop(3);
 	struct mark m[4] = {0};
 	struct loop_timer timer = {.id = 77};
 	for (int i = 0; i < 3; i++)
@@ -134,9 +160,9 @@ static void test_bound(bool virtual_time)
 }
 
 /* A timer that always sets itself again lets others run. */
-static void test_fairness(bool virtual_time)
+static void test_fairness(void)
 {
-	struct loop *loop = make_loop(virtual_time, 0);
+	struct loop *loop = make_loop(0);
 	struct mark m = {.again = true};
 	mark_count = 0;
 	set_mark(loop, &m, 1, 0);
@@ -144,18 +170,18 @@ static void test_fairness(bool virtual_time)
 		CHECK(loop_step(loop, 1000) == 1);
 		CHECK(mark_count == i);
 	}
-	if (virtual_time)
+	if (kind->virtual_time)
 		CHECK(loop_now_ms(loop) == 0);
 	loop_destroy(loop);
 }
 
 /* Thousands of timers, random delays and cancels: order and count against a plain model. */
-static void test_many(bool virtual_time)
+static void test_many(void)
 {
 	enum { N = 4000 };
 	static struct mark m[N];
 	memset(m, 0, sizeof m);
-	struct loop *loop = make_loop(virtual_time, N + 1);
+	struct loop *loop = make_loop(N + 1);
 	uint32_t seed = 12345;
 	mark_count = 0;
 	int expected = 0;
@@ -172,7 +198,7 @@ static void test_many(bool virtual_time)
 	}
 	run_for(loop, 120);
 	CHECK(mark_count == expected);
-	if (virtual_time) /* the real clock moves while they are set */
+	if (kind->virtual_time) /* the real clock moves while they are set */
 		for (int i = 1; i < mark_count; i++) {
 			const struct mark *a = &m[marks[i - 1]], *b = &m[marks[i]];
 			CHECK(a->due_ms < b->due_ms ||
@@ -181,9 +207,9 @@ static void test_many(bool virtual_time)
 	loop_destroy(loop);
 }
 
-static void test_stop_before_run(bool virtual_time)
+static void test_stop_before_run(void)
 {
-	struct loop *loop = make_loop(virtual_time, 0);
+	struct loop *loop = make_loop(0);
 	loop_stop(loop);
 	loop_run(loop);
 	struct mark m = {0};
@@ -213,9 +239,9 @@ static void on_wake(void *ctx)
 		loop_stop(w->loop);
 }
 
-static void test_waker_same_thread(bool virtual_time)
+static void test_waker_same_thread(void)
 {
-	struct loop *loop = make_loop(virtual_time, 0);
+	struct loop *loop = make_loop(0);
 	struct woken w[LOOP_WAKERS_MAX] = {0};
 	uint32_t extra;
 	for (uint32_t i = 0; i < LOOP_WAKERS_MAX; i++) {
@@ -259,7 +285,7 @@ static void *wake_often(void *arg)
 /* No wake is lost: after the last one of all threads the callback runs once more. */
 static void test_wake_threads(void)
 {
-	struct loop *loop = make_loop(false, 0);
+	struct loop *loop = make_loop(0);
 	struct woken w[2] = {0};
 	pthread_t thread[4];
 	uint32_t stopper;
@@ -299,7 +325,7 @@ static void on_published(void *ctx)
 /* What was written before a wake is seen by its callback; a sleeping loop is woken at once. */
 static void test_wake_orders_memory(void)
 {
-	struct loop *loop = make_loop(false, 0);
+	struct loop *loop = make_loop(0);
 	struct woken w = {.loop = loop};
 	pthread_t thread;
 	CHECK(loop_waker_add(loop, &w.waker, on_published, &w) == OK);
@@ -349,7 +375,7 @@ static void close_pair(struct pair *p)
 
 static void test_fds(void)
 {
-	struct loop *loop = make_loop(false, 0);
+	struct loop *loop = make_loop(0);
 	struct pair p;
 	make_pair(&p, loop);
 	CHECK(loop_fd_set(loop, p.fd[0], LOOP_READ, on_pair, &p) == OK);
@@ -384,6 +410,7 @@ static void test_fds(void)
 	const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	CHECK(file >= 0 && loop_fd_set(loop, file, LOOP_READ, on_pair, &p) == ERR_IO);
 	CHECK(close(file) == 0);
+	CHECK(loop_fd_set(loop, file, LOOP_READ, on_pair, &p) == ERR_IO);
 	loop_destroy(loop);
 }
 
@@ -391,7 +418,7 @@ static void test_fds(void)
  * its number: the stale event must not reach anybody. */
 static void test_fd_stale_event(void)
 {
-	struct loop *loop = make_loop(false, 0);
+	struct loop *loop = make_loop(0);
 	struct pair a, b;
 	make_pair(&a, loop);
 	make_pair(&b, loop);
@@ -409,9 +436,7 @@ static void test_fd_stale_event(void)
 
 static void test_fd_bounds(void)
 {
-	struct loop *loop;
-	const struct loop_config config = {.fd_max = 1};
-	CHECK(loop_create(&loop, &config) == OK);
+	struct loop *loop = make(0, 1);
 	struct pair p;
 	make_pair(&p, loop);
 	CHECK(loop_fd_set(loop, p.fd[0], LOOP_READ, on_pair, &p) == OK);
@@ -424,18 +449,86 @@ static void test_fd_bounds(void)
 	CHECK(loop_fd_set(loop, p.fd[1], LOOP_READ, on_pair, &p) == OK);
 	close_pair(&p);
 	loop_destroy(loop);
+}
 
-	loop = make_loop(true, 0);
-	CHECK(loop_fd_set(loop, 0, LOOP_READ, on_pair, &p) == ERR_STATE);
-	loop_fd_remove(loop, 0);
+/* What is removed and closed is gone at once for the other side, whether the loop steps or not. */
+static void test_fd_close_is_seen(void)
+{
+	struct loop *loop = make_loop(0);
+	struct pair p;
+	make_pair(&p, loop);
+	CHECK(loop_fd_set(loop, p.fd[0], LOOP_READ, on_pair, &p) == OK);
+	CHECK(loop_step(loop, 0) == 0);
+	loop_fd_remove(loop, p.fd[0]);
+	CHECK(close(p.fd[0]) == 0);
+	p.fd[0] = -1;
+	char byte;
+	CHECK(read(p.fd[1], &byte, 1) == 0);
+	CHECK(loop_step(loop, 0) == 0);
+	close_pair(&p);
+	loop_destroy(loop);
+}
+
+/* The interest that was set last counts, also where the kernel was told of others before. */
+static void test_fd_change(void)
+{
+	struct loop *loop = make_loop(0);
+	struct pair p;
+	make_pair(&p, loop);
+	for (int i = 0; i < 5; i++) {
+		CHECK(loop_fd_set(loop, p.fd[0], LOOP_READ, on_pair, &p) == OK);
+		CHECK(loop_step(loop, 0) == 0);
+		CHECK(loop_fd_set(loop, p.fd[0], LOOP_WRITE, on_pair, &p) == OK);
+		CHECK(loop_fd_set(loop, p.fd[0], LOOP_READ, on_pair, &p) == OK);
+		CHECK(loop_step(loop, 0) == 0);
+	}
+	CHECK(p.calls == 0);
+	CHECK(loop_fd_set(loop, p.fd[0], LOOP_READ | LOOP_WRITE, on_pair, &p) == OK);
+	CHECK(loop_step(loop, 1000) == 1 && p.ready == LOOP_WRITE);
+	loop_fd_remove(loop, p.fd[0]);
+	CHECK(loop_step(loop, 0) == 0 && p.calls == 1);
+	close_pair(&p);
+	loop_destroy(loop);
+}
+
+/* More descriptors than one batch of submissions or of completions holds, all ready, again and
+ * again. */
+static void test_fd_many(void)
+{
+	enum { N = 400, ROUNDS = 4 }; /* within the usual limit of 1,024 descriptors */
+	static struct pair pair[N];
+	struct loop *loop = make_loop(0);
+	for (int i = 0; i < N; i++) {
+		make_pair(&pair[i], loop);
+		CHECK(loop_fd_set(loop, pair[i].fd[0], LOOP_READ, on_pair, &pair[i]) == OK);
+		CHECK(write(pair[i].fd[1], "x", 1) == 1);
+	}
+	for (bool done = false; !done;) {
+		(void)loop_step(loop, 1000);
+		done = true;
+		for (int i = 0; i < N; i++)
+			done = done && pair[i].calls >= ROUNDS;
+	}
+	for (int i = 0; i < N; i++)
+		close_pair(&pair[i]);
+	CHECK(loop_step(loop, 0) == 0);
 	loop_destroy(loop);
 }
 
 /* ---- the virtual clock ---- */
 
+static void test_virtual_fds(void)
+{
+	struct loop *loop = make_loop(0);
+	struct pair p = {0};
+	CHECK(loop_fd_set(loop, 0, LOOP_READ, on_pair, &p) == ERR_STATE);
+	loop_fd_remove(loop, 0);
+	loop_destroy(loop);
+}
+
 static void test_virtual_clock(void)
 {
-	struct loop *loop = make_loop(true, 0);
+	struct loop *loop = make_loop(0);
 	CHECK(loop_now_ms(loop) == 0 && loop_wall_ms(loop) == START_WALL_MS);
 	const uint64_t began = clock_mono_ms();
 	run_for(loop, UINT64_C(86400000) * 365);
@@ -453,9 +546,26 @@ static void test_virtual_clock(void)
 	loop_destroy(loop);
 }
 
+/* A loop that waits for one timer wakes for that, and uses no processor meanwhile. */
+static void test_idle(void)
+{
+	struct loop *loop = make_loop(0);
+	struct rusage before, after;
+	struct mark m = {0};
+	uint32_t steps = 0;
+	mark_count = 0;
+	set_mark(loop, &m, 1, 500);
+	CHECK(getrusage(RUSAGE_THREAD, &before) == 0);
+	for (; mark_count == 0; steps++)
+		(void)loop_step(loop, UINT64_MAX);
+	CHECK(getrusage(RUSAGE_THREAD, &after) == 0);
+	CHECK(steps <= 2 && after.ru_nvcsw - before.ru_nvcsw <= 4);
+	loop_destroy(loop);
+}
+
 static void test_real_clock(void)
 {
-	struct loop *loop = make_loop(false, 0);
+	struct loop *loop = make_loop(0);
 	const uint64_t wall = clock_wall_ms();
 	CHECK(loop_wall_ms(loop) >= wall && loop_wall_ms(loop) < wall + 10000);
 	const uint64_t began = clock_mono_ns();
@@ -470,24 +580,58 @@ static void test_real_clock(void)
 	CHECK(memcmp(a, b, sizeof a) != 0);
 }
 
-int main(void)
+static void test_names(void)
 {
-	for (int kind = 0; kind < 2; kind++) {
-		const bool virtual_time = kind == 1;
-		test_order(virtual_time);
-		test_cancel(virtual_time);
-		test_bound(virtual_time);
-		test_fairness(virtual_time);
-		test_many(virtual_time);
-		test_stop_before_run(virtual_time);
-		test_waker_same_thread(virtual_time);
-	}
+	enum loop_backend_kind backend = LOOP_URING;
+	CHECK(loop_backend_parse(&backend, "kqueue") == ERR_NOT_FOUND && backend == LOOP_URING);
+	CHECK(loop_backend_parse(&backend, "auto") == OK && backend == LOOP_AUTO);
+	CHECK(loop_backend_parse(&backend, "epoll") == OK && backend == LOOP_EPOLL);
+	CHECK(loop_backend_parse(&backend, "uring") == OK && backend == LOOP_URING);
+	CHECK(strcmp(loop_backend_text(LOOP_EPOLL), "epoll") == 0);
+}
+
+static void test_all_kinds(void)
+{
+	test_order();
+	test_cancel();
+	test_bound();
+	test_fairness();
+	test_many();
+	test_stop_before_run();
+	test_waker_same_thread();
+}
+
+static void test_real(void)
+{
 	test_wake_threads();
 	test_wake_orders_memory();
 	test_fds();
 	test_fd_stale_event();
 	test_fd_bounds();
-	test_virtual_clock();
+	test_fd_close_is_seen();
+	test_fd_change();
+	test_fd_many();
+	test_idle();
 	test_real_clock();
+}
+
+int main(void)
+{
+	test_names();
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		kind = &kinds[i];
+		char reason[LOOP_REASON_SIZE];
+		if (kind->backend == LOOP_URING && loop_uring_probe(reason) != OK) {
+			(void)fprintf(stderr, "left out: %s\n", reason);
+			continue;
+		}
+		test_all_kinds();
+		if (kind->virtual_time) {
+			test_virtual_fds();
+			test_virtual_clock();
+		} else {
+			test_real();
+		}
+	}
 	return 0;
 }

@@ -1,0 +1,67 @@
+/* sys/uring: one io_uring: made with what the kernel has of it, or refused with a reason.
+ *
+ * Purpose: what the ring's users in sys share: loop_uring.c and those that stand beside it.
+ * Invariants: submissions go to the kernel together, by uring_enter or when the queue is full;
+ * what cannot be submitted now stays with its user, who tries again at the next step.
+ * Threads: a ring belongs to the thread that calls uring_bind; it may be opened on another. The
+ * kernel holds us to that (IORING_SETUP_SINGLE_ISSUER), which makes it cheaper.
+ * Ownership: memory that an operation names is the kernel's until its completion was reaped.
+ * It must not: be used outside sys; no other file includes <liburing.h>.
+ */
+#ifndef SYS_URING_H
+#define SYS_URING_H
+#include <liburing.h>
+
+#include "base/base.h"
+
+/* What operations may count on, by the kernel's version: each includes the ones before. */
+enum uring_level {
+	URING_BASIC,  /* 5.17: poll, linked writes, skipped completions, waits with a timeout */
+	URING_STREAM, /* 6.0: multishot accept and receive, buffer rings, registered rings */
+};
+
+struct uring_config {
+	uint32_t sq_entries, cq_entries;
+	bool sqpoll; /* a thread of the kernel looks for submissions */
+	uint32_t sqpoll_idle_ms;
+};
+
+struct uring {
+	struct io_uring ring;
+	enum uring_level level;
+	bool opened, bound, sqpoll;
+	unsigned enter_flags; /* how enter_ring_fd is meant */
+};
+
+/* ERR_UNAVAILABLE: there is none, or it may not be used; reason says why. ERR_FULL: no memory, no
+ * descriptors. */
+MUST_USE NONNULL_ALL enum err uring_open(
+	struct uring *u, const struct uring_config *config, char *reason, size_t reason_size);
+/* Everything in flight must have completed, or name no memory. Does nothing if not opened. */
+NONNULL_ALL void uring_close(struct uring *u);
+/* This thread submits from now on. Does nothing the second time. ERR_IO. */
+MUST_USE NONNULL_ALL enum err uring_bind(struct uring *u);
+
+/* Zeroed, to be filled at once. NULL: the queue is full and the kernel takes none at present. */
+MUST_USE NONNULL_ALL struct io_uring_sqe *uring_sqe(struct uring *u);
+/* Submit what is queued; then wait until `wait_count` completions are there, at most wait_ns
+ * (UINT64_MAX: without end; 0: don't wait, but let completions that are due come in). A signal ends
+ * the wait. What was not submitted stays queued. */
+NONNULL_ALL void uring_enter(struct uring *u, uint32_t wait_count, uint64_t wait_ns);
+
+/* How many completions can be reaped. */
+static inline uint32_t uring_ready(const struct uring *u)
+{
+	return io_uring_cq_ready(&u->ring);
+}
+
+/* The next one, taken out of the ring. Only after uring_ready said that there is one. */
+static inline struct io_uring_cqe uring_reap(struct uring *u)
+{
+	const unsigned head = *u->ring.cq.khead;
+	const struct io_uring_cqe cqe = u->ring.cq.cqes[head & u->ring.cq.ring_mask];
+	io_uring_cq_advance(&u->ring, 1);
+	return cqe;
+}
+
+#endif
