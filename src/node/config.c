@@ -169,6 +169,13 @@ static const char *put_value(struct config *c, const struct config_key *key, con
 		memcpy(field, &n, sizeof n);
 		return NULL;
 	}
+	case CONFIG_LOOP: {
+		enum loop_backend_kind kind;
+		if (loop_backend_parse(&kind, value) != OK)
+			return "must be auto, epoll or uring";
+		memcpy(field, &kind, sizeof kind);
+		return NULL;
+	}
 	case CONFIG_DEPTH:
 		return put_depth(&c->layer[key->layer].params, layer_asset(key->layer), value);
 	}
@@ -504,6 +511,7 @@ static void show_value(struct buf *out, const struct config *c, const struct con
 		uint64_t u64;
 		struct amount amount;
 		const struct network *network;
+		enum loop_backend_kind loop;
 	} v;
 	char amount[AMOUNT_TEXT_SIZE];
 	switch (key->type) {
@@ -532,6 +540,10 @@ static void show_value(struct buf *out, const struct config *c, const struct con
 	case CONFIG_NETWORK:
 		memcpy(&v.network, field, sizeof v.network);
 		buf_printf(out, "%s", v.network->name);
+		return;
+	case CONFIG_LOOP:
+		memcpy(&v.loop, field, sizeof v.loop);
+		buf_printf(out, "%s", loop_backend_text(v.loop));
 		return;
 	case CONFIG_DEPTH: show_depth(out, &c->layer[key->layer].params); return;
 	}

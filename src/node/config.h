@@ -10,6 +10,7 @@
 #define NODE_CONFIG_H
 #include "base/buf.h"
 #include "ledger/ledger.h"
+#include "sys/loop.h"
 
 #define CONFIG_TEXT_SIZE 256u
 #define CONFIG_FILE_MAX (256u * 1024u)
@@ -54,6 +55,7 @@ struct config {
 	uint64_t reconcile_interval_ms;
 	struct ledger_capacity capacity;
 	struct config_limits limits;
+	enum loop_backend_kind loop_backend;
 };
 
 #define CONFIG_SET_MAX 64u /* of the words on a command line */

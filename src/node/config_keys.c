@@ -24,6 +24,9 @@ static const struct plain_key plain_keys[] = {
 		"file with one operator token a line, 32 characters or more; "
 		"\"TOKEN read-only\" may only look",
 		offsetof(struct config, operator_token_file), 0, 0},
+	{"loop_backend", CONFIG_LOOP, "auto",
+		"how the daemon waits: auto (io_uring, or epoll where it is refused), epoll, uring",
+		offsetof(struct config, loop_backend), 0, 0},
 	{"http.bind", CONFIG_TEXT, "127.0.0.1", "address that the API listens on",
 		offsetof(struct config, http_bind), 0, 0},
 	{"http.port", CONFIG_U16, "8480", "port of the API; 0: any free one",

@@ -11,6 +11,7 @@ enum config_type {
 	CONFIG_U64,     /* uint64_t */
 	CONFIG_AMOUNT,  /* struct amount of the layer's asset, in whole coins */
 	CONFIG_NETWORK, /* const struct network *, by name */
+	CONFIG_LOOP,    /* enum loop_backend_kind: auto, epoll, uring */
 	CONFIG_DEPTH,   /* depth[] and depth_steps of struct layer_params: "0:1, 0.1:3, 1:6" */
 };
 

@@ -330,12 +330,26 @@ static enum err read_config(struct daemon *d, const struct config_source *source
 	return OK;
 }
 
+static enum err open_loop(struct daemon *d)
+{
+	const struct loop_config config = {.backend = d->config.loop_backend};
+	char reason[LOOP_REASON_SIZE];
+	const enum err err = loop_create(&d->loop, &config);
+	if (err == ERR_UNAVAILABLE) {
+		(void)!loop_uring_probe(reason);
+		log_line(LOG_ERROR, "loop_backend: %s", reason);
+	}
+	if (err == OK && loop_fallback_reason(d->loop)[0] != '\0')
+		log_line(LOG_INFO, "waiting by %s; %s", loop_backend_name(d->loop),
+			loop_fallback_reason(d->loop));
+	return err;
+}
+
 int daemon_main(int argc, char **argv)
 {
 	static struct daemon d;
 	const char *set[CONFIG_SET_MAX];
 	struct config_source source = {.environment = (const char *const *)environ};
-	const struct loop_config loop = {0};
 	uint8_t seed[32];
 
 	const int early = parse_arguments(&source, set, argc, argv);
@@ -345,8 +359,7 @@ int daemon_main(int argc, char **argv)
 		return 2;
 	rand_bytes(seed, sizeof seed);
 	secp_init(seed);
-	if (loop_create(&d.loop, &loop) != OK ||
-		loop_waker_add(d.loop, &d.waker, on_wake, &d) != OK ||
+	if (open_loop(&d) != OK || loop_waker_add(d.loop, &d.waker, on_wake, &d) != OK ||
 		signals_watch(d.loop, on_signal, &d) != OK)
 		return 1;
 	if (open_journal(&d) != OK)

@@ -22,6 +22,7 @@ struct options {
 	const char *network;
 	const char *socket;
 	const char *policy;
+	const char *loop_backend;
 	bool fast_kdf;
 };
 
@@ -44,6 +45,8 @@ static const struct {
 	{"--socket", offsetof(struct options, socket), false, "PATH", "run: the Unix socket"},
 	{"--policy", offsetof(struct options, policy), false, "FILE",
 		"run, policy check: what may be signed"},
+	{"--loop-backend", offsetof(struct options, loop_backend), false, "NAME",
+		"run: how it waits: auto (io_uring, or epoll where it is refused), epoll, uring"},
 };
 
 static int usage(FILE *to, int status)
@@ -310,13 +313,19 @@ static void on_stop(void *ctx)
 
 static int serve(struct service *service, const struct options *o)
 {
-	const struct loop_config config = {0};
+	struct loop_config config = {.backend = LOOP_AUTO};
+	char reason[LOOP_REASON_SIZE];
 	struct loop *loop;
 	struct server *server;
 
-	if (loop_create(&loop, &config) != OK)
+	if (o->loop_backend != NULL && loop_backend_parse(&config.backend, o->loop_backend) != OK)
+		return fail(EXIT_USAGE, "--loop-backend", "must be auto, epoll or uring");
+	enum err err = loop_create(&loop, &config);
+	if (err == ERR_UNAVAILABLE && loop_uring_probe(reason) == err)
+		return fail(EXIT_FAILED, "--loop-backend", reason);
+	if (err != OK)
 		return fail(EXIT_FAILED, "loop", "the system refused");
-	enum err err = signals_watch(loop, on_stop, loop);
+	err = signals_watch(loop, on_stop, loop);
 	if (err == OK)
 		err = server_start(&server, loop, service, o->socket);
 	if (err != OK) {

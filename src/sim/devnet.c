@@ -27,6 +27,7 @@ struct options {
 	uint64_t seed, bitcoin_port, rootstock_port, bitcoin_block_ms, rootstock_block_ms;
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
 	char authorization[AUTH_MAX * 2];
+	enum loop_backend_kind backend;
 	bool guarded, geth, json, state_hash, help;
 };
 
@@ -44,6 +45,7 @@ static const char usage[] =
 	"  --rootstock-chain-id N   (33)\n"
 	"  --rootstock-block-gas N  gas of a block (30000000)\n"
 	"  --rootstock-geth         errors in geth's words; refuses transactions for other chains\n"
+	"  --loop-backend NAME      how it waits: auto, epoll, uring (auto)\n"
 	"  --json                   say where, as one JSON object\n"
 	"  --state-hash             print a hash of each network's state at the end\n"
 	"  --help\n";
@@ -116,6 +118,7 @@ enum option_key {
 	OPT_AUTH,
 	OPT_CHAIN_ID,
 	OPT_BLOCK_GAS,
+	OPT_BACKEND,
 	OPT_GETH,
 	OPT_JSON,
 	OPT_STATE_HASH,
@@ -132,6 +135,7 @@ static const struct option long_options[] = {
 	{"bitcoin-auth", required_argument, NULL, OPT_AUTH},
 	{"rootstock-chain-id", required_argument, NULL, OPT_CHAIN_ID},
 	{"rootstock-block-gas", required_argument, NULL, OPT_BLOCK_GAS},
+	{"loop-backend", required_argument, NULL, OPT_BACKEND},
 	{"rootstock-geth", no_argument, NULL, OPT_GETH},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"state-hash", no_argument, NULL, OPT_STATE_HASH},
@@ -171,9 +175,12 @@ static bool take_option(struct options *o, int key, const char *text)
 		*flags[i].to = true;
 		return true;
 	}
-	return key == OPT_LATENCY ? option_latency(o, text)
-		: key == OPT_AUTH ? option_auth(o, text)
-				  : false;
+	switch (key) {
+	case OPT_LATENCY: return option_latency(o, text);
+	case OPT_AUTH: return option_auth(o, text);
+	case OPT_BACKEND: return loop_backend_parse(&o->backend, text) == OK;
+	default: return false;
+	}
 }
 
 static bool parse_options(struct options *o, int argc, char **argv)
@@ -216,7 +223,7 @@ static void on_signal(void *ctx)
 
 static enum err start(struct devnet *d, const struct options *o)
 {
-	const struct loop_config loop = {.fd_max = FD_MAX};
+	const struct loop_config loop = {.backend = o->backend, .fd_max = FD_MAX};
 	TRY(loop_create(&d->loop, &loop));
 	TRY(signals_watch(d->loop, on_signal, d->loop));
 	const uint64_t now_ms = loop_wall_ms(d->loop);

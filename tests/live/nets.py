@@ -133,11 +133,11 @@ class SimNets(Nets):
     """sluice-devnet. latency: of a call, in milliseconds, "LOW-HIGH"."""
     title = "simulated by sluice-devnet"
 
-    def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth):
+    def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth, loop_backend="auto"):
         super().__init__(block_ms)
         self.auth, password = auth, ["--bitcoin-auth", ":".join(auth)] if auth else []
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
-                        "--rootstock-port", "0", *password]
+                        "--rootstock-port", "0", "--loop-backend", loop_backend, *password]
         self.command += [word for layer in UNIT for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
 
     def open(self, stack):

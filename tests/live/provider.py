@@ -52,10 +52,12 @@ class Provider:
     """bin_dir: where sluiced and sluice-signer are. urls: of the two nodes. settings: "key=value" for --set."""
     config, policy = CONFIG, POLICY
 
-    def __init__(self, bin_dir, bitcoin, rootstock, contract, network="regtest", auth=None, settings=(), root=None):
+    def __init__(self, bin_dir, bitcoin, rootstock, contract, network="regtest", auth=None, settings=(), root=None,
+                 loop_backend="auto"):
         self.bin = pathlib.Path(bin_dir)
         self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="sluice-provider-"))
-        self.port, self.settings = free_port(), list(settings)
+        self.port, self.settings = free_port(), [f"loop_backend={loop_backend}", *settings]
+        self.loop_backend = loop_backend
         self.signer = self.daemon = None
         self._write("seal", secrets.token_hex(32) + "\n")
         self._write("tokens", TOKEN + "\n")
@@ -97,7 +99,8 @@ class Provider:
 
     def start_signer(self, kill_at=None):
         self.signer = self._spawn(kill_at, self.bin / "sluice-signer", "run", "--dir", self.root / "signer",
-                                  "--socket", self.root / "signer.sock", "--policy", self.root / "policy.yaml")
+                                  "--socket", self.root / "signer.sock", "--policy", self.root / "policy.yaml",
+                                  "--loop-backend", self.loop_backend)
 
     def start_daemon(self, kill_at=None, settings=()):
         sets = [x for s in (*self.settings, *settings) for x in ("--set", s)]

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Whole swaps by the command line: real or simulated networks, the real signer, daemon and client.
 
-    swap_e2e.py sim|real BIN_DIR
+    swap_e2e.py sim|real BIN_DIR [LOOP_BACKEND]
 
 Both ways; the provider killed in the middle; the client killed before it claims, and resumed; a client that vanishes, so
-that both sides take their own back. What each side has is asked of the chains.
+that both sides take their own back. What each side has is asked of the chains. With LOOP_BACKEND (epoll, uring) signer,
+daemon and networks wait that way, which is looked up in the system.
 """
 import decimal
+import os
 import pathlib
 import sys
 
@@ -100,11 +102,21 @@ class Case:
         print(f"{run.name}: refunded, {got} back")
 
 
-def main(kind, bin_dir):
+def check_backend(process, backend):
+    """What the process has open says how it waits."""
+    names = {os.readlink(fd) for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()}
+    check(("anon_inode:[io_uring]" in names) == (backend == "uring"), f"{process.args[0]}: {sorted(names)}")
+
+
+def main(kind, bin_dir, backend="auto"):
     bin_dir = pathlib.Path(bin_dir)
-    nodes = nets.open_nets(kind, bin_dir)
-    with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
+    options = {} if backend == "auto" else {"loop_backend": backend}
+    nodes = nets.open_nets(kind, bin_dir, **options)
+    with nodes, deployment.Deployment(bin_dir, nodes, **options) as deployed:
         deployed.start()
+        if options:
+            for process in (deployed.signer, deployed.daemon, nodes.process):
+                check_backend(process, backend)
         deployed.fund()
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
             deployed.wait("gas", lambda: client.balance("rootstock", client.gas_address) > 0)
