@@ -45,6 +45,8 @@ const struct check_rule_row check_rules[RULE_COUNT] = {
 	[RULE_GAS] = {"gas", "price and limit within the policy"},
 	[RULE_LIMIT_TX] = {"limit.tx", "the amount of one payout or lock"},
 	[RULE_LIMIT_DAY] = {"limit.day", "what 24 hours may cost"},
+	[RULE_LIMIT_RESCUE] = {"limit.rescue",
+		"fees that 24 hours' claims and refunds without a lock of ours may cost"},
 	[RULE_VARIANT] = {"variant", "one request for each (session, variant)"},
 	[RULE_VARIANT_TERMS] = {"variant.terms", "variants differ in fee and inputs alone"},
 	[RULE_VARIANT_ANCHOR] = {"variant.anchor", "variants share an input, or the nonce"},
@@ -71,7 +73,7 @@ enum err check_refuse(struct check *c, enum check_rule rule, const char *fmt, ..
 
 bool check_is_rescue(enum sign_purpose purpose)
 {
-	return purpose == SIGN_CLAIM || purpose == SIGN_REFUND;
+	return sign_budget_of(purpose) == SIGN_BUDGET_RESCUE;
 }
 
 enum err sign_wallet_init(struct sign_wallet *out, const struct pubkey *wallet)
@@ -126,7 +128,19 @@ enum err check_fee(struct check *c)
 	return OK;
 }
 
-/* What the transaction costs us if it confirms: what leaves, and the fee. */
+/* A claim or a refund that belongs to a lock which was signed here, the only one of its kind: there
+ * are no more of them than the limits of locks allow, so that their fees need no limit of their
+ * own, and an honest one is never refused for others' sake. */
+static bool is_backed(const struct check *c)
+{
+	const struct sign_session *first = sign_state_rescue(
+		c->state, c->r->purpose, &c->lock_hash);
+	return sign_state_hash(c->state, &c->lock_hash) != NULL &&
+		(first == NULL || id128_eq(&first->id, &c->r->session));
+}
+
+/* What the transaction costs us if it confirms, of the budget of its purpose: what leaves, and the
+ * fee. */
 static enum err cost_of(struct amount *cost, const struct check *c)
 {
 	*cost = amount_zero(layer_asset(c->r->network->layer));
@@ -136,7 +150,10 @@ static enum err cost_of(struct amount *cost, const struct check *c)
 	case SIGN_NONCE_FILL:
 	case SIGN_DEPLOY: *cost = c->fee; return OK;
 	case SIGN_CLAIM:
-	case SIGN_REFUND: return OK;
+	case SIGN_REFUND:
+		if (!is_backed(c))
+			*cost = c->fee;
+		return OK;
 	}
 	return OK;
 }
@@ -146,14 +163,15 @@ static enum err check_limits(struct check *c, uint64_t now_ms)
 	const struct policy_layer *limit = c->limit;
 	const enum layer_id layer = c->r->network->layer;
 	const struct sign_session *session = sign_state_session(c->state, &c->r->session);
+	const enum sign_budget budget = sign_budget_of(c->r->purpose);
+	const bool rescue = budget == SIGN_BUDGET_RESCUE;
+	const struct amount day_max = rescue ? limit->rescue_day_max : limit->day_max;
 	struct amount cost = c->task->record.cost, more, day;
 
 	if (c->r->purpose == SIGN_PAYOUT && amount_cmp(c->value, limit->payout_max) > 0)
 		return refuse_over(c, RULE_LIMIT_TX, "payout of", c->value, limit->payout_max);
 	if (c->r->purpose == SIGN_LOCK && amount_cmp(c->value, limit->lock_max) > 0)
 		return refuse_over(c, RULE_LIMIT_TX, "lock of", c->value, limit->lock_max);
-	if (check_is_rescue(c->r->purpose))
-		return OK;
 	/* a replacement adds only what it costs over the dearest variant before it */
 	if (session == NULL)
 		more = cost;
@@ -161,10 +179,10 @@ static enum err check_limits(struct check *c, uint64_t now_ms)
 		return OK;
 	if (amount_is_zero(more))
 		return OK;
-	if (amount_add(&day, sign_state_day(c->state, layer, now_ms), more) != OK ||
-		amount_cmp(day, limit->day_max) > 0)
-		return refuse_over(
-			c, RULE_LIMIT_DAY, "with this the day costs", day, limit->day_max);
+	if (amount_add(&day, sign_state_day(c->state, layer, budget, now_ms), more) != OK ||
+		amount_cmp(day, day_max) > 0)
+		return refuse_over(c, rescue ? RULE_LIMIT_RESCUE : RULE_LIMIT_DAY,
+			"with this the day costs", day, day_max);
 	return OK;
 }
 
@@ -281,10 +299,9 @@ static enum err check_known(struct check *c, uint64_t now_ms)
 	record->time_ms = now_ms;
 	record->layer = c->r->network->layer;
 	record->purpose = c->r->purpose;
-	if (c->r->purpose == SIGN_LOCK) {
+	if (c->r->purpose == SIGN_LOCK)
 		record->swap = c->r->swap;
-		record->hash = c->lock_hash;
-	}
+	record->hash = c->lock_hash;
 	if (cost_of(&record->cost, c) != OK)
 		return check_refuse(c, RULE_AMOUNT, "amount and fee are out of range");
 	terms_hash(&record->terms, c);

@@ -67,6 +67,7 @@ static enum err expect_claim(struct check *c, struct expected *e)
 	e->to = leg.contract;
 	evm_htlc_claim_call(&e->data, &leg, &c->r->preimage);
 	c->value = leg.amount;
+	c->lock_hash = leg.hash;
 	return OK;
 }
 
@@ -79,6 +80,7 @@ static enum err expect_refund(struct check *c, struct expected *e)
 	e->to = leg.contract;
 	evm_htlc_refund_call(&e->data, &leg);
 	c->value = leg.amount;
+	c->lock_hash = leg.hash;
 	return OK;
 }
 

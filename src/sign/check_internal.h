@@ -14,7 +14,7 @@ struct check {
 	struct amount value;        /* that the transaction moves */
 	struct amount fee;          /* that it pays at most */
 	struct btc_outpoint lockup; /* UTXO CLAIM, REFUND: the output that is spent */
-	struct hash256 lock_hash;   /* LOCK */
+	struct hash256 lock_hash;   /* LOCK, CLAIM, REFUND: the payment hash */
 };
 
 /* Always ERR_DENIED; the first refusal is kept. */

@@ -356,9 +356,9 @@ static void test_rows(void)
 	}
 	/* the rest need a policy or a past, and have tests of their own */
 	static const enum check_rule elsewhere[] = {RULE_NONE, RULE_ENCODING, RULE_NETWORK,
-		RULE_PURPOSE, RULE_LEG_TIMELOCK, RULE_LIMIT_TX, RULE_LIMIT_DAY, RULE_VARIANT,
-		RULE_VARIANT_TERMS, RULE_VARIANT_ANCHOR, RULE_INPUT_OWNER, RULE_NONCE_OWNER,
-		RULE_LOCK_TWICE, RULE_HASH_TWICE};
+		RULE_PURPOSE, RULE_LEG_TIMELOCK, RULE_LIMIT_TX, RULE_LIMIT_DAY, RULE_LIMIT_RESCUE,
+		RULE_VARIANT, RULE_VARIANT_TERMS, RULE_VARIANT_ANCHOR, RULE_INPUT_OWNER,
+		RULE_NONCE_OWNER, RULE_LOCK_TWICE, RULE_HASH_TWICE};
 	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
 		seen[elsewhere[i]] = true;
 	for (size_t i = 0; i < RULE_COUNT; i++) {
@@ -541,9 +541,10 @@ static void test_variants(void)
 	/* a replacement: higher fee, one common input, another coin */
 	sample.r.variant = 1;
 	sample.in[1].prev.index = 77;
-	const struct amount before = sign_state_day(state, LAYER_BITCOIN, SAMPLE_NOW_MS);
+	const struct amount before = sign_state_day(
+		state, LAYER_BITCOIN, SIGN_BUDGET_OWN, SAMPLE_NOW_MS);
 	accept(&sample, state);
-	struct amount more = sign_state_day(state, LAYER_BITCOIN, SAMPLE_NOW_MS);
+	struct amount more = sign_state_day(state, LAYER_BITCOIN, SIGN_BUDGET_OWN, SAMPLE_NOW_MS);
 	CHECK(amount_sub(&more, more, before) == OK);
 	CHECK(amount_cmp(more, amount_of(ASSET_BTC, 1)) == 0); /* the dearer fee only */
 	/* input 1 of variant 0 is not common to both any more; 77 neither */

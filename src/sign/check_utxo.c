@@ -247,6 +247,7 @@ static enum err check_spend(struct check *c, struct utxo *u)
 		return check_refuse(c, RULE_OUTPUT_CHANGE, "the proceeds do not come to us");
 	c->value = amount_from_sat(u->total);
 	c->lockup = u->tx.in[0].prev;
+	c->lock_hash = u->leg.hash;
 	return check_feerate(c, btc_spend_vsize(claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND));
 }
 

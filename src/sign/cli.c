@@ -364,7 +364,7 @@ static int run_with(struct seckey *key, const struct policy *policy, const struc
 	else
 		status = serve(&service, o);
 	state_file_close(file);
-	sign_state_destroy(state);
+	sign_state_destroy(service.state);
 	return status;
 }
 

@@ -51,6 +51,9 @@ static const struct key keys[] = {
 		"the fee of a payout or lock over fee_small, in thousandths of the amount"},
 	{"rescue_permille", NAME_BOTH, KIND_NUMBER, AT(rescue_permille), ALL_PERMILLE, "1000",
 		"the same for claims and refunds, which may have to pay what they are worth"},
+	{"rescue_day_max", NAME_BOTH, KIND_AMOUNT, AT(rescue_day_max), 0, "0.05",
+		"fees of claims and refunds of any 24 hours; one of each for a lock signed here is "
+		"not counted"},
 	{"feerate_max", NAME_UTXO, KIND_NUMBER, AT(feerate_max), UINT64_C(100000000), "1000000",
 		"satoshi per 1,000 virtual bytes"},
 	{"lock_blocks_max", NAME_UTXO, KIND_NUMBER, AT(lock_blocks_max), 499999999, "0",
@@ -160,7 +163,7 @@ void policy_open(struct policy *out)
 	for (uint32_t i = 0; i < LAYER_COUNT; i++) {
 		struct policy_layer *l = &out->layer[i];
 		const struct amount all = amount_max(layer_asset((enum layer_id)i));
-		l->payout_max = l->lock_max = l->day_max = all;
+		l->payout_max = l->lock_max = l->day_max = l->rescue_day_max = all;
 		l->fee_max = l->fee_small = l->gas_price_max = all;
 		l->feerate_max = UINT64_C(100000000);
 		l->gas_max = l->deploy_gas_max = UINT64_C(30000000);

@@ -22,6 +22,9 @@ struct policy_layer {
 	struct amount payout_max;
 	struct amount lock_max;
 	struct amount day_max;
+	/* The fees of claims and refunds of the last 24 hours, but for one of each for a lock that
+	 * was signed here. */
+	struct amount rescue_day_max;
 	/* The fee of one transaction: at most fee_max; and at most fee_permille of the value that
 	 * it moves (rescue_permille for claims and refunds), or fee_small where that is more. */
 	struct amount fee_max;

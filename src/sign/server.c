@@ -119,7 +119,13 @@ static void answer_sign(struct connection *c, const struct message *m)
 	uint8_t encoded[SIGNING_ANSWER_MAX];
 	struct buf out = buf_init(encoded, sizeof encoded);
 
+	const uint64_t forgotten = s->service->stat.forgotten;
 	service_sign(s->service, &answer, m->payload, loop_wall_ms(s->loop));
+	if (s->service->stat.forgotten != forgotten)
+		(void)fprintf(stderr,
+			"sluice-signer: full: %llu sessions older than retention_days are "
+			"forgotten\n",
+			(unsigned long long)(s->service->stat.forgotten - forgotten));
 	if (answer.err != OK)
 		log_refusal(s, &answer, m->payload);
 	signing_answer_put(&out, &answer);

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#define SERVICE_FORGET_MS 3600000u
+
 enum err service_init(struct service *s, const struct policy *policy, const struct seckey *key,
 	struct sign_state *state, struct state_file *file)
 {
@@ -38,19 +40,39 @@ static enum err remember(struct service *s)
 	return OK;
 }
 
+/* What is full may hold what has been silent for the retention time. It takes as long as a start,
+ * so not with every request. */
+static enum err make_room(struct service *s, uint64_t now_ms)
+{
+	if (s->file == NULL || now_ms < s->forget_again_ms)
+		return ERR_FULL;
+	s->forget_again_ms = now_ms + SERVICE_FORGET_MS;
+	TRY(service_commit(s));
+	const uint32_t before = sign_state_session_count(s->state);
+	TRY(state_file_forget(s->file, &s->state, now_ms));
+	s->stat.forgotten += before - sign_state_session_count(s->state);
+	return OK;
+}
+
 static enum err decide(
 	struct service *s, struct signing_answer *out, struct slice request, uint64_t now_ms)
 {
 	struct check_answer answer;
+	enum err err = OK;
 
-	if (check_request(&s->task, &answer, request, s->policy, s->state, &s->wallet, now_ms) !=
-		OK)
-		return answer_error(out, answer.err, answer.detail);
-	if (!s->task.repeat) {
-		const enum err err = remember(s);
-		if (err != OK)
-			return answer_error(out, ERR_UNAVAILABLE, err_name(err));
+	/* once more after room was made: what was forgotten may change the answer */
+	for (unsigned attempt = 0; attempt < 2; attempt++) {
+		if (check_request(&s->task, &answer, request, s->policy, s->state, &s->wallet,
+			    now_ms) != OK)
+			return answer_error(out, answer.err, answer.detail);
+		err = s->task.repeat ? OK : remember(s);
+		if (err != ERR_FULL || attempt > 0 || make_room(s, now_ms) != OK)
+			break;
 	}
+	if (err == ERR_FULL)
+		return answer_error(out, ERR_UNAVAILABLE, "the signer's memory is full");
+	if (err != OK)
+		return answer_error(out, ERR_UNAVAILABLE, err_name(err));
 	if (sign_task_run(out, &s->task, s->key) != OK)
 		return answer_error(out, ERR_UNAVAILABLE, "the key makes no signature");
 	return OK;

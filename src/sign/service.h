@@ -11,15 +11,17 @@
 
 struct service_stat {
 	uint64_t requests, signed_new, repeated, denied, failed;
+	uint64_t forgotten; /* sessions, because a bound was reached */
 };
 
 struct service {
 	const struct policy *policy;
 	const struct seckey *key;
 	struct sign_wallet wallet;
-	struct sign_state *state;
-	struct state_file *file; /* NULL: nothing is kept */
-	uint64_t committed;      /* requests whose answers may leave */
+	struct sign_state *state; /* another one after a bound was reached */
+	struct state_file *file;  /* NULL: nothing is kept */
+	uint64_t committed;       /* requests whose answers may leave */
+	uint64_t forget_again_ms; /* no earlier is a full memory looked through */
 	struct service_stat stat;
 	struct sign_task task; /* scratch */
 };

@@ -29,6 +29,7 @@ struct deployment {
 
 struct sign_state {
 	uint64_t seed;
+	struct sign_bounds bounds;
 	struct sign_session *session;
 	uint32_t session_count, session_cap;
 	struct hash256 *variant; /* digests */
@@ -41,9 +42,10 @@ struct sign_state {
 	struct index by_nonce;   /* layer, le64 nonce */
 	struct index by_lock;    /* layer, swap */
 	struct index by_hash;    /* payment hash of a lock */
+	struct index by_rescue;  /* purpose, payment hash: its first claim or refund */
 	uint64_t nonce_floor[LAYER_COUNT];
 	uint64_t newest_ms;
-	struct budget_step budget[LAYER_COUNT][BUDGET_STEPS];
+	struct budget_step budget[LAYER_COUNT][SIGN_BUDGET_COUNT][BUDGET_STEPS];
 	struct deployment deployment[SIGN_DEPLOY_MAX];
 	uint32_t deployment_count;
 };
@@ -55,6 +57,7 @@ enum {
 	KEY_NONCE = 9,
 	KEY_LOCK = 17,
 	KEY_HASH = 32,
+	KEY_RESCUE = 33,
 };
 _Static_assert(KEY_INPUT <= MAP_KEY_MAX, "an outpoint fits a map's key");
 
@@ -100,10 +103,10 @@ static void index_put(struct index *x, const uint8_t *key, uint32_t value)
 static void *pool_room(
 	void *items, uint32_t *cap, uint32_t count, uint32_t more, uint32_t max, size_t item_size)
 {
-	if (items != NULL && count + more <= *cap)
-		return items;
 	if (count + more > max)
 		return NULL;
+	if (items != NULL && count + more <= *cap)
+		return items;
 	uint32_t wanted = *cap == 0 ? STATE_POOL_MIN : *cap;
 	while (wanted < count + more)
 		wanted *= 2;
@@ -137,6 +140,13 @@ static void key_lock(uint8_t key[KEY_LOCK], enum layer_id layer, const struct id
 	memcpy(key + 1, swap->b, sizeof swap->b);
 }
 
+static void key_rescue(
+	uint8_t key[KEY_RESCUE], enum sign_purpose purpose, const struct hash256 *hash)
+{
+	key[0] = (uint8_t)purpose;
+	memcpy(key + 1, hash->b, sizeof hash->b);
+}
+
 /* ---- life ---- */
 
 enum err sign_state_create(struct sign_state **out, uint64_t seed)
@@ -145,20 +155,37 @@ enum err sign_state_create(struct sign_state **out, uint64_t seed)
 	if (s == NULL)
 		return ERR_FULL;
 	s->seed = seed;
+	sign_state_bound(s, &(struct sign_bounds){0});
 	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++)
-		for (uint32_t i = 0; i < BUDGET_STEPS; i++)
-			s->budget[layer][i].sum = amount_zero(layer_asset((enum layer_id)layer));
+		for (uint32_t i = 0; i < SIGN_BUDGET_COUNT * BUDGET_STEPS; i++)
+			s->budget[layer][i / BUDGET_STEPS][i % BUDGET_STEPS].sum = amount_zero(
+				layer_asset((enum layer_id)layer));
 	if (index_init(&s->by_session, KEY_SESSION, seed) == OK &&
 		index_init(&s->by_variant, KEY_VARIANT, seed) == OK &&
 		index_init(&s->by_input, KEY_INPUT, seed) == OK &&
 		index_init(&s->by_nonce, KEY_NONCE, seed) == OK &&
 		index_init(&s->by_lock, KEY_LOCK, seed) == OK &&
-		index_init(&s->by_hash, KEY_HASH, seed) == OK) {
+		index_init(&s->by_hash, KEY_HASH, seed) == OK &&
+		index_init(&s->by_rescue, KEY_RESCUE, seed) == OK) {
 		*out = s;
 		return OK;
 	}
 	sign_state_destroy(s);
 	return ERR_FULL;
+}
+
+static uint32_t bound_or(uint32_t bound, uint32_t max)
+{
+	CHECK(bound <= max);
+	return bound != 0 ? bound : max;
+}
+
+void sign_state_bound(struct sign_state *s, const struct sign_bounds *bounds)
+{
+	CHECK(s->session_count == 0);
+	s->bounds = (struct sign_bounds){.sessions = bound_or(bounds->sessions, SIGN_SESSION_MAX),
+		.variants = bound_or(bounds->variants, SIGN_VARIANT_MAX),
+		.inputs = bound_or(bounds->inputs, SIGN_INPUT_MAX)};
 }
 
 void sign_state_destroy(struct sign_state *s)
@@ -171,6 +198,7 @@ void sign_state_destroy(struct sign_state *s)
 	free(s->by_nonce.slot);
 	free(s->by_lock.slot);
 	free(s->by_hash.slot);
+	free(s->by_rescue.slot);
 	free(s->session);
 	free(s->variant);
 	free(s->input);
@@ -179,10 +207,17 @@ void sign_state_destroy(struct sign_state *s)
 
 /* ---- the day's budget ---- */
 
-static void budget_add(struct sign_state *s, enum layer_id layer, uint64_t now_ms, struct amount a)
+enum sign_budget sign_budget_of(enum sign_purpose purpose)
+{
+	return purpose == SIGN_CLAIM || purpose == SIGN_REFUND ? SIGN_BUDGET_RESCUE
+							       : SIGN_BUDGET_OWN;
+}
+
+static void budget_add(struct sign_state *s, enum layer_id layer, enum sign_budget budget,
+	uint64_t now_ms, struct amount a)
 {
 	const uint64_t step = now_ms / SIGN_BUDGET_STEP_MS;
-	struct budget_step *slot = &s->budget[layer][step % BUDGET_STEPS];
+	struct budget_step *slot = &s->budget[layer][budget][step % BUDGET_STEPS];
 	/* a slot of the future can only come from a clock that was set back: keep it, and count
 	 * this there too, which forgets later and not earlier */
 	if (slot->step < step) {
@@ -195,12 +230,13 @@ static void budget_add(struct sign_state *s, enum layer_id layer, uint64_t now_m
 	slot->sum = sum;
 }
 
-struct amount sign_state_day(const struct sign_state *s, enum layer_id layer, uint64_t now_ms)
+struct amount sign_state_day(
+	const struct sign_state *s, enum layer_id layer, enum sign_budget budget, uint64_t now_ms)
 {
 	const uint64_t now = now_ms / SIGN_BUDGET_STEP_MS;
 	struct amount total = amount_zero(layer_asset(layer));
 	for (uint32_t i = 0; i < BUDGET_STEPS; i++) {
-		const struct budget_step *slot = &s->budget[layer][i];
+		const struct budget_step *slot = &s->budget[layer][budget][i];
 		if (slot->step + BUDGET_STEPS <= now)
 			continue;
 		if (amount_add(&total, total, slot->sum) != OK)
@@ -214,17 +250,17 @@ struct amount sign_state_day(const struct sign_state *s, enum layer_id layer, ui
 static enum err make_room(struct sign_state *s, uint32_t inputs)
 {
 	struct sign_session *session = pool_room(s->session, &s->session_cap, s->session_count, 1,
-		SIGN_SESSION_MAX, sizeof *session);
+		s->bounds.sessions, sizeof *session);
 	if (session == NULL)
 		return ERR_FULL;
 	s->session = session;
 	struct hash256 *variant = pool_room(s->variant, &s->variant_cap, s->variant_count, 1,
-		SIGN_VARIANT_MAX, sizeof *variant);
+		s->bounds.variants, sizeof *variant);
 	if (variant == NULL)
 		return ERR_FULL;
 	s->variant = variant;
 	struct owned_input *input = pool_room(
-		s->input, &s->input_cap, s->input_count, inputs, SIGN_INPUT_MAX, sizeof *input);
+		s->input, &s->input_cap, s->input_count, inputs, s->bounds.inputs, sizeof *input);
 	if (input == NULL)
 		return ERR_FULL;
 	s->input = input;
@@ -233,6 +269,7 @@ static enum err make_room(struct sign_state *s, uint32_t inputs)
 	TRY(index_reserve(&s->by_nonce, 1));
 	TRY(index_reserve(&s->by_lock, 1));
 	TRY(index_reserve(&s->by_hash, 1));
+	TRY(index_reserve(&s->by_rescue, 1));
 	return index_reserve(&s->by_input, inputs);
 }
 
@@ -293,6 +330,12 @@ static uint32_t session_open(struct sign_state *s, const struct sign_record *r)
 		index_put(&s->by_lock, key, index);
 		index_put(&s->by_hash, r->hash.b, index);
 	}
+	if (sign_budget_of(r->purpose) == SIGN_BUDGET_RESCUE && !hash256_is_zero(&r->hash) &&
+		sign_state_rescue(s, r->purpose, &r->hash) == NULL) {
+		uint8_t key[KEY_RESCUE];
+		key_rescue(key, r->purpose, &r->hash);
+		index_put(&s->by_rescue, key, index);
+	}
 	if (r->purpose == SIGN_DEPLOY)
 		s->deployment[s->deployment_count++] = (struct deployment){
 			.layer = r->layer, .nonce = r->nonce};
@@ -342,7 +385,7 @@ enum err sign_state_apply(struct sign_state *s, const struct sign_record *r)
 	/* one variant at most confirms: the dearest is what the session can cost */
 	struct amount more;
 	if (amount_sub(&more, r->cost, session->cost) == OK && !amount_is_zero(more)) {
-		budget_add(s, r->layer, r->time_ms, more);
+		budget_add(s, r->layer, sign_budget_of(r->purpose), r->time_ms, more);
 		session->cost = r->cost;
 	}
 	return OK;
@@ -414,6 +457,14 @@ const struct sign_session *sign_state_lock(
 const struct sign_session *sign_state_hash(const struct sign_state *s, const struct hash256 *hash)
 {
 	return session_at(s, map_get(&s->by_hash.map, hash->b));
+}
+
+const struct sign_session *sign_state_rescue(
+	const struct sign_state *s, enum sign_purpose purpose, const struct hash256 *hash)
+{
+	uint8_t key[KEY_RESCUE];
+	key_rescue(key, purpose, hash);
+	return session_at(s, map_get(&s->by_rescue.map, key));
 }
 
 bool sign_state_deployed(const struct sign_state *s, enum layer_id layer,

@@ -19,6 +19,11 @@
 #define SIGN_INPUT_MAX (1u << 21)   /* over all sessions */
 #define SIGN_SESSION_VARIANT_MAX 1000u
 
+/* How much a state holds; zero: the maxima above. */
+struct sign_bounds {
+	uint32_t sessions, variants, inputs;
+};
+
 /* One signed request: what must be durable before its answer leaves. */
 struct sign_record {
 	struct id128 session;
@@ -30,7 +35,8 @@ struct sign_record {
 	struct hash256 terms; /* what no variant may change */
 	struct amount cost;   /* what this variant costs if it confirms; of the day's budget */
 	struct id128 swap;    /* LOCK */
-	struct hash256 hash;  /* LOCK: the payment hash */
+	struct hash256 hash;  /* LOCK, CLAIM, REFUND: the payment hash; zero in records that an
+			       * earlier version wrote of claims and refunds */
 	uint64_t nonce;       /* ACCOUNT */
 	uint32_t input_count; /* UTXO PAYOUT, LOCK: the coins */
 	struct btc_outpoint input[BTC_INPUT_MAX];
@@ -56,6 +62,8 @@ struct sign_state;
 /* Returns owned. seed keys the hash maps. ERR_FULL: no memory. */
 MUST_USE NONNULL_ALL enum err sign_state_create(struct sign_state **out, uint64_t seed);
 void sign_state_destroy(struct sign_state *s);
+/* Before the first record. */
+NONNULL_ALL void sign_state_bound(struct sign_state *s, const struct sign_bounds *bounds);
 
 /* Remember. The record was allowed by sign/check, or read from a state file: ERR_FORMAT where it
  * contradicts what is known; ERR_FULL a bound. The state is unchanged on failure. */
@@ -80,14 +88,21 @@ uint64_t sign_state_nonce_floor(const struct sign_state *s, enum layer_id layer)
 const struct sign_session *sign_state_lock(
 	const struct sign_state *s, const struct id128 *swap, enum layer_id layer);
 const struct sign_session *sign_state_hash(const struct sign_state *s, const struct hash256 *hash);
+/* The first CLAIM, or REFUND, of a lock-up with this payment hash. */
+const struct sign_session *sign_state_rescue(
+	const struct sign_state *s, enum sign_purpose purpose, const struct hash256 *hash);
 /* A contract that this signer was asked to create on layer, by the nonce of its deployment. */
 #define SIGN_DEPLOY_MAX 64u
 bool sign_state_deployed(const struct sign_state *s, enum layer_id layer,
 	const struct evm_address *account, const struct evm_address *contract);
+/* Claims and refunds have a budget of their own: a day full of payouts stops none of them. */
+enum sign_budget { SIGN_BUDGET_OWN, SIGN_BUDGET_RESCUE, SIGN_BUDGET_COUNT };
+enum sign_budget sign_budget_of(enum sign_purpose purpose);
 /* What the last 24 hours were charged, as of now_ms; up to SIGN_BUDGET_STEP_MS too much, never too
  * little. */
 #define SIGN_BUDGET_STEP_MS UINT64_C(900000)
-struct amount sign_state_day(const struct sign_state *s, enum layer_id layer, uint64_t now_ms);
+struct amount sign_state_day(
+	const struct sign_state *s, enum layer_id layer, enum sign_budget budget, uint64_t now_ms);
 /* The latest time of any record; 0: none. */
 uint64_t sign_state_newest_ms(const struct sign_state *s);
 uint32_t sign_state_session_count(const struct sign_state *s);

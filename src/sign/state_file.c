@@ -15,6 +15,7 @@
 #define WINDOW_SIZE (64u * 1024u)
 #define STAGE_SIZE (256u * 1024u)
 #define LOCK_NAME "lock"
+#define COMPACT_SHARE 2u /* at start, a file is rewritten when half of it is old */
 
 _Static_assert(WINDOW_SIZE > RECORD_HEADER_SIZE + PAYLOAD_MAX, "a record fits the window");
 
@@ -29,6 +30,9 @@ struct state_file {
 	uint64_t last;    /* sequence of the last record, staged or written */
 	uint64_t durable; /* sequence */
 	uint64_t records;
+	bool failed; /* a write or a sync did: what is on disk is unknown, and asking again might
+			lie */
+	struct state_file_config config; /* without dir and ops, which are above */
 	struct buf stage;
 	uint8_t stage_storage[STAGE_SIZE];
 };
@@ -320,59 +324,62 @@ static enum err rewrite_records(struct state_file *f, struct scan *s,
 	return stage_flush(f, file, &offset);
 }
 
+/* ERR_FULL: it could not be written, and the old file stands. */
 static enum err rewrite_file(struct state_file *f, struct scan *s, const struct sign_state *state,
-	const struct rewrite *w, const struct pubkey *wallet)
+	const struct rewrite *w)
 {
 	char temporary[FILE_PATH_SIZE];
 	int file;
 
 	TRY(file_path_join(temporary, f->dir, STATE_FILE_NAME ".new"));
 	TRY(f->ops->open(f->ops->ctx, &file, temporary, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE));
-	enum err err = rewrite_records(f, s, state, w, file, wallet);
+	enum err err = rewrite_records(f, s, state, w, file, &f->config.wallet);
 	if (err == OK)
 		err = f->ops->fsync(f->ops->ctx, file);
 	f->ops->close(f->ops->ctx, file);
-	if (err == OK)
-		err = f->ops->rename(f->ops->ctx, temporary, f->path);
-	if (err == OK)
-		err = f->ops->sync_dir(f->ops->ctx, f->dir);
-	return err;
+	if (err != OK) {
+		(void)f->ops->unlink(f->ops->ctx, temporary);
+		return ERR_FULL;
+	}
+	TRY(f->ops->rename(f->ops->ctx, temporary, f->path));
+	return f->ops->sync_dir(f->ops->ctx, f->dir);
 }
 
 /* ---- open ---- */
 
-static enum err open_file(struct state_file *f, const struct pubkey *wallet)
+static enum err open_file(struct state_file *f)
 {
 	const enum err err = f->ops->open(f->ops->ctx, &f->file, f->path, FILE_WRITE);
 	if (err != ERR_NOT_FOUND)
 		return err;
 	uint8_t header[HEADER_SIZE];
 	struct buf b = buf_init(header, sizeof header);
-	header_put(&b, wallet);
+	header_put(&b, &f->config.wallet);
 	TRY(file_write_atomic(f->ops, f->path, buf_slice(&b)));
 	return f->ops->open(f->ops->ctx, &f->file, f->path, FILE_WRITE);
 }
 
-/* Replay the file; *compact: rewrite it and come again. */
-static enum err load(struct state_file *f, struct sign_state *state, bool *compact,
-	struct state_file_error *error, const struct state_file_config *config)
+static void scan_init(struct scan *s, const struct state_file *f)
 {
-	struct scan *s = malloc(sizeof *s);
-	enum err err;
-
-	if (s == NULL)
-		return ERR_FULL;
 	s->ops = f->ops;
 	s->file = f->file;
 	s->base = s->len = 0;
+	s->size = f->size;
+}
+
+/* Everything that the file says. */
+static enum err load(struct state_file *f, struct scan *s, struct sign_state *state,
+	struct state_file_error *error)
+{
+	scan_init(s, f);
 	f->last = f->records = 0;
-	err = f->ops->size(f->ops->ctx, &s->size, f->file);
+	enum err err = f->ops->size(f->ops->ctx, &s->size, f->file);
 	if (err == OK && s->size > STATE_FILE_MAX) {
 		explain(error, "larger than a signer keeps", STATE_FILE_MAX);
 		err = ERR_FULL;
 	}
 	if (err == OK)
-		err = check_header(s, error, &config->wallet);
+		err = check_header(s, error, &f->config.wallet);
 	if (err == OK)
 		err = replay(f, s, state, error);
 	/* what was written and not synced by the process before is in the cache: sync it before
@@ -381,43 +388,90 @@ static enum err load(struct state_file *f, struct sign_state *state, bool *compa
 		err = f->ops->truncate(f->ops->ctx, f->file, f->size);
 	if (err == OK)
 		err = f->ops->fdatasync(f->ops->ctx, f->file);
-	if (err == OK && *compact &&
-		f->records >=
-			(config->compact_min != 0 ? config->compact_min : STATE_FILE_COMPACT_MIN)) {
-		const uint64_t newest = sign_state_newest_ms(state);
-		struct rewrite w = {.newest_ms = newest < config->now_ms ? newest : config->now_ms,
-			.retention_ms = config->retention_ms};
-		for (uint32_t i = 0; i < LAYER_COUNT; i++)
-			w.floor[i] = sign_state_nonce_floor(state, (enum layer_id)i);
-		*compact = 2 * count_expired(s, state, &w, f->size) >= f->records;
-		if (*compact)
-			err = rewrite_file(f, s, state, &w, &config->wallet);
-	} else {
-		*compact = false;
-	}
-	free(s);
 	return err;
+}
+
+/* Open the file and fold it into a fresh state. */
+static enum err open_and_load(struct state_file *f, struct scan *s, struct sign_state **state,
+	struct state_file_error *error)
+{
+	TRY(open_file(f));
+	TRY(sign_state_create(state, f->config.seed));
+	sign_state_bound(*state, &f->config.bounds);
+	TRY(load(f, s, *state, error));
+	f->durable = f->last;
+	f->stage = buf_init(f->stage_storage, sizeof f->stage_storage);
+	return OK;
+}
+
+/* Rewrite the file without what is old, where that is a `share`th of it at least; *done: it was. */
+static enum err forget_old(struct state_file *f, struct scan *s, const struct sign_state *state,
+	uint64_t now_ms, uint64_t share, bool *done)
+{
+	const uint64_t newest = sign_state_newest_ms(state);
+	struct rewrite w = {.newest_ms = newest < now_ms ? newest : now_ms,
+		.retention_ms = f->config.retention_ms};
+	for (uint32_t i = 0; i < LAYER_COUNT; i++)
+		w.floor[i] = sign_state_nonce_floor(state, (enum layer_id)i);
+	const uint64_t old = count_expired(s, state, &w, f->size);
+	*done = false;
+	if (old == 0 || old * share < f->records)
+		return OK;
+	TRY(rewrite_file(f, s, state, &w));
+	*done = true;
+	return OK;
+}
+
+static void drop(struct state_file *f, struct sign_state **state)
+{
+	f->ops->close(f->ops->ctx, f->file);
+	f->file = FILE_NONE;
+	sign_state_destroy(*state);
+	*state = NULL;
 }
 
 static enum err open_locked(struct state_file *f, struct sign_state **state,
 	struct state_file_error *error, const struct state_file_config *config)
 {
-	bool compact = true;
-	for (;;) {
-		TRY(open_file(f, &config->wallet));
-		TRY(sign_state_create(state, config->seed));
-		TRY(load(f, *state, &compact, error, config));
-		if (!compact)
-			break;
-		f->ops->close(f->ops->ctx, f->file);
-		f->file = FILE_NONE;
-		sign_state_destroy(*state);
-		*state = NULL;
-		compact = false; /* once */
+	const uint64_t least = config->compact_min != 0 ? config->compact_min
+							: STATE_FILE_COMPACT_MIN;
+	struct scan *s = malloc(sizeof *s);
+	bool rewritten = false;
+	if (s == NULL)
+		return ERR_FULL;
+	enum err err = open_and_load(f, s, state, error);
+	if (err == OK && f->records >= least)
+		err = forget_old(f, s, *state, config->now_ms, COMPACT_SHARE, &rewritten);
+	if (err == OK && rewritten) {
+		drop(f, state);
+		err = open_and_load(f, s, state, error);
 	}
-	f->durable = f->last;
+	free(s);
+	return err;
+}
+
+enum err state_file_forget(struct state_file *f, struct sign_state **state, uint64_t now_ms)
+{
+	struct state_file_error error;
+	struct scan *s = malloc(sizeof *s);
+	bool rewritten = false;
+
+	CHECK(f->stage.len == 0);
+	if (s == NULL)
+		return ERR_FULL;
+	scan_init(s, f);
+	enum err err = forget_old(f, s, *state, now_ms, UINT32_MAX, &rewritten);
 	f->stage = buf_init(f->stage_storage, sizeof f->stage_storage);
-	return OK;
+	if (err == OK && !rewritten)
+		err = ERR_FULL;
+	if (err == OK) {
+		drop(f, state);
+		if (open_and_load(f, s, state, &error) != OK)
+			err = ERR_IO;
+	}
+	f->failed = f->failed || (err != OK && err != ERR_FULL);
+	free(s);
+	return f->failed ? ERR_IO : err;
 }
 
 enum err state_file_open(struct state_file **out, struct sign_state **state,
@@ -433,6 +487,7 @@ enum err state_file_open(struct state_file **out, struct sign_state **state,
 		return ERR_FULL;
 	f->ops = config->ops != NULL ? config->ops : file_system();
 	f->file = f->lock = FILE_NONE;
+	f->config = *config;
 	(void)snprintf(f->dir, sizeof f->dir, "%s", config->dir);
 	err = file_path_join(f->path, config->dir, STATE_FILE_NAME);
 	if (err == OK)
@@ -495,12 +550,17 @@ static void kill_points(uint64_t first, uint64_t last, enum kill_point point)
 
 enum err state_file_commit(struct state_file *f, uint64_t first_request, uint64_t last_request)
 {
+	if (f->failed)
+		return ERR_IO;
 	kill_points(first_request, last_request, KILL_BEFORE_WRITE);
-	if (f->stage.len > 0)
-		TRY(file_write_all(f->ops, f->file, f->stage.ptr, f->stage.len, f->size));
+	f->failed = f->stage.len > 0 &&
+		file_write_all(f->ops, f->file, f->stage.ptr, f->stage.len, f->size) != OK;
+	if (f->failed)
+		return ERR_IO;
 	kill_points(first_request, last_request, KILL_WRITTEN);
-	if (f->stage.len > 0)
-		TRY(f->ops->fdatasync(f->ops->ctx, f->file));
+	f->failed = f->stage.len > 0 && f->ops->fdatasync(f->ops->ctx, f->file) != OK;
+	if (f->failed)
+		return ERR_IO;
 	f->size += f->stage.len;
 	f->stage.len = 0;
 	f->durable = f->last;

@@ -4,8 +4,8 @@
  * sequence, the sequence known durable when it was written, CRC-32C, payload. Recovery cuts at the
  * first invalid record, unless a later valid one says that what is cut was durable: then the file
  * was damaged by something else than a power cut, and the signer refuses to start.
- * Sessions that have been silent for the retention time are left out when the file is rewritten at
- * start; their nonces stay taken (a floor), and so do all deployments.
+ * Sessions that have been silent for the retention time are left out when the file is rewritten, at
+ * start or when a bound is reached; their nonces stay taken (a floor), and so do all deployments.
  * A failed write or sync is final: the process must stop.
  * Threads: one.
  */
@@ -29,6 +29,7 @@ struct state_file_config {
 	uint64_t retention_ms;
 	uint64_t seed;        /* of the state's hash maps */
 	uint32_t compact_min; /* 0: STATE_FILE_COMPACT_MIN */
+	struct sign_bounds bounds;
 };
 
 struct state_file_error {
@@ -49,5 +50,11 @@ MUST_USE NONNULL_ALL enum err state_file_append(struct state_file *f, const stru
 MUST_USE NONNULL_ALL enum err state_file_commit(
 	struct state_file *f, uint64_t first_request, uint64_t last_request);
 NONNULL_ALL uint64_t state_file_records(const struct state_file *f);
+/* A bound is reached: forget what has been silent for the retention time, as at start. Everything
+ * staged is committed. *state is replaced by another, with what is left, and destroyed. Takes as
+ * long as a start. ERR_FULL: there is nothing to forget, or no room to rewrite; nothing changed.
+ * ERR_IO: stop. */
+MUST_USE NONNULL_ALL enum err state_file_forget(
+	struct state_file *f, struct sign_state **state, uint64_t now_ms);
 
 #endif

@@ -108,7 +108,7 @@ static void test_contradictions(void)
 	r = record_of(3, SIGN_SESSION_VARIANT_MAX, SIGN_PAYOUT);
 	CHECK(sign_state_apply(s, &r) == ERR_FULL);
 	/* a thousand variants cost what the dearest costs */
-	CHECK(amount_cmp(sign_state_day(s, LAYER_ROOTSTOCK, NOW_MS),
+	CHECK(amount_cmp(sign_state_day(s, LAYER_ROOTSTOCK, SIGN_BUDGET_OWN, NOW_MS),
 		      amount_of(ASSET_RBTC, 10 + SIGN_SESSION_VARIANT_MAX - 1)) == 0);
 	sign_state_destroy(s);
 }
@@ -258,6 +258,7 @@ static void test_failed_sync(void)
 	file_sim_inject(disk, &(struct file_sim_fault){.op = FILE_SIM_SYNC, .err = ERR_IO});
 	keep(f, s, &r);
 	CHECK(state_file_commit(f, 1, 0) == ERR_IO);
+	CHECK(state_file_commit(f, 1, 0) == ERR_IO); /* the disk works again, and is not believed */
 	close_both(f, s);
 	file_sim_destroy(disk);
 }
@@ -334,6 +335,66 @@ static void test_rewrite(void)
 	file_sim_destroy(t.disk);
 }
 
+/* A running signer whose bound is reached forgets what is old, and goes on; a power cut in between
+ * loses nothing. */
+static void test_forget(void)
+{
+	struct cut_test t = {.disk = fresh_disk(),
+		.retention_ms = 10 * DAY_MS,
+		.acknowledged = 20,
+		.first_kept = 12};
+	const struct state_file_config config = {.dir = "d",
+		.ops = file_sim_ops(t.disk),
+		.wallet = wallet,
+		.now_ms = NOW_MS,
+		.retention_ms = 10 * DAY_MS,
+		.bounds = {.sessions = 20}};
+	struct state_file_error error;
+	struct state_file *f;
+	struct sign_state *s;
+
+	CHECK(state_file_open(&f, &s, &error, &config) == OK);
+	CHECK(state_file_forget(f, &s, NOW_MS) == ERR_FULL); /* nothing is there */
+	for (uint32_t n = 0; n < 20; n++) {
+		struct sign_record r = record_of(n, 0, n == 1 ? SIGN_DEPLOY : SIGN_PAYOUT);
+		r.time_ms = n < 12 ? NOW_MS : NOW_MS + 20 * DAY_MS;
+		keep(f, s, &r);
+	}
+	CHECK(state_file_commit(f, 1, 0) == OK);
+	struct sign_record more = record_of(20, 0, SIGN_PAYOUT);
+	more.time_ms = NOW_MS + 20 * DAY_MS;
+	CHECK(sign_state_reserve(s, &more) == ERR_FULL);
+	/* a clock that stands at the first records makes nothing old */
+	CHECK(state_file_forget(f, &s, NOW_MS) == ERR_FULL);
+	file_sim_settle(t.disk);
+	file_sim_on_change(t.disk, cut_everywhere, &t);
+	CHECK(state_file_forget(f, &s, NOW_MS + 20 * DAY_MS) == OK);
+	CHECK(t.cuts > 10);
+	file_sim_on_change(t.disk, NULL, NULL);
+	CHECK(sign_state_session_count(s) == 9);
+	CHECK(sign_state_nonce_floor(s, LAYER_ROOTSTOCK) == 12);
+	keep(f, s, &more);
+	CHECK(state_file_commit(f, 1, 0) == OK);
+	CHECK(state_file_forget(f, &s, NOW_MS + 20 * DAY_MS) == ERR_FULL);
+	close_both(f, s);
+	CHECK(state_file_open(&f, &s, &error, &config) == OK);
+	CHECK(knows(s, &more) && sign_state_session_count(s) == 10);
+
+	/* no room to rewrite: nothing changes, and the signer goes on */
+	struct sign_record late = record_of(22, 0, SIGN_PAYOUT);
+	late.time_ms = NOW_MS + 90 * DAY_MS;
+	keep(f, s, &late);
+	CHECK(state_file_commit(f, 1, 0) == OK);
+	file_sim_inject(t.disk, &(struct file_sim_fault){.op = FILE_SIM_WRITE, .err = ERR_FULL});
+	CHECK(state_file_forget(f, &s, NOW_MS + 90 * DAY_MS) == ERR_FULL);
+	CHECK(knows(s, &more) && sign_state_session_count(s) == 11);
+	late = record_of(24, 0, SIGN_PAYOUT);
+	keep(f, s, &late);
+	CHECK(state_file_commit(f, 1, 0) == OK);
+	close_both(f, s);
+	file_sim_destroy(t.disk);
+}
+
 int main(void)
 {
 	test_record();
@@ -344,5 +405,6 @@ int main(void)
 	test_failed_sync();
 	test_damage();
 	test_rewrite();
+	test_forget();
 	return EXIT_SUCCESS;
 }
