@@ -16,7 +16,7 @@ SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge
 
 
 def check(text):
-    types, helps, seen, bad = {}, {}, set(), []
+    types, helps, seen, bad, buckets = {}, {}, set(), [], {}
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("# "):
             kind, name, rest = line[2:].split(" ", 2)
@@ -36,9 +36,19 @@ def check(text):
         elif (sample[1], sample[2]) in seen:
             bad.append(f"{number}: {line} twice")
         seen.add((sample[1], sample[2]))
+        if types.get(family) == "histogram" and sample[1] != family + "_sum":
+            rest, bound = re.fullmatch(r'(.*?),?(?:le="(.*)")?', sample[2] or "").groups()
+            buckets.setdefault((family, rest), []).append((bound, int(sample[3])))
         for value in re.findall(r'="([^"]*)"', sample[2] or ""):
             if re.fullmatch(r"[0-9a-f]{16,}", value):
                 bad.append(f"{number}: an id as label: {value}")
+    for (name, labels), rows in buckets.items():
+        bounds, counts = zip(*rows)
+        if bounds[-2:] != ("+Inf", None) or counts[-1] != counts[-2]:
+            bad.append(f"{name}{{{labels}}}: ends with bucket +Inf and a count that is the same")
+        limits = [float(b) for b in bounds[:-1]]
+        if limits != sorted(set(limits)) or list(counts) != sorted(counts):
+            bad.append(f"{name}{{{labels}}}: bounds and counts go up")
     for name, kind in types.items():
         if not NAME.match(name) or UNITS_BAD.search(name):
             bad.append(f"{name}: not a name of ours in base units")

@@ -6,6 +6,7 @@
 
 #include "crypto/hash.h"
 #include "node/api_pending.h"
+#include "sys/clock.h"
 
 const struct route api_routes[] = {
 	{"POST", "/v1/quotes", SCOPE_TAKER, handle_quotes},
@@ -158,7 +159,8 @@ void api_handle(void *ctx, struct http_exchange *x)
 	struct call c = {.api = api,
 		.x = x,
 		.wall_ms = loop_wall_ms(api->loop),
-		.begun_ms = loop_now_ms(api->loop)};
+		.begun_ms = loop_now_ms(api->loop),
+		.begun_ns = clock_mono_ns()};
 	char allow[64];
 	struct buf allowed = buf_init(allow, sizeof allow);
 	const bool token_ok = read_token(&c);
@@ -219,7 +221,9 @@ enum err api_create(struct api **out, const struct api_config *config)
 	api->ports = config->ports;
 	quote_key_derive(&api->quote_key, config->seal);
 	api->ports.random(api->ports.ctx, &map_seed, sizeof map_seed);
-	enum err e = create_limits(api, map_seed);
+	enum err e = metrics_init(&api->metrics);
+	if (e == OK)
+		e = create_limits(api, map_seed);
 	if (e == OK)
 		e = events_create(&api->events, api->loop, api->config->limits.event_streams);
 	if (e == OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "node/api_pending.h"
+#include "sys/clock.h"
 
 #define INDEX_END UINT32_MAX
 #define LOCATION_SIZE 80u
@@ -26,7 +27,7 @@ static void count_answer(const struct call *c, unsigned status)
 {
 	const size_t index = c->route != NULL ? (size_t)(c->route - api_routes)
 					      : METRICS_ROUTES_MAX;
-	metrics_request(&c->api->metrics, index, status, loop_now_ms(c->api->loop) - c->begun_ms);
+	metrics_request(&c->api->metrics, index, status, clock_mono_ns() - c->begun_ns);
 }
 
 void call_answer_text(struct call *c, unsigned status, const char *content_type, struct slice text)

@@ -46,6 +46,7 @@ struct call {
 	enum token_scope token;
 	char param[CALL_PARAMS_MAX][CALL_PARAM_SIZE]; /* the path's, in order */
 	uint64_t wall_ms, begun_ms;
+	uint64_t begun_ns; /* by the machine's clock, for the time that it takes */
 	/* POSTs that move money */
 	struct hash256 idempotency_key, idempotency_body;
 };

@@ -203,13 +203,11 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 		api->ports.durable(api->ports.ctx));
 	put_one(out, "sluice_journal_records_total", METRIC_COUNTER, "Records written.",
 		node.journal.records);
-	put_one(out, "sluice_journal_syncs_total", METRIC_COUNTER, "Times the disk was synced.",
-		node.journal.syncs);
 	put_one(out, "sluice_journal_written_bytes_total", METRIC_COUNTER, "Bytes written.",
 		node.journal.bytes);
-	metric_head(out, "sluice_journal_sync_seconds_total", METRIC_COUNTER,
-		"Time spent syncing the disk.");
-	metric_ms(out, "sluice_journal_sync_seconds_total", "", node.journal.sync_ns_sum / 1000000);
+	metric_head(out, "sluice_journal_sync_duration_seconds", METRIC_HISTOGRAM,
+		"Time of a sync of the disk.");
+	metric_latency(out, "sluice_journal_sync_duration_seconds", "", api->metrics.journal_sync);
 	put_one(out, "sluice_journal_free_bytes", METRIC_GAUGE, "Space left for the journal.",
 		node.journal.bytes_free);
 	put_one(out, "sluice_event_streams", METRIC_GAUGE, "Open event streams.",

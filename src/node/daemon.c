@@ -2,6 +2,7 @@
 
 #include "node/daemon_internal.h"
 #include "node/log.h"
+#include "node/metrics.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/rand.h"
@@ -67,6 +68,7 @@ static enum err open_journal(struct daemon *d)
 		.on_durable = on_durable, .on_failed = on_journal_failed, .ctx = d};
 	uint64_t seed;
 
+	TRY(latency_series(&config.sync_latency, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR));
 	rand_bytes(&seed, sizeof seed);
 	rand_bytes(&config.fresh_cluster, sizeof config.fresh_cluster);
 	TRY(ledger_create(&d->ledger, &d->config.capacity, &d->seal, seed));

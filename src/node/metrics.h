@@ -6,23 +6,28 @@
 #ifndef NODE_METRICS_H
 #define NODE_METRICS_H
 #include "ledger/ledger.h"
+#include "rt/latency.h"
 
 #define METRICS_ROUTES_MAX 24u
 #define METRICS_STATUS_COUNT 16u /* statuses that we give, and one for all others */
-#define METRICS_BUCKETS 10u
 #define METRICS_TEXT_MAX (512u * 1024u)
 
 struct metrics {
 	uint64_t requests[METRICS_ROUTES_MAX + 1][METRICS_STATUS_COUNT]; /* last row: no route */
-	uint64_t duration_bucket[METRICS_BUCKETS + 1];                   /* last: over all bounds */
-	uint64_t duration_sum_ms;
+	struct latency *duration;     /* of requests; the process's */
+	struct latency *journal_sync; /* likewise */
 	uint64_t rate_limited;
 	uint64_t swap_transition[SWAP_STATE_COUNT]; /* swaps that entered the state */
 };
 
+/* The names of series that others record. */
+#define METRICS_JOURNAL_SYNC "journal_sync"
+
+/* Zeroed otherwise. ERR_FULL: too many series of latencies. */
+MUST_USE NONNULL_ALL enum err metrics_init(struct metrics *m);
 /* route_index METRICS_ROUTES_MAX: no route matched. */
 NONNULL_ALL void metrics_request(
-	struct metrics *m, size_t route_index, unsigned status, uint64_t elapsed_ms);
+	struct metrics *m, size_t route_index, unsigned status, uint64_t elapsed_ns);
 
 /* ---- writing ---- */
 
@@ -34,6 +39,10 @@ NONNULL_ALL void metric_u64(struct buf *out, const char *name, const char *label
 NONNULL_ALL void metric_amount(
 	struct buf *out, const char *name, const char *labels, struct amount value);
 NONNULL_ALL void metric_ms(struct buf *out, const char *name, const char *labels, uint64_t ms);
+NONNULL_ALL void metric_ns(struct buf *out, const char *name, const char *labels, uint64_t ns);
+/* Buckets, sum and count of a series in nanoseconds. Bounds are met to three digits. */
+NONNULL_ALL void metric_latency(
+	struct buf *out, const char *name, const char *labels, const struct latency *series);
 
 struct route;
 /* The API's own counters; route names the rows. */

@@ -28,22 +28,35 @@ static _Thread_local struct thread_exit exit_node;
 static _Thread_local bool exit_node_added;
 
 static struct latency series[LATENCY_SERIES_MAX];
-static _Atomic uint32_t series_count;
+static uint32_t series_count;
+static pthread_mutex_t series_lock = PTHREAD_MUTEX_INITIALIZER;
 
-enum err latency_create(struct latency **out, const char *name, struct histogram_range range)
+static enum err find_or_make(struct latency **out, const char *name, struct histogram_range range)
 {
-	const uint32_t index = atomic_fetch_add_explicit(&series_count, 1, memory_order_relaxed);
-	if (index >= LATENCY_SERIES_MAX) {
-		(void)atomic_fetch_sub_explicit(&series_count, 1, memory_order_relaxed);
+	struct latency *l = series;
+	while (l < series + series_count && strcmp(l->name, name) != 0)
+		l++;
+	if (l == series + LATENCY_SERIES_MAX)
 		return ERR_FULL;
+	if (l == series + series_count) {
+		l->index = series_count++;
+		l->name = name;
+		l->range = range;
+	} else if (l->range.unit_bits != range.unit_bits ||
+		l->range.value_bits != range.value_bits) {
+		return ERR_EXISTS;
 	}
-	(void)histogram_buckets(range); /* checks it */
-	struct latency *l = &series[index];
-	l->index = index;
-	l->name = name;
-	l->range = range;
 	*out = l;
 	return OK;
+}
+
+enum err latency_series(struct latency **out, const char *name, struct histogram_range range)
+{
+	(void)histogram_buckets(range); /* checks it */
+	CHECK(pthread_mutex_lock(&series_lock) == 0);
+	const enum err err = find_or_make(out, name, range);
+	CHECK(pthread_mutex_unlock(&series_lock) == 0);
+	return err;
 }
 
 const char *latency_name(const struct latency *l)

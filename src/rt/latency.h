@@ -18,8 +18,9 @@
 
 struct latency;
 
-/* A new series; name is borrowed for ever. ERR_FULL: LATENCY_SERIES_MAX there are, or no memory. */
-MUST_USE NONNULL_ALL enum err latency_create(
+/* The series of that name, made where it is new: then `name` is borrowed for ever. ERR_EXISTS: it
+ * is there with another range; ERR_FULL: LATENCY_SERIES_MAX there are. */
+MUST_USE NONNULL_ALL enum err latency_series(
 	struct latency **out, const char *name, struct histogram_range range);
 NONNULL_ALL const char *latency_name(const struct latency *l);
 NONNULL_ALL struct histogram_range latency_range(const struct latency *l);

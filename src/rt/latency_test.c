@@ -48,7 +48,7 @@ static void test_threads(void)
 	uint64_t last = 0, sum = 0;
 	for (uint32_t i = 0; i < VALUES; i++)
 		sum += value_of(i);
-	CHECK(latency_create(&series, "test", HISTOGRAM_NS_MINUTE) == OK);
+	CHECK(latency_series(&series, "test", HISTOGRAM_NS_MINUTE) == OK);
 	CHECK(strcmp(latency_name(series), "test") == 0);
 	for (unsigned round = 1; round <= ROUNDS; round++) {
 		atomic_store_explicit(&running, THREADS, memory_order_relaxed);
@@ -75,10 +75,16 @@ static void test_threads(void)
 static void test_series(void)
 {
 	static struct latency *all[LATENCY_SERIES_MAX];
+	static char name[LATENCY_SERIES_MAX][8];
 	struct latency *more;
 	uint32_t made = 0;
-	while (latency_create(&more, "another", HISTOGRAM_US_HOUR) == OK)
-		all[made++] = more;
+	CHECK(latency_series(&more, "test", HISTOGRAM_NS_MINUTE) == OK && more == series);
+	CHECK(latency_series(&more, "test", HISTOGRAM_US_HOUR) == ERR_EXISTS);
+	for (enum err err = OK; err == OK; made += err == OK) {
+		(void)snprintf(name[made], sizeof name[0], "%u", (unsigned)made);
+		err = latency_series(&all[made], name[made], HISTOGRAM_US_HOUR);
+		CHECK(err == OK || err == ERR_FULL);
+	}
 	CHECK(made == LATENCY_SERIES_MAX - 1);
 	for (uint32_t i = 0; i < made; i++) {
 		CHECK(latency_attach(all[i]) == OK);

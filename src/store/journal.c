@@ -70,7 +70,6 @@ static void publish(struct journal *j)
 		.bytes = t->bytes,
 		.records = t->records,
 		.sync_ns_max = t->sync_ns_max,
-		.sync_ns_sum = t->sync_ns_sum,
 		.segment = t->segment.segment,
 		.bytes_free = j->room,
 	};
@@ -419,6 +418,7 @@ enum err journal_open(struct journal **out, const struct journal_config *config,
 	j->tail.dir = j->dir;
 	j->tail.segment_size = j->config.segment_size;
 	j->tail.timed = !config->synchronous;
+	j->tail.sync_latency = config->sync_latency;
 	j->open.group = malloc(j->config.group_max);
 	j->writing.group = malloc(j->config.group_max);
 	if (j->open.group == NULL || j->writing.group == NULL) {

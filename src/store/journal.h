@@ -23,6 +23,7 @@
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 #include "base/base.h"
+#include "rt/latency.h"
 #include "sys/file.h"
 
 #define JOURNAL_PAYLOAD_MAX (1024u * 1024u)
@@ -43,6 +44,7 @@ struct journal_config {
 	/* No thread: journal_flush writes and syncs on the caller's thread, callbacks run there,
 	 * and nothing is written behind the caller's back. For the simulation on virtual time. */
 	bool synchronous;
+	struct latency *sync_latency; /* NULL: not recorded; borrowed */
 	void (*on_durable)(void *ctx);
 	void (*on_failed)(void *ctx, const char *what);
 	void *ctx;
@@ -94,7 +96,7 @@ NONNULL_ALL struct id128 journal_cluster(const struct journal *j);
 
 struct journal_stat {
 	uint64_t groups, syncs, bytes, records;
-	uint64_t sync_ns_max, sync_ns_sum;
+	uint64_t sync_ns_max;
 	uint32_t segment;
 	uint64_t bytes_free;
 };

@@ -27,7 +27,8 @@ static enum err sync_file(struct journal_tail *t, int file)
 	const enum err err = t->ops->fdatasync(t->ops->ctx, file);
 	const uint64_t took = t->timed ? clock_mono_ns() - before : 0;
 	t->syncs++;
-	t->sync_ns_sum += took;
+	if (t->timed && t->sync_latency != NULL)
+		latency_record(t->sync_latency, took);
 	if (took > t->sync_ns_max)
 		t->sync_ns_max = took;
 	return err;

@@ -8,6 +8,7 @@
  */
 #ifndef STORE_JOURNAL_TAIL_H
 #define STORE_JOURNAL_TAIL_H
+#include "rt/latency.h"
 #include "store/journal_scan.h"
 
 enum journal_spare {
@@ -28,8 +29,9 @@ struct journal_tail {
 	uint64_t end;     /* of the last group in the active segment */
 	uint64_t claimed; /* the highest sequence that something durable says is durable */
 	uint64_t groups, syncs, bytes, records;
-	uint64_t sync_ns_max, sync_ns_sum;
-	struct journal_error error; /* set with every failure */
+	uint64_t sync_ns_max;
+	struct latency *sync_latency; /* NULL: not recorded */
+	struct journal_error error;   /* set with every failure */
 };
 
 /* Records that lie behind JOURNAL_GROUP_HEADER_SIZE bytes of room for the header; the buffer has
