@@ -2,6 +2,7 @@
  * two pinned workers. */
 #include "crew.h"
 #include "peers/peers.h"
+#include "pool_ours.h"
 #include "runtime.h"
 #include "sys/clock.h"
 
@@ -191,6 +192,8 @@ static unsigned run_row(const struct executor_row *row)
 	struct contestant list[PEERS_MAX + 2] = {0};
 	size_t pools = 0, count = 1;
 	unsigned missed;
+	struct entry ours = {&pool_ours, pool_ours.create(row->workers)};
+	list[0] = (struct contestant){.run = row->run, .measure = row->measure, .ctx = &ours};
 	if (row->bound.peer)
 		list[count++] = row->bound;
 	for (; pools < PEERS_MAX && row->rivals[pools].pool; pools++) {
@@ -206,6 +209,7 @@ static unsigned run_row(const struct executor_row *row)
 	}
 	missed = row->run ? compare_contest(row->contest, list, count)
 			  : compare_figures(row->contest, row->figures, list, count);
+	pool_ours.destroy(ours.storage);
 	for (size_t i = 0; i < pools; i++)
 		entries[i].pool->destroy(entries[i].storage);
 	return missed;

@@ -1,0 +1,293 @@
+#include "rt/parallel.h"
+
+#include "sys/clock.h"
+
+#define PIECE_GROWTH_MAX 8u
+
+/* ---- chunks ---- */
+
+static size_t greatest_common_divisor(size_t a, size_t b)
+{
+	while (b != 0) {
+		const size_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* The fewest items that end where a cache line does. */
+static size_t items_in_line(size_t item_size, uint32_t line)
+{
+	return item_size == 0 ? 1 : line / greatest_common_divisor(line, item_size);
+}
+
+static size_t round_up(size_t n, size_t to)
+{
+	const size_t rest = n % to;
+	return rest == 0 ? n : n + (to - rest);
+}
+
+size_t parallel_chunk_items(size_t count, uint32_t workers, size_t item_size, uint32_t line)
+{
+	const size_t chunks = (size_t)workers *
+		(count / workers > PARALLEL_LARGE ? PARALLEL_CHUNKS_LARGE : PARALLEL_CHUNKS_SMALL);
+	const size_t items = count / chunks + (count % chunks != 0);
+	return round_up(items == 0 ? 1 : items, items_in_line(item_size, line));
+}
+
+/* What loops and reductions have in common. */
+struct cut {
+	size_t chunk, line; /* items */
+};
+
+static struct cut cut_of(struct strand s, size_t count, const struct parallel_options *options)
+{
+	const struct executor *x = strand_executor(s);
+	const uint32_t bytes = executor_settings(x)->cache_line_size;
+	const size_t line = items_in_line(options->item_size, bytes);
+	return (struct cut){.line = line,
+		.chunk = options->chunk_items != 0
+			? round_up(options->chunk_items, line)
+			: parallel_chunk_items(
+				  count, executor_workers(x), options->item_size, bytes)};
+}
+
+/* ---- loops ---- */
+
+struct loop {
+	parallel_body body;
+	void *ctx;
+	struct cut cut;
+	_Atomic size_t piece; /* items to run at once; relaxed: a hint that all workers improve */
+	_Atomic bool is_long; /* such a piece takes PARALLEL_LONG_NS */
+};
+
+struct range {
+	struct loop *loop;
+	size_t begin, end;
+};
+
+/* From how long a piece took, how large the next should be. */
+static void adapt(struct loop *l, size_t items, uint64_t ns)
+{
+	size_t piece = atomic_load_explicit(&l->piece, memory_order_relaxed);
+	const bool is_long = ns >= PARALLEL_LONG_NS;
+	if (is_long != atomic_load_explicit(&l->is_long, memory_order_relaxed))
+		atomic_store_explicit(&l->is_long, is_long, memory_order_relaxed);
+	/* what a whole piece would have taken: halving gives pieces of half the size, too */
+	const double whole_ns = (double)(ns + 1) * (double)piece / (double)items;
+	const double times = PARALLEL_PIECE_NS / whole_ns;
+	if (times < 0.5)
+		piece = (size_t)((double)piece * times);
+	else if (times > 2 && items > piece / 2 && piece < l->cut.chunk)
+		piece *= times < PIECE_GROWTH_MAX ? (size_t)times : PIECE_GROWTH_MAX;
+	else
+		return;
+	piece = piece < l->cut.chunk ? round_up(piece + (piece == 0), l->cut.line) : l->cut.chunk;
+	atomic_store_explicit(&l->piece, piece, memory_order_relaxed);
+}
+
+static void run_piece(struct loop *l, size_t begin, size_t end)
+{
+	const uint64_t before = clock_mono_ns();
+	l->body(l->ctx, begin, end);
+	adapt(l, end - begin, clock_mono_ns() - before);
+}
+
+static void range_branch(struct strand s, void *frame);
+
+static void run_range(struct strand s, struct loop *l, size_t begin, size_t end)
+{
+	for (;;) {
+		const size_t piece = atomic_load_explicit(&l->piece, memory_order_relaxed);
+		if (end - begin <= piece) {
+			run_piece(l, begin, end);
+			return;
+		}
+		/* halves, the first one of whole lines */
+		const size_t half = round_up((end - begin) / 2, l->cut.line);
+		const size_t middle = begin + (half < end - begin ? half : end - begin);
+		struct range *rest = fork_frame(s);
+		*rest = (struct range){.loop = l, .begin = middle, .end = end};
+		run_range(atomic_load_explicit(&l->is_long, memory_order_relaxed)
+				? fork_begin_offered(s, range_branch)
+				: fork_begin(s, range_branch),
+			l, begin, middle);
+		if (!fork_is_here(s)) {
+			fork_join(s);
+			return;
+		}
+		begin = middle;
+		if (begin == end)
+			return;
+	}
+}
+
+static void range_branch(struct strand s, void *frame)
+{
+	const struct range range = *(const struct range *)frame;
+	if (range.begin < range.end)
+		run_range(s, range.loop, range.begin, range.end);
+}
+
+/* Without stealing: each worker gets its share at once, the caller's too. */
+struct share {
+	struct task task; /* first */
+	struct loop *loop;
+	size_t begin, end;
+};
+
+static void run_share(struct strand s, struct task *t)
+{
+	const struct share *share = (const struct share *)(const void *)t;
+	(void)s;
+	share->loop->body(share->loop->ctx, share->begin, share->end);
+}
+
+static void deal_shares(struct strand s, struct loop *l, size_t count)
+{
+	struct share share[EXECUTOR_WORKERS_MAX];
+	struct executor *x = strand_executor(s);
+	const uint32_t workers = executor_workers(x);
+	const size_t items = round_up(count / workers + (count % workers != 0), l->cut.line);
+	struct task_group group;
+	task_group_init(&group, NULL);
+	for (uint32_t i = 0; i < workers; i++) {
+		const size_t begin = i * items < count ? i * items : count;
+		share[i] = (struct share){.task = {.run = run_share, .group = &group},
+			.loop = l,
+			.begin = begin,
+			.end = count - begin < items ? count : begin + items};
+		if (share[i].begin == share[i].end)
+			break;
+		/* its own, and what a closed or full executor does not take */
+		if (i == strand_worker(s) || executor_submit_to(x, i, &share[i].task) != OK)
+			task_spawn(s, &share[i].task);
+	}
+	task_group_wait(s, &group);
+}
+
+void parallel_for_each(struct strand s, size_t count, const struct parallel_options *options,
+	parallel_body body, void *ctx)
+{
+	struct loop l = {.body = body, .ctx = ctx, .cut = cut_of(s, count, options)};
+	if (count == 0)
+		return;
+	atomic_init(&l.piece, l.cut.line < l.cut.chunk ? l.cut.line : l.cut.chunk);
+	if (executor_workers(strand_executor(s)) == 1)
+		body(ctx, 0, count);
+	else if (executor_settings(strand_executor(s))->work_stealing)
+		run_range(s, &l, 0, count);
+	else
+		deal_shares(s, &l, count);
+}
+
+/* ---- reductions ---- */
+
+struct reduction {
+	const struct reduce *reduce;
+	void *ctx;
+	size_t count, leaf; /* items */
+	_Atomic bool is_long;
+};
+
+struct part {
+	struct reduction *reduction;
+	void *into;
+	size_t first, last; /* leaves */
+};
+
+static void fold_leaf(struct reduction *r, void *into, size_t leaf)
+{
+	const uint64_t before = clock_mono_ns();
+	const size_t begin = leaf * r->leaf;
+	memcpy(into, r->reduce->identity, r->reduce->size);
+	r->reduce->fold(
+		r->ctx, into, begin, r->count - begin < r->leaf ? r->count : begin + r->leaf);
+	const bool is_long = clock_mono_ns() - before >= PARALLEL_LONG_NS;
+	if (is_long != atomic_load_explicit(&r->is_long, memory_order_relaxed))
+		atomic_store_explicit(&r->is_long, is_long, memory_order_relaxed);
+}
+
+static void part_branch(struct strand s, void *frame);
+
+/* Always halves, always the left one first into the result: the tree is the same for all. */
+static void fold_part(struct strand s, struct reduction *r, void *into, size_t first, size_t last)
+{
+	_Alignas(max_align_t) unsigned char right[REDUCE_SIZE_MAX];
+	if (last - first == 1) {
+		fold_leaf(r, into, first);
+		return;
+	}
+	const size_t middle = first + (last - first) / 2;
+	struct part *part = fork_frame(s);
+	*part = (struct part){.reduction = r, .into = right, .first = middle, .last = last};
+	fold_part(atomic_load_explicit(&r->is_long, memory_order_relaxed)
+			? fork_begin_offered(s, part_branch)
+			: fork_begin(s, part_branch),
+		r, into, first, middle);
+	if (fork_is_here(s))
+		fold_part(s, r, right, middle, last);
+	else
+		fork_join(s);
+	r->reduce->combine(r->ctx, into, right);
+}
+
+static void part_branch(struct strand s, void *frame)
+{
+	const struct part part = *(const struct part *)frame;
+	fold_part(s, part.reduction, part.into, part.first, part.last);
+}
+
+void parallel_reduce(struct strand s, void *out, size_t count,
+	const struct parallel_options *options, const struct reduce *reduce, void *ctx)
+{
+	const struct cut cut = cut_of(s, count, options);
+	const size_t leaf = round_up(
+		cut.chunk / PARALLEL_LEAVES + (cut.chunk % PARALLEL_LEAVES != 0), cut.line);
+	struct reduction r = {.reduce = reduce, .ctx = ctx, .count = count, .leaf = leaf};
+	CHECK(reduce->size <= REDUCE_SIZE_MAX);
+	if (count == 0)
+		memcpy(out, reduce->identity, reduce->size);
+	else
+		fold_part(s, &r, out, 0, count / leaf + (count % leaf != 0));
+}
+
+/* ---- for pure code ---- */
+
+static void run_on_strand(void *self, size_t count, size_t item_size, parallel_body body, void *ctx)
+{
+	const struct parallel_options options = {.item_size = item_size};
+	parallel_for_each(*(const struct strand *)self, count, &options, body, ctx);
+}
+
+struct parallel strand_parallel(struct strand *s)
+{
+	return (struct parallel){.run = run_on_strand, .self = s};
+}
+
+struct from_outside {
+	size_t count, item_size;
+	parallel_body body;
+	void *ctx;
+};
+
+static void outside_branch(struct strand s, void *arg)
+{
+	const struct from_outside *o = arg;
+	run_on_strand(&s, o->count, o->item_size, o->body, o->ctx);
+}
+
+static void run_from_outside(
+	void *self, size_t count, size_t item_size, parallel_body body, void *ctx)
+{
+	struct from_outside o = {.count = count, .item_size = item_size, .body = body, .ctx = ctx};
+	if (count > 0 && executor_call(self, outside_branch, &o) != OK)
+		body(ctx, 0, count); /* not even begun there */
+}
+
+struct parallel executor_parallel(struct executor *x)
+{
+	return (struct parallel){.run = run_from_outside, .self = x};
+}
