@@ -6,7 +6,7 @@
 #include "rt/executor_internal.h"
 #include "sys/clock.h"
 
-#define SPIN_DEFAULT 200u
+#define SPIN_DEFAULT 40u
 #define MILLI 1000u
 
 struct executor_config executor_config_default(void)

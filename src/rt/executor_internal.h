@@ -58,6 +58,9 @@ struct worker {
 	uint32_t index, turn, help_depth;
 	uint32_t rng;
 	struct task *overflow_first, *overflow_last; /* tasks that the deque had no room for */
+	/* tasks that have ended and are not counted out of their group yet */
+	struct task_group *left_group;
+	uint32_t left_count;
 	struct worker_counters counters;
 	/* constant */
 	struct fork_stack *forks;
@@ -148,6 +151,9 @@ NONNULL_ALL bool wait_is_over(const struct wait *until);
 NONNULL_ALL void wait_announce(const struct worker *w, const struct wait *until);
 /* Runs a task, or drops it where it was called off, and then what continues its group. */
 NONNULL_ALL void worker_run_task(struct strand s, struct task *t);
+/* Counts out of their group the tasks that have ended: before this worker does anything else than
+ * a task of the same group. */
+NONNULL_ALL void worker_settle(struct worker *w);
 /* A task that comes in, before anybody can run it. */
 NONNULL_ALL void task_enter(struct task *t);
 /* There was no room for it: the caller holds it, and its group, as before. */

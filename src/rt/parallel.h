@@ -24,8 +24,8 @@
 #define PARALLEL_LARGE 1000u
 #define PARALLEL_CHUNKS_LARGE 4u
 #define PARALLEL_CHUNKS_SMALL 2u
-#define PARALLEL_PIECE_NS 100000u
-#define PARALLEL_LONG_NS 10000u /* longer pieces are offered before they run */
+#define PARALLEL_PIECE_NS 25000u
+#define PARALLEL_LONG_NS 5000u /* longer pieces are offered before they run */
 #define PARALLEL_LEAVES 8u
 #define REDUCE_SIZE_MAX 256u
 

@@ -8,6 +8,8 @@
 #define COUNT_HALF 1
 #endif
 
+#define LEFT_MAX 64u
+
 void cancel_init(struct cancel_token *token, const struct cancel_token *parent)
 {
 	atomic_init(&token->requested, false);
@@ -66,21 +68,46 @@ uint32_t task_group_dropped(const struct task_group *g)
 	return atomic_load_explicit(&g->dropped, memory_order_relaxed);
 }
 
-/* Counts one out. Returns the continuation, where it was the last one. */
-static struct task *group_leave(struct executor *x, struct task_group *g)
+/* Counts some out. Returns the continuation, where they were the last ones. */
+static struct task *group_leave(struct executor *x, struct task_group *g, uint32_t count)
 {
 	struct task *then = g->then;
-	/* [GROUP] release: what the task did; acquire: what the others did, for the continuation.
+	/* [GROUP] release: what the tasks did; acquire: what the others did, for the continuation.
 	 * Pairs with the acquire in group_is_over. After this the group may be gone. */
-	const uint64_t before = atomic_fetch_sub_explicit(&g->state, 1, memory_order_acq_rel);
-	CHECK(GROUP_COUNT(before) != 0);
-	if (GROUP_COUNT(before) > 1)
+	const uint64_t before = atomic_fetch_sub_explicit(&g->state, count, memory_order_acq_rel);
+	CHECK(GROUP_COUNT(before) >= count);
+	if (GROUP_COUNT(before) > count)
 		return NULL;
 	if (GROUP_WAITER(before) == GROUP_WAITER_OUTSIDE)
 		futex_wake(&g->half[COUNT_HALF], FUTEX_ALL);
 	else if (GROUP_WAITER(before) != 0)
 		worker_wake(x->worker[GROUP_WAITER(before) - 1]);
 	return then;
+}
+
+void worker_settle(struct worker *w)
+{
+	struct task_group *group = w->left_group;
+	if (group == NULL)
+		return;
+	w->left_group = NULL;
+	CHECK(group_leave(w->x, group, w->left_count) == NULL);
+}
+
+/* One task of a group has ended. Of many in a row one step is made, so that workers do not pass the
+ * group's line to and fro; not where something follows the group, which has to be run at once. */
+static struct task *leave_later(struct worker *w, struct task_group *g)
+{
+	if (g->then != NULL)
+		return group_leave(w->x, g, 1);
+	if (w->left_group != g) {
+		worker_settle(w);
+		w->left_group = g;
+		w->left_count = 0;
+	}
+	if (++w->left_count == LEFT_MAX)
+		worker_settle(w);
+	return NULL;
 }
 
 static bool group_is_over(const struct task_group *g)
@@ -112,6 +139,8 @@ void worker_run_task(struct strand s, struct task *t)
 	struct worker *w = strand_to_worker(s);
 	do {
 		struct task_group *group = t->group;
+		if (group != w->left_group)
+			worker_settle(w);
 		if (task_is_cancelled(s, t)) {
 			counter_add(&w->counters.dropped, 1);
 			if (group != NULL)
@@ -123,14 +152,14 @@ void worker_run_task(struct strand s, struct task *t)
 			counter_add(&w->counters.run, 1);
 			t->run(s, t);
 		}
-		t = group == NULL ? NULL : group_leave(w->x, group);
+		t = group == NULL ? NULL : leave_later(w, group);
 	} while (t != NULL);
 }
 
 void task_refused(struct executor *x, struct task *t)
 {
 	if (t->group != NULL) {
-		struct task *then = group_leave(x, t->group);
+		struct task *then = group_leave(x, t->group, 1);
 		CHECK(then == NULL); /* sealed, and yet somebody adds to it */
 	}
 }
@@ -156,7 +185,7 @@ void task_group_wait(struct strand s, struct task_group *g)
 void task_group_seal(struct strand s, struct task_group *g)
 {
 	CHECK(g->then != NULL);
-	struct task *then = group_leave(strand_to_worker(s)->x, g);
+	struct task *then = group_leave(strand_to_worker(s)->x, g, 1);
 	if (then != NULL)
 		worker_run_task(s, then);
 }

@@ -7,7 +7,8 @@
 #define FAIR_TURNS 61u
 /* While it looks for work, a worker asks for forks in one of so many rounds. */
 #define ASK_ROUNDS 4u
-#define RELAX_MAX 32u /* turns of cpu_relax between two rounds */
+#define STEAL_MAX 32u  /* tasks beyond the first that a thief takes along */
+#define RELAX_MAX 128u /* turns of cpu_relax between two rounds */
 
 static uint32_t next_random(struct worker *w)
 {
@@ -140,6 +141,22 @@ static bool take_own(struct worker *w, struct job *job)
 	return true;
 }
 
+/* Up to half of what is left: so that small tasks do not cost a visit each. */
+static void steal_more(struct worker *w, struct worker *victim)
+{
+	uint32_t more = deque_count(&victim->deque) / 2, got = 0;
+	const uint32_t room = w->x->config.queue_size - deque_count(&w->deque);
+	void *task;
+	more = more < STEAL_MAX ? more : STEAL_MAX;
+	more = more < w->x->config.max_batch_size ? more : w->x->config.max_batch_size - 1;
+	for (; got < more && got < room; got++) {
+		if (deque_steal(&victim->deque, &task) != DEQUE_STOLEN)
+			break;
+		CHECK(deque_push(&w->deque, task) == OK);
+	}
+	counter_add(&w->counters.stolen, got);
+}
+
 static bool steal_from(struct worker *w, struct worker *victim, struct job *job)
 {
 	void *task = NULL;
@@ -158,6 +175,7 @@ static bool steal_from(struct worker *w, struct worker *victim, struct job *job)
 		return false;
 	}
 	job->task = task;
+	steal_more(w, victim);
 	return true;
 }
 
@@ -200,6 +218,7 @@ static void ask_all(struct worker *w)
 static void run_stolen(struct strand s, const struct job *job)
 {
 	struct fork *fork = &job->victim->slots[job->index];
+	worker_settle(strand_to_worker(s));
 	fork->run(s, fork->frame);
 	/* [FORK] release: pairs with the acquire in wait_is_over: the results. The slot may be
 	 * used again after this. */
@@ -221,6 +240,7 @@ void worker_run_all(struct strand s)
 	struct job job;
 	while (take_own(w, &job) || take_injected(w, &job))
 		run(s, &job);
+	worker_settle(w);
 }
 
 /* ---- resting ---- */
@@ -317,10 +337,14 @@ static enum rest doze(struct worker *w, const struct wait *until, struct job *jo
 static bool seek(struct worker *w, const struct wait *until, struct job *job)
 {
 	enum rest result;
-	if (wait_is_over(until))
-		return false;
+	if (until->fork != NULL || until->group != NULL) {
+		worker_settle(w);
+		if (wait_is_over(until))
+			return false;
+	}
 	if (find(w, until, job))
 		return true;
+	worker_settle(w);
 	const uint64_t since = clock_mono_ns();
 	atomic_store_explicit(&w->counters.idle_since_ns, since, memory_order_relaxed);
 	(void)atomic_fetch_add_explicit(&w->x->searching, 1, memory_order_relaxed);
