@@ -335,6 +335,8 @@ def dust_under_our_hash(world, source):
             assert receipt["status"] == "0x1"
             gain["rootstock"] += terms[1] if terms[2] == world.account else 0
         evm.mine(4)
+        world.provider.wait("a word on what arrived unexplained", lambda: "in suspense:in" in (
+            world.provider.root / "log").read_text())
         swap.settled(gain)
 
 

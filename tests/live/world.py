@@ -12,7 +12,7 @@ import time
 import peers
 from nets import BY_HAND, CHAIN_IDS, COIN, GAS_PRICE, OTHER, RealNets, units
 from provider import HttpError, Provider
-from proxy import Proxy
+from proxy import SENDS, Proxy, refused
 
 SECP_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 NETWORK = "testnet"  # of Rootstock; Bitcoin's is regtest
@@ -460,11 +460,22 @@ class World:
                        for s in (self.bitcoin, self.rootstock))
         self.provider.wait("the chains' tips in the daemon", same)
 
+    @contextlib.contextmanager
+    def mute(self):
+        """Meanwhile nothing that the daemon sends arrives."""
+        for layer, p in self.proxies.items():
+            p.on(SENDS[layer], refused)
+        yield
+        for layer, p in self.proxies.items():
+            p.off(SENDS[layer])
+
     def restart_nodes(self):
         """Killed, and started again without what was in their mempools."""
-        self.bitcoin.lose_pool()
-        self.rootstock.node.stop()
-        self.rootstock.node.start()
+        with self.mute():
+            self.bitcoin.lose_pool()
+            self.rootstock.node.stop()
+            self.rootstock.node.start()
+            assert not self.bitcoin.pool() and not self.rootstock.pool()
 
     def start_daemon(self, settings=()):
         self.provider.start_daemon(settings=settings)
