@@ -140,6 +140,20 @@ static void put_money(
 				ledger_balance(l, id, (enum account)a));
 		}
 	}
+	metric_head(out, "sluice_suspense_coins", METRIC_GAUGE,
+		"What arrived unexplained (suspense:in) or left unexplained (suspense:missing), in "
+		"whole coins.");
+	for (size_t i = 0; i < count; i++) {
+		const enum layer_id id = view[i].id;
+		(void)labels_of(labels, "layer=\"%s\",account=\"%s\"", layer_name(id),
+			account_name(ACCOUNT_SUSPENSE_IN));
+		metric_amount(out, "sluice_suspense_coins", labels,
+			ledger_balance_credit(l, id, ACCOUNT_SUSPENSE_IN));
+		(void)labels_of(labels, "layer=\"%s\",account=\"%s\"", layer_name(id),
+			account_name(ACCOUNT_SUSPENSE_MISSING));
+		metric_amount(out, "sluice_suspense_coins", labels,
+			ledger_balance(l, id, ACCOUNT_SUSPENSE_MISSING));
+	}
 	metric_head(out, "sluice_reconciliation_difference_coins", METRIC_GAUGE,
 		"Difference between books and chain at the last comparison, in whole coins.");
 	for (size_t i = 0; i < count; i++) {

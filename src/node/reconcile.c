@@ -59,6 +59,22 @@ static bool usable(const struct layer_run *run)
 		!locked_since(l, run->layer, asked->height, at->height);
 }
 
+/* Value that came by way of a contract leaves no transaction to us: the scan is all that tells of
+ * it. */
+static void tell_surplus(const struct layer_run *run, struct amount before)
+{
+	const struct ledger *l = engine_ledger(run->r->config.engine);
+	struct amount more = ledger_balance_credit(l, run->layer, ACCOUNT_SUSPENSE_IN);
+	char text[AMOUNT_TEXT_SIZE];
+	if (amount_sub(&more, more, before) != OK || amount_is_zero(more))
+		return;
+	amount_format(text, more);
+	log_line(LOG_WARNING,
+		"%s: %s %s arrived by block %llu without a transaction to us: in suspense:in",
+		layer_name(run->layer), text, asset_name(more.asset),
+		(unsigned long long)run->found.block.height);
+}
+
 static void weigh(void *ctx)
 {
 	struct layer_run *run = ctx;
@@ -71,10 +87,14 @@ static void weigh(void *ctx)
 		set_timer(run, RECONCILE_RETRY_MS, weigh);
 		return;
 	}
+	const struct amount before = ledger_balance_credit(
+		engine_ledger(e), run->layer, ACCOUNT_SUSPENSE_IN);
 	enum err err = ERR_STATE;
 	if (usable(run))
 		err = engine_reconciled(e, loop_wall_ms(run->r->config.loop), run->layer,
 			&found->block, found->wallet, found->locked);
+	if (err == OK)
+		tell_surplus(run, before);
 	again(run, err == OK ? run->r->config.interval_ms : RECONCILE_RETRY_MS);
 }
 
