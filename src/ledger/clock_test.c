@@ -72,6 +72,34 @@ static void test_edges_of_lock(void)
 	}
 }
 
+/* The inequality of docs/swap.md, term by term: what lies between the last moment at which the
+ * client can reveal and the first at which it can take its own back is enough for us, and a
+ * millisecond less is not. */
+static void test_every_term_of_lock(void)
+{
+	const struct layer_params btc = layer(600000, 144), rsk = layer(25000, 2880);
+	const struct layer_params *pair[][2] = {{&btc, &rsk}, {&rsk, &btc}};
+	for (size_t i = 0; i < ARRAY_LEN(pair); i++) {
+		const struct layer_params *src = pair[i][0], *dst = pair[i][1];
+		struct lock_times t = {.src = src, .dst = dst, .src_blocks = 16000, .src_depth = 3};
+		const uint64_t early = clock_early_ms(src, t.src_blocks);
+		const uint64_t src_late = clock_late_ms(src, src->claim_blocks + t.src_depth);
+		uint64_t slack;
+		for (t.dst_blocks = 1; t.dst_blocks < 200; t.dst_blocks += 7) {
+			const uint64_t need = src_late +
+				clock_late_ms(
+					dst, t.dst_blocks + dst->claim_blocks + dst->final_depth);
+			CHECK(early > need);
+			t.observation_ms = early - need;
+			CHECK(clock_lock_safe(&t, &slack) && slack == 0);
+			t.observation_ms++;
+			CHECK(!clock_lock_safe(&t, &slack));
+			t.observation_ms = 0;
+			CHECK(clock_lock_safe(&t, &slack) && slack == early - need);
+		}
+	}
+}
+
 static void test_edge_of_reveal(void)
 {
 	const struct layer_params rsk = layer(25000, 2880);
@@ -88,6 +116,7 @@ int main(void)
 	test_known_bounds();
 	test_monotonic_and_ordered();
 	test_edges_of_lock();
+	test_every_term_of_lock();
 	test_edge_of_reveal();
 	return EXIT_SUCCESS;
 }

@@ -1,0 +1,121 @@
+/* Hazards that an engine must survive and that its other tests leave to chance: claims that nobody
+ * mines, transactions that fail in a block, and keys that signed something which is not in the
+ * journal. */
+#include "node/engine_world_test.h"
+
+#include "layer/layer.h"
+
+#include <stdlib.h>
+
+/* HAZARDS 7: the preimage is public, and our claim is not mined: it pays more and more. */
+static void test_claim_bumped(enum layer_id from, enum layer_id to)
+{
+	struct world w;
+	world_begin(&w);
+	struct swap *s = world_both_locked(&w, from, to);
+	const struct chain_event claim = {.kind = CHAIN_LOCK_SPENT,
+		.tx = world_tx(&w),
+		.at = s->dest.lock[s->dest.bound].at,
+		.swap = s->id,
+		.spend = LOCK_SPEND_CLAIM,
+		.preimage = w.preimage};
+	CHECK(engine_mempool(w.engine, w.now, to, &claim) == OK);
+	CHECK(s->state == SWAP_CLAIMING && s->claim_effect != INDEX_NONE);
+	struct effect *f = &w.ledger->effect[s->claim_effect];
+	for (unsigned variant = 0; variant < 4; variant++) {
+		CHECK(f->variant_wanted == variant);
+		(void)world_prepare(&w, f);
+		const uint64_t last = f->variant[variant].rate;
+		world_blocks(&w, from, 2);
+		CHECK(f->variant_wanted == variant);
+		world_block(&w, from, NULL, 0);
+		CHECK(f->variant_wanted == variant + 1 && f->rate >= last + last / 4);
+	}
+	/* however long it takes, nothing is refunded meanwhile */
+	world_blocks(&w, to, 100);
+	CHECK(s->state == SWAP_CLAIMING && s->refund_effect == INDEX_NONE);
+	world_end(&w);
+}
+
+static struct effect *pay_on_rootstock(struct world *w)
+{
+	struct transfer_command c = {.now_ms = w->now,
+		.id = {{1}},
+		.effect_id = {{2}},
+		.idempotency_key = {{3}},
+		.layer = LAYER_ROOTSTOCK,
+		.amount = amount_of(ASSET_RBTC, FUNDS_WEI_PER_SAT),
+		.destination = {0xaa},
+		.destination_len = 20};
+	struct command_result result;
+	CHECK(engine_transfer(w->engine, &result, &c) == OK);
+	return ledger_effect(w->ledger, &c.effect_id);
+}
+
+/* HAZARDS 9: in a block, and failed: nothing was paid, and only the fee is gone. */
+static void test_reverted(void)
+{
+	struct world w;
+	world_begin(&w);
+	struct effect *f = pay_on_rootstock(&w);
+	const struct id128 id = {{1}};
+	const struct amount before = ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_EXTERNAL);
+	const struct chain_event used = {.kind = CHAIN_NONCE_USED,
+		.tx = world_prepare(&w, f),
+		.nonce = f->nonce,
+		.amount = f->variant[0].fee,
+		.flags = CHAIN_TX_REVERTED};
+	world_chain_sub(&w, LAYER_ROOTSTOCK, used.amount);
+	world_block(&w, LAYER_ROOTSTOCK, &used, 1);
+	CHECK(f->reverted && ledger_transfer(w.ledger, &id)->state != TRANSFER_CONFIRMED);
+	world_blocks(&w, LAYER_ROOTSTOCK, 3);
+	CHECK(ledger_transfer(w.ledger, &id)->state == TRANSFER_FAILED);
+	CHECK(amount_cmp(ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_EXTERNAL), before) == 0);
+	CHECK(amount_is_zero(ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_RESERVED)));
+	world_end(&w);
+}
+
+/* HAZARDS 45: what our key signed is not in the journal, for this is an old copy of it: nothing new
+ * is begun, and what is missing is said. */
+static void test_unknown_spend(void)
+{
+	struct world w;
+	world_begin(&w);
+	const struct coin *coin = &w.ledger->coin[0];
+	const struct chain_event spent = {.kind = CHAIN_COIN_SPENT,
+		.tx = world_tx(&w),
+		.at = {.tx = coin->at.txid, .index = coin->at.index}};
+	world_chain_sub(&w, LAYER_BITCOIN, amount_of(ASSET_BTC, FUNDS_SAT));
+	world_block(&w, LAYER_BITCOIN, &spent, 1);
+	CHECK(w.ledger->latched);
+	CHECK(amount_cmp(ledger_balance(w.ledger, LAYER_BITCOIN, ACCOUNT_SUSPENSE_MISSING),
+		      amount_of(ASSET_BTC, FUNDS_SAT)) == 0);
+	world_end(&w);
+}
+
+static void test_unknown_nonce(void)
+{
+	struct world w;
+	world_begin(&w);
+	const uint64_t next = w.ledger->layer[LAYER_ROOTSTOCK].nonce_next;
+	const struct chain_event used = {.kind = CHAIN_NONCE_USED,
+		.tx = world_tx(&w),
+		.nonce = next,
+		.amount = amount_of(ASSET_RBTC, 5)};
+	world_chain_sub(&w, LAYER_ROOTSTOCK, used.amount);
+	world_block(&w, LAYER_ROOTSTOCK, &used, 1);
+	CHECK(w.ledger->latched && w.ledger->layer[LAYER_ROOTSTOCK].nonce_next == next + 1);
+	CHECK(amount_cmp(ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_SUSPENSE_MISSING),
+		      used.amount) == 0);
+	world_end(&w);
+}
+
+int main(void)
+{
+	test_claim_bumped(LAYER_BITCOIN, LAYER_ROOTSTOCK);
+	test_claim_bumped(LAYER_ROOTSTOCK, LAYER_BITCOIN);
+	test_reverted();
+	test_unknown_spend();
+	test_unknown_nonce();
+	return EXIT_SUCCESS;
+}
