@@ -2,9 +2,6 @@
 
 #include "sys/thread.h"
 
-/* Some 600 ns on x86-64: about what a stream needs to bring hundreds of items. */
-#define PACE_TURNS 20u
-
 void spsc_init(struct spsc *ring, void *slots, size_t capacity, size_t item_size)
 {
 	CHECK(capacity > 0 && capacity <= SPSC_CAPACITY_MAX && (capacity & (capacity - 1)) == 0);

@@ -11,11 +11,7 @@
  * that is a local variable lives in registers. The size of an item is an argument everywhere so
  * that it is a constant to the compiler; it is the ring's.
  *
- * A consumer that keeps up with a producer finds a few items at each look, and each look takes the
- * index from the producer's cache: a hundred nanoseconds and more on both sides. Where a look found
- * a few, the next one waits some hundred nanoseconds, for there will be many; where that does not
- * pay it is left off (struct spsc_pace). A look that found nothing, or one, is followed by none, so
- * that neither a quiet ring nor question and answer ever waits.
+ * A consumer that finds a stream waits a moment for more of it (rt/pace).
  *
  * Invariants: head <= tail <= head + capacity; indices count items and are never reused. Items
  * come out once each, in the order in which they went in. What was pushed before the close can
@@ -29,6 +25,7 @@
 #define RT_SPSC_H
 #include "base/atomic.h"
 #include "base/base.h"
+#include "rt/pace.h"
 
 #define SPSC_CAPACITY_MAX ((size_t)1 << 31)
 #define SPSC_ITEM_SIZE_MAX ((size_t)1 << 16)
@@ -60,14 +57,6 @@ struct spsc_producer {
 	uint64_t room_end; /* the head that was last seen, plus the capacity */
 };
 
-/* When a consumer waits before a look. */
-struct spsc_pace {
-	uint64_t found; /* by the last look */
-	uint32_t turns;
-	uint32_t skip;    /* looks without a wait that are still to come */
-	uint32_t penalty; /* how many there will be after the next wait that does not pay */
-};
-
 struct spsc_consumer {
 	struct spsc *ring;
 	uint8_t *slots;
@@ -75,7 +64,7 @@ struct spsc_consumer {
 	uint64_t head;
 	uint64_t tail_seen;
 	uint64_t high;
-	struct spsc_pace pace;
+	struct pace pace;
 	bool closed; /* the tail that was last seen is the last one */
 };
 
@@ -206,37 +195,6 @@ MUST_USE NONNULL_ALL static inline size_t spsc_push_batch(
 
 /* ---- the consumer ---- */
 
-/* What a look must find after a wait of the pace for the wait to have paid, and what shows a
- * stream that needs none. */
-#define SPSC_PACE_GAIN 64u
-#define SPSC_PACE_ENOUGH 512u
-#define SPSC_PACE_PENALTY_MAX 1023u
-
-/* Waits, if a stream is likely; returns whether it did. */
-NONNULL_ALL static inline bool spsc_pace_wait(struct spsc_pace *pace)
-{
-	if (pace->found >= SPSC_PACE_ENOUGH || pace->turns == 0)
-		return false;
-	if (pace->skip > 0) {
-		pace->skip--;
-		return false;
-	}
-	for (uint32_t i = 0; i < pace->turns; i++)
-		cpu_relax();
-	return true;
-}
-
-NONNULL_ALL static inline void spsc_pace_learn(struct spsc_pace *pace, bool waited)
-{
-	if (!waited)
-		return;
-	if (pace->found >= SPSC_PACE_GAIN)
-		pace->penalty = 0;
-	else if (pace->penalty < SPSC_PACE_PENALTY_MAX)
-		pace->penalty = pace->penalty * 2 + 1;
-	pace->skip = pace->penalty;
-}
-
 /* What a look has found beside the simplest. */
 NONNULL_ALL static inline size_t spsc_found(struct spsc_consumer *c, uint64_t tail, size_t want)
 {
@@ -257,20 +215,20 @@ NONNULL_ALL static inline size_t spsc_found(struct spsc_consumer *c, uint64_t ta
 NONNULL_ALL static inline size_t spsc_ready(struct spsc_consumer *c, size_t want)
 {
 	bool waited = false;
-	if (__builtin_expect(c->tail_seen - c->head >= want, true))
+	if (c->tail_seen - c->head >= want)
 		return want;
 	if (__builtin_expect(c->pace.found > 1, false))
-		waited = spsc_pace_wait(&c->pace);
+		waited = pace_wait(&c->pace);
 	/* [PUSH] acquire: pairs with the release in spsc_commit */
 	const uint64_t tail = atomic_load_explicit(&c->ring->tail, memory_order_acquire);
-	if (want == 1 && !waited && tail - c->head == 1) {
+	if (want == 1 && !waited && __builtin_expect(tail - c->head == 1, true)) {
 		c->tail_seen = tail; /* question and answer: the shortest way */
 		c->pace.found = 1;
 		return 1;
 	}
 	const size_t ready = spsc_found(c, tail, want);
 	if (waited)
-		spsc_pace_learn(&c->pace, waited);
+		pace_learn(&c->pace);
 	return ready;
 }
 

@@ -151,6 +151,7 @@ struct transfer {
 };
 
 #define WORDS_MAX 4u
+#define ROUNDS 50u /* times the ring's capacity */
 
 static uint32_t next_random(uint32_t *seed)
 {
@@ -259,7 +260,8 @@ static void test_transfer(size_t capacity, size_t words, size_t batch_max, uint3
 	struct pages memory;
 	const struct pages_options where = {.want = PAGES_2M, .node = PAGES_NODE_ANY};
 	struct thread producer, consumer;
-	struct transfer t = {.count = 30000,
+	/* a hand-over for each time that the ring is full: on a busy machine, a time slice each */
+	struct transfer t = {.count = capacity * ROUNDS,
 		.batch_max = batch_max,
 		.seed = {1, 2},
 		.delay_max = delay_max,
