@@ -16,6 +16,7 @@ static const struct allocator {
 	const char *environment[CHILD_ENVIRONMENT_MAX];
 	const char *version;
 } allocators[] = {
+	{NULL, {"slab"}, {NULL}, NULL},
 	{"tcmalloc", {"malloc"},
 		{"LD_PRELOAD=libtcmalloc_minimal.so.4",
 			"TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES=1073741824"},
@@ -35,7 +36,7 @@ static const struct allocator {
 		NULL},
 };
 
-#define WORKERS (ARRAY_LEN(allocators) + 1)
+#define WORKERS ARRAY_LEN(allocators)
 
 struct worker {
 	struct child child;
@@ -58,13 +59,12 @@ static void fill_list(struct contestant *list, uint32_t op, uint32_t size)
 {
 	for (size_t i = 0; i < WORKERS; i++) {
 		workers[i].request = (struct pool_request){.op = op, .size = size};
-		list[i] = (struct contestant){.ctx = &workers[i]};
-		if (i == 0)
+		list[i] = (struct contestant){.ctx = &workers[i], .run = ask};
+		if (allocators[i].name == NULL)
 			continue;
-		list[i].run = ask;
-		list[i].peer = allocators[i - 1].name;
-		list[i].version = allocators[i - 1].version ? allocators[i - 1].version
-							    : gnu_get_libc_version();
+		list[i].peer = allocators[i].name;
+		list[i].version = allocators[i].version ? allocators[i].version
+							: gnu_get_libc_version();
 	}
 }
 
@@ -119,8 +119,7 @@ static void keep(uint64_t count)
 	struct contestant list[WORKERS];
 	fill_list(list, POOL_KEEP, LIVE_SIZE);
 	for (size_t i = 0; i < WORKERS; i++)
-		if (list[i].run)
-			(void)list[i].run(list[i].ctx, count);
+		(void)list[i].run(list[i].ctx, count);
 }
 
 static unsigned run_live(const struct live_row *row)
@@ -140,16 +139,16 @@ static unsigned run_live(const struct live_row *row)
 unsigned runtime_pools(void)
 {
 	unsigned missed = 0;
-	for (size_t i = 1; i < WORKERS; i++)
-		CHECK(child_start(&workers[i].child, "pool_worker", allocators[i - 1].arguments,
-			allocators[i - 1].environment));
+	for (size_t i = 0; i < WORKERS; i++)
+		CHECK(child_start(&workers[i].child, "pool_worker", allocators[i].arguments,
+			allocators[i].environment));
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 		for (size_t s = 0; s < ARRAY_LEN(sizes); s++)
 			missed += run_kind(&kinds[k], sizes[s]);
 	for (size_t i = 0; i < ARRAY_LEN(live_rows); i++)
 		missed += run_live(&live_rows[i]);
 	keep(0);
-	for (size_t i = 1; i < WORKERS; i++)
+	for (size_t i = 0; i < WORKERS; i++)
 		child_stop(&workers[i].child);
 	return missed;
 }
