@@ -1,6 +1,7 @@
 /* How long a parked worker takes to run after it was woken: one way, from core 0 to core 1. */
 #include "peers/peers.h"
 #include "runtime.h"
+#include "wake_ours.h"
 
 #define WAKES 300u
 #define ROUNDS 15u
@@ -16,7 +17,6 @@ static void measure(void *ctx, double *figures)
 
 unsigned runtime_wake(void)
 {
-	static struct peer_wake ours;
 	static const struct contest contests[] = {
 		{.name = "wake-up of a parked worker, p50",
 			.unit = "us",
@@ -27,15 +27,12 @@ unsigned runtime_wake(void)
 			.goal_best = 1,
 			.figure = 1},
 	};
-	struct peer_wake *all[] = {&ours, NULL, NULL, NULL};
-	struct peer_wake peers[] = {peer_wake_parking_lot, peer_wake_tokio, peer_wake_std};
+	struct peer_wake all[] = {wake_ours, peer_wake_parking_lot, peer_wake_tokio, peer_wake_std};
 	struct contestant list[ARRAY_LEN(all)];
-	for (size_t i = 0; i < ARRAY_LEN(peers); i++)
-		all[i + 1] = &peers[i];
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		list[i] = (struct contestant){.peer = all[i]->name,
-			.version = all[i]->version,
-			.measure = all[i]->run ? measure : NULL,
-			.ctx = all[i]};
+		list[i] = (struct contestant){.peer = all[i].name,
+			.version = all[i].version,
+			.measure = measure,
+			.ctx = &all[i]};
 	return compare_figures(contests, ARRAY_LEN(contests), list, ARRAY_LEN(all));
 }
