@@ -67,10 +67,15 @@ static bool lib_is_true(const json_t *v)
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "rt/cpu_budget.h"
 
 #define QUANTITY_DIGITS_MAX 64u
 #define DECIMALS_MAX 18u
 #define DOUBLE_EXACT_MAX 9007199254740992.0 /* 2^53: integers up to it are exact in a double */
+
+#define BUDGET_STEP 4096u /* bytes that are read between two looks at the CPU budget */
+
+static const char budget_text[] = "the CPU budget is spent";
 
 static json_t *lib(const struct json *v)
 {
@@ -116,8 +121,16 @@ static enum err prescan(struct slice text, struct json_error *error)
 {
 	size_t depth = 0, values = 1;
 	bool in_string = false;
+	size_t look_at = BUDGET_STEP;
 	for (size_t i = 0; i < text.len; i++) {
 		const uint8_t c = text.ptr[i];
+		if (i >= look_at) {
+			look_at = i + BUDGET_STEP;
+			if (cpu_budget_spent()) {
+				set_error(error, i, budget_text);
+				return ERR_CANCELLED;
+			}
+		}
 		if (in_string) {
 			if (c == '\\')
 				i++;
@@ -146,15 +159,47 @@ static enum err prescan(struct slice text, struct json_error *error)
 	return OK;
 }
 
+/* The library asks for its text in pieces: that is where it can be stopped. */
+struct feed {
+	struct slice left;
+	size_t look_in; /* bytes until the budget is looked at */
+	bool spent;
+};
+
+static size_t feed_piece(void *buffer, size_t size, void *ctx)
+{
+	struct feed *f = ctx;
+	const size_t len = f->left.len < size ? f->left.len : size;
+	if (f->look_in <= len) {
+		f->look_in = BUDGET_STEP;
+		f->spent = f->spent || cpu_budget_spent();
+	} else {
+		f->look_in -= len;
+	}
+	if (f->spent)
+		return (size_t)-1;
+	memcpy(buffer, f->left.ptr, len);
+	f->left = slice_of(f->left.ptr + len, f->left.len - len);
+	return len;
+}
+
 enum err json_parse(struct json **out, struct slice text, struct json_error *error)
 {
 	TRY(prescan(text, error));
 	json_error_t what;
-	/* the library takes an empty buffer for a missing one */
+	struct feed feed = {.left = text, .look_in = BUDGET_STEP};
 	json_t *v = text.len == 0 ? NULL
-				  : json_loadb((const char *)text.ptr, text.len,
+				  : json_load_callback(feed_piece, &feed,
 					    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &what);
 	cursor_forget();
+	if (v != NULL && feed.spent) {
+		json_decref(v);
+		v = NULL;
+	}
+	if (v == NULL && feed.spent) {
+		set_error(error, text.len - feed.left.len, budget_text);
+		return ERR_CANCELLED;
+	}
 	if (v == NULL) {
 		if (text.len == 0)
 			set_error(error, 0, "empty");

@@ -26,7 +26,8 @@ struct json_error {
 	char text[120];
 };
 
-/* ERR_FORMAT with *error filled in (error may be NULL); ERR_FULL too deep, or too many values. */
+/* ERR_FORMAT with *error filled in (error may be NULL); ERR_FULL too deep, or too many values;
+ * ERR_CANCELLED the CPU budget that the calling thread works under (rt/cpu_budget) is spent. */
 MUST_USE enum err json_parse(struct json **out, struct slice text, struct json_error *error);
 void json_free(struct json *v);
 

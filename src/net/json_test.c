@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rt/cpu_budget.h"
+
 static enum err parse(struct json **out, const char *text)
 {
 	return json_parse(out, slice_str(text), NULL);
@@ -311,6 +313,42 @@ static void test_makers(void)
 	json_free(text);
 }
 
+/* A text that takes longer than the thread's budget allows is given up, in both passes. */
+static void test_cpu_budget(void)
+{
+	size_t len;
+	char *many = repeat("[1,\"two\"],", 200000, &len);
+	struct json *v = NULL;
+	struct json_error error = {0};
+	struct cpu_budget budget;
+	many[0] = '[', many[len - 1] = ']'; /* "[1," is "[" and numbers now */
+	const uint32_t kind = cpu_task_kind("json_test");
+	cpu_budget_begin(&budget, kind, CPU_BUDGET_MIN_NS);
+	CHECK(json_parse(&v, slice_of(many, len), &error) == ERR_CANCELLED);
+	CHECK(v == NULL && error.text[0] != 0 && error.offset > 0 && error.offset < len);
+	CHECK(cpu_budget_spent());
+	CHECK(parse(&v, "[1]") == OK); /* too short to be looked at */
+	json_free(v);
+	CHECK(cpu_budget_end(&budget));
+	/* spent in the library: the first pass takes far less than this */
+	char *deep = repeat("{},", 300000, &len);
+	cpu_budget_begin(&budget, kind, 5 * CPU_BUDGET_MS);
+	char *list = malloc(len + 1);
+	CHECK(list != NULL);
+	list[0] = '[';
+	memcpy(list + 1, deep, len - 1);
+	list[len] = ']';
+	v = NULL;
+	CHECK(json_parse(&v, slice_of(list, len + 1), NULL) == ERR_CANCELLED && v == NULL);
+	CHECK(cpu_budget_end(&budget));
+	CHECK(json_parse(&v, slice_of(list, len + 1), NULL) == OK); /* nothing else is wrong */
+	CHECK(json_count(v) == 300000);
+	json_free(v);
+	free(list);
+	free(deep);
+	free(many);
+}
+
 int main(void)
 {
 	test_refused();
@@ -320,5 +358,6 @@ int main(void)
 	test_decimals();
 	test_members();
 	test_makers();
+	test_cpu_budget();
 	return 0;
 }

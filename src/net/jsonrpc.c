@@ -6,6 +6,8 @@
 #include "net/http_calls.h"
 #include "net/rpc_answer.h"
 #include "net/upstream_auth.h"
+#include "rt/cpu_budget.h"
+#include "sys/clock.h"
 
 #define TIMEOUT_DEFAULT_MS 10000u
 #define IN_FLIGHT_MAX_DEFAULT 256u
@@ -15,7 +17,7 @@
 struct call {
 	struct upstream *upstream; /* NULL: the upstream is gone, nobody waits any more */
 	struct call *prev, *next;  /* in the list of those in flight, or the queue */
-	uint64_t id, since_ms, sent_ms, deadline_ms;
+	uint64_t id, since_ms, sent_ms, sent_ns, deadline_ms;
 	struct http_call http; /* while in flight */
 	size_t answer_max;
 	uint32_t auth_generation; /* of the password that was sent */
@@ -39,6 +41,9 @@ struct upstream {
 	uint64_t timeout_ms;
 	uint32_t in_flight_max, queue_max;
 	bool version_2, in_callback, closing;
+	uint64_t cpu_ns;
+	uint32_t task;
+	struct latency *latency;
 
 	struct list in_flight, queue;
 	struct loop_timer queue_timer;  /* set while the queue has something: its first deadline */
@@ -195,6 +200,7 @@ static enum err call_send(struct upstream *u, struct call *call)
 	const uint64_t now = loop_now_ms(u->loop);
 	call->auth_generation = u->auth.generation;
 	call->sent_ms = now;
+	call->sent_ns = clock_mono_ns();
 	const struct http_request request = {
 		.method = "POST",
 		.url = u->url,
@@ -292,6 +298,16 @@ static void requeue(struct upstream *u, struct call *call)
 	queue_arm(u);
 }
 
+/* What a node sends may be made to be hard to read: it gets so much of the CPU and no more. */
+static void read_answer(struct rpc_reading *out, const struct upstream *u,
+	const struct http_answer *http, uint64_t id)
+{
+	struct cpu_budget budget;
+	cpu_budget_begin(&budget, u->task, u->cpu_ns == 0 ? CPU_BUDGET_NONE : u->cpu_ns);
+	rpc_answer_read(out, http->status, http->body, id);
+	(void)cpu_budget_end(&budget);
+}
+
 static void on_http(void *ctx, const struct http_answer *http)
 {
 	struct call *call = ctx;
@@ -303,7 +319,7 @@ static void on_http(void *ctx, const struct http_answer *http)
 	list_remove(&u->in_flight, call);
 	struct rpc_reading reading = {.answer = {.err = http->err, .message = http->detail}};
 	if (http->err == OK)
-		rpc_answer_read(&reading, http->status, http->body, call->id);
+		read_answer(&reading, u, http, call->id);
 	const enum err err = reading.answer.err;
 	const bool probe = call->probe;
 	if (probe)
@@ -313,9 +329,11 @@ static void on_http(void *ctx, const struct http_answer *http)
 	} else if (err == ERR_UNAVAILABLE && http->err == OK) {
 		requeue(u, call);
 	} else {
-		if (err == OK || err == ERR_REJECTED)
+		if (err == OK || err == ERR_REJECTED) {
 			note_success(u, loop_now_ms(u->loop) - call->sent_ms);
-		else if (err != ERR_CANCELLED)
+			if (u->latency != NULL)
+				latency_record_since(u->latency, call->sent_ns, clock_mono_ns());
+		} else if (err != ERR_CANCELLED)
 			note_failure(u, &reading.answer, probe);
 		call_end(call, &reading.answer);
 	}
@@ -416,6 +434,9 @@ enum err upstream_create(struct upstream **out, struct http_client *client, stru
 	u->window = u->in_flight_max;
 	u->queue_max = config->queue_max == 0 ? QUEUE_MAX_DEFAULT : config->queue_max;
 	u->version_2 = config->version_2;
+	u->cpu_ns = config->cpu_ns;
+	u->latency = config->latency;
+	u->task = cpu_task_kind("node_answer");
 	u->name = strdup(config->name == NULL ? "" : config->name);
 	enum err err = u->name == NULL ? ERR_FULL : upstream_auth_init(&u->auth, &u->url, config);
 	if (err == OK) {

@@ -17,6 +17,7 @@
 #define NET_JSONRPC_H
 #include "net/http_client.h"
 #include "net/json.h"
+#include "rt/latency.h"
 
 #define UPSTREAM_FAILURES_MAX 5u
 #define UPSTREAM_BACKOFF_MIN_MS 250u
@@ -36,14 +37,17 @@ struct upstream_config {
 	uint32_t in_flight_max;  /* 0: 256; beyond it calls queue up to queue_max (0: 4,096), then
 				    ERR_FULL */
 	uint32_t queue_max;
-	bool version_2; /* send "jsonrpc":"2.0", not "1.0" */
+	bool version_2;          /* send "jsonrpc":"2.0", not "1.0" */
+	uint64_t cpu_ns;         /* for reading one answer (rt/cpu_budget); 0: no limit */
+	struct latency *latency; /* of calls that were answered; NULL: not recorded; borrowed */
 };
 
 struct rpc_answer {
 	enum err err; /* OK: result. ERR_REJECTED: the node's own error. Others: unknown effect,
 		       * except ERR_UNAVAILABLE: nothing was sent, or the node had no room for it
 		       * (HTTP 429, or 503 "work queue depth exceeded"). ERR_DENIED: 401/403.
-		       * ERR_FORMAT: not JSON-RPC, or too deep. ERR_FULL: answer too long.
+		       * ERR_FORMAT: not JSON-RPC, or too deep. ERR_FULL: answer too long, or over
+		       * the budget of CPU time.
 		       * ERR_CANCELLED: the upstream was destroyed */
 	const struct json *result; /* borrows until the callback returns; may be a JSON null */
 	int64_t code;              /* ERR_REJECTED: the node's code */

@@ -92,6 +92,10 @@ void rpc_answer_read(struct rpc_reading *out, unsigned status, struct slice body
 	quote(begin, body);
 	struct json_error where;
 	const enum err err = json_parse(&out->doc, body, &where);
+	if (err == ERR_CANCELLED) {
+		fail(out, ERR_FULL, status, "reading the answer takes too much CPU time");
+		return;
+	}
 	if (err != OK) {
 		char why[QUOTE_MAX + 48];
 		(void)snprintf(why, sizeof why, "%s: \"%s\"",

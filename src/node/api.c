@@ -153,9 +153,8 @@ static bool authorize(struct call *c)
 	return true;
 }
 
-void api_handle(void *ctx, struct http_exchange *x)
+static void handle(struct api *api, struct http_exchange *x)
 {
-	struct api *api = ctx;
 	struct call c = {.api = api,
 		.x = x,
 		.wall_ms = loop_wall_ms(api->loop),
@@ -179,6 +178,18 @@ void api_handle(void *ctx, struct http_exchange *x)
 	} else {
 		call_problem(&c, "not_found", "no such path; see /openapi.yaml");
 	}
+}
+
+/* Handlers look at the budget while they read a request and while they list; what they do to the
+ * engine is never cut off. */
+void api_handle(void *ctx, struct http_exchange *x)
+{
+	struct api *api = ctx;
+	struct cpu_budget budget;
+	cpu_budget_begin(&budget, api->task_request,
+		api->config->limits.request_cpu_us * (CPU_BUDGET_MS / 1000));
+	handle(api, x);
+	(void)cpu_budget_end(&budget);
 }
 
 /* ---- life ---- */
@@ -219,6 +230,8 @@ enum err api_create(struct api **out, const struct api_config *config)
 	api->config = config->config;
 	api->tokens = config->tokens;
 	api->ports = config->ports;
+	api->task_request = cpu_task_kind("http_request");
+	api->task_decode = cpu_task_kind("transaction_decode");
 	quote_key_derive(&api->quote_key, config->seal);
 	api->ports.random(api->ports.ctx, &map_seed, sizeof map_seed);
 	enum err e = metrics_init(&api->metrics);

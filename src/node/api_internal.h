@@ -8,6 +8,7 @@
 #include "node/metrics.h"
 #include "node/quote_token.h"
 #include "node/rate_limit.h"
+#include "rt/cpu_budget.h"
 
 #define API_PENDING_MAX 4096u /* answers that wait for durability or for a node */
 #define API_PAGE_MAX 100u
@@ -71,6 +72,7 @@ struct api {
 	struct rate_limit *requests, *swaps;
 	struct events *events;
 	struct metrics metrics;
+	uint32_t task_request, task_decode; /* rt/cpu_task */
 	struct pending *pending;
 	uint32_t pending_free; /* head of the list of free ones */
 	uint32_t pending_count;
@@ -116,6 +118,8 @@ NONNULL_ALL void *pending_note(struct pending *p);
 
 /* The body as JSON; false: answered. *out is owned. */
 MUST_USE NONNULL_ALL bool call_body(struct call *c, struct json **out);
+/* Whether the request's CPU budget lasts; false: answered. Before anything is changed. */
+MUST_USE NONNULL_ALL bool call_affordable(struct call *c);
 /* The header's key, set in c and not in flight; false: answered. */
 MUST_USE NONNULL_ALL bool call_idempotency(struct call *c);
 /* Page size and cursor of a list; false: answered. *next is the index below which to go on, or
@@ -124,6 +128,9 @@ struct page {
 	uint32_t limit, next;
 };
 MUST_USE NONNULL_ALL bool call_page(struct call *c, struct page *out, uint32_t total);
+/* Whether the page takes another item after `count`: it ends early, with a cursor to go on from,
+ * where the CPU budget is spent. */
+MUST_USE NONNULL_ALL bool page_goes_on(const struct page *p, uint32_t count);
 #define CURSOR_TEXT_SIZE BASE64URL_SIZE(5)
 NONNULL_ALL void page_cursor(char text[CURSOR_TEXT_SIZE], uint32_t next);
 /* The layer of that name when it is enabled; false: answered. */

@@ -45,10 +45,6 @@ static uint64_t failures(const struct layer_view *v)
 {
 	return v->info->health.failures;
 }
-static uint64_t latency(const struct layer_view *v)
-{
-	return v->info->health.latency_ms;
-}
 static uint64_t in_flight(const struct layer_view *v)
 {
 	return v->info->health.in_flight;
@@ -90,8 +86,6 @@ static const struct {
 	{"sluice_layer_calls_total", METRIC_COUNTER, UNIT_PLAIN, calls, "Calls to the node."},
 	{"sluice_layer_call_failures_total", METRIC_COUNTER, UNIT_PLAIN, failures,
 		"Calls without a usable answer."},
-	{"sluice_layer_call_latency_seconds", METRIC_GAUGE, UNIT_MS, latency,
-		"Time of a call, exponentially weighted."},
 	{"sluice_layer_calls_in_flight", METRIC_GAUGE, UNIT_PLAIN, in_flight,
 		"Calls that wait for the node."},
 	{"sluice_layer_blocks_total", METRIC_COUNTER, UNIT_PLAIN, blocks, "Blocks looked at."},
@@ -120,6 +114,43 @@ static void put_layers(struct buf *out, const struct layer_view *view, size_t co
 				metric_u64(out, name, labels, value);
 		}
 	}
+}
+
+static void put_calls(
+	struct buf *out, const struct api *api, const struct layer_view *view, size_t count)
+{
+	static const char name[] = "sluice_layer_call_duration_seconds";
+	char labels[LABELS_SIZE];
+	metric_head(out, name, METRIC_HISTOGRAM, "Time of a call that the node answered.");
+	for (size_t i = 0; i < count; i++)
+		metric_latency(out, name, labels_of(labels, "layer=\"%s\"", layer_name(view[i].id)),
+			api->metrics.layer_call[view[i].id]);
+}
+
+/* What each kind of task used; what none did, as "other". */
+static void put_tasks(struct buf *out)
+{
+	static const char seconds[] = "sluice_cpu_seconds_total",
+			  exceeded[] = "sluice_cpu_budget_exceeded_total",
+			  entered[] = "sluice_cpu_tasks_total";
+	char labels[LABELS_SIZE];
+	struct cpu_task_sum sum[CPU_TASK_KINDS_MAX];
+	const uint32_t kinds = cpu_task_kind_count();
+	for (uint32_t k = 0; k < kinds; k++)
+		cpu_task_read(k, &sum[k]);
+	metric_head(out, seconds, METRIC_COUNTER, "CPU time, by the kind of task.");
+	for (uint32_t k = 0; k < kinds; k++)
+		metric_ns(out, seconds, labels_of(labels, "task=\"%s\"", cpu_task_name(k)),
+			sum[k].ns);
+	metric_head(out, entered, METRIC_COUNTER, "Tasks begun.");
+	for (uint32_t k = 1; k < kinds; k++)
+		metric_u64(out, entered, labels_of(labels, "task=\"%s\"", cpu_task_name(k)),
+			sum[k].entered);
+	metric_head(
+		out, exceeded, METRIC_COUNTER, "Tasks that went over their budget of CPU time.");
+	for (uint32_t k = 1; k < kinds; k++)
+		metric_u64(out, exceeded, labels_of(labels, "task=\"%s\"", cpu_task_name(k)),
+			sum[k].exceeded);
 }
 
 static void put_money(
@@ -248,5 +279,7 @@ void api_put_metrics(struct buf *out, const struct api *api)
 	put_node(out, api, l);
 	put_swaps(out, api, l);
 	put_layers(out, view, count);
+	put_calls(out, api, view, count);
+	put_tasks(out);
 	put_money(out, l, view, count);
 }

@@ -22,12 +22,28 @@ bool call_body(struct call *c, struct json **out)
 		return false;
 	}
 	const enum err e = json_parse(out, http_body(c->x), &error);
-	if (e == OK)
-		return true;
-	if (e == ERR_FULL)
+	if (e == OK) {
+		if (call_affordable(c))
+			return true;
+		json_free(*out);
+		return false;
+	}
+	if (e == ERR_CANCELLED)
+		(void)!call_affordable(c);
+	else if (e == ERR_FULL)
 		call_problem(c, "bad_json", "nested deeper than %u", JSON_DEPTH_MAX);
 	else
 		call_problem(c, "bad_json", "at byte %zu: %s", error.offset, error.text);
+	return false;
+}
+
+bool call_affordable(struct call *c)
+{
+	if (!cpu_budget_spent())
+		return true;
+	call_problem(c, "cpu_budget_exceeded",
+		"cut off after limits.request_cpu_us = %llu us of CPU time; nothing was changed",
+		(unsigned long long)c->api->config->limits.request_cpu_us);
 	return false;
 }
 
@@ -115,6 +131,11 @@ bool call_page(struct call *c, struct page *out, uint32_t total)
 	if (errors.count > 0)
 		call_invalid(c, &errors);
 	return errors.count == 0;
+}
+
+bool page_goes_on(const struct page *p, uint32_t count)
+{
+	return count < p->limit && (count == 0 || !cpu_budget_spent());
 }
 
 bool call_layer_enabled(struct call *c, enum layer_id layer)

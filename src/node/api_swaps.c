@@ -163,7 +163,7 @@ void handle_swap_list(struct call *c)
 		return;
 	struct json *list = json_array(), *body = json_object();
 	uint32_t next = page.next;
-	for (uint32_t i = 0; i < page.limit && next > 0; i++)
+	for (uint32_t i = 0; next > 0 && page_goes_on(&page, i); i++)
 		json_push(list, swap_json(c->api, &l->swap[--next]));
 	char cursor[CURSOR_TEXT_SIZE];
 	page_cursor(cursor, next);

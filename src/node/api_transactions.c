@@ -110,8 +110,12 @@ static bool read_submit(struct call *c, struct submit_note *note, uint8_t *raw, 
 	const struct slice text = json_string(json_get(body, "raw"));
 	const struct network *network = call_ledger(c)->params.layer[note->layer].network;
 	enum err e = hex_decode_var(raw, len, RAW_MAX, text);
-	if (e == OK)
+	if (e == OK) {
+		struct cpu_budget budget; /* the request's: what decoding used counts apart */
+		cpu_budget_begin(&budget, c->api->task_decode, CPU_BUDGET_NONE);
 		e = parse_raw(&note->txid, network, slice_of(raw, *len));
+		(void)cpu_budget_end(&budget);
+	}
 	if (e == OK)
 		return true;
 	fields_fault(&f, "raw", e == ERR_NETWORK ? "network" : "format",
@@ -130,7 +134,7 @@ void handle_transaction_submit(struct call *c)
 		return;
 	uint8_t *raw = malloc(RAW_MAX);
 	CHECK(raw != NULL);
-	if (read_submit(c, &note, raw, &len, body))
+	if (read_submit(c, &note, raw, &len, body) && call_affordable(c))
 		submit(c, &note, slice_of(raw, len));
 	free(raw);
 	json_free(body);

@@ -22,6 +22,7 @@ struct config_layer {
 	char rpc_password_file[CONFIG_TEXT_SIZE];
 	char rpc_cookie_file[CONFIG_TEXT_SIZE];
 	uint64_t rpc_timeout_ms;
+	uint64_t rpc_cpu_us;
 	uint64_t poll_ms;
 	uint64_t birth_height; /* the first block that can hold coins of ours; 0: the tip when the
 				  journal is new */
@@ -35,6 +36,7 @@ struct config_limits {
 	uint32_t peers;                       /* peers whose rate is remembered */
 	uint32_t event_streams;
 	uint64_t deadline_ms; /* of an answer that waits for durability */
+	uint64_t request_cpu_us;
 };
 
 struct config {

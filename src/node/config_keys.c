@@ -87,6 +87,10 @@ static const struct plain_key plain_keys[] = {
 	{"limits.deadline_ms", CONFIG_U64, "10000",
 		"an answer that is not durable by then becomes a 503",
 		offsetof(struct config, limits.deadline_ms), 10, 60 * SECOND},
+	{"limits.request_cpu_us", CONFIG_U64, "50000",
+		"CPU time for one request, in microseconds: one that takes more is cut off before "
+		"it changes anything, with a 503",
+		offsetof(struct config, limits.request_cpu_us), 100, 60 * SECOND * 1000},
 };
 
 struct layer_key {
@@ -115,6 +119,10 @@ static const struct layer_key layer_keys[] = {
 		LAYER_FIELD(rpc_cookie_file), 0, 0},
 	{"rpc_timeout_ms", CONFIG_U64, {"30000", "15000"}, "deadline of one call",
 		LAYER_FIELD(rpc_timeout_ms), 100, 600 * SECOND},
+	{"rpc_cpu_us", CONFIG_U64, {"1000000", "1000000"},
+		"CPU time for reading one answer of the node, in microseconds: one that takes more "
+		"is no answer",
+		LAYER_FIELD(rpc_cpu_us), 100, 60 * SECOND * 1000},
 	{"poll_ms", CONFIG_U64, {"2000", "2000"}, "how often tip and mempool are asked for",
 		LAYER_FIELD(poll_ms), 10, 60 * SECOND},
 	{"birth_height", CONFIG_U64, {"0", "0"},

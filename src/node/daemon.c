@@ -48,6 +48,34 @@ static void on_journal_failed(void *ctx, const char *what)
 	loop_wake(d->loop, d->waker);
 }
 
+/* ---- tasks that use too much of the CPU: any thread may find out, the loop's says so ---- */
+
+static void on_over_budget(void *ctx, const struct cpu_budget_report *r)
+{
+	struct daemon *d = ctx;
+	CHECK(pthread_mutex_lock(&d->over_budget_lock) == 0);
+	d->over_budget = *r;
+	d->over_budget_count++;
+	CHECK(pthread_mutex_unlock(&d->over_budget_lock) == 0);
+	loop_wake(d->loop, d->waker);
+}
+
+/* One line for all since the last turn: the metrics count each. */
+static void say_over_budget(struct daemon *d)
+{
+	CHECK(pthread_mutex_lock(&d->over_budget_lock) == 0);
+	const struct cpu_budget_report last = d->over_budget;
+	const uint64_t count = d->over_budget_count;
+	d->over_budget_count = 0;
+	CHECK(pthread_mutex_unlock(&d->over_budget_lock) == 0);
+	if (count > 0)
+		log_line(LOG_WARNING,
+			"%llu over the CPU budget, at last a %s: %llu us of %llu allowed",
+			(unsigned long long)count, last.task,
+			(unsigned long long)(last.used_ns / 1000),
+			(unsigned long long)(last.limit_ns / 1000));
+}
+
 static void on_wake(void *ctx)
 {
 	(void)ctx; /* turn() follows every step of the loop */
@@ -102,7 +130,9 @@ static enum err open_upstream(struct daemon *d, enum layer_id id)
 		.user = c->rpc_user[0] != 0 ? c->rpc_user : NULL,
 		.cookie_file = c->rpc_cookie_file[0] != 0 ? c->rpc_cookie_file : NULL,
 		.timeout_ms = c->rpc_timeout_ms,
-		.version_2 = layer_family(id) == FAMILY_ACCOUNT};
+		.version_2 = layer_family(id) == FAMILY_ACCOUNT,
+		.cpu_ns = c->rpc_cpu_us * (CPU_BUDGET_MS / 1000)};
+	TRY(metrics_layer_call(&u.latency, id));
 	if (c->rpc_password_file[0] != 0) {
 		const enum err err = password_load(password, c->rpc_password_file);
 		if (err != OK) {
@@ -212,6 +242,7 @@ static void turn(struct daemon *d, uint64_t *wait_ms)
 			d->journal_failure);
 		_exit(1); /* no clean-up: what is not durable must not leave by any path */
 	}
+	say_over_budget(d);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		engine_layer_current(d->engine, (enum layer_id)i, layer_is_current(d, i));
 	const uint64_t wall = loop_wall_ms(d->loop);
@@ -256,6 +287,7 @@ static void run(struct daemon *d)
 
 static void close_all(struct daemon *d)
 {
+	cpu_watchdog_stop();
 	if (d->server != NULL)
 		http_server_destroy(d->server);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
@@ -349,7 +381,7 @@ static enum err open_loop(struct daemon *d)
 
 int daemon_main(int argc, char **argv)
 {
-	static struct daemon d;
+	static struct daemon d = {.over_budget_lock = PTHREAD_MUTEX_INITIALIZER};
 	const char *set[CONFIG_SET_MAX];
 	struct config_source source = {.environment = (const char *const *)environ};
 	uint8_t seed[32];
@@ -364,6 +396,10 @@ int daemon_main(int argc, char **argv)
 	if (open_loop(&d) != OK || loop_waker_add(d.loop, &d.waker, on_wake, &d) != OK ||
 		signals_watch(d.loop, on_signal, &d) != OK)
 		return 1;
+	if (cpu_watchdog_start(on_over_budget, &d) != OK)
+		log_line(LOG_WARNING,
+			"no thread for the CPU watchdog: tasks look at their own "
+			"budgets alone");
 	if (open_journal(&d) != OK)
 		d.status = 3;
 	else if (open_layers(&d) != OK || open_workers(&d) != OK)

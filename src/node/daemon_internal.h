@@ -1,6 +1,7 @@
 /* node/daemon_internal: what the daemon's files share. */
 #ifndef NODE_DAEMON_INTERNAL_H
 #define NODE_DAEMON_INTERNAL_H
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "node/api.h"
@@ -10,6 +11,7 @@
 #include "node/reconcile.h"
 #include "node/secrets.h"
 #include "node/watch.h"
+#include "rt/cpu_budget.h"
 
 #define DAEMON_RETRY_MS 1000u
 #define DAEMON_TURN_MS 1000u
@@ -52,6 +54,9 @@ struct daemon {
 	uint64_t tick_due_ms; /* wall time of the next engine_tick */
 	_Atomic bool journal_failed;
 	char journal_failure[160];
+	pthread_mutex_t over_budget_lock;
+	struct cpu_budget_report over_budget; /* the last one */
+	uint64_t over_budget_count;           /* not said yet */
 	bool stopping;
 	int status;
 };

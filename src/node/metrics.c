@@ -31,10 +31,21 @@ static const struct {
 static const unsigned known_status[METRICS_STATUS_COUNT - 1] = {
 	200, 201, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 431, 500, 503};
 
+enum err metrics_layer_call(struct latency **out, enum layer_id layer)
+{
+	static const char *const names[LAYER_COUNT] = {
+		[LAYER_BITCOIN] = "call_bitcoin",
+		[LAYER_ROOTSTOCK] = "call_rootstock",
+	};
+	return latency_series(out, names[layer], HISTOGRAM_US_HOUR);
+}
+
 enum err metrics_init(struct metrics *m)
 {
 	*m = (struct metrics){.duration = NULL};
 	TRY(latency_series(&m->duration, "http_request", HISTOGRAM_US_HOUR));
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		TRY(metrics_layer_call(&m->layer_call[i], (enum layer_id)i));
 	return latency_series(&m->journal_sync, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR);
 }
 

@@ -16,12 +16,14 @@ struct metrics {
 	uint64_t requests[METRICS_ROUTES_MAX + 1][METRICS_STATUS_COUNT]; /* last row: no route */
 	struct latency *duration;     /* of requests; the process's */
 	struct latency *journal_sync; /* likewise */
+	struct latency *layer_call[LAYER_COUNT];
 	uint64_t rate_limited;
 	uint64_t swap_transition[SWAP_STATE_COUNT]; /* swaps that entered the state */
 };
 
 /* The names of series that others record. */
 #define METRICS_JOURNAL_SYNC "journal_sync"
+MUST_USE NONNULL_ALL enum err metrics_layer_call(struct latency **out, enum layer_id layer);
 
 /* Zeroed otherwise. ERR_FULL: too many series of latencies. */
 MUST_USE NONNULL_ALL enum err metrics_init(struct metrics *m);
