@@ -1,11 +1,16 @@
 /* Bitcoin's answers to the questions of layer/follow.h, and blocks turned into events. */
 #include "crypto/hash.h"
 #include "layer/bitcoin/bitcoin.h"
+#include "rt/cpu_budget.h"
 #include <stdlib.h>
 
 #define HEIGHT_MAX 500000000u
 #define RPC_NOT_FOUND (-5)
 #define RPC_INTERNAL (-32603)
+/* For checking one block: some fifty times what the largest takes. One that needs more is no answer
+ * and is asked for again; nothing of it is left out. */
+#define BLOCK_CPU_NS (UINT64_C(5000) * CPU_BUDGET_MS)
+#define BLOCK_LOOK_EVERY 64u /* transactions */
 
 /* A block, checked: its hash, its work, its Merkle roots. */
 struct payload {
@@ -58,6 +63,8 @@ static enum err witness_visit(
 	struct witnesses *w = ctx;
 	struct hash256 id = {{0}};
 
+	if (index % BLOCK_LOOK_EVERY == 0 && cpu_budget_spent())
+		return ERR_CANCELLED;
 	if (w->count == w->cap) {
 		const uint32_t cap = w->cap == 0 ? 1024 : w->cap * 2;
 		struct hash256 *leaf = realloc(w->leaf, cap * sizeof *leaf);
@@ -211,8 +218,12 @@ static enum err read_block(struct payload **out, struct block_ref *block,
 	if (p == NULL)
 		return ERR_FULL;
 	enum err err = core_answer_hex(&p->raw, &p->len, BTC_BLOCK_SIZE_MAX, result);
-	if (err == OK)
+	if (err == OK) {
+		struct cpu_budget budget;
+		cpu_budget_begin(&budget, cpu_task_kind("block_check"), BLOCK_CPU_NS);
 		err = check_block(slice_of(p->raw, p->len), &asked->hash, block);
+		(void)cpu_budget_end(&budget);
+	}
 	if (err != OK) {
 		drop(p);
 		return DETAIL(asked->layer->said, err == ERR_SHORT ? ERR_FORMAT : err,
