@@ -134,6 +134,33 @@ uint32_t loop_run_wakers(struct loop *loop)
 	return ran;
 }
 
+/* ---- hooks ---- */
+
+void loop_hook_add(struct loop *loop, struct loop_hook *hook)
+{
+	hook->next = loop->hook;
+	loop->hook = hook;
+}
+
+void loop_hook_remove(struct loop *loop, const struct loop_hook *hook)
+{
+	struct loop_hook **at = &loop->hook;
+	while (*at != hook) {
+		CHECK(*at != NULL);
+		at = &(*at)->next;
+	}
+	*at = hook->next;
+}
+
+bool loop_run_hooks(struct loop *loop, uint32_t *ran)
+{
+	bool more = false;
+	*ran = 0;
+	for (struct loop_hook *hook = loop->hook; hook != NULL; hook = hook->next)
+		more = hook->run(hook->ctx, ran) || more;
+	return more || *ran > 0;
+}
+
 /* ---- descriptors ---- */
 
 static enum err fd_table_reach(struct loop *loop, uint32_t fd)

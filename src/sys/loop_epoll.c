@@ -98,9 +98,11 @@ static int wait_for(struct epoll_state *state, struct epoll_event *event, uint64
 static uint32_t epoll_step(struct loop *loop, uint64_t wait_ms)
 {
 	struct epoll_event event[EVENT_BATCH];
-	const int n = wait_for(state_of(loop), event, loop_wait_begin(loop, wait_ms));
+	uint32_t ran;
+	const bool busy = loop_run_hooks(loop, &ran);
+	const int n = wait_for(state_of(loop), event, loop_wait_begin(loop, busy ? 0 : wait_ms));
 	CHECK(n >= 0 || errno == EINTR);
-	uint32_t ran = loop_run_wakers(loop);
+	ran += loop_run_wakers(loop);
 	for (int i = 0; i < n; i++)
 		ran += dispatch(loop, &event[i]);
 	ran += loop_run_timers(loop, clock_mono_ns());

@@ -46,6 +46,14 @@ struct loop_backend {
 	void (*fd_disarm)(struct loop *loop, int fd, const struct fd_slot *slot);
 };
 
+/* What has to be done before a loop waits: run adds to *ran the callbacks that it ran, and answers
+ * whether more is waiting already. Owned by whoever adds it. */
+struct loop_hook {
+	bool (*run)(void *ctx, uint32_t *ran);
+	void *ctx;
+	struct loop_hook *next;
+};
+
 extern const struct loop_backend loop_epoll, loop_uring, loop_virtual;
 
 struct loop {
@@ -58,6 +66,7 @@ struct loop {
 	struct fd_slot *fd; /* owned; indexed by descriptor */
 	uint32_t fd_table_size, fd_count, fd_max;
 
+	struct loop_hook *hook;
 	struct waker waker[LOOP_WAKERS_MAX];
 	uint32_t waker_count;
 	_Atomic uint32_t wakes; /* one bit for each waker that was woken and not run yet */
@@ -72,6 +81,11 @@ uint32_t loop_run_wakers(struct loop *loop);
 /* Those due at now_ns that were set before this began: a timer that sets itself again with no delay
  * can't keep the descriptors waiting. */
 uint32_t loop_run_timers(struct loop *loop, uint64_t now_ns);
+
+void loop_hook_add(struct loop *loop, struct loop_hook *hook);
+void loop_hook_remove(struct loop *loop, const struct loop_hook *hook);
+/* All hooks. True: there may be no wait, for callbacks ran or more is to be done. */
+bool loop_run_hooks(struct loop *loop, uint32_t *ran);
 
 /* Last thing before a wait on the system: how many nanoseconds it may take, UINT64_MAX without end.
  * From then on a waker calls `wake`. */

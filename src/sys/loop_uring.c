@@ -3,7 +3,7 @@
  *
  * Every step is one system call: it submits what the callbacks asked for since the last, waits,
  * and brings the completions. */
-#include "sys/uring.h"
+#include "sys/loop_uring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,14 +19,20 @@
 #define SQ_ENTRIES 256u /* one batch */
 #define CQ_ENTRIES 4096u
 #define POLL_TABLE_MIN 64u
+#define EXPECTED_MAX (CQ_ENTRIES / 2)
 
 /* user_data: a kind, and what it is about. */
 enum {
 	KIND_NONE, /* nobody waits for it */
 	KIND_WAKE,
 	KIND_POLL, /* serial, descriptor */
+	KIND_USER, /* its number, its data */
 };
+#define DRAIN_WAIT_NS UINT64_C(100000000)
 #define KIND_BITS 4u
+#define USER_BITS 4u
+_Static_assert(KIND_BITS + USER_BITS + LOOP_URING_DATA_BITS == 64, "user_data");
+_Static_assert(LOOP_URING_USERS_MAX <= 1u << USER_BITS, "numbers of users");
 #define FD_BITS 20u
 #define SERIAL_MAX ((UINT64_C(1) << (64 - KIND_BITS - FD_BITS)) - 1)
 
@@ -44,6 +50,11 @@ struct uring_state {
 	struct poll *poll; /* owned; by descriptor */
 	uint32_t *dirty;   /* owned; as many places */
 	uint32_t poll_table_size, dirty_count;
+	const struct loop_uring_user *user[LOOP_URING_USERS_MAX];
+	uint32_t expected; /* completions that come with the next submission */
+	/* Completions that came while somebody waited for his own. */
+	struct io_uring_cqe *kept; /* owned */
+	uint32_t kept_count, kept_max;
 };
 
 static struct uring_state *state_of(const struct loop *loop)
@@ -209,26 +220,58 @@ static uint32_t complete(struct loop *loop, const struct io_uring_cqe *cqe)
 			arm_wake(state_of(loop));
 		return 0;
 	case KIND_POLL: return poll_done(loop, cqe);
+	case KIND_USER: {
+		const uint64_t data = cqe->user_data >> KIND_BITS;
+		const struct loop_uring_user *user =
+			state_of(loop)->user[data & ((1u << USER_BITS) - 1)];
+		CHECK(user != NULL);
+		return user->complete(user->ctx, data >> USER_BITS, cqe);
+	}
 	default: return 0;
 	}
+}
+
+/* As many as there are now: those that callbacks cause have their turn in the next step. */
+static uint32_t complete_all(struct loop *loop)
+{
+	struct uring_state *state = state_of(loop);
+	uint32_t ran = 0;
+	for (uint32_t i = 0; i < state->kept_count; i++) {
+		const struct io_uring_cqe cqe = state->kept[i];
+		ran += complete(loop, &cqe);
+	}
+	state->kept_count = 0;
+	for (uint32_t left = uring_ready(&state->uring); left > 0; left--) {
+		const struct io_uring_cqe cqe = uring_reap(&state->uring);
+		ran += complete(loop, &cqe);
+	}
+	return ran;
+}
+
+static void bind_ring(struct uring_state *state)
+{
+	if (state->uring.bound)
+		return;
+	CHECK(uring_bind(&state->uring) == OK);
+	arm_wake(state);
 }
 
 static uint32_t uring_step(struct loop *loop, uint64_t wait_ms)
 {
 	struct uring_state *state = state_of(loop);
 	struct uring *uring = &state->uring;
-	if (!uring->bound) {
-		CHECK(uring_bind(uring) == OK);
-		arm_wake(state);
-	}
+	uint32_t ran;
+	bind_ring(state);
+	const bool busy = loop_run_hooks(loop, &ran);
 	submit_polls(loop);
-	const uint64_t wait_ns = loop_wait_begin(loop, wait_ms);
-	uring_enter(uring, 1, uring_ready(uring) > 0 ? 0 : wait_ns);
-	uint32_t ran = loop_run_wakers(loop);
-	for (uint32_t left = uring_ready(uring); left > 0; left--) {
-		const struct io_uring_cqe cqe = uring_reap(uring);
-		ran += complete(loop, &cqe);
-	}
+	const uint64_t wait_ns = loop_wait_begin(loop, busy ? 0 : wait_ms);
+	const bool ready = uring_ready(uring) > 0 || state->kept_count > 0;
+	const uint32_t count = 1 +
+		(state->expected < EXPECTED_MAX ? state->expected : EXPECTED_MAX);
+	state->expected = 0;
+	uring_enter(uring, count, ready ? 0 : wait_ns);
+	ran += loop_run_wakers(loop);
+	ran += complete_all(loop);
 	return ran + loop_run_timers(loop, clock_mono_ns());
 }
 
@@ -239,6 +282,69 @@ static void uring_wake(struct loop *loop)
 	while (write(state_of(loop)->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
 		continue;
 	errno = saved;
+}
+
+/* ---- users ---- */
+
+struct uring *loop_uring_ring(const struct loop *loop)
+{
+	return loop->backend == &loop_uring ? &state_of(loop)->uring : NULL;
+}
+
+enum err loop_uring_user_add(struct loop *loop, struct loop_uring_user *user)
+{
+	struct uring_state *state = state_of(loop);
+	for (uint32_t i = 0; i < LOOP_URING_USERS_MAX; i++) {
+		if (state->user[i] != NULL)
+			continue;
+		user->number = i;
+		state->user[i] = user;
+		return OK;
+	}
+	return ERR_FULL;
+}
+
+void loop_uring_user_remove(struct loop *loop, const struct loop_uring_user *user)
+{
+	struct uring_state *state = state_of(loop);
+	CHECK(state->user[user->number] == user);
+	state->user[user->number] = NULL;
+}
+
+uint64_t loop_uring_data(const struct loop_uring_user *user, uint64_t data)
+{
+	return (data << USER_BITS | user->number) << KIND_BITS | KIND_USER;
+}
+
+void loop_uring_expect(struct loop *loop)
+{
+	state_of(loop)->expected++;
+}
+
+static void keep(struct uring_state *state, const struct io_uring_cqe *cqe)
+{
+	if (state->kept_count == state->kept_max) {
+		state->kept_max = state->kept_max == 0 ? SQ_ENTRIES : state->kept_max * 2;
+		state->kept = realloc(state->kept, state->kept_max * sizeof *state->kept);
+		CHECK(state->kept != NULL); /* to lose one would be to lose a descriptor */
+	}
+	state->kept[state->kept_count++] = *cqe;
+}
+
+void loop_uring_drain(struct loop *loop, const struct loop_uring_user *user)
+{
+	struct uring_state *state = state_of(loop);
+	bind_ring(state);
+	uring_enter(&state->uring, 1, DRAIN_WAIT_NS);
+	for (uint32_t left = uring_ready(&state->uring); left > 0; left--) {
+		const struct io_uring_cqe cqe = uring_reap(&state->uring);
+		const uint64_t data = cqe.user_data >> KIND_BITS;
+		if ((cqe.user_data & ((1u << KIND_BITS) - 1)) == KIND_USER &&
+			(data & ((1u << USER_BITS) - 1)) == user->number)
+			(void)user->complete(user->ctx, data >> USER_BITS, &cqe);
+		else
+			keep(state, &cqe);
+	}
 }
 
 /* ---- life ---- */
@@ -268,6 +374,7 @@ static void uring_backend_close(struct loop *loop)
 		(void)close(state->probe_fd);
 	free(state->poll);
 	free(state->dirty);
+	free(state->kept);
 	free(state);
 	loop->state = NULL;
 }

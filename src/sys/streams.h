@@ -1,0 +1,75 @@
+/* sys/streams: connections on a loop, by completion: what was received comes to a callback, what is
+ * sent is told when it is done.
+ *
+ * Purpose: on a loop of io_uring one system call carries the receives and sends of all connections:
+ * a receive stays armed and takes its buffers from a common ring, sends leave together at the end
+ * of a step, accepts stay armed. On epoll the same contract stands on readiness.
+ * Invariants: one send at a time for each stream: the next is ERR_FULL until `sent` came, which is
+ * the back-pressure. Callbacks come from the loop's steps, never from inside of a function here.
+ * Nothing comes after `closed`; after stream_close nothing but that.
+ * Threads: the loop's. Ownership: descriptors are taken; events and contexts are borrowed; bytes
+ * that are sent are borrowed until `sent` or `closed`, bytes received until the callback returns.
+ * Bounds: streams, buffers. When a slow reader holds what there is, others wait for buffers.
+ * It must not: be used on a virtual loop (ERR_STATE).
+ */
+#ifndef SYS_STREAMS_H
+#define SYS_STREAMS_H
+#include "sys/loop.h"
+
+struct streams;
+
+struct streams_config {
+	uint32_t stream_max;   /* listeners included; default 1,024 when 0 */
+	uint32_t buffer_count; /* a power of two up to 32,768; default 1,024 when 0 */
+	uint32_t buffer_size;  /* default 4,096 when 0 */
+	bool by_readiness;     /* leave the ring's own operations alone */
+};
+
+struct stream {
+	uint64_t id; /* 0: none; goes stale safely */
+};
+
+struct stream_events {
+	void (*received)(void *ctx, struct stream s, struct slice bytes);
+	/* Once. OK: the peer sends no more, and may still read. ERR_IO: the connection is gone. */
+	void (*ended)(void *ctx, struct stream s, enum err err);
+	/* What was sent last is on its way (OK), or its fate is unknown (ERR_IO). NULL where the
+	 * next request of the peer tells as much (stream_is_sending): that spares a system call. */
+	void (*sent)(void *ctx, struct stream s, enum err err);
+	/* After stream_close: nothing of the caller's is in use any more. May be NULL. */
+	void (*closed)(void *ctx);
+};
+
+/* OK: fd is the caller's. ERR_FULL, fd -1: out of descriptors; accepting goes on after a while. */
+typedef void (*stream_accept_cb)(void *ctx, enum err err, int fd);
+
+/* Returns owned. ERR_FULL, ERR_STATE; ERR_IO with errno. */
+MUST_USE NONNULL_ALL enum err streams_create(
+	struct streams **out, struct loop *loop, const struct streams_config *config);
+/* Before its loop. Ends what is in flight; no callback comes any more. NULL does nothing. */
+void streams_destroy(struct streams *s);
+/* Whether the ring's own operations are in use. */
+NONNULL_ALL bool streams_are_native(const struct streams *s);
+
+/* A connected, non-blocking stream socket. Receiving begins at once. On failure fd stays the
+ * caller's. ERR_FULL. */
+MUST_USE enum err stream_open(struct streams *s, struct stream *out, int fd,
+	const struct stream_events *events, void *ctx);
+/* A listening socket. ERR_FULL as above. */
+MUST_USE enum err stream_listen(
+	struct streams *s, struct stream *out, int fd, stream_accept_cb cb, void *ctx);
+/* All of the bytes, at least one. ERR_FULL: the one before is not sent yet; ERR_STATE: closed, or
+ * stream_end came before. */
+MUST_USE NONNULL_ALL enum err stream_send(
+	struct streams *s, struct stream stream, struct slice bytes);
+/* Whether stream_send would answer ERR_FULL. */
+NONNULL_ALL bool stream_is_sending(struct streams *s, struct stream stream);
+/* Between them nothing is received: the peer feels it. */
+NONNULL_ALL void stream_pause(struct streams *s, struct stream stream);
+NONNULL_ALL void stream_resume(struct streams *s, struct stream stream);
+/* No more will be sent once what is being sent has left. */
+NONNULL_ALL void stream_end(struct streams *s, struct stream stream);
+/* At once; what was not sent is dropped. For listeners, too. */
+NONNULL_ALL void stream_close(struct streams *s, struct stream stream);
+
+#endif

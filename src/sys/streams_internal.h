@@ -1,0 +1,68 @@
+/* sys/streams_internal: what streams.c shares with its two ways to move bytes. */
+#ifndef SYS_STREAMS_INTERNAL_H
+#define SYS_STREAMS_INTERNAL_H
+#include "sys/loop_internal.h"
+#include "sys/streams.h"
+
+#define STREAM_NONE UINT32_MAX
+
+struct stream_slot {
+	struct streams *owner;
+	const struct stream_events *events; /* of a stream */
+	stream_accept_cb accepted;          /* of a listener */
+	void *ctx;
+	struct slice out; /* being sent; out_done of it are on their way */
+	size_t out_done;
+	int fd; /* -1: free */
+	uint32_t generation;
+	uint32_t next;             /* free or pending: the next one */
+	uint32_t next_starved;     /* native */
+	uint32_t stash, stash_end; /* native: received while paused */
+	uint32_t in_flight;        /* native: operations that the kernel has */
+	unsigned interest;         /* readiness: what the loop waits for */
+	struct loop_timer retry;   /* of a listener without descriptors */
+	enum err ended_with;
+	bool pending, paused, starved;
+	bool ended;      /* no more will come in */
+	bool ended_told; /* and its owner knows */
+	bool end_wanted, end_done, closing, shut;
+	bool receiving, sending, cancelling; /* native: armed */
+	bool send_waits;                     /* native: there was no room at once */
+};
+
+struct streams_way {
+	bool native;
+	enum err (*open)(struct streams *s);
+	void (*close)(struct streams *s);
+	/* Brings the system in line with what the slot wants. Runs callbacks; returns how many. A
+	 * slot that can't be served now is made pending again. */
+	uint32_t (*push)(struct streams *s, uint32_t index);
+};
+
+extern const struct streams_way streams_by_readiness, streams_by_ring;
+
+struct streams {
+	struct loop *loop;
+	const struct streams_way *way;
+	void *state;              /* the way's own */
+	struct stream_slot *slot; /* owned; stream_max */
+	uint32_t stream_max, touched, free;
+	uint32_t pending, pending_end; /* slots to be pushed before the loop waits */
+	uint32_t buffer_count, buffer_size;
+	uint8_t *buffer; /* owned; native: all of them, readiness: one */
+	struct loop_hook hook;
+	bool destroying;
+};
+
+void streams_make_pending(struct streams *s, uint32_t index);
+struct stream stream_of(const struct streams *s, uint32_t index);
+/* Callbacks, unless the stream is being closed; each returns 1 if it ran. */
+uint32_t stream_tell_received(struct streams *s, uint32_t index, const void *bytes, size_t len);
+uint32_t stream_tell_ended(struct streams *s, uint32_t index, enum err err);
+uint32_t stream_tell_sent(struct streams *s, uint32_t index, enum err err);
+/* A descriptor, or the negative errno of an accept that made none. */
+uint32_t stream_tell_accepted(struct streams *s, uint32_t index, int result);
+/* Nothing is in flight any more: closes the descriptor, tells, frees the slot. */
+uint32_t stream_finish(struct streams *s, uint32_t index);
+
+#endif
