@@ -37,11 +37,11 @@ say "peers: building the runtime's peers into $dir (minutes, once)"
 
 RUSTFLAGS="-C target-cpu=native" CARGO_TARGET_DIR=$dir/cargo \
 	cargo build --release --locked --quiet >&2
-cp "$dir"/cargo/release/libsluice_peers.a "$dir"/cargo/release/echo_tokio "$dir/"
+cp --remove-destination "$dir"/cargo/release/libsluice_peers.a "$dir"/cargo/release/echo_tokio "$dir/"
 
 flags="-D_GNU_SOURCE -O3 -march=native -pthread"
 dpdk="-I/usr/include/dpdk -I/usr/include/$(gcc -dumpmachine)/dpdk -include rte_config.h"
-rm -f "$dir"/*.o "$dir/libsluice_peers_native.a"
+rm -f "$dir"/*.o "$dir/libsluice_peers_native.a" "$dir/echo_epoll" "$dir/echo_uv"
 for source in native/*.c native/*.cpp; do
 	object=$dir/$(basename "$source").o
 	case $source in

@@ -31,7 +31,8 @@ struct peer_ring {
 
 extern const struct peer_ring peer_rtrb_single, peer_rtrb_chunks, peer_rtrb_slices,
 	peer_array_queue, peer_seg_queue;
-extern const struct peer_ring peer_boost_single, peer_boost_arrays, peer_rwq, peer_moody;
+extern const struct peer_ring peer_boost_single, peer_boost_arrays, peer_rwq, peer_moody,
+	peer_moody_growing;
 extern const struct peer_ring peer_ck_spsc, peer_ck_mpmc, peer_dpdk_spsc, peer_dpdk_zc,
 	peer_dpdk_mpmc;
 

@@ -102,13 +102,24 @@ template <class R> uint64_t pair(void *ring, const item *table, uint64_t count)
 	return sum;
 }
 
-// Explicit producers, consumers with their tokens; bounded by what was allocated at first.
-struct moody {
+// Explicit producers, consumers with their tokens; bounded by what was allocated at first, or
+// growing.
+template <bool grows> struct moody {
 	using queue = moodycamel::ConcurrentQueue<item>;
 
 	static void *create(uint32_t capacity)
 	{
 		return new queue(capacity, PEER_THREADS_MAX, PEER_THREADS_MAX);
+	}
+
+	static bool push(
+		queue &q, const moodycamel::ProducerToken &token, const item *items, uint32_t n)
+	{
+		if constexpr (grows)
+			return n == 1 ? q.enqueue(token, *items) : q.enqueue_bulk(token, items, n);
+		else
+			return n == 1 ? q.try_enqueue(token, *items)
+				      : q.try_enqueue_bulk(token, items, n);
 	}
 
 	static void produce(void *ring, uint32_t, const item *table, uint64_t count, uint32_t batch)
@@ -118,8 +129,7 @@ struct moody {
 		uint32_t spins = 0, at = 0;
 		while (count > 0) {
 			const uint32_t n = peer_next(batch, at, PEER_TABLE_SIZE, count);
-			if (!(n == 1 ? q.try_enqueue(token, table[at])
-				     : q.try_enqueue_bulk(token, table + at, n))) {
+			if (!push(q, token, table + at, n)) {
 				peer_wait(&spins);
 				continue;
 			}
@@ -173,6 +183,10 @@ const struct peer_ring peer_boost_arrays = {"boost spsc_queue", "arrays", VERSIO
 const struct peer_ring peer_rwq = {"moodycamel ReaderWriterQueue", nullptr, VERSION_RWQ,
 	rwq_ring::create, destroy<rwq_ring>, produce_single<rwq_ring>, consume_single<rwq_ring>,
 	pair<rwq_ring>};
-const struct peer_ring peer_moody = {"moodycamel ConcurrentQueue", "tokens", VERSION_MOODY,
-	moody::create, destroy<moody>, moody::produce, moody::consume, moody::pair};
+const struct peer_ring peer_moody = {"moodycamel ConcurrentQueue", "tokens, bounded", VERSION_MOODY,
+	moody<false>::create, destroy<moody<false>>, moody<false>::produce, moody<false>::consume,
+	moody<false>::pair};
+const struct peer_ring peer_moody_growing = {"moodycamel ConcurrentQueue", "tokens, growing",
+	VERSION_MOODY, moody<true>::create, destroy<moody<true>>, moody<true>::produce,
+	moody<true>::consume, nullptr};
 }

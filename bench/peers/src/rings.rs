@@ -34,12 +34,24 @@ impl Rtrb {
         drop(Box::from_raw(ring.cast::<Rtrb>()));
     }
 
-    unsafe fn producer<'a>(ring: *mut c_void) -> &'a mut Producer<u64> {
-        &mut *(*ring.cast::<Rtrb>()).producer.get()
+    /// The producer, out of the shared memory for as long as `work` uses it: as a local variable it
+    /// lives in registers.
+    unsafe fn with_producer(ring: *mut c_void, work: impl FnOnce(&mut Producer<u64>)) {
+        let place = (*ring.cast::<Rtrb>()).producer.get();
+        let mut producer = place.read();
+        work(&mut producer);
+        place.write(producer);
     }
 
-    unsafe fn consumer<'a>(ring: *mut c_void) -> &'a mut Consumer<u64> {
-        &mut *(*ring.cast::<Rtrb>()).consumer.get()
+    unsafe fn with_consumer(
+        ring: *mut c_void,
+        work: impl FnOnce(&mut Consumer<u64>) -> u64,
+    ) -> u64 {
+        let place = (*ring.cast::<Rtrb>()).consumer.get();
+        let mut consumer = place.read();
+        let sum = work(&mut consumer);
+        place.write(consumer);
+        sum
     }
 }
 
@@ -50,34 +62,43 @@ unsafe extern "C" fn rtrb_produce_single(
     count: u64,
     _: u32,
 ) {
-    let (producer, items, mut wait) = (Rtrb::producer(ring), table(items), Wait::new());
-    for i in 0..count as usize {
-        while producer.push(items[i % TABLE_SIZE]).is_err() {
-            wait.turn();
+    let (items, mut wait) = (table(items), Wait::new());
+    Rtrb::with_producer(ring, |producer| {
+        for i in 0..count as usize {
+            while producer.push(items[i % TABLE_SIZE]).is_err() {
+                wait.turn();
+            }
         }
-    }
+    })
 }
 
 unsafe extern "C" fn rtrb_consume_single(ring: *mut c_void, _: u32, count: u64, _: u32) -> u64 {
-    let (consumer, mut wait, mut sum) = (Rtrb::consumer(ring), Wait::new(), 0u64);
-    for _ in 0..count {
-        sum = sum.wrapping_add(loop {
-            match consumer.pop() {
-                Ok(item) => break item,
-                Err(_) => wait.turn(),
-            }
-        });
-    }
-    sum
+    let (mut wait, mut sum) = (Wait::new(), 0u64);
+    Rtrb::with_consumer(ring, |consumer| {
+        for _ in 0..count {
+            sum = sum.wrapping_add(loop {
+                match consumer.pop() {
+                    Ok(item) => break item,
+                    Err(_) => wait.turn(),
+                }
+            });
+        }
+        sum
+    })
 }
 
 unsafe extern "C" fn rtrb_pair(ring: *mut c_void, items: *const u64, count: u64) -> u64 {
-    let (producer, consumer) = (Rtrb::producer(ring), Rtrb::consumer(ring));
     let (items, mut sum) = (table(items), 0u64);
-    for i in 0..count as usize {
-        producer.push(items[i % TABLE_SIZE]).unwrap();
-        sum = sum.wrapping_add(consumer.pop().unwrap());
-    }
+    Rtrb::with_producer(ring, |producer| {
+        sum = Rtrb::with_consumer(ring, |consumer| {
+            let mut sum = 0u64;
+            for i in 0..count as usize {
+                producer.push(items[i % TABLE_SIZE]).unwrap();
+                sum = sum.wrapping_add(consumer.pop().unwrap());
+            }
+            sum
+        })
+    });
     sum
 }
 
@@ -90,20 +111,21 @@ unsafe extern "C" fn rtrb_produce_chunks(
     mut count: u64,
     batch: u32,
 ) {
-    let (producer, items, mut wait) = (Rtrb::producer(ring), table(items), Wait::new());
-    let mut at = 0;
-    while count > 0 {
-        let mut want = next(batch, at, count);
-        let sent = loop {
-            match producer.write_chunk_uninit(want) {
-                Ok(chunk) => break chunk.fill_from_iter(items[at..at + want].iter().copied()),
-                Err(ChunkError::TooFewSlots(0)) => wait.turn(),
-                Err(ChunkError::TooFewSlots(room)) => want = room,
-            }
-        };
-        at = (at + sent) % TABLE_SIZE;
-        count -= sent as u64;
-    }
+    let (items, mut wait, mut at) = (table(items), Wait::new(), 0);
+    Rtrb::with_producer(ring, |producer| {
+        while count > 0 {
+            let mut want = next(batch, at, count);
+            let sent = loop {
+                match producer.write_chunk_uninit(want) {
+                    Ok(chunk) => break chunk.fill_from_iter(items[at..at + want].iter().copied()),
+                    Err(ChunkError::TooFewSlots(0)) => wait.turn(),
+                    Err(ChunkError::TooFewSlots(room)) => want = room,
+                }
+            };
+            at = (at + sent) % TABLE_SIZE;
+            count -= sent as u64;
+        }
+    })
 }
 
 unsafe extern "C" fn rtrb_consume_chunks(
@@ -112,25 +134,27 @@ unsafe extern "C" fn rtrb_consume_chunks(
     mut count: u64,
     batch: u32,
 ) -> u64 {
-    let (consumer, mut wait, mut sum) = (Rtrb::consumer(ring), Wait::new(), 0u64);
-    while count > 0 {
-        let mut want = count.min(batch as u64) as usize;
-        let chunk = loop {
-            match consumer.read_chunk(want) {
-                Ok(chunk) => break chunk,
-                Err(ChunkError::TooFewSlots(0)) => wait.turn(),
-                Err(ChunkError::TooFewSlots(there)) => want = there,
-            }
-        };
-        let (first, second) = chunk.as_slices();
-        sum = first
-            .iter()
-            .chain(second)
-            .fold(sum, |a, b| a.wrapping_add(*b));
-        count -= chunk.len() as u64;
-        chunk.commit_all();
-    }
-    sum
+    let (mut wait, mut sum) = (Wait::new(), 0u64);
+    Rtrb::with_consumer(ring, |consumer| {
+        while count > 0 {
+            let mut want = count.min(batch as u64) as usize;
+            let chunk = loop {
+                match consumer.read_chunk(want) {
+                    Ok(chunk) => break chunk,
+                    Err(ChunkError::TooFewSlots(0)) => wait.turn(),
+                    Err(ChunkError::TooFewSlots(there)) => want = there,
+                }
+            };
+            let (first, second) = chunk.as_slices();
+            sum = first
+                .iter()
+                .chain(second)
+                .fold(sum, |a, b| a.wrapping_add(*b));
+            count -= chunk.len() as u64;
+            chunk.commit_all();
+        }
+        sum
+    })
 }
 
 /// Slices in and out, by copying.
@@ -141,17 +165,18 @@ unsafe extern "C" fn rtrb_produce_slices(
     mut count: u64,
     batch: u32,
 ) {
-    let (producer, items, mut wait) = (Rtrb::producer(ring), table(items), Wait::new());
-    let mut at = 0;
-    while count > 0 {
-        let want = next(batch, at, count);
-        let sent = producer.push_partial_slice(&items[at..at + want]).0.len();
-        if sent == 0 {
-            wait.turn();
+    let (items, mut wait, mut at) = (table(items), Wait::new(), 0);
+    Rtrb::with_producer(ring, |producer| {
+        while count > 0 {
+            let want = next(batch, at, count);
+            let sent = producer.push_partial_slice(&items[at..at + want]).0.len();
+            if sent == 0 {
+                wait.turn();
+            }
+            at = (at + sent) % TABLE_SIZE;
+            count -= sent as u64;
         }
-        at = (at + sent) % TABLE_SIZE;
-        count -= sent as u64;
-    }
+    })
 }
 
 unsafe extern "C" fn rtrb_consume_slices(
@@ -160,18 +185,20 @@ unsafe extern "C" fn rtrb_consume_slices(
     mut count: u64,
     batch: u32,
 ) -> u64 {
-    let (consumer, mut wait, mut sum) = (Rtrb::consumer(ring), Wait::new(), 0u64);
+    let (mut wait, mut sum) = (Wait::new(), 0u64);
     let mut items = [0u64; TABLE_SIZE];
-    while count > 0 {
-        let want = count.min(batch as u64) as usize;
-        let got = &*consumer.pop_partial_slice(&mut items[..want]).0;
-        if got.is_empty() {
-            wait.turn();
+    Rtrb::with_consumer(ring, |consumer| {
+        while count > 0 {
+            let want = count.min(batch as u64) as usize;
+            let got = &*consumer.pop_partial_slice(&mut items[..want]).0;
+            if got.is_empty() {
+                wait.turn();
+            }
+            sum = got.iter().fold(sum, |a, b| a.wrapping_add(*b));
+            count -= got.len() as u64;
         }
-        sum = got.iter().fold(sum, |a, b| a.wrapping_add(*b));
-        count -= got.len() as u64;
-    }
-    sum
+        sum
+    })
 }
 
 trait Queue {
