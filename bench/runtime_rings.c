@@ -1,13 +1,15 @@
 /* Rings: items of 64 bits through a ring of 4,096, on pinned threads. */
 #include "crew.h"
 #include "peers/peers.h"
+#include "ring_ours.h"
 #include "runtime.h"
 #include "sys/clock.h"
 
 #define CAPACITY 4096u
 #define PEERS_MAX 12u
-#define ROUNDS_SHARED 15u /* where threads share cores, and a round takes turns of the scheduler   \
-			   */
+#define ROUNDS_SHARED                                                                              \
+	15u /* where threads share cores, and a round takes turns of the scheduler                 \
+	     */
 
 static uint64_t table[PEER_TABLE_SIZE];
 static uint64_t table_sum;
@@ -90,7 +92,7 @@ static unsigned run_row(const struct ring_row *row)
 		.goal_ours = row->goal_ours,
 		.granule = (uint64_t)PEER_TABLE_SIZE * PEER_THREADS_MAX};
 	size_t count = 0;
-	for (; count < PEERS_MAX && (count == 0 || row->rivals[count].ring); count++) {
+	for (; count < PEERS_MAX && row->rivals[count].ring; count++) {
 		const struct peer_ring *ring = row->rivals[count].ring;
 		entries[count] = (struct entry){.ring = ring,
 			.batch = row->batch,
@@ -98,8 +100,6 @@ static unsigned run_row(const struct ring_row *row)
 			.consumers = row->consumers};
 		list[count] = (struct contestant){
 			.ctx = &entries[count], .goal = {row->rivals[count].goal}};
-		if (!ring)
-			continue;
 		list[count].peer = ring->name;
 		list[count].form = ring->form;
 		list[count].version = ring->version;
@@ -109,34 +109,35 @@ static unsigned run_row(const struct ring_row *row)
 }
 
 #define SPSC_RIVALS                                                                                \
-	{NULL, 0}, {&peer_rtrb_single, 3}, {&peer_rtrb_chunks, 3}, {&peer_rtrb_slices, 3},         \
+	{&peer_rtrb_single, 3}, {&peer_rtrb_chunks, 3}, {&peer_rtrb_slices, 3},                    \
 		{&peer_dpdk_spsc, 1}, {&peer_dpdk_zc, 1}, {&peer_boost_single, 0},                 \
 		{&peer_boost_arrays, 0}, {&peer_rwq, 0}, {&peer_ck_spsc, 0},                       \
 	{                                                                                          \
 		&peer_array_queue, 0                                                               \
 	}
 #define MPMC_RIVALS(crossbeam)                                                                     \
-	{NULL, 0}, {&peer_array_queue, crossbeam}, {&peer_seg_queue, 0}, {&peer_moody, 0},         \
-		{&peer_moody_growing, 0}, {&peer_dpdk_mpmc, 0},                                    \
+	{&ring_ours_many, 0}, {&peer_array_queue, crossbeam}, {&peer_seg_queue, 0},                \
+		{&peer_moody, 0}, {&peer_moody_growing, 0}, {&peer_dpdk_mpmc, 0},                  \
 	{                                                                                          \
 		&peer_ck_mpmc, 0                                                                   \
 	}
 
 static const struct ring_row rows[] = {
-	{"SPSC, batch 1", 1, 1, 1, 0, 0, {SPSC_RIVALS}},
-	{"SPSC, batch 8", 8, 1, 1, 0, 0, {SPSC_RIVALS}},
-	{"SPSC, batch 64", 64, 1, 1, 0, 0, {SPSC_RIVALS}},
-	{"SPSC, batch 1024", 1024, 1, 1, 0, 0.3, {SPSC_RIVALS}},
+	{"SPSC, batch 1", 1, 1, 1, 0, 0, {{&ring_ours_single, 0}, SPSC_RIVALS}},
+	{"SPSC, batch 8", 8, 1, 1, 0, 0, {{&ring_ours_batch, 0}, SPSC_RIVALS}},
+	{"SPSC, batch 64", 64, 1, 1, 0, 0, {{&ring_ours_batch, 0}, SPSC_RIVALS}},
+	{"SPSC, batch 1024", 1024, 1, 1, 0, 0.3, {{&ring_ours_batch, 0}, SPSC_RIVALS}},
 	{"SPSC, in and out on one thread", 0, 1, 1, 1, 0,
-		{{NULL, 0}, {&peer_rtrb_single, 1}, {&peer_boost_single, 1}, {&peer_ck_spsc, 0},
-			{&peer_rwq, 0}, {&peer_dpdk_spsc, 0}}},
+		{{&ring_ours_single, 0}, {&peer_rtrb_single, 1}, {&peer_boost_single, 1},
+			{&peer_ck_spsc, 0}, {&peer_rwq, 0}, {&peer_dpdk_spsc, 0}}},
 	{"MPMC, in and out on one thread", 0, 1, 1, 0, 0,
-		{{NULL, 0}, {&peer_array_queue, 1.11}, {&peer_seg_queue, 0}, {&peer_moody, 0},
-			{&peer_dpdk_mpmc, 0}, {&peer_ck_mpmc, 0}}},
+		{{&ring_ours_many, 0}, {&peer_array_queue, 1.11}, {&peer_seg_queue, 0},
+			{&peer_moody, 0}, {&peer_dpdk_mpmc, 0}, {&peer_ck_mpmc, 0}}},
 	{"MPMC, 1 producer 1 consumer", 1, 1, 1, 0, 0, {MPMC_RIVALS(0)}},
 	{"MPMC, 2 producers 2 consumers", 1, 2, 2, 0, 0, {MPMC_RIVALS(2.5)}},
 	{"MPMC, 2 producers 2 consumers, bulk 64", 64, 2, 2, 0, 0,
-		{{NULL, 0}, {&peer_moody, 1}, {&peer_moody_growing, 1}, {&peer_dpdk_mpmc, 1}}},
+		{{&ring_ours_many, 0}, {&peer_moody, 1}, {&peer_moody_growing, 1},
+			{&peer_dpdk_mpmc, 1}}},
 };
 
 unsigned runtime_rings(void)
