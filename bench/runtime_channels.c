@@ -1,5 +1,5 @@
 /* Streaming: from one thread to another through a bounded channel, item by item and in batches. */
-#include "peers/peers.h"
+#include "channel_ours.h"
 #include "runtime.h"
 
 #define CAPACITY 1024u
@@ -16,13 +16,18 @@ struct entry {
 
 static uint32_t latencies[LATENCIES_MAX];
 
-/* A count that takes some ROUND_NS. */
-static void find_count(struct entry *e)
+static bool is_long(const struct entry *e)
 {
 	uint64_t used;
+	return e->channel->run(CAPACITY, e->batch, e->count, latencies, LATENCIES_MAX, &used) >=
+		ROUND_NS;
+}
+
+/* A count that takes some ROUND_NS, and not only the first time. */
+static void find_count(struct entry *e)
+{
 	e->count = CAPACITY;
-	while (e->channel->run(CAPACITY, e->batch, e->count, latencies, LATENCIES_MAX, &used) <
-		ROUND_NS)
+	while (!is_long(e) || !is_long(e))
 		e->count *= 2;
 }
 
@@ -37,11 +42,13 @@ static void measure(void *ctx, double *figures)
 }
 
 static const struct channel_row {
-	const char *name; /* NULL: the channel's own */
+	const char *name; /* NULL: the channel's own, which ours does not have */
 	const struct peer_channel *channel;
 	uint32_t batch;
 	double goal;
 } rivals[] = {
+	{NULL, &channel_ours, BATCH, 0},
+	{"sluice, item by item", &channel_ours, 1, 10},
 	{"tokio mpsc recv", &peer_channel_tokio_1, 1, 10},
 	{"tokio mpsc recv", &peer_channel_tokio_2, 1, 10},
 	{"tokio mpsc recv_many", &peer_channel_tokio_1, BATCH, 0},
@@ -58,20 +65,20 @@ unsigned runtime_channels(void)
 		{.name = "stream in batches of 256", .unit = "ns/item", .rounds = ROUNDS},
 		{.name = "stream in batches of 256, p99 of an item", .unit = "us", .figure = 1},
 	};
-	struct entry entries[ARRAY_LEN(rivals) + 1];
-	struct contestant list[ARRAY_LEN(rivals) + 1] = {0};
+	struct entry entries[ARRAY_LEN(rivals)];
+	struct contestant list[ARRAY_LEN(rivals)] = {0};
 	if (!compare_wants(contests[0].name) && !compare_wants(contests[1].name))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(rivals); i++) {
 		const struct peer_channel *channel = rivals[i].channel;
-		entries[i + 1] = (struct entry){.channel = channel, .batch = rivals[i].batch};
-		find_count(&entries[i + 1]);
-		list[i + 1] = (struct contestant){
+		entries[i] = (struct entry){.channel = channel, .batch = rivals[i].batch};
+		find_count(&entries[i]);
+		list[i] = (struct contestant){
 			.peer = rivals[i].name ? rivals[i].name : channel->name,
 			.form = channel->form,
 			.version = channel->version,
 			.measure = measure,
-			.ctx = &entries[i + 1],
+			.ctx = &entries[i],
 			.goal = {rivals[i].goal}};
 	}
 	return compare_figures(contests, ARRAY_LEN(contests), list, ARRAY_LEN(list));
