@@ -20,6 +20,19 @@ void compare_only(const char *text)
 	only = text;
 }
 
+static unsigned rounds_max = COMPARE_ROUNDS_MAX;
+
+void compare_rounds(unsigned rounds)
+{
+	rounds_max = rounds;
+}
+
+static unsigned rounds_of(const struct contest *c)
+{
+	const unsigned rounds = c->rounds ? c->rounds : COMPARE_ROUNDS;
+	return rounds < rounds_max ? rounds : rounds_max;
+}
+
 bool compare_wants(const char *name)
 {
 	return !only || strstr(name, only);
@@ -252,7 +265,7 @@ unsigned compare_contest(const struct contest *c, const struct contestant *list,
 {
 	static struct series series[COMPARE_CONTESTANTS_MAX];
 	uint64_t counts[COMPARE_CONTESTANTS_MAX] = {0};
-	const unsigned rounds = c->rounds ? c->rounds : COMPARE_ROUNDS;
+	const unsigned rounds = rounds_of(c);
 	CHECK(count <= COMPARE_CONTESTANTS_MAX && rounds <= COMPARE_ROUNDS_MAX);
 	if (!compare_wants(c->name))
 		return 0;
@@ -276,7 +289,7 @@ unsigned compare_figures(
 	const struct contest *contests, size_t figures, const struct contestant *list, size_t count)
 {
 	static struct series series[COMPARE_FIGURES_MAX][COMPARE_CONTESTANTS_MAX];
-	const unsigned rounds = contests->rounds ? contests->rounds : COMPARE_ROUNDS;
+	const unsigned rounds = rounds_of(contests);
 	unsigned missed = 0;
 	bool wanted = false;
 	for (size_t f = 0; f < figures; f++)

@@ -60,6 +60,8 @@ struct series {
 /* Only contests whose name contains this are run; NULL: all. A contest that is not wanted prints
  * nothing and misses no goal; who prepares one at a cost asks first. */
 void compare_only(const char *text);
+/* At most so many rounds, for a first look. */
+void compare_rounds(unsigned rounds);
 bool compare_wants(const char *name);
 /* One line about the machine and its quiet, on standard error. */
 void compare_machine(void);
