@@ -332,6 +332,25 @@ static void test_behind(void)
 	world_end();
 }
 
+/* HAZARDS 15: a node that fell behind, and can't say whether our last block left, says nothing. */
+static void test_error_while_behind(void)
+{
+	world_begin();
+	world_mine();
+	world_start();
+	fake_run(&fake, 3000);
+	chain.height = 2;
+	fake.lie_method = "getblockheader";
+	fake.lie_error = true;
+	fake_run(&fake, 5000);
+	CHECK(fake.reorg_count == 0 && fake_info(&fake).err != OK);
+	fake.lie_method = NULL;
+	chain.height = 3;
+	fake_run(&fake, 40000);
+	CHECK(fake.reorg_count == 0 && fake.block_count == 3 && fake_info(&fake).err == OK);
+	world_end();
+}
+
 static void test_too_deep(void)
 {
 	world_begin();
@@ -478,6 +497,7 @@ int main(void)
 	test_reorganisations(false);
 	test_reorganisations(true);
 	test_behind();
+	test_error_while_behind();
 	test_too_deep();
 	test_cursor();
 	test_mempool();

@@ -110,6 +110,72 @@ static void test_unknown_nonce(void)
 	world_end(&w);
 }
 
+/* HAZARDS 43: replaced is not void: the first variant is mined after all, and is the payment. */
+static void test_replaced_and_mined(void)
+{
+	struct world w;
+	world_begin(&w);
+	const struct id128 id = {{1}};
+	struct effect *f = pay_on_rootstock(&w);
+	const struct hash256 first = world_prepare(&w, f);
+	world_blocks(&w, LAYER_ROOTSTOCK, 3);
+	CHECK(f->variant_wanted == 1);
+	(void)world_prepare(&w, f);
+	const struct chain_event used = {.kind = CHAIN_NONCE_USED,
+		.tx = first,
+		.nonce = f->nonce,
+		.amount = f->variant[0].fee};
+	world_chain_sub(&w, LAYER_ROOTSTOCK, used.amount);
+	world_chain_sub(&w, LAYER_ROOTSTOCK, f->value);
+	world_block(&w, LAYER_ROOTSTOCK, &used, 1);
+	CHECK(!w.ledger->latched && hash256_eq(&f->confirmed_tx, &first));
+	world_blocks(&w, LAYER_ROOTSTOCK, 3);
+	CHECK(ledger_transfer(w.ledger, &id)->state == TRANSFER_FINAL);
+	CHECK(w.ledger->open_effect_count == 0);
+	world_end(&w);
+}
+
+static void clear_latch(struct world *w)
+{
+	const struct amount none[] = {amount_zero(ASSET_BTC), amount_zero(ASSET_RBTC)};
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const struct block_ref tip = w->ledger->layer[i].tip;
+		CHECK(engine_reconciled(w->engine, w->now, (enum layer_id)i, &tip, w->chain[i],
+			      none[i]) == OK);
+	}
+	CHECK(engine_latch(w->engine, w->now, false, "checked") == OK);
+}
+
+/* HAZARDS 33: a nonce went to a transaction that a reorganisation took away, and ours have the next
+ * ones: nothing of ours could ever confirm, unless the gap is filled. */
+static void test_gap_filled(void)
+{
+	struct world w;
+	world_begin(&w);
+	const uint64_t gap = w.ledger->layer[LAYER_ROOTSTOCK].nonce_next;
+	const struct chain_event used = {.kind = CHAIN_NONCE_USED,
+		.tx = world_tx(&w),
+		.nonce = gap,
+		.amount = amount_of(ASSET_RBTC, 5)};
+	world_chain_sub(&w, LAYER_ROOTSTOCK, used.amount);
+	world_block(&w, LAYER_ROOTSTOCK, &used, 1);
+	clear_latch(&w);
+	struct effect *paid = pay_on_rootstock(&w);
+	CHECK(paid->nonce == gap + 1);
+	(void)world_prepare(&w, paid);
+	CHECK(w.ledger->open_effect_count == 1);
+	world_reorg(&w, LAYER_ROOTSTOCK, 1);
+	world_chain_add(&w, LAYER_ROOTSTOCK, used.amount);
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(w.ledger->open_effect_count == 2);
+	const struct effect *fill = &w.ledger->effect[w.ledger->open_effect[1]];
+	CHECK(fill->purpose == SIGN_NONCE_FILL && fill->nonce == gap);
+	CHECK(amount_is_zero(fill->value));
+	world_block(&w, LAYER_ROOTSTOCK, NULL, 0);
+	CHECK(w.ledger->open_effect_count == 2); /* once */
+	world_end(&w);
+}
+
 int main(void)
 {
 	test_claim_bumped(LAYER_BITCOIN, LAYER_ROOTSTOCK);
@@ -117,5 +183,7 @@ int main(void)
 	test_reverted();
 	test_unknown_spend();
 	test_unknown_nonce();
+	test_gap_filled();
+	test_replaced_and_mined();
 	return EXIT_SUCCESS;
 }
