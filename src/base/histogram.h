@@ -11,7 +11,7 @@
  * Merging into, subtracting from and clearing a histogram is writing.
  *
  * It must not: know what the values mean. Times are recorded from when the work was *meant* to
- * start (struct pace, histogram_record_since): a measurement that waits for a stalled system
+ * start (struct open_load, histogram_record_since): a measurement that waits for a stalled system
  * before it begins the next one leaves out exactly the values that matter ("coordinated omission").
  */
 #ifndef BASE_HISTOGRAM_H
@@ -107,14 +107,14 @@ NONNULL_ALL static inline void histogram_record_since(
 NONNULL_ALL void histogram_record_corrected(struct histogram *h, uint64_t value, uint64_t interval);
 
 /* An open load: the i-th operation is meant to start at start + i * interval, whether or not the
- * one before it has ended. Wait until pace_next's time, run, record since that time. */
-struct pace {
+ * one before it has ended. Wait until open_load_next's time, run, record since that time. */
+struct open_load {
 	uint64_t start;
 	uint64_t interval;
 	uint64_t index; /* of the operation that comes next */
 };
 
-NONNULL_ALL static inline uint64_t pace_next(struct pace *p)
+NONNULL_ALL static inline uint64_t open_load_next(struct open_load *p)
 {
 	return p->start + p->interval * p->index++;
 }

@@ -160,10 +160,10 @@ static void test_coordinated_omission(void)
 	CHECK(histogram_quantile(&fixed, HISTOGRAM_PPM) == STALL);
 	CHECK(histogram_count_to(&fixed, INTERVAL) == SMOOTH + 1);
 	/* the same load on an intended schedule: nothing to be corrected */
-	struct pace pace = {.start = 0, .interval = INTERVAL};
+	struct open_load pace = {.start = 0, .interval = INTERVAL};
 	uint64_t now = 0;
 	for (int i = 0; i < 2 * SMOOTH; i++) {
-		const uint64_t intended = pace_next(&pace);
+		const uint64_t intended = open_load_next(&pace);
 		CHECK(intended == (uint64_t)i * INTERVAL);
 		now = now > intended ? now : intended;
 		now += i == SMOOTH ? STALL : 0;

@@ -5,8 +5,8 @@
  * come later); when it ends, the next new thread goes on with it. Who asks merges them, at any
  * time, without anybody's waiting.
  *
- * Times are from when the thing was meant to begin (latency_record_since; base/histogram, "pace"),
- * not from when somebody got round to it.
+ * Times are from when the thing was meant to begin (latency_record_since; base/histogram,
+ * "open_load"), not from when somebody got round to it.
  *
  * Threads: any. Ownership: a series lives as long as the process.
  */
