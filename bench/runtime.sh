@@ -13,5 +13,5 @@ shift
 tools/install.sh bench
 peers=$(bench/peers/build.sh)
 meson configure "$build" -Dpeers="$peers" >&2
-ninja -C "$build" >&2
+ninja -C "$build" runtime >&2
 exec "$build/bench/runtime_bench" "$@"
