@@ -65,8 +65,9 @@ enum err eventcount_wait(struct eventcount *ec, uint32_t key, uint64_t deadline_
 		return withdraw(ec, key) ? OK : ERR_TIMEOUT;
 	/* Awake in the same epoch: a wake-up meant for an earlier one, whose place in the count
 	 * is gone. To sleep again would be to swallow it; ours stays counted for the one that it
-	 * was meant for. [EPOCH] acquire, as in prepare */
-	(void)atomic_load_explicit(&ec->state, memory_order_acquire);
+	 * was meant for. [EPOCH] acquire, as in prepare; a read-modify-write, for it must read the
+	 * newest state, and a load may read an older one than the kernel saw. */
+	(void)atomic_fetch_add_explicit(&ec->state, 0, memory_order_acquire);
 	return OK;
 }
 
