@@ -36,11 +36,7 @@ void *model_memcpy(void *to, const void *from, size_t size);
 
 #define MODEL_AT ((struct model_place){__FILE__, __LINE__, __func__})
 /* The type of an atomic object, without the qualifier. */
-#define MODEL_PLAIN(p)                                                                             \
-	__typeof__(__extension__({                                                                 \
-		__auto_type plain_ = *(p);                                                         \
-		plain_;                                                                            \
-	}))
+#define MODEL_PLAIN(p) __typeof__(((void)0, *(p)))
 
 #define atomic_init(p, v)                                                                          \
 	model_store((p), sizeof *(p), (uint64_t)(v), memory_order_relaxed, MODEL_AT)
