@@ -22,6 +22,7 @@ const struct route api_routes[] = {
 	{"GET", "/v1/accounts", SCOPE_OPERATOR, handle_accounts},
 	{"GET", "/v1/events", SCOPE_OPERATOR, handle_events},
 	{"POST", "/v1/latch", SCOPE_OPERATOR, handle_latch},
+	{"GET", "/v1/latency", SCOPE_OPERATOR, handle_latency},
 	{"GET", "/metrics", SCOPE_OPERATOR, handle_metrics},
 	{"GET", "/healthz", SCOPE_PROBE, handle_healthz},
 	{"GET", "/readyz", SCOPE_PROBE, handle_readyz},
@@ -241,6 +242,8 @@ enum err api_create(struct api **out, const struct api_config *config)
 		e = events_create(&api->events, api->loop, api->config->limits.event_streams);
 	if (e == OK)
 		e = pending_create(api, map_seed);
+	if (e == OK)
+		e = latency_maps_create(&api->latency_maps, api);
 	api->address = calloc(API_ADDRESSES_KEPT, sizeof *api->address);
 	if (e == OK && api->address == NULL)
 		e = ERR_FULL;
@@ -258,6 +261,7 @@ void api_destroy(struct api *api)
 	if (api == NULL)
 		return;
 	pending_destroy(api);
+	latency_maps_destroy(api->latency_maps);
 	events_destroy(api->events);
 	rate_limit_destroy(api->requests);
 	rate_limit_destroy(api->swaps);

@@ -1,4 +1,4 @@
-/* A request that burns CPU is cut off, and shows up in what the metrics are made of. */
+/* What requests cost: those that burn CPU are cut off, and how long they take is shown. */
 #include "node/api_client_test.h"
 #include "rt/cpu_task.h"
 
@@ -39,8 +39,28 @@ static void test_cpu_budget(void)
 	world_close(&w);
 }
 
+/* The heat maps are there, by the name of their series. */
+static void test_latency(void)
+{
+	world_open(&w, "");
+	struct reply r = ask_get(&w, "/v1/latency", READER_TOKEN);
+	expect(&r, 200, NULL, "the default");
+	CHECK(strcmp(reply_text(&r, "series"), "http_request") == 0);
+	CHECK(json_count(reply_at(&r, "low_ns")) > 1 && json_count(reply_at(&r, "columns")) == 0);
+	reply_free(&r);
+	r = ask_get(&w, "/v1/latency?series=call_bitcoin", READER_TOKEN);
+	expect(&r, 200, NULL, "by name");
+	CHECK(strcmp(reply_text(&r, "series"), "call_bitcoin") == 0);
+	reply_free(&r);
+	expect_only(ask_get(&w, "/v1/latency?series=x", READER_TOKEN), 400, "invalid_request",
+		"no such series");
+	expect_only(ask_get(&w, "/v1/latency", NULL), 401, "unauthorized", "for operators");
+	world_close(&w);
+}
+
 int main(void)
 {
 	test_cpu_budget();
+	test_latency();
 	return 0;
 }

@@ -20,6 +20,7 @@
 
 struct call;
 struct pending;
+struct latency_maps;
 
 enum api_scope {
 	SCOPE_PROBE,    /* anonymous, never limited: health checks */
@@ -72,6 +73,7 @@ struct api {
 	struct rate_limit *requests, *swaps;
 	struct events *events;
 	struct metrics metrics;
+	struct latency_maps *latency_maps;
 	uint32_t task_request, task_decode; /* rt/cpu_task */
 	struct pending *pending;
 	uint32_t pending_free; /* head of the list of free ones */
@@ -166,10 +168,15 @@ void handle_layers(struct call *c);
 void handle_accounts(struct call *c);
 void handle_latch(struct call *c);
 void handle_events(struct call *c);
+void handle_latency(struct call *c);
 void handle_metrics(struct call *c);
 void handle_healthz(struct call *c);
 void handle_readyz(struct call *c);
 void handle_openapi(struct call *c);
+
+/* Samples by a timer of the loop, and is what handle_latency shows. */
+MUST_USE NONNULL_ALL enum err latency_maps_create(struct latency_maps **out, const struct api *api);
+void latency_maps_destroy(struct latency_maps *m);
 
 /* Everything that /readyz asks for. */
 struct readiness {
