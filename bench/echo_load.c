@@ -1,9 +1,10 @@
 /* echo_load: requests of 64 bytes, each connection's next as soon as its last was answered; or
- * datagrams, so many outstanding. One thread on core 1. */
+ * datagrams, so many outstanding, one by one or in trains. One thread on core 1. */
 #include "echo_load.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -14,6 +15,7 @@
 #include "base/base.h"
 #include "crew.h"
 #include "sys/clock.h"
+#include "sys/datagrams.h"
 
 #define MESSAGE_SIZE 64u
 #define CONNECTIONS_MAX 100000u
@@ -161,6 +163,48 @@ static void open_tcp(uint16_t port, unsigned count)
 	}
 }
 
+static uint64_t trains_answered;
+
+static void on_train(void *ctx, const struct datagram_train *train)
+{
+	(void)ctx;
+	for (size_t at = 0; at + MESSAGE_SIZE <= train->bytes.len; at += MESSAGE_SIZE) {
+		uint64_t since;
+		memcpy(&since, train->bytes.ptr + at, sizeof since);
+		latency_add(since);
+		trains_answered++;
+	}
+}
+
+/* So many at a time, as one train; the next when all are back, or given up. */
+static void run_trains(uint64_t count, unsigned outstanding)
+{
+	static struct datagrams *datagrams;
+	static uint8_t data[OUTSTANDING_MAX * MESSAGE_SIZE];
+	const struct datagrams_config config = {0};
+	if (datagrams == NULL)
+		CHECK(datagrams_create(&datagrams, connections->fd, &config) == OK);
+	for (uint64_t done = 0; done < count;) {
+		const uint64_t now = clock_mono_ns(), left = count - done;
+		const size_t n = left < outstanding ? (size_t)left : outstanding;
+		for (size_t i = 0; i < n; i++)
+			memcpy(data + i * MESSAGE_SIZE, &now, sizeof now);
+		const struct datagram_train train = {
+			.bytes = slice_of(data, n * MESSAGE_SIZE), .segment = MESSAGE_SIZE};
+		datagrams_send(datagrams, &train);
+		datagrams_flush(datagrams);
+		trains_answered = 0;
+		while (trains_answered < n) {
+			struct pollfd wait = {.fd = connections->fd, .events = POLLIN};
+			uint32_t trains;
+			if (poll(&wait, 1, LOST_AFTER_MS) == 0)
+				break;
+			CHECK(datagrams_receive(datagrams, &trains, on_train, NULL) == OK);
+		}
+		done += trains_answered;
+	}
+}
+
 static void open_udp(uint16_t port, unsigned outstanding)
 {
 	const struct timeval limit = {.tv_usec = LOST_AFTER_MS * 1000};
@@ -177,10 +221,10 @@ int main(int argc, char **argv)
 	struct rlimit limit;
 	struct echo_request request;
 	if (argc != 4) {
-		(void)fprintf(stderr, "usage: echo_load tcp|udp PORT COUNT\n");
+		(void)fprintf(stderr, "usage: echo_load tcp|udp|trains PORT COUNT\n");
 		return EXIT_FAILURE;
 	}
-	const bool tcp = strcmp(argv[1], "tcp") == 0;
+	const bool tcp = strcmp(argv[1], "tcp") == 0, trains = strcmp(argv[1], "trains") == 0;
 	const uint16_t port = (uint16_t)strtoul(argv[2], NULL, 10);
 	const unsigned count = (unsigned)strtoul(argv[3], NULL, 10);
 	crew_pin(CORE);
@@ -197,6 +241,8 @@ int main(int argc, char **argv)
 		latency_count = 0;
 		if (tcp)
 			run_tcp(request.count);
+		else if (trains)
+			run_trains(request.count, count);
 		else
 			run_udp(request.count, count);
 		const uint64_t took = clock_mono_ns() - began;

@@ -1,8 +1,9 @@
-/* Our echo server, for the loop's part: `echo_sluice tcp|udp|udp1` prints its port and a newline,
+/* Our echo server, for the loop's part: `echo_sluice tcp|udp` prints its port and a newline,
  * sends back what it gets, and ends when its standard input does. One thread on core 0. With
  * `tcp-epoll` and `tcp-ready` it leaves out io_uring, or the ring's own operations. */
 #include "base/base.h"
 #include "peers/echo/echo.h"
+#include "sys/datagrams.h"
 #include "sys/loop.h"
 #include "sys/streams.h"
 
@@ -64,6 +65,32 @@ static void serve_tcp(enum loop_backend_kind backend, bool by_readiness)
 	loop_run(loop);
 }
 
+static void on_train(void *ctx, const struct datagram_train *train)
+{
+	datagrams_send(ctx, train);
+}
+
+static void on_datagrams(void *ctx, int fd, unsigned ready)
+{
+	uint32_t trains;
+	(void)fd, (void)ready;
+	(void)!datagrams_receive(ctx, &trains, on_train, ctx);
+	datagrams_flush(ctx);
+}
+
+static void serve_udp(void)
+{
+	const struct loop_config config = {.backend = LOOP_AUTO};
+	const struct datagrams_config trains = {.latency = NULL};
+	struct loop *loop;
+	struct datagrams *datagrams;
+	const int fd = echo_bind(SOCK_DGRAM);
+	CHECK(loop_create(&loop, &config) == OK);
+	CHECK(datagrams_create(&datagrams, fd, &trains) == OK);
+	CHECK(loop_fd_set(loop, fd, LOOP_READ, on_datagrams, datagrams) == OK);
+	loop_run(loop);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -79,5 +106,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(forms); i++)
 		if (strcmp(argv[1], forms[i].name) == 0)
 			serve_tcp(forms[i].backend, forms[i].by_readiness);
+	if (argc == 2 && strcmp(argv[1], "udp") == 0)
+		serve_udp();
 	return 2;
 }

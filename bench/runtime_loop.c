@@ -16,14 +16,17 @@ static const char *const no_environment[CHILD_ENVIRONMENT_MAX];
 static const struct echo_server {
 	const char *peer, *form, *program, *version;
 	const char *tcp, *udp; /* its argument, or NULL: it does not serve that */
+	double trains_goal;    /* of datagrams that come in trains */
 } servers[] = {
-	{NULL, NULL, "echo_sluice", NULL, "tcp", "udp"},
-	{"epoll", NULL, "echo_epoll", NULL, "tcp", NULL},
-	{"bare calls", "one by one", "echo_epoll", NULL, NULL, "udp1"},
-	{"bare calls", "recvmmsg", "echo_epoll", NULL, NULL, "udp"},
-	{"libuv", NULL, "echo_uv", peer_version_uv, "tcp", "udp"},
-	{"tokio", NULL, "echo_tokio", peer_version_tokio, "tcp", "udp"},
+	{NULL, NULL, "echo_sluice", NULL, "tcp", "udp", 0},
+	{"epoll", NULL, "echo_epoll", NULL, "tcp", NULL, 0},
+	{"calls one by one", NULL, "echo_epoll", NULL, NULL, "udp1", 10},
+	{"recvmmsg", NULL, "echo_epoll", NULL, NULL, "udp", 0},
+	{"libuv", NULL, "echo_uv", peer_version_uv, "tcp", "udp", 0},
+	{"tokio", NULL, "echo_tokio", peer_version_tokio, "tcp", "udp", 3},
 };
+
+enum traffic { TCP, UDP, TRAINS };
 
 struct pair {
 	struct child server, load;
@@ -42,16 +45,18 @@ static bool server_start(struct pair *p, const struct echo_server *s, const char
 	return child_start(&p->server, path, arguments, no_environment);
 }
 
-static bool pair_start(struct pair *p, const struct echo_server *s, bool tcp, unsigned clients)
+static bool pair_start(
+	struct pair *p, const struct echo_server *s, enum traffic traffic, unsigned clients)
 {
+	static const char *const load[] = {[TCP] = "tcp", [UDP] = "udp", [TRAINS] = "trains"};
 	char port[16], number[16];
 	struct echo_answer ready;
-	const char *argument = tcp ? s->tcp : s->udp;
+	const char *argument = traffic == TCP ? s->tcp : s->udp;
 	if (!argument || !server_start(p, s, argument))
 		return false;
 	(void)snprintf(port, sizeof port, "%u", child_number(&p->server));
 	(void)snprintf(number, sizeof number, "%u", clients);
-	const char *const arguments[CHILD_ARGUMENTS_MAX] = {tcp ? "tcp" : "udp", port, number};
+	const char *const arguments[CHILD_ARGUMENTS_MAX] = {load[traffic], port, number};
 	CHECK(child_start(&p->load, "echo_load", arguments, no_environment));
 	child_receive(&p->load, &ready, sizeof ready);
 	return true;
@@ -71,16 +76,17 @@ static void measure(void *ctx, double *figures)
 
 static const struct loop_row {
 	const char *name;
-	bool tcp;
+	enum traffic traffic;
 	unsigned clients;
 	uint64_t count; /* of requests in a round */
 	double goal;
 } rows[] = {
-	{"TCP echo, 64 B, 1 connection", true, 1, 4000, 1.2},
-	{"TCP echo, 64 B, 100 connections", true, 100, 20000, 1.2},
-	{"TCP echo, 64 B, 10,000 connections", true, 10000, 60000, 1.2},
-	{"UDP echo, 64 B, 1 outstanding", false, 1, 5000, 0},
-	{"UDP echo, 64 B, 64 outstanding", false, 64, 30000, 0},
+	{"TCP echo, 64 B, 1 connection", TCP, 1, 4000, 1.2},
+	{"TCP echo, 64 B, 100 connections", TCP, 100, 20000, 1.2},
+	{"TCP echo, 64 B, 10,000 connections", TCP, 10000, 60000, 1.2},
+	{"UDP echo, 64 B, 1 outstanding", UDP, 1, 5000, 0},
+	{"UDP echo, 64 B, 64 outstanding", UDP, 64, 30000, 0},
+	{"UDP echo, 64 B, in trains of 64", TRAINS, 64, 20000, 0},
 };
 
 static unsigned run_row(const struct loop_row *row)
@@ -105,8 +111,9 @@ static unsigned run_row(const struct loop_row *row)
 		list[i] = (struct contestant){.peer = servers[i].peer,
 			.form = servers[i].form,
 			.version = servers[i].version,
-			.ctx = &pairs[i]};
-		if (!pair_start(&pairs[i], &servers[i], row->tcp, row->clients))
+			.ctx = &pairs[i],
+			.goal = {row->traffic == TRAINS ? servers[i].trains_goal : 0}};
+		if (!pair_start(&pairs[i], &servers[i], row->traffic, row->clients))
 			continue;
 		list[i].measure = measure;
 		measure(&pairs[i], warm);
