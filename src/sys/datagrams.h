@@ -31,7 +31,8 @@ struct datagram_train {
 	struct slice bytes;
 	uint32_t segment; /* size of each datagram but the last, which is at most that */
 	struct datagram_address peer;
-	uint64_t received_wall_ns; /* when the kernel got its first datagram; 0: not known */
+	uint64_t received_wall_ns; /* when the kernel got its first datagram; 0: not known, as for
+				    * the first ones after the socket was opened */
 };
 
 struct datagrams_config {
