@@ -1,6 +1,6 @@
 /* What the loop's part asks the load generator to do: `echo_load tcp PORT CONNECTIONS`, or
- * `echo_load udp|trains PORT OUTSTANDING`, answers each request on its standard input with one on its
- * standard output. Its first answer, unasked, is that all connections are there. */
+ * `echo_load udp|trains PORT OUTSTANDING`, answers each request on its standard input with one on
+ * its standard output. Its first answer, unasked, is that all connections are there. */
 #ifndef BENCH_ECHO_LOAD_H
 #define BENCH_ECHO_LOAD_H
 #include <stdint.h>
