@@ -111,8 +111,8 @@ static void uneven_part(void *ctx, unsigned member)
 		uneven_item(NULL, i);
 }
 
-/* Perfect balance: every core does all of it at the same time, and what they did is divided. One core
- * alone could be faster than one beside another that is busy. */
+/* Perfect balance: every core does all of it at the same time, and what they did is divided. One
+ * core alone could be faster than one beside another that is busy. */
 static uint64_t uneven_perfect_run(void *ctx, uint64_t count)
 {
 	(void)ctx;
