@@ -107,12 +107,18 @@ static void class_init(struct class *k, uint32_t class)
 	k->magazine_size = whole_lines(sizeof(struct slab_magazine) + k->cap * sizeof(void *));
 }
 
-static size_t slot_size(const struct slab *s)
+static size_t slot_size(const struct class *classes)
 {
 	size_t size = sizeof(struct slot);
 	for (uint32_t i = 0; i < SLAB_CLASS_COUNT; i++)
-		size += 2 * s->classes[i].magazine_size;
+		size += 2 * classes[i].magazine_size;
 	return (size + APART - 1) & ~(size_t)(APART - 1);
+}
+
+/* What the caches can hold back, and `partial`. */
+static uint64_t slack_of(const struct class *k, uint32_t caches_max)
+{
+	return (uint64_t)k->cap * (2 * caches_max + 1);
 }
 
 /* The storage of everything but objects; it is touched when it is used. */
@@ -128,7 +134,7 @@ static enum err take_fixed(struct slab *s)
 	if (s->slots == NULL)
 		return ERR_FULL;
 	for (uint32_t i = 0; i < s->caches_max; i++) {
-		s->slots[i] = region_take(&s->region, slot_size(s), APART);
+		s->slots[i] = region_take(&s->region, slot_size(s->classes), APART);
 		if (s->slots[i] == NULL)
 			return ERR_FULL;
 	}
@@ -255,8 +261,7 @@ enum err slab_reserve(struct slab *s, size_t size, size_t count)
 		return ERR_RANGE;
 
 	struct class *k = &s->classes[slab_class_of(size)];
-	/* what the caches can hold back, and `partial` */
-	const uint64_t slack = (uint64_t)k->cap * (2 * s->caches_max + 1);
+	const uint64_t slack = slack_of(k, s->caches_max);
 	enum err err = OK;
 	lock(s);
 	if (s->sealed)
@@ -281,6 +286,47 @@ void slab_seal(struct slab *s)
 	lock(s);
 	s->sealed = true;
 	unlock(s);
+}
+
+/* A region that holds the needs, whatever is lost to alignment. ERR_RANGE. */
+static enum err bytes_needed(
+	size_t *bytes, uint32_t caches_max, const struct slab_need *needs, size_t need_count)
+{
+	struct class classes[SLAB_CLASS_COUNT] = {0};
+	size_t sum = caches_max * sizeof(struct slot *) + APART;
+	for (uint32_t i = 0; i < SLAB_CLASS_COUNT; i++) {
+		class_init(&classes[i], i);
+		sum += classes[i].magazine_size + CACHE_LINE;
+	}
+	sum += caches_max * slot_size(classes);
+	for (size_t i = 0; i < need_count; i++) {
+		if (needs[i].size == 0 || needs[i].size > SLAB_SIZE_MAX ||
+			needs[i].count > SLAB_BYTES_MAX / needs[i].size)
+			return ERR_RANGE;
+		const struct class *k = &classes[slab_class_of(needs[i].size)];
+		const size_t one = k->magazine_size + k->cap * k->stride;
+		const size_t objects = needs[i].count + (size_t)slack_of(k, caches_max);
+		sum += (objects + k->cap - 1) / k->cap * one;
+	}
+	*bytes = sum;
+	return OK;
+}
+
+enum err slab_create_sized(struct slab **out, uint32_t caches_max, const struct slab_need *needs,
+	size_t need_count, const struct pages_options *pages)
+{
+	struct slab_config config = {.caches_max = caches_max, .pages = *pages};
+	struct slab *s;
+	if (caches_max > SLAB_CACHES_MAX)
+		return ERR_RANGE;
+	TRY(bytes_needed(&config.bytes_max, caches_max, needs, need_count));
+	TRY(slab_create(&s, &config));
+	for (size_t i = 0; i < need_count; i++)
+		/* the region was made for it */
+		CHECK(slab_reserve(s, needs[i].size, needs[i].count) == OK);
+	slab_seal(s);
+	*out = s;
+	return OK;
 }
 
 /* ---- a cache's slow path ---- */

@@ -73,6 +73,15 @@ struct slab_config {
 /* Returns owned. ERR_FULL: no memory, or bytes_max does not even hold the caches. ERR_RANGE: a
  * bound of zero or over the limits above. */
 MUST_USE NONNULL_ALL enum err slab_create(struct slab **out, const struct slab_config *config);
+/* The same, from what is needed: a slab in which `count` objects of each `size` can be live at
+ * once, reserved and sealed. ERR_FULL: no memory. ERR_RANGE: a need or a number of caches over the
+ * limits above. */
+struct slab_need {
+	size_t size;
+	size_t count;
+};
+MUST_USE NONNULL_ALL enum err slab_create_sized(struct slab **out, uint32_t caches_max,
+	const struct slab_need *needs, size_t need_count, const struct pages_options *pages);
 /* Every cache is closed, and no object is used any more. */
 void slab_destroy(struct slab *s);
 /* What the region lies on; borrows. */

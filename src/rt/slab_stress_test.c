@@ -9,7 +9,15 @@
 #include <sched.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, SHELF = 512, STEPS = 60000, REOPEN_EVERY = 4096, PAUSE_EVERY = 16 };
+enum {
+	THREADS = 4,
+	SHELF = 512,
+	STEPS = 60000,
+	REOPEN_EVERY = 4096,
+	PAUSE_EVERY = 16,
+	PAUSE_TURNS = 256,
+	YIELD_EVERY = 2048
+};
 
 static uint32_t next_random(uint64_t *state)
 {
@@ -17,7 +25,9 @@ static uint32_t next_random(uint64_t *state)
 	return (uint32_t)(*state >> 33);
 }
 
-/* Called where threads can get between each other's steps (SLAB_PAUSE). */
+/* Called where threads can get between each other's steps (SLAB_PAUSE). Most delays are turns of
+ * the processor; a yield costs a time slice of everybody else's where a machine is full, so few
+ * are. */
 void slab_stress_pause(void);
 void slab_stress_pause(void)
 {
@@ -25,8 +35,12 @@ void slab_stress_pause(void)
 	static _Thread_local uint64_t random;
 	if (random == 0)
 		random = atomic_fetch_add_explicit(&seed, 1, memory_order_relaxed) + 1;
-	if (next_random(&random) % PAUSE_EVERY == 0)
+	const uint32_t dice = next_random(&random);
+	if (dice % YIELD_EVERY == 0)
 		(void)sched_yield();
+	else if (dice % PAUSE_EVERY == 0)
+		for (uint32_t turns = dice / PAUSE_EVERY % PAUSE_TURNS; turns > 0; turns--)
+			cpu_relax();
 }
 
 /* ---- whole pools ---- */

@@ -187,6 +187,41 @@ static void test_reserve_and_seal(void)
 	slab_destroy(s);
 }
 
+/* Made for what is needed: all of it at once, from any of the caches, and no more for long. */
+static void test_sized(void)
+{
+	enum { BIG = 5, SMALL = 3000 };
+	static const struct slab_need needs[] = {{SLAB_SIZE_MAX, BIG}, {72, 1}, {72, SMALL - 1}};
+	static const struct slab_need wrong[] = {{0, 1}, {SLAB_SIZE_MAX + 1, 1}, {64, SIZE_MAX}};
+	const struct pages_options pages = {.want = PAGES_ORDINARY, .node = PAGES_NODE_ANY};
+	static void *small[2 * SMALL], *big[2 * SMALL];
+	struct slab *s = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		CHECK(slab_create_sized(&s, 1, &wrong[i], 1, &pages) == ERR_RANGE);
+	CHECK(slab_create_sized(&s, 0, needs, 1, &pages) == ERR_RANGE);
+	CHECK(slab_create_sized(&s, SLAB_CACHES_MAX + 1, needs, 1, &pages) == ERR_RANGE);
+	CHECK(s == NULL);
+
+	CHECK(slab_create_sized(&s, 2, needs, ARRAY_LEN(needs), &pages) == OK);
+	CHECK(slab_reserve(s, 64, 1) == ERR_STATE);
+	struct slab_cache *c[2] = {open_cache(s), open_cache(s)};
+	size_t smalls = 0, bigs = 0;
+	while ((small[smalls] = slab_alloc(c[smalls % 2], 72)) != NULL)
+		smalls++;
+	while ((big[bigs] = slab_alloc(c[0], SLAB_SIZE_MAX)) != NULL)
+		bigs++;
+	CHECK(smalls >= SMALL && smalls < SMALL + 6 * SLAB_MAGAZINE_MAX);
+	CHECK(bigs >= BIG && bigs < BIG + 6 * SLAB_MAGAZINE_MIN);
+	while (smalls > 0)
+		slab_free(c[0], small[--smalls], 72);
+	while (bigs > 0)
+		slab_free(c[1], big[--bigs], SLAB_SIZE_MAX);
+	slab_cache_close(c[0]);
+	slab_cache_close(c[1]);
+	CHECK(stats_of(s, 72).live == 0 && stats_of(s, SLAB_SIZE_MAX).live == 0);
+	slab_destroy(s);
+}
+
 /* Not sealed, the region is the bound. */
 static void test_region_spent(void)
 {
@@ -384,6 +419,7 @@ int main(void)
 		test_every_class();
 		test_reserve_and_seal();
 		test_region_spent();
+		test_sized();
 		test_caches_bound();
 	}
 	test_thread_ends();
