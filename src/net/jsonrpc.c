@@ -7,6 +7,7 @@
 #include "net/rpc_answer.h"
 #include "net/upstream_auth.h"
 #include "rt/cpu_budget.h"
+#include "rt/slab.h"
 #include "sys/clock.h"
 
 #define TIMEOUT_DEFAULT_MS 10000u
@@ -14,7 +15,16 @@
 #define QUEUE_MAX_DEFAULT 4096u
 #define LATENCY_WEIGHT 8u /* a new measurement counts for an eighth */
 
+/* Where an upstream's calls live: as many as it may have, from the start. */
+struct call_pool {
+	struct slab *slab;
+	struct slab_cache *cache;
+	uint32_t live;
+	bool orphaned; /* the upstream is gone: the last call takes the pool with it */
+};
+
 struct call {
+	struct call_pool *pool;
 	struct upstream *upstream; /* NULL: the upstream is gone, nobody waits any more */
 	struct call *prev, *next;  /* in the list of those in flight, or the queue */
 	uint64_t id, since_ms, sent_ms, sent_ns, deadline_ms;
@@ -36,6 +46,7 @@ struct list {
 struct upstream {
 	struct http_client *client;
 	struct loop *loop;
+	struct call_pool *pool;
 	char *name, *url; /* owned */
 	struct upstream_auth auth;
 	uint64_t timeout_ms;
@@ -107,13 +118,55 @@ static void list_remove(struct list *list, struct call *call)
 	list->count--;
 }
 
-/* ---- the end of a call ---- */
+/* ---- the pool ---- */
+
+static enum err pool_create(struct call_pool **out, size_t calls_max)
+{
+	const struct slab_need need = {.size = sizeof(struct call), .count = calls_max};
+	const struct pages_options pages = {.want = PAGES_ORDINARY, .node = PAGES_NODE_ANY};
+	struct call_pool *pool = calloc(1, sizeof *pool);
+	if (pool == NULL)
+		return ERR_FULL;
+	const enum err err = slab_create_sized(&pool->slab, 1, &need, 1, &pages);
+	if (err != OK) {
+		free(pool);
+		return err;
+	}
+	CHECK(slab_cache_open(&pool->cache, pool->slab) == OK);
+	*out = pool;
+	return OK;
+}
+
+static void pool_release(struct call_pool *pool)
+{
+	if (!pool->orphaned || pool->live > 0)
+		return;
+	slab_cache_close(pool->cache);
+	slab_destroy(pool->slab);
+	free(pool);
+}
+
+/* Zeroed. NULL: there are as many as there may be. */
+static struct call *call_alloc(struct call_pool *pool)
+{
+	struct call *call = slab_alloc(pool->cache, sizeof *call);
+	if (call == NULL)
+		return NULL;
+	pool->live++;
+	*call = (struct call){.pool = pool};
+	return call;
+}
 
 static void call_free(struct call *call)
 {
+	struct call_pool *pool = call->pool;
 	free(call->body);
-	free(call);
+	slab_free(pool->cache, call, sizeof *call);
+	pool->live--;
+	pool_release(pool);
 }
+
+/* ---- the end of a call ---- */
 
 /* Out of every list already. */
 static void call_end(struct call *call, const struct rpc_answer *answer)
@@ -345,7 +398,7 @@ static void on_http(void *ctx, const struct http_answer *http)
 
 static struct call *call_make(struct upstream *u, const char *method, struct json *params)
 {
-	struct call *call = calloc(1, sizeof *call);
+	struct call *call = call_alloc(u->pool);
 	if (call == NULL) {
 		json_free(params);
 		return NULL;
@@ -439,6 +492,8 @@ enum err upstream_create(struct upstream **out, struct http_client *client, stru
 	u->task = cpu_task_kind("node_answer");
 	u->name = strdup(config->name == NULL ? "" : config->name);
 	enum err err = u->name == NULL ? ERR_FULL : upstream_auth_init(&u->auth, &u->url, config);
+	if (err == OK) /* and one that probes */
+		err = pool_create(&u->pool, (size_t)u->in_flight_max + u->queue_max + 1);
 	if (err == OK) {
 		/* refuse now what every call would be refused for */
 		const struct http_request probe = {.method = "POST",
@@ -474,6 +529,10 @@ void upstream_destroy(struct upstream *u)
 		u->in_callback = false;
 		call->upstream = NULL;
 		http_client_cancel(u->client, call->http);
+	}
+	if (u->pool != NULL) {
+		u->pool->orphaned = true;
+		pool_release(u->pool);
 	}
 	upstream_auth_fini(&u->auth);
 	free(u->name);
