@@ -34,6 +34,9 @@
 /* Items that a consumer takes from a lane before its next look begins with another one. */
 #define MPMC_TURN 256u
 
+/* Bytes of slots that a consumer fetches ahead: an exchange keeps the processor from doing so. */
+#define MPMC_AHEAD ((size_t)512)
+
 /* Processors fetch lines in pairs: what one side writes is two lines from what the other writes. */
 #define MPMC_APART (2 * CACHE_LINE)
 
@@ -199,6 +202,9 @@ MUST_USE NONNULL_ALL static inline size_t mpmc_pop_batch(
 		const uint64_t there = c->tail_seen - c->head;
 		const size_t take = there < count ? (size_t)there : count;
 		uint8_t *to = items;
+		if (there > MPMC_AHEAD / item_size)
+			__builtin_prefetch((const void *)(uintptr_t)(c->slots +
+				((size_t)(c->head + MPMC_AHEAD / item_size) & c->mask) * words));
 		for (size_t i = 0; i < take; i++) {
 			_Atomic uint64_t *slot = c->slots +
 				((size_t)(c->head + i) & c->mask) * words;

@@ -16,34 +16,6 @@ void spsc_init(struct spsc *ring, void *slots, size_t capacity, size_t item_size
 	atomic_init(&ring->high, 0);
 }
 
-void spsc_producer_init(struct spsc_producer *p, struct spsc *ring)
-{
-	const uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	CHECK((tail & SPSC_CLOSED) == 0);
-	*p = (struct spsc_producer){
-		.ring = ring,
-		.slots = ring->slots,
-		.mask = ring->capacity - 1,
-		.tail = tail,
-		.room_end = tail, /* looks first */
-	};
-}
-
-void spsc_consumer_init(struct spsc_consumer *c, struct spsc *ring)
-{
-	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-	CHECK((head & SPSC_CLOSED) == 0);
-	*c = (struct spsc_consumer){
-		.ring = ring,
-		.slots = ring->slots,
-		.mask = ring->capacity - 1,
-		.head = head,
-		.tail_seen = head, /* looks first */
-		.high = atomic_load_explicit(&ring->high, memory_order_relaxed),
-		.pace = {.turns = ring->pace},
-	};
-}
-
 void spsc_close(struct spsc_producer *p)
 {
 	/* [PUSH] release: the items, then the last index */

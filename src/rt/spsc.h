@@ -84,9 +84,6 @@ MUST_USE static inline size_t spsc_slots_size(size_t capacity, size_t item_size)
 /* slots: spsc_slots_size bytes, aligned to what the items need and better to a cache line; their
  * content does not matter. */
 NONNULL_ALL void spsc_init(struct spsc *ring, void *slots, size_t capacity, size_t item_size);
-/* A side's handle, at the beginning or where an earlier handle of that side has stopped. */
-NONNULL_ALL void spsc_producer_init(struct spsc_producer *p, struct spsc *ring);
-NONNULL_ALL void spsc_consumer_init(struct spsc_consumer *c, struct spsc *ring);
 
 /* The producer will push no more. */
 NONNULL_ALL void spsc_close(struct spsc_producer *p);
@@ -97,6 +94,38 @@ MUST_USE NONNULL_ALL bool spsc_is_left(const struct spsc_producer *p);
 
 /* Figures of one moment each, not all of the same. */
 NONNULL_ALL void spsc_stats(const struct spsc *ring, struct spsc_stats *out);
+
+/* ---- handles ---- */
+
+/* A side's handle, at the beginning or where an earlier handle of that side has stopped. Inline,
+ * for a handle whose address goes nowhere stays in registers. */
+NONNULL_ALL static inline void spsc_producer_init(struct spsc_producer *p, struct spsc *ring)
+{
+	const uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	CHECK((tail & SPSC_CLOSED) == 0);
+	*p = (struct spsc_producer){
+		.ring = ring,
+		.slots = ring->slots,
+		.mask = ring->capacity - 1,
+		.tail = tail,
+		.room_end = tail, /* looks first */
+	};
+}
+
+NONNULL_ALL static inline void spsc_consumer_init(struct spsc_consumer *c, struct spsc *ring)
+{
+	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	CHECK((head & SPSC_CLOSED) == 0);
+	*c = (struct spsc_consumer){
+		.ring = ring,
+		.slots = ring->slots,
+		.mask = ring->capacity - 1,
+		.head = head,
+		.tail_seen = head, /* looks first */
+		.high = atomic_load_explicit(&ring->high, memory_order_relaxed),
+		.pace = {.turns = ring->pace},
+	};
+}
 
 /* ---- the producer ---- */
 
