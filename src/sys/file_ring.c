@@ -153,7 +153,8 @@ static uint32_t step_native(struct file_ring *r, bool wait)
 			r->queued = r->op[r->queued].next;
 		uring_enter(&r->uring, 1, wait && r->busy > 0 ? UINT64_MAX : 0);
 		for (uint32_t left = uring_ready(&r->uring); left > 0; left--) {
-			const struct io_uring_cqe cqe = uring_reap(&r->uring);
+			struct io_uring_cqe cqe;
+			uring_reap(&r->uring, &cqe);
 			answered += complete(r, &cqe);
 		}
 	} while (wait && answered == 0 && r->busy > 0);

@@ -242,7 +242,8 @@ static uint32_t complete_all(struct loop *loop)
 	}
 	state->kept_count = 0;
 	for (uint32_t left = uring_ready(&state->uring); left > 0; left--) {
-		const struct io_uring_cqe cqe = uring_reap(&state->uring);
+		struct io_uring_cqe cqe;
+		uring_reap(&state->uring, &cqe);
 		ran += complete(loop, &cqe);
 	}
 	return ran;
@@ -337,7 +338,8 @@ void loop_uring_drain(struct loop *loop, const struct loop_uring_user *user)
 	bind_ring(state);
 	uring_enter(&state->uring, 1, DRAIN_WAIT_NS);
 	for (uint32_t left = uring_ready(&state->uring); left > 0; left--) {
-		const struct io_uring_cqe cqe = uring_reap(&state->uring);
+		struct io_uring_cqe cqe;
+		uring_reap(&state->uring, &cqe);
 		const uint64_t data = cqe.user_data >> KIND_BITS;
 		if ((cqe.user_data & ((1u << KIND_BITS) - 1)) == KIND_USER &&
 			(data & ((1u << USER_BITS) - 1)) == user->number)

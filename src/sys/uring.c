@@ -59,12 +59,7 @@ static int setup(struct io_uring *ring, const struct uring_config *config, size_
 		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED,
 		.cq_entries = config->cq_entries,
 	};
-	if (config->sqpoll) { /* submissions are another thread's: no deferred work */
-		params.flags |= IORING_SETUP_SQPOLL;
-		params.sq_thread_idle = config->sqpoll_idle_ms;
-	} else {
-		params.flags |= setup_flags[attempt];
-	}
+	params.flags |= setup_flags[attempt];
 	const int rc = io_uring_queue_init_params(config->sq_entries, ring, &params);
 	if (rc < 0)
 		return rc;
@@ -96,7 +91,7 @@ static int try_calls(struct io_uring *ring, enum uring_level *level)
 enum err uring_open(
 	struct uring *u, const struct uring_config *config, char *reason, size_t reason_size)
 {
-	*u = (struct uring){.sqpoll = config->sqpoll};
+	*u = (struct uring){.opened = false};
 	int rc = -EINVAL;
 	for (size_t i = 0; i < ARRAY_LEN(setup_flags) && rc == -EINVAL; i++)
 		rc = setup(&u->ring, config, i);
@@ -158,14 +153,7 @@ static void enter(struct uring *u, uint32_t wait_count, unsigned flags, uint64_t
 		.tv_nsec = (long long)(wait_ns % NS_PER_S)};
 	struct io_uring_getevents_arg arg = {.ts = (uint64_t)(uintptr_t)&wait};
 	const bool timed = wait_count > 0 && wait_ns != UINT64_MAX;
-	unsigned count = publish(u);
-	if (u->sqpoll && count > 0) {
-		/* [SQPOLL] the tail is written before the flag is read; the kernel's thread sets
-		 * the flag before it reads the tail a last time */
-		io_uring_smp_mb();
-		if (IO_URING_READ_ONCE(*u->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP)
-			flags |= IORING_ENTER_SQ_WAKEUP;
-	}
+	const unsigned count = publish(u);
 	const int rc = io_uring_enter2((unsigned)u->ring.enter_ring_fd, count, wait_count,
 		flags | u->enter_flags | (timed ? IORING_ENTER_EXT_ARG : 0),
 		timed ? (sigset_t *)(void *)&arg : NULL, timed ? sizeof arg : _NSIG / 8);

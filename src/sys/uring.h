@@ -22,14 +22,12 @@ enum uring_level {
 
 struct uring_config {
 	uint32_t sq_entries, cq_entries;
-	bool sqpoll; /* a thread of the kernel looks for submissions */
-	uint32_t sqpoll_idle_ms;
 };
 
 struct uring {
 	struct io_uring ring;
 	enum uring_level level;
-	bool opened, bound, sqpoll;
+	bool opened, bound;
 	unsigned enter_flags; /* how enter_ring_fd is meant */
 };
 
@@ -56,12 +54,11 @@ static inline uint32_t uring_ready(const struct uring *u)
 }
 
 /* The next one, taken out of the ring. Only after uring_ready said that there is one. */
-static inline struct io_uring_cqe uring_reap(struct uring *u)
+static inline void uring_reap(struct uring *u, struct io_uring_cqe *out)
 {
 	const unsigned head = *u->ring.cq.khead;
-	const struct io_uring_cqe cqe = u->ring.cq.cqes[head & u->ring.cq.ring_mask];
+	*out = u->ring.cq.cqes[head & u->ring.cq.ring_mask];
 	io_uring_cq_advance(&u->ring, 1);
-	return cqe;
 }
 
 #endif
