@@ -50,10 +50,18 @@ class Copy:
         for name in COPIED:
             path = source / name
             if path.is_dir():
-                shutil.copytree(path, self.root / name, dirs_exist_ok=True)
+                shutil.copytree(path, self.root / name, dirs_exist_ok=True, copy_function=self.update)
             elif path.exists():
                 self.root.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, self.root / name)
+                self.update(path, self.root / name)
+
+    @staticmethod
+    def update(path, to):
+        """With the time of now where it differs: what was built of another text is built again."""
+        path, to = pathlib.Path(path), pathlib.Path(to)
+        if not to.exists() or to.read_bytes() != path.read_bytes():
+            to.write_bytes(path.read_bytes())
+            to.chmod(path.stat().st_mode)
 
     def run(self, *command):
         return subprocess.run([str(c) for c in command], cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -116,7 +124,7 @@ def main():
     parser.add_argument("names", nargs="*", help="parts of names, or row numbers; none: all")
     parser.add_argument("--keep", type=pathlib.Path, help="folder of the copy, used again")
     parser.add_argument("--list", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     table = read_table(HERE / "mutations.txt")
     chosen = [m for m in table if not options.names or any(n == m.row or n in m.name for n in options.names)]
     if options.list:
