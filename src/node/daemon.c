@@ -88,6 +88,18 @@ static enum err replay(void *ctx, const struct journal_record *r)
 	return ledger_apply(ctx, r->seq, r->type, r->payload);
 }
 
+/* Workers for CPU work. Where the system gives none, it is done in place. */
+static enum err open_executor(struct daemon *d)
+{
+	char text[EXECUTOR_TEXT_SIZE];
+	struct executor_config config = executor_config_default();
+	config.pin_threads = false; /* they share the processors with the loop and the journal */
+	TRY(executor_create(&d->executor, &config));
+	executor_describe(d->executor, text);
+	log_line(LOG_INFO, "executor: %s", text);
+	return OK;
+}
+
 static enum err open_journal(struct daemon *d)
 {
 	char dir[CONFIG_TEXT_SIZE + 16];
@@ -109,6 +121,9 @@ static enum err open_journal(struct daemon *d)
 	}
 	(void)snprintf(dir, sizeof dir, "%s/journal", d->config.data_dir);
 	config.dir = dir;
+	TRY(open_executor(d));
+	const struct parallel parallel = executor_parallel(d->executor);
+	config.parallel = &parallel;
 	const uint64_t begun = clock_mono_ms();
 	err = journal_open(&d->journal, &config, replay, d->ledger, &error);
 	if (err != OK) {
@@ -307,6 +322,7 @@ static void close_all(struct daemon *d)
 	journal_close(d->journal);
 	engine_destroy(d->engine);
 	ledger_destroy(d->ledger);
+	executor_destroy(d->executor);
 	signals_unwatch();
 	if (d->loop != NULL)
 		loop_destroy(d->loop);

@@ -12,6 +12,7 @@
 #include "node/secrets.h"
 #include "node/watch.h"
 #include "rt/cpu_budget.h"
+#include "rt/parallel.h"
 
 #define DAEMON_RETRY_MS 1000u
 #define DAEMON_TURN_MS 1000u
@@ -42,6 +43,7 @@ struct daemon {
 	struct signer *signer;
 	bool signer_connected, signer_known;
 	struct loop_timer signer_timer;
+	struct executor *executor; /* CPU work that is too long for the loop */
 	struct journal *journal;
 	struct ledger *ledger;
 	struct engine *engine;

@@ -96,6 +96,16 @@ NONNULL_ALL static inline void *deque_take(struct deque *d)
 	return item;
 }
 
+/* The same for an owner that has no thieves. */
+NONNULL_ALL static inline void *deque_take_alone(struct deque *d)
+{
+	const int64_t bottom = atomic_load_explicit(&d->bottom, memory_order_relaxed) - 1;
+	if (bottom < atomic_load_explicit(&d->top, memory_order_relaxed))
+		return NULL;
+	atomic_store_explicit(&d->bottom, bottom, memory_order_relaxed);
+	return atomic_load_explicit(deque_slot(d, bottom), memory_order_relaxed);
+}
+
 /* The oldest item, where it is DEQUE_STOLEN; else *item is as it was. */
 MUST_USE NONNULL_ALL static inline enum deque_steal deque_steal(struct deque *d, void **item)
 {

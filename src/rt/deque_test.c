@@ -46,7 +46,7 @@ static void test_model(void)
 			model[(first + count++) % RING] = next++;
 			break;
 		case 1:
-			item = deque_take(&d);
+			item = step % 2 == 0 ? deque_take(&d) : deque_take_alone(&d);
 			CHECK(item ==
 				(count == 0 ? NULL : item_of(model[(first + count - 1) % RING])));
 			count -= count != 0;

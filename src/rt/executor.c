@@ -198,6 +198,7 @@ static void start_threads(struct executor *x)
 	}
 	(void)!eventcount_await(&x->gate, FUTEX_FOREVER, all_arrived, x);
 	x->worker_count = x->threads > 0 ? x->threads : 1;
+	x->has_thieves = x->worker_count > 1 && x->config.work_stealing;
 	for (uint32_t i = 0; i < x->worker_count; i++) {
 		list_victims(x->worker[i]);
 		x->worker[i]->started_ns = clock_mono_ns();

@@ -86,6 +86,7 @@ struct executor {
 	/* constant */
 	struct executor_config config;
 	struct cpu_map *cpus;
+	bool has_thieves; /* several workers, and they steal */
 	struct worker **worker;
 	struct injector_cell *injector_cells;
 	uint32_t worker_count, wanted, threads;

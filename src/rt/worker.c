@@ -130,7 +130,7 @@ static struct task *take_overflow(struct worker *w)
 
 static bool take_own(struct worker *w, struct job *job)
 {
-	void *task = deque_take(&w->deque);
+	void *task = w->x->has_thieves ? deque_take(&w->deque) : deque_take_alone(&w->deque);
 	if (task == NULL && w->overflow_first != NULL)
 		task = take_overflow(w);
 	if (task == NULL)

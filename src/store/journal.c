@@ -344,7 +344,9 @@ static enum err recover(
 	const struct journal_visitor visitor = {.record = replay, .ctx = replay_ctx};
 	struct id128 cluster = j->config.cluster;
 	struct journal_scan scan;
-	enum err err = journal_scan_run(&scan, j->ops, j->dir, &cluster, &visitor);
+	enum err err = journal_scan_run(
+		&scan, j->ops, j->dir, &cluster, &visitor, j->config.parallel);
+	j->config.parallel = NULL; /* lent for this alone */
 	if (err != OK) {
 		*error = scan.error;
 		goto out;

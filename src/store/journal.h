@@ -22,7 +22,7 @@
  */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
-#include "base/base.h"
+#include "base/parallel.h"
 #include "rt/latency.h"
 #include "sys/file.h"
 
@@ -44,7 +44,9 @@ struct journal_config {
 	/* No thread: journal_flush writes and syncs on the caller's thread, callbacks run there,
 	 * and nothing is written behind the caller's back. For the simulation on virtual time. */
 	bool synchronous;
-	struct latency *sync_latency; /* NULL: not recorded; borrowed */
+	const struct parallel *parallel; /* shares the checks of journal_open, which alone borrows
+					    it; NULL: nobody */
+	struct latency *sync_latency;    /* NULL: not recorded; borrowed */
 	void (*on_durable)(void *ctx);
 	void (*on_failed)(void *ctx, const char *what);
 	void *ctx;

@@ -156,15 +156,59 @@ static enum err visit_records(const struct journal_scan *scan,
 	return OK;
 }
 
+static void check_ahead(void *ctx, size_t begin, size_t end)
+{
+	const struct journal_scan *scan = ctx;
+	for (size_t i = begin; i < end; i++) {
+		struct journal_ahead *a = &scan->ahead[i];
+		a->fault = journal_group_check(
+			&a->group, slice_of(scan->bytes, scan->bytes_len), a->offset, &scan->last);
+	}
+}
+
+/* Checks the group at the end and those that seem to follow it. A wrong guess costs time only: what
+ * it finds is not where a group is looked for later. */
+static void look_ahead(struct journal_scan *scan)
+{
+	uint64_t at = scan->end;
+	scan->ahead_next = scan->ahead_count = 0;
+	do {
+		const uint8_t *group = scan->bytes + at;
+		scan->ahead[scan->ahead_count++].offset = at;
+		if (at + JOURNAL_GROUP_HEADER_SIZE > scan->bytes_len || load_le64(group) == 0)
+			break;
+		const uint32_t size = load_le32(group + JOURNAL_GROUP_BODY_OFFSET);
+		if (size > JOURNAL_GROUP_SIZE_MAX)
+			break;
+		at += journal_group_size(size);
+	} while (scan->ahead_count < JOURNAL_AHEAD_MAX && at < scan->bytes_len);
+	parallel_run(scan->parallel, scan->ahead_count, sizeof scan->ahead[0], check_ahead, scan);
+}
+
+/* By itself, the group at the end. */
+static enum journal_fault check_next(struct journal_scan *scan, struct journal_group_header *group)
+{
+	if (scan->ahead == NULL)
+		return journal_group_check(
+			group, slice_of(scan->bytes, scan->bytes_len), scan->end, &scan->last);
+	if (scan->ahead_next == scan->ahead_count ||
+		scan->ahead[scan->ahead_next].offset != scan->end)
+		look_ahead(scan);
+	const struct journal_ahead *a = &scan->ahead[scan->ahead_next++];
+	if (a->fault == JOURNAL_FAULT_NONE)
+		*group = a->group;
+	return a->fault;
+}
+
 /* Groups, as far as they are valid. */
 static enum err walk_groups(struct journal_scan *scan, const struct journal_visitor *visitor)
 {
-	const struct slice segment = slice_of(scan->bytes, scan->bytes_len);
+	scan->ahead_next = scan->ahead_count = 0; /* what was checked was another segment's */
 	scan->end = JOURNAL_SEGMENT_HEADER_SIZE;
 	scan->last_group_size = 0;
 	for (;;) {
 		struct journal_group_header group;
-		scan->at_end = journal_group_check(&group, segment, scan->end, &scan->last);
+		scan->at_end = check_next(scan, &group);
 		if (scan->at_end == JOURNAL_FAULT_NONE &&
 			!journal_chain_continues(&scan->chain, &group))
 			scan->at_end = JOURNAL_FAULT_CHAIN;
@@ -211,10 +255,13 @@ static enum err search_claims(struct journal_scan *scan)
 }
 
 enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops, const char *dir,
-	const struct id128 *cluster, const struct journal_visitor *visitor)
+	const struct id128 *cluster, const struct journal_visitor *visitor,
+	const struct parallel *parallel)
 {
 	struct listing listing = {0};
-	*scan = (struct journal_scan){.ops = ops, .dir = dir, .empty = true};
+	*scan = (struct journal_scan){.ops = ops, .dir = dir, .parallel = parallel, .empty = true};
+	if (parallel != NULL) /* without memory for it: one by one */
+		scan->ahead = malloc(JOURNAL_AHEAD_MAX * sizeof scan->ahead[0]);
 	scan->chain.next_seq = 1;
 	const enum err err = ops->list(ops->ctx, dir, list_name, &listing);
 	if (err != OK) {
@@ -236,6 +283,8 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 void journal_scan_fini(struct journal_scan *scan)
 {
 	free(scan->bytes);
+	free(scan->ahead);
 	scan->bytes = NULL;
+	scan->ahead = NULL;
 	scan->bytes_len = scan->bytes_cap = 0;
 }

@@ -9,11 +9,17 @@
  * Only the last valid group can be other than durable: each group is written after the one before
  * it was synced, and an opening writes the last one again.
  *
- * Reads only. Threads: one. A visitor sees records before the whole was verified: what it built
- * must be thrown away where the scan fails.
+ * Whether a group is valid by itself (hashes, sums) takes most of the work and depends on nothing
+ * else, so that many are checked at once where there is somebody to share them with; where the next
+ * ones begin is guessed from what they say. Chain and records follow on one thread, in order: the
+ * result is the same, whoever checked what.
+ *
+ * Reads only. Threads: one, and those of `parallel` within the call. A visitor sees records before
+ * the whole was verified: what it built must be thrown away where the scan fails.
  */
 #ifndef STORE_JOURNAL_SCAN_H
 #define STORE_JOURNAL_SCAN_H
+#include "base/parallel.h"
 #include "store/journal.h"
 #include "store/journal_format.h"
 #include "sys/file.h"
@@ -22,6 +28,7 @@
 #define JOURNAL_SEGMENTS_MAX 1000000u
 #define JOURNAL_LOCK_NAME "LOCK"
 #define JOURNAL_SPARE_NAME "spare"
+#define JOURNAL_AHEAD_MAX 512u /* groups that are checked at once */
 
 /* Any may be NULL; return other than OK to stop, and the scan fails with it. */
 struct journal_visitor {
@@ -31,9 +38,17 @@ struct journal_visitor {
 	void *ctx;
 };
 
+/* A group that was checked by itself before its turn. */
+struct journal_ahead {
+	uint64_t offset;
+	enum journal_fault fault;
+	struct journal_group_header group;
+};
+
 struct journal_scan {
 	const struct file_ops *ops;
 	const char *dir;
+	const struct parallel *parallel; /* NULL: one by one */
 	/* the result */
 	bool empty;                         /* no segment: nothing else is set */
 	struct journal_segment_header last; /* the last segment */
@@ -48,16 +63,18 @@ struct journal_scan {
 	uint8_t *bytes; /* the file of bytes_segment, the last one after a success */
 	size_t bytes_len, bytes_cap;
 	uint32_t bytes_segment;
+	struct journal_ahead *ahead; /* JOURNAL_AHEAD_MAX; NULL: one by one */
+	uint32_t ahead_count, ahead_next;
 };
 
 /* "0000000001.seg" */
 NONNULL_ALL void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t segment);
 
 /* ERR_NETWORK: not of *cluster (all zero: any). ERR_CHECKSUM: damaged. ERR_FORMAT: another format
- * version. ERR_IO and others of sys/file. */
-MUST_USE NONNULL_ALL enum err journal_scan_run(struct journal_scan *scan,
-	const struct file_ops *ops, const char *dir, const struct id128 *cluster,
-	const struct journal_visitor *visitor);
+ * version. ERR_IO and others of sys/file. parallel may be NULL; borrowed for the call. */
+MUST_USE enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
+	const char *dir, const struct id128 *cluster, const struct journal_visitor *visitor,
+	const struct parallel *parallel);
 /* Frees the storage; call it after success and after failure. */
 NONNULL_ALL void journal_scan_fini(struct journal_scan *scan);
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "rt/parallel.h"
 #include "store/journal_format.h"
 #include "sys/clock.h"
 #include "sys/file_sim.h"
@@ -463,6 +464,14 @@ static void test_threaded(const char *dir)
 	journal_close(j);
 	CHECK(watch.durable > 0 && watch.failed == 0);
 
+	/* opened again with several to check it */
+	struct executor *x;
+	struct executor_config several = executor_config_default();
+	several.worker_count = 3;
+	CHECK(executor_create(&x, &several) == OK);
+	const struct parallel parallel = executor_parallel(x);
+	config.parallel = &parallel;
+
 	/* idle: one mark, and only one; what nobody flushes goes out by itself */
 	j = open_at(&config, 20000);
 	append(j, 1);
@@ -476,6 +485,7 @@ static void test_threaded(const char *dir)
 	CHECK(stat.groups == 3);
 	journal_close(j);
 	journal_close(open_at(&config, 20001));
+	executor_destroy(x);
 }
 
 static _Atomic bool sync_breaks;
