@@ -3,6 +3,8 @@
  * Each cell carries a turn: which push or pop may use it next. A push takes the next turn at the
  * tail where its cell is free, a pop the next at the head where its cell is full (Vyukov's bounded
  * queue). First in, first out, by the order in which turns are taken.
+ * Submitters are not known beforehand and may be any thread, for a single task: rt/mpmc is faster
+ * where each producer has a lane of its own.
  * Invariants: of cell i of a queue of N, turn = i + kN: free for push number i + kN; turn =
  * i + kN + 1: full, for pop number i + kN. Threads: any. Ownership: borrows its cells, a power of
  * two, and the items. Must not: block, allocate.
