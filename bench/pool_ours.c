@@ -139,7 +139,8 @@ static void each_body(void *arg, size_t begin, size_t end)
 
 static void each_branch(struct strand s, void *arg)
 {
-	const struct parallel_options options = {0};
+	/* items write one result each, side by side */
+	const struct parallel_options options = {.item_size = sizeof(uint64_t)};
 	struct each *e = arg;
 	parallel_for_each(s, e->count, &options, each_body, e);
 }

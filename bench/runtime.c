@@ -42,6 +42,7 @@ static const struct part {
 	{"wake", runtime_wake},
 	{"pools", runtime_pools},
 	{"executor", runtime_executor},
+	{"families", runtime_families},
 	{"clock", runtime_clock},
 	{"loop", runtime_loop},
 };

@@ -9,6 +9,7 @@ unsigned runtime_channels(void);
 unsigned runtime_wake(void);
 unsigned runtime_pools(void);
 unsigned runtime_executor(void);
+unsigned runtime_families(void);
 unsigned runtime_clock(void);
 unsigned runtime_loop(void);
 #endif

@@ -28,12 +28,19 @@ static size_t round_up(size_t n, size_t to)
 	return rest == 0 ? n : n + (to - rest);
 }
 
+/* Chunks that begin where lines do would be uneven where a chunk is not even a line. */
+static size_t line_items(size_t chunk_items, size_t item_size, uint32_t line)
+{
+	const size_t items = items_in_line(item_size, line);
+	return chunk_items < items ? 1 : items;
+}
+
 size_t parallel_chunk_items(size_t count, uint32_t workers, size_t item_size, uint32_t line)
 {
 	const size_t chunks = (size_t)workers *
 		(count / workers > PARALLEL_LARGE ? PARALLEL_CHUNKS_LARGE : PARALLEL_CHUNKS_SMALL);
 	const size_t items = count / chunks + (count % chunks != 0);
-	return round_up(items == 0 ? 1 : items, items_in_line(item_size, line));
+	return round_up(items == 0 ? 1 : items, line_items(items, item_size, line));
 }
 
 /* What loops and reductions have in common. */
@@ -45,12 +52,11 @@ static struct cut cut_of(struct strand s, size_t count, const struct parallel_op
 {
 	const struct executor *x = strand_executor(s);
 	const uint32_t bytes = executor_settings(x)->cache_line_size;
-	const size_t line = items_in_line(options->item_size, bytes);
-	return (struct cut){.line = line,
-		.chunk = options->chunk_items != 0
-			? round_up(options->chunk_items, line)
-			: parallel_chunk_items(
-				  count, executor_workers(x), options->item_size, bytes)};
+	const size_t chunk = options->chunk_items != 0
+		? options->chunk_items
+		: parallel_chunk_items(count, executor_workers(x), options->item_size, bytes);
+	const size_t line = line_items(chunk, options->item_size, bytes);
+	return (struct cut){.line = line, .chunk = round_up(chunk, line)};
 }
 
 /* ---- loops ---- */

@@ -41,7 +41,8 @@ struct reduce {
 	void (*combine)(void *ctx, void *into, const void *right);
 };
 
-/* Items in a chunk: a multiple of those in a cache line (line: the executor's). At least 1. */
+/* Items in a chunk, at least 1: a multiple of those in a cache line (line: the executor's), unless
+ * there are too few for a line in each. */
 size_t parallel_chunk_items(size_t count, uint32_t workers, size_t item_size, uint32_t line);
 
 void parallel_for_each(struct strand s, size_t count, const struct parallel_options *options,

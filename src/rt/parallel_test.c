@@ -75,9 +75,10 @@ static void test_loops(uint32_t workers, bool stealing)
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
 		check_loop(x, counts[i], 0, 0);
 		check_loop(x, counts[i], 8, 0);
-		for (uint32_t k = 0; workers > 1 && k < atomic_load(&loop.pieces); k++)
+		const bool lines = workers > 1 && counts[i] >= 64;
+		for (uint32_t k = 0; lines && k < atomic_load(&loop.pieces); k++)
 			CHECK(loop.piece[k].begin % 8 == 0); /* of 8 bytes, 8 in a line */
-		check_loop(x, counts[i], 24, 5);
+		check_loop(x, counts[i], 24, 9);
 		for (uint32_t k = 0; workers > 1 && k < atomic_load(&loop.pieces); k++)
 			CHECK(loop.piece[k].begin % 8 ==
 				0); /* 8 of 24 bytes end where a line does */
@@ -98,7 +99,9 @@ static void test_chunks(void)
 	CHECK(parallel_chunk_items(1000, 4, 48, 64) == 128);
 	CHECK(parallel_chunk_items(1000, 4, 64, 64) == 125);
 	CHECK(parallel_chunk_items(1000, 4, 128, 64) == 125);
-	CHECK(parallel_chunk_items(0, 4, 8, 64) == 8 && parallel_chunk_items(1, 4, 0, 64) == 1);
+	/* too few for a line in each */
+	CHECK(parallel_chunk_items(10, 2, 8, 64) == 3 && parallel_chunk_items(64, 4, 8, 64) == 8);
+	CHECK(parallel_chunk_items(0, 4, 8, 64) == 1 && parallel_chunk_items(1, 4, 0, 64) == 1);
 }
 
 /* Where items are slow, pieces are small; where they are fast, pieces grow to whole chunks. */
