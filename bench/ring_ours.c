@@ -26,14 +26,29 @@ static void *spsc_create(uint32_t capacity)
 	return s;
 }
 
+/* As values, whose address nobody has: they live in registers. */
+static struct spsc_producer producer_of(void *ring)
+{
+	struct spsc_producer p;
+	spsc_producer_init(&p, &((struct single *)ring)->ring);
+	return p;
+}
+
+static struct spsc_consumer consumer_of(void *ring)
+{
+	struct spsc_consumer c;
+	spsc_consumer_init(&c, &((struct single *)ring)->ring);
+	return c;
+}
+
 static void produce_single(
 	void *ring, uint32_t member, const uint64_t *table, uint64_t count, uint32_t batch)
 {
-	struct spsc_producer p;
+	const struct spsc_producer made = producer_of(ring);
+	struct spsc_producer p = made;
 	uint32_t spins = 0;
 	(void)member;
 	(void)batch;
-	spsc_producer_init(&p, &((struct single *)ring)->ring);
 	for (uint64_t i = 0; i < count; i++)
 		while (!spsc_push(&p, &table[i % PEER_TABLE_SIZE], ITEM))
 			peer_wait(&spins);
@@ -41,12 +56,12 @@ static void produce_single(
 
 static uint64_t consume_single(void *ring, uint32_t member, uint64_t count, uint32_t batch)
 {
-	struct spsc_consumer c;
+	const struct spsc_consumer fresh = consumer_of(ring);
+	struct spsc_consumer c = fresh;
 	uint64_t sum = 0, item;
 	uint32_t spins = 0;
 	(void)member;
 	(void)batch;
-	spsc_consumer_init(&c, &((struct single *)ring)->ring);
 	for (uint64_t i = 0; i < count; i++) {
 		while (!spsc_pop(&c, &item, ITEM))
 			peer_wait(&spins);
@@ -57,11 +72,11 @@ static uint64_t consume_single(void *ring, uint32_t member, uint64_t count, uint
 
 static uint64_t pair_single(void *ring, const uint64_t *table, uint64_t count)
 {
-	struct spsc_producer p;
-	struct spsc_consumer c;
+	const struct spsc_producer made = producer_of(ring);
+	struct spsc_producer p = made;
+	const struct spsc_consumer fresh = consumer_of(ring);
+	struct spsc_consumer c = fresh;
 	uint64_t sum = 0, item;
-	spsc_producer_init(&p, &((struct single *)ring)->ring);
-	spsc_consumer_init(&c, &((struct single *)ring)->ring);
 	for (uint64_t i = 0; i < count; i++) {
 		CHECK(spsc_push(&p, &table[i % PEER_TABLE_SIZE], ITEM));
 		CHECK(spsc_pop(&c, &item, ITEM));
@@ -73,10 +88,10 @@ static uint64_t pair_single(void *ring, const uint64_t *table, uint64_t count)
 static void produce_batch(
 	void *ring, uint32_t member, const uint64_t *table, uint64_t count, uint32_t batch)
 {
-	struct spsc_producer p;
+	const struct spsc_producer made = producer_of(ring);
+	struct spsc_producer p = made;
 	uint32_t spins = 0, at = 0;
 	(void)member;
-	spsc_producer_init(&p, &((struct single *)ring)->ring);
 	while (count > 0) {
 		const uint32_t n = (uint32_t)spsc_push_batch(
 			&p, table + at, peer_next(batch, at, PEER_TABLE_SIZE, count), ITEM);
@@ -89,11 +104,11 @@ static void produce_batch(
 
 static uint64_t consume_batch(void *ring, uint32_t member, uint64_t count, uint32_t batch)
 {
-	struct spsc_consumer c;
+	const struct spsc_consumer fresh = consumer_of(ring);
+	struct spsc_consumer c = fresh;
 	uint64_t sum = 0;
 	uint32_t spins = 0;
 	(void)member;
-	spsc_consumer_init(&c, &((struct single *)ring)->ring);
 	while (count > 0) {
 		size_t n;
 		const uint64_t *items = spsc_peek(&c, count < batch ? count : batch, &n, ITEM);
