@@ -66,6 +66,23 @@ void *http_calls_any(const struct http_calls *calls)
 	return NULL;
 }
 
+void http_answer_give(const struct http_answer *answer, const struct http_reader *reader,
+	struct http_reader_args reader_args, http_answer_cb cb, void *ctx)
+{
+	struct http_answer given = *answer;
+	size_t cost = 0;
+	if (reader != NULL && given.err == OK) {
+		given.made = reader->read(reader_args, given.status, given.body, &cost);
+		given.body = slice_of(NULL, 0);
+		if (given.made == NULL)
+			given = (struct http_answer){
+				.err = ERR_FULL, .detail = "no memory for the answer"};
+	}
+	cb(ctx, &given);
+	if (given.made != NULL)
+		reader->drop(given.made);
+}
+
 /* No control characters: what we send can't be made to hold a second header or request. */
 static bool plain(const char *text, size_t len_max)
 {

@@ -40,8 +40,14 @@ void http_calls_remove(struct http_calls *calls, uint64_t id);
 /* Some open call, or NULL: to end them all. */
 void *http_calls_any(const struct http_calls *calls);
 
+/* Calls back, with what the reader makes of the body. */
+void http_answer_give(const struct http_answer *answer, const struct http_reader *reader,
+	struct http_reader_args reader_args, http_answer_cb cb, void *ctx);
+
 /* ERR_FORMAT: a method that is no token, a header with a control character, no http or https URL.
  */
 MUST_USE enum err http_request_check(const struct http_request *request);
+/* ERR_FORMAT: a URL that the library can't read. (In http_client.c.) */
+MUST_USE NONNULL_ALL enum err http_url_check(const char *url);
 
 #endif

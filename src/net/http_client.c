@@ -30,6 +30,8 @@ struct call {
 	uint64_t id;
 	http_answer_cb cb;
 	void *ctx;
+	const struct http_reader *reader; /* borrowed, or NULL */
+	struct http_reader_args reader_args;
 	CURL *easy;                 /* owned */
 	CURLU *url;                 /* owned */
 	struct curl_slist *headers; /* owned */
@@ -89,7 +91,7 @@ static void call_end(struct call *call, const struct http_answer *answer)
 	const bool nested = client->in_callback;
 	http_calls_remove(&client->base.calls, call->id);
 	client->in_callback = true;
-	call->cb(call->ctx, answer);
+	http_answer_give(answer, call->reader, call->reader_args, call->cb, call->ctx);
 	client->in_callback = nested;
 	call_free(call);
 }
@@ -242,14 +244,27 @@ static bool add_header(struct call *call, const char *name, const char *value)
 	return grown != NULL;
 }
 
+static enum err parse_url(CURLU **out, const char *text)
+{
+	CURLU *url = curl_url();
+	if (url == NULL)
+		return ERR_FULL;
+	*out = url;
+	return curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK ? OK : ERR_FORMAT;
+}
+
+enum err http_url_check(const char *text)
+{
+	CURLU *url = NULL;
+	const enum err err = parse_url(&url, text);
+	curl_url_cleanup(url);
+	return err;
+}
+
 static enum err set_target(struct call *call, const struct http_request *request)
 {
 	const char *method = request->method;
-	call->url = curl_url();
-	if (call->url == NULL)
-		return ERR_FULL;
-	if (curl_url_set(call->url, CURLUPART_URL, request->url, 0) != CURLUE_OK)
-		return ERR_FORMAT;
+	TRY(parse_url(&call->url, request->url));
 	/* "Expect:": without it the library waits for "100 Continue" before a large body */
 	if (!add_header(call, "Content-Type: ", request->content_type) ||
 		!add_header(call, "Authorization: ", request->authorization) ||
@@ -331,6 +346,8 @@ static enum err curl_send(struct http_client *base, struct http_call *handle,
 	call->client = client;
 	call->cb = cb;
 	call->ctx = ctx;
+	call->reader = request->reader;
+	call->reader_args = request->reader_args;
 	call->answer_max = request->answer_max == 0 ? HTTP_ANSWER_MAX_DEFAULT : request->answer_max;
 	call->easy = easy_take(client);
 	enum err err = call->easy == NULL ? ERR_FULL : set_target(call, request);

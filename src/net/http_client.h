@@ -15,6 +15,23 @@
 #include "sys/loop.h"
 
 struct http_client;
+struct net_thread;
+
+/* What a reader is given, by value: it may run when who asked has gone. */
+struct http_reader_args {
+	uint64_t id;
+	uint64_t cpu_ns; /* for one answer (rt/cpu_budget) */
+	uint32_t task;   /* rt/cpu_task */
+};
+
+/* What the body of an answer is made into, where it arrives: on the network's thread, if there is
+ * one. Pure. */
+struct http_reader {
+	/* Returns owned; NULL: no memory. cost: the bytes that it takes, roughly; 0 on entry. */
+	void *(*read)(
+		struct http_reader_args args, unsigned status, struct slice body, size_t *cost);
+	void (*drop)(void *made); /* on either thread */
+};
 
 struct http_request {
 	const char *method;        /* "GET", "POST"; borrows: all fields are copied before return */
@@ -25,6 +42,8 @@ struct http_request {
 	struct slice body;
 	uint64_t timeout_ms; /* of the whole; 0: HTTP_TIMEOUT_DEFAULT_MS */
 	size_t answer_max;   /* bytes of body; 0: HTTP_ANSWER_MAX_DEFAULT; larger: ERR_FULL */
+	const struct http_reader *reader; /* NULL: the callback gets the body itself */
+	struct http_reader_args reader_args;
 };
 
 #define HTTP_TIMEOUT_DEFAULT_MS 10000u
@@ -33,10 +52,11 @@ struct http_request {
 
 struct http_answer {
 	enum err err; /* OK: status and body are there. ERR_UNAVAILABLE: no connection, nothing was
-		       * sent. ERR_TIMEOUT, ERR_IO: the effect is unknown. ERR_FULL: answer too
-		       * long. ERR_CANCELLED */
+		       * sent. ERR_TIMEOUT, ERR_IO: the effect is unknown. ERR_FULL: the answer is
+		       * too long, or too many wait to be used. ERR_CANCELLED */
 	unsigned status;
 	struct slice body;  /* borrows until the callback returns */
+	void *made;         /* by the reader, and dropped after the callback returns */
 	const char *detail; /* why it failed, for people; borrows until the callback returns */
 };
 
@@ -48,6 +68,11 @@ struct http_call {
 
 /* Returns owned. ERR_STATE on a virtual loop. */
 MUST_USE enum err http_client_create(struct http_client **out, struct loop *loop);
+/* The same with connections, and the reading of answers, on a network thread (net/net_thread.h),
+ * which outlives the client. Callbacks come on loop. What keeps a request from being sent after
+ * http_client_send has returned is an answer, ERR_UNAVAILABLE. ERR_FULL: no memory, too many. */
+MUST_USE NONNULL_ALL enum err http_client_create_remote(
+	struct http_client **out, struct loop *loop, struct net_thread *net);
 /* Every open request is answered with ERR_CANCELLED first. */
 void http_client_destroy(struct http_client *client);
 /* ERR_FULL over HTTP_IN_FLIGHT_MAX; ERR_FORMAT a URL, method or header that can't be;

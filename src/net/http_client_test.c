@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "net/peer_test.h"
+#include "net/net_thread.h"
 #include "sys/clock.h"
 
 struct result {
@@ -157,8 +158,11 @@ static void answer_scripted(
 	}
 }
 
+static bool threaded; /* the same with a network thread */
+
 struct rig {
 	struct loop *loop;
+	struct net_thread *net;
 	struct http_client *client;
 	struct peer *peer;
 	struct script script;
@@ -168,7 +172,12 @@ struct rig {
 static void rig_up(struct rig *rig)
 {
 	*rig = (struct rig){.loop = make_loop(false)};
-	CHECK(http_client_create(&rig->client, rig->loop) == OK);
+	if (threaded) {
+		CHECK(net_thread_create(&rig->net, rig->loop, LOOP_AUTO) == OK);
+		CHECK(http_client_create_remote(&rig->client, rig->loop, rig->net) == OK);
+	} else {
+		CHECK(http_client_create(&rig->client, rig->loop) == OK);
+	}
 	rig->peer = peer_create(rig->loop, 0, answer_scripted, &rig->script);
 	(void)snprintf(rig->url, sizeof rig->url, "http://127.0.0.1:%u/path", peer_port(rig->peer));
 }
@@ -177,6 +186,7 @@ static void rig_down(struct rig *rig)
 {
 	http_client_destroy(rig->client);
 	peer_destroy(rig->peer);
+	net_thread_destroy(rig->net);
 	loop_destroy(rig->loop);
 }
 
@@ -187,7 +197,7 @@ static struct result rig_ask(struct rig *rig, enum behaviour behaviour)
 		(struct http_request){.method = "POST",
 			.url = rig->url,
 			.body = slice_str("{}"),
-			.timeout_ms = 300,
+			.timeout_ms = behaviour == SILENT || behaviour == TRICKLE ? 300 : 20000,
 			.answer_max = 1u << 20});
 }
 
@@ -456,12 +466,15 @@ static void test_in_flight_bound(void)
 
 int main(void)
 {
-	test_behaviours();
-	test_what_is_sent();
-	test_refused();
-	test_unavailable_is_certain();
-	test_closed_when_idle();
-	test_cancel();
+	for (int i = 0; i < 2; i++) {
+		threaded = i == 1;
+		test_behaviours();
+		test_what_is_sent();
+		test_refused();
+		test_unavailable_is_certain();
+		test_closed_when_idle();
+		test_cancel();
+	}
 	test_local();
 	test_in_flight_bound();
 	return 0;

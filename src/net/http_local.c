@@ -17,6 +17,8 @@ struct local_call {
 	uint64_t id;
 	http_answer_cb cb;
 	void *ctx;
+	const struct http_reader *reader; /* borrowed, or NULL */
+	struct http_reader_args reader_args;
 	size_t answer_max;
 	struct loop_timer deadline;         /* or the cancel that was asked for */
 	struct http_local_request *request; /* NULL: given back */
@@ -62,7 +64,7 @@ static void call_end(struct local_call *call, const struct http_answer *answer)
 	}
 	const bool nested = client->in_callback;
 	client->in_callback = true;
-	call->cb(call->ctx, answer);
+	http_answer_give(answer, call->reader, call->reader_args, call->cb, call->ctx);
 	client->in_callback = nested;
 	free(call);
 }
@@ -111,6 +113,8 @@ static enum err local_send(struct http_client *base, struct http_call *handle,
 		.client = client,
 		.cb = cb,
 		.ctx = ctx,
+		.reader = request->reader,
+		.reader_args = request->reader_args,
 		.request = copy,
 		.answer_max = request->answer_max == 0 ? HTTP_ANSWER_MAX_DEFAULT
 						       : request->answer_max,

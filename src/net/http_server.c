@@ -1,10 +1,11 @@
-#include "net/http_server.h"
+#include "net/http_exchange.h"
 
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "net/net_thread.h"
 #include "sys/sock.h"
 
 #define CONNECTION_MAX_DEFAULT 1024u
@@ -17,20 +18,26 @@
 		    */
 #define STREAM_BLOCK 16384u
 #define BODY_CAP_MIN 1024u
-#define HEADER_SIZE 4096u /* of one header that we answer with */
+#define WAITING_MAX_DEFAULT 1024u
+#define WAITING_DEFAULT_MS 5000u
+#define RETRY_AFTER_S "1"
+/* Exchanges for each connection: one that is served, and one that is over but was not freed yet. */
+#define EXCHANGES_EACH 2u
 
 struct http_server {
-	struct loop *loop;
+	struct net_thread *net;    /* NULL: the door is on the owner's loop */
+	struct loop *loop;         /* the door's */
 	struct MHD_Daemon *daemon; /* owned */
-	http_handler handler;
-	void *ctx;
+	struct link *link;         /* owned */
+	struct http_owner owner;
 	int epoll_fd; /* the library's */
 	uint16_t port;
+	bool closed; /* the owner's: destroyed, and an exchange is still to be answered */
 	size_t body_max;
 	uint32_t connection_count, connection_max;
-	uint64_t patience_ms;
-	struct loop_timer timer; /* the library's next deadline */
-	struct http_exchange *first;
+	uint64_t patience_ms, waiting_ms; /* waiting_ms 0: everything is on one thread */
+	struct loop_timer timer;          /* the library's next deadline */
+	struct visit *first;
 	bool running; /* inside the library */
 	bool resumed; /* something was, since the library last ran: it has no descriptor for that */
 };
@@ -39,77 +46,71 @@ struct http_server {
 struct conn {
 	struct http_server *server;
 	int fd;
-	struct loop_timer patience;     /* ends it while a request or an answer is on its way */
-	struct http_exchange *watching; /* a quiet stream: tells when the client goes away */
-	bool surplus;                   /* came when there were enough: its request is refused */
+	struct loop_timer patience; /* ends it while a request or an answer is on its way */
+	struct visit *watching;     /* a quiet stream: tells when the client goes away */
+	bool surplus;               /* came when there were enough: its request is refused */
 	char peer[SOCK_ADDRESS_SIZE];
 };
 
 enum state {
 	RECEIVING, /* the request's body */
-	HANDED,    /* to the handler; not answered */
+	HANDED,    /* to the owner; not answered */
 	ANSWERED,
 	STREAM,
 };
 
-struct header {
-	char name[HTTP_ANSWER_HEADER_NAME_MAX + 1];
-	char *value; /* owned */
-};
-
-struct http_exchange {
-	struct http_server *server;        /* NULL: the server is gone */
+/* The door's half of an exchange. */
+struct visit {
+	struct http_exchange x; /* first */
+	struct http_server *server;
 	struct MHD_Connection *connection; /* NULL: the client is gone, or was answered */
 	struct conn *conn;
-	struct http_exchange *prev, *next; /* in the server's list, while there is a connection */
+	struct visit *prev, *next; /* in the server's list, while there is a connection */
 	enum state state;
+	bool entered; /* counted by the link: the owner has heard of it */
 	bool suspended;
-	unsigned refusal; /* RECEIVING: the status that it will be refused with, or 0 */
-	const char *method, *path;
-	uint8_t *body; /* owned */
+	bool ending, broken; /* a stream: after what is left; at once */
+	unsigned refusal;    /* RECEIVING: the status that it will be refused with, or 0 */
+	char *request;       /* owned: what the owner sees of it, but for the body */
+	uint8_t *body;       /* owned */
 	size_t body_len, body_cap, discarded;
-
-	struct header header[HTTP_ANSWER_HEADERS_MAX];
-	uint32_t header_count;
 	struct MHD_Response *response; /* owned: waits to be queued */
-	unsigned status;
-
-	uint8_t *backlog; /* owned; a ring of backlog_cap bytes that may grow to backlog_max */
-	size_t backlog_len, backlog_start, backlog_cap, backlog_max;
-	bool ending, broken; /* after the backlog; at once */
-	loop_cb closed;
-	void *closed_ctx;
 };
 
 static void server_arm(struct http_server *server);
+static void end_if_empty(struct http_server *server);
 
-/* ---- exchanges ---- */
-
-static void exchange_free(struct http_exchange *x)
+static struct visit *visit_of(struct link_item *item)
 {
-	CHECK(x->connection == NULL);
-	if (x->response != NULL)
-		MHD_destroy_response(x->response);
-	for (uint32_t i = 0; i < x->header_count; i++)
-		free(x->header[i].value);
-	free(x->body);
-	free(x->backlog);
-	free(x);
+	return (struct visit *)(void *)item;
 }
 
-static struct http_exchange *exchange_make(struct conn *conn, struct MHD_Connection *connection)
+/* ---- visits ---- */
+
+static void visit_free(struct visit *v)
 {
-	struct http_exchange *x = calloc(1, sizeof *x);
-	if (x == NULL)
+	CHECK(v->connection == NULL);
+	if (v->response != NULL)
+		MHD_destroy_response(v->response);
+	http_exchange_fini(&v->x);
+	free(v->request);
+	free(v->body);
+	free(v);
+}
+
+static struct visit *visit_make(struct conn *conn, struct MHD_Connection *connection)
+{
+	struct visit *v = calloc(1, sizeof *v);
+	if (v == NULL)
 		return NULL;
-	x->server = conn->server;
-	x->conn = conn;
-	x->connection = connection;
-	x->next = x->server->first;
-	if (x->next != NULL)
-		x->next->prev = x;
-	x->server->first = x;
-	return x;
+	v->server = conn->server;
+	v->conn = conn;
+	v->connection = connection;
+	v->next = v->server->first;
+	if (v->next != NULL)
+		v->next->prev = v;
+	v->server->first = v;
+	return v;
 }
 
 static void unwatch(struct conn *conn)
@@ -120,39 +121,39 @@ static void unwatch(struct conn *conn)
 	conn->watching = NULL;
 }
 
-static void resume(struct http_exchange *x)
+static void resume(struct visit *v)
 {
-	if (!x->suspended)
+	if (!v->suspended)
 		return;
-	unwatch(x->conn);
-	x->suspended = false;
-	MHD_resume_connection(x->connection);
-	x->server->resumed = true;
-	if (!x->server->running)
-		server_arm(x->server);
+	unwatch(v->conn);
+	v->suspended = false;
+	MHD_resume_connection(v->connection);
+	v->server->resumed = true;
+	if (!v->server->running)
+		server_arm(v->server);
 }
 
 static void on_watched(void *ctx, int fd, unsigned ready)
 {
 	struct conn *conn = ctx;
-	struct http_exchange *x = conn->watching;
+	struct visit *v = conn->watching;
 	(void)ready;
-	CHECK(x != NULL && x->suspended);
+	CHECK(v != NULL && v->suspended);
 	unwatch(conn); /* bytes that nobody asked for would be reported for ever */
 	if (!sock_is_ended(fd))
 		return;
-	x->broken = true;
-	resume(x);
+	v->broken = true;
+	resume(v);
 }
 
 /* A quiet stream: nobody but us would see the client go away. */
-static void suspend(struct http_exchange *x)
+static void suspend(struct visit *v)
 {
-	x->suspended = true;
-	MHD_suspend_connection(x->connection);
-	if (x->state == STREAM &&
-		loop_fd_set(x->server->loop, x->conn->fd, LOOP_READ, on_watched, x->conn) == OK)
-		x->conn->watching = x;
+	v->suspended = true;
+	MHD_suspend_connection(v->connection);
+	if (v->state == STREAM &&
+		loop_fd_set(v->server->loop, v->conn->fd, LOOP_READ, on_watched, v->conn) == OK)
+		v->conn->watching = v;
 }
 
 /* ---- patience ---- */
@@ -164,13 +165,17 @@ static void on_patience(void *ctx)
 	sock_shut(conn->fd); /* the library sees the end of the stream and cleans up */
 }
 
-static void patience_start(struct conn *conn)
+static void timer_start(struct conn *conn, uint64_t delay_ms, loop_cb cb, void *ctx)
 {
 	struct loop *loop = conn->server->loop;
 	loop_timer_cancel(loop, &conn->patience);
-	if (loop_timer_set(loop, &conn->patience, conn->server->patience_ms, on_patience, conn) !=
-		OK)
+	if (loop_timer_set(loop, &conn->patience, delay_ms, cb, ctx) != OK)
 		sock_shut(conn->fd);
+}
+
+static void patience_start(struct conn *conn)
+{
+	timer_start(conn, conn->server->patience_ms, on_patience, conn);
 }
 
 static void patience_stop(struct conn *conn)
@@ -180,28 +185,30 @@ static void patience_stop(struct conn *conn)
 
 /* ---- answers ---- */
 
-static void add_headers(struct http_exchange *x, const char *content_type)
+static void add_headers(struct visit *v)
 {
-	(void)MHD_add_response_header(x->response, "Content-Type", content_type);
-	for (uint32_t i = 0; i < x->header_count; i++)
-		(void)MHD_add_response_header(x->response, x->header[i].name, x->header[i].value);
+	const struct http_exchange *x = &v->x;
+	(void)MHD_add_response_header(v->response, "Content-Type", x->content_type);
+	for (uint32_t i = 0; i < x->answer_header_count; i++)
+		(void)MHD_add_response_header(
+			v->response, x->answer_header[i].name, x->answer_header[i].value);
 }
 
 /* Inside the library's call for this connection only. */
-static enum MHD_Result queue_response(struct http_exchange *x)
+static enum MHD_Result queue_response(struct visit *v)
 {
-	if (x->state == STREAM)
-		patience_stop(x->conn);
+	if (v->state == STREAM)
+		patience_stop(v->conn);
 	else
-		patience_start(x->conn);
-	const enum MHD_Result ok = MHD_queue_response(x->connection, x->status, x->response);
-	MHD_destroy_response(x->response); /* the queue has its own reference */
-	x->response = NULL;
+		patience_start(v->conn);
+	const enum MHD_Result ok = MHD_queue_response(v->connection, v->x.status, v->response);
+	MHD_destroy_response(v->response); /* the queue has its own reference */
+	v->response = NULL;
 	return ok;
 }
 
 /* What never reaches the handler is answered in the form of its own problems. */
-static enum MHD_Result refuse(struct http_exchange *x, unsigned status)
+static enum MHD_Result refuse(struct visit *v, unsigned status, const char *detail)
 {
 	static const char text[] =
 		"{\"type\":\"urn:sluice:problem:%s\",\"title\":\"%s\",\"status\":%u,"
@@ -210,180 +217,134 @@ static enum MHD_Result refuse(struct http_exchange *x, unsigned status)
 	const bool large = status == MHD_HTTP_CONTENT_TOO_LARGE;
 	const char *code = large ? "body_too_large" : "overloaded";
 	const char *title = large ? "The body is too large" : "Too much at once";
-	const char *detail = large ? at_most : "too many connections";
-	(void)snprintf(at_most, sizeof at_most, "at most %zu bytes", x->server->body_max);
+	(void)snprintf(at_most, sizeof at_most, "at most %zu bytes", v->server->body_max);
+	if (large)
+		detail = at_most;
 	const int len = snprintf(body, sizeof body, text, code, title, status, detail, code,
 		large ? "false" : "true");
-	x->state = ANSWERED;
-	x->status = status;
-	x->response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);
-	if (x->response == NULL)
+	v->x.status = status;
+	v->response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);
+	if (v->response == NULL)
 		return MHD_NO;
-	(void)MHD_add_response_header(x->response, "Content-Type", "application/problem+json");
-	(void)MHD_add_response_header(x->response, "Connection", "close");
-	return queue_response(x);
+	(void)MHD_add_response_header(v->response, "Content-Type", "application/problem+json");
+	if (v->state == RECEIVING) /* some of it may not have been read */
+		(void)MHD_add_response_header(v->response, "Connection", "close");
+	if (!large)
+		(void)MHD_add_response_header(v->response, "Retry-After", RETRY_AFTER_S);
+	v->state = ANSWERED;
+	return queue_response(v);
 }
 
-void http_set_header(struct http_exchange *x, const char *name, const char *value)
+/* Nobody looked at the request in time: it is taken back, unless somebody just did. */
+static void on_waiting(void *ctx)
 {
-	CHECK(x->header_count < HTTP_ANSWER_HEADERS_MAX);
-	CHECK(strlen(name) <= HTTP_ANSWER_HEADER_NAME_MAX);
-	if (strnlen(value, HEADER_SIZE) == HEADER_SIZE)
+	struct visit *v = ctx;
+	v->conn->patience.id = 0;
+	if (!link_amend(
+		    v->server->link, LINK_OWNER, &v->x.item, HTTP_POST_REQUEST, HTTP_POST_EXPIRED))
 		return;
-	struct header *h = &x->header[x->header_count];
-	h->value = strdup(value);
-	if (h->value == NULL)
-		return;
-	memcpy(h->name, name, strlen(name) + 1);
-	x->header_count++;
+	v->state = ANSWERED;
+	v->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
+	resume(v);
 }
 
-void http_answer(
-	struct http_exchange *x, unsigned status, const char *content_type, struct slice body)
+/* From here on it is we who are waited for. */
+static void waiting_start(struct visit *v)
 {
-	CHECK(x->state == HANDED);
-	x->state = ANSWERED;
-	if (x->connection == NULL) {
-		exchange_free(x);
-		return;
-	}
-	union { /* the library's argument is not const; with MUST_COPY it only reads */
-		const uint8_t *ours;
-		void *theirs;
-	} bytes = {.ours = body.ptr};
-	x->status = status;
-	x->response = MHD_create_response_from_buffer(
-		body.len, bytes.theirs, MHD_RESPMEM_MUST_COPY);
-	if (x->response != NULL)
-		add_headers(x, content_type);
+	if (v->server->waiting_ms == 0)
+		patience_stop(v->conn);
+	else
+		timer_start(v->conn, v->server->waiting_ms, on_waiting, v);
+}
+
+static void make_answer(struct visit *v)
+{
+	struct http_exchange *x = &v->x;
+	v->state = ANSWERED;
+	if (!x->no_memory)
+		v->response = MHD_create_response_from_buffer(
+			x->answer_len, x->answer, MHD_RESPMEM_MUST_FREE);
 	/* without memory for an answer the connection ends */
-	resume(x);
+	if (v->response == NULL)
+		return;
+	x->answer = NULL;
+	add_headers(v);
 }
 
 /* ---- streams ---- */
 
-static void backlog_take(struct http_exchange *x, uint8_t *out, size_t len)
-{
-	const size_t first = x->backlog_cap - x->backlog_start;
-	const size_t n = len < first ? len : first;
-	memcpy(out, x->backlog + x->backlog_start, n);
-	memcpy(out + n, x->backlog, len - n);
-	x->backlog_start = (x->backlog_start + len) % x->backlog_cap;
-	x->backlog_len -= len;
-}
-
 static ssize_t on_stream_read(void *ctx, uint64_t position, char *out, size_t max)
 {
-	struct http_exchange *x = ctx;
+	struct visit *v = ctx;
 	(void)position;
-	if (x->broken)
+	if (v->broken)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	if (x->backlog_len > 0) {
-		const size_t len = x->backlog_len < max ? x->backlog_len : max;
-		backlog_take(x, (uint8_t *)out, len);
+	const size_t len = http_exchange_read(&v->x, out, max);
+	if (len > 0)
 		return (ssize_t)len;
-	}
-	if (x->ending)
+	if (v->ending)
 		return MHD_CONTENT_READER_END_OF_STREAM;
-	suspend(x);
+	suspend(v);
 	return 0;
 }
 
-enum err http_stream_begin(struct http_exchange *x, const char *content_type, size_t backlog_max,
-	loop_cb closed, void *ctx)
+static void make_stream(struct visit *v)
 {
-	CHECK(x->state == HANDED && backlog_max > 0);
-	if (x->connection == NULL)
-		return ERR_UNAVAILABLE;
-	x->response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read, x, NULL);
-	if (x->response == NULL)
-		return ERR_FULL;
-	x->state = STREAM;
-	x->status = MHD_HTTP_OK;
-	x->backlog_max = backlog_max;
-	x->closed = closed;
-	x->closed_ctx = ctx;
-	add_headers(x, content_type);
-	resume(x);
-	return OK;
+	v->state = STREAM;
+	v->response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_stream_read, v, NULL);
+	if (v->response != NULL)
+		add_headers(v);
 }
 
-/* Room for len bytes more; a ring that grows is laid out anew. */
-static bool backlog_reserve(struct http_exchange *x, size_t len)
-{
-	if (len > x->backlog_max - x->backlog_len)
-		return false;
-	if (len <= x->backlog_cap - x->backlog_len)
-		return true;
-	size_t cap = x->backlog_cap == 0 ? BODY_CAP_MIN : x->backlog_cap;
-	while (cap < x->backlog_len + len)
-		cap *= 2;
-	uint8_t *grown = malloc(cap);
-	if (grown == NULL)
-		return false;
-	const size_t kept = x->backlog_len;
-	if (kept > 0)
-		backlog_take(x, grown, kept);
-	free(x->backlog);
-	x->backlog = grown;
-	x->backlog_cap = cap;
-	x->backlog_start = 0;
-	x->backlog_len = kept;
-	return true;
-}
+/* ---- what comes from the owner ---- */
 
-enum err http_stream_write(struct http_exchange *x, struct slice piece)
+static void on_post(void *ctx, struct link_item *item, uint32_t bits)
 {
-	CHECK(x->state == STREAM && !x->ending);
-	if (x->broken || x->connection == NULL)
-		return ERR_FULL;
-	if (piece.len == 0)
-		return OK;
-	if (!backlog_reserve(x, piece.len)) {
-		x->broken = true;
-		sock_shut(x->conn->fd); /* it may hang in a write that never ends */
-		resume(x);
-		return ERR_FULL;
-	}
-	const size_t end = (x->backlog_start + x->backlog_len) % x->backlog_cap;
-	const size_t n = piece.len < x->backlog_cap - end ? piece.len : x->backlog_cap - end;
-	memcpy(x->backlog + end, piece.ptr, n);
-	memcpy(x->backlog, piece.ptr + n, piece.len - n);
-	x->backlog_len += piece.len;
-	resume(x);
-	return OK;
-}
-
-void http_stream_end(struct http_exchange *x)
-{
-	CHECK(x->state == STREAM);
-	if (x->ending || x->connection == NULL)
+	struct http_server *server = ctx;
+	struct visit *v = visit_of(item);
+	if (bits & HTTP_POST_FREE) {
+		visit_free(v);
+		link_leave(server->link);
+		end_if_empty(server);
 		return;
-	x->ending = true;
-	patience_start(x->conn);
-	resume(x);
+	}
+	if (v->connection == NULL)
+		return;
+	if (bits & HTTP_POST_ANSWER)
+		make_answer(v);
+	if (bits & HTTP_POST_BEGIN)
+		make_stream(v);
+	if (bits & HTTP_POST_END) {
+		v->ending = true;
+		patience_start(v->conn);
+	}
+	if (bits & HTTP_POST_BREAK) {
+		v->broken = true;
+		sock_shut(v->conn->fd); /* it may hang in a write that never ends */
+	}
+	resume(v);
 }
 
 /* ---- what the library calls ---- */
 
 /* False: over the bound. */
-static bool body_append(struct http_exchange *x, const char *bytes, size_t len)
+static bool body_append(struct visit *v, const char *bytes, size_t len)
 {
-	if (len > x->server->body_max - x->body_len)
+	if (len > v->server->body_max - v->body_len)
 		return false;
-	if (len > x->body_cap - x->body_len) {
-		size_t cap = x->body_cap == 0 ? BODY_CAP_MIN : x->body_cap;
-		while (cap < x->body_len + len)
+	if (len > v->body_cap - v->body_len) {
+		size_t cap = v->body_cap == 0 ? BODY_CAP_MIN : v->body_cap;
+		while (cap < v->body_len + len)
 			cap *= 2;
-		uint8_t *grown = realloc(x->body, cap);
+		uint8_t *grown = realloc(v->body, cap);
 		if (grown == NULL)
 			return false;
-		x->body = grown;
-		x->body_cap = cap;
+		v->body = grown;
+		v->body_cap = cap;
 	}
-	memcpy(x->body + x->body_len, bytes, len);
-	x->body_len += len;
+	memcpy(v->body + v->body_len, bytes, len);
+	v->body_len += len;
 	return true;
 }
 
@@ -401,102 +362,173 @@ static uint64_t announced_length(struct MHD_Connection *connection)
 	return n;
 }
 
-static enum MHD_Result on_headers(struct http_exchange *x)
+/* What handlers ask about a request, in one block: the library's own is the door's alone. Measured
+ * first, with block NULL, then written. */
+struct copy {
+	char *block;
+	size_t used, size;
+	struct http_pair *pair;
+	uint32_t count;
+};
+
+static const char *copy_text(struct copy *c, const char *text)
 {
-	const struct http_server *server = x->server;
-	const uint64_t length = announced_length(x->connection);
-	if (x->conn->surplus)
-		return refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE);
-	if (length > server->body_max + (uint64_t)DISCARD_MAX)
-		return refuse(x, MHD_HTTP_CONTENT_TOO_LARGE);
-	if (length > server->body_max)
-		x->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+	char *at = c->block == NULL ? NULL : c->block + c->used;
+	const size_t size = strlen(text) + 1;
+	c->used += size;
+	CHECK(at == NULL || c->used <= c->size);
+	return at == NULL ? NULL : memcpy(at, text, size);
+}
+
+static enum MHD_Result on_pair(
+	void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct copy *c = ctx;
+	(void)kind;
+	const struct http_pair pair = {
+		.name = copy_text(c, name), .value = copy_text(c, value == NULL ? "" : value)};
+	if (c->block != NULL)
+		c->pair[c->count] = pair;
+	c->count++;
 	return MHD_YES;
 }
 
-static enum MHD_Result on_body(struct http_exchange *x, const char *bytes, size_t *len)
+static void copy_request(struct copy *c, struct visit *v, const char *method, const char *url)
+{
+	struct http_exchange *x = &v->x;
+	struct http_pair *const pair = c->pair;
+	c->used = c->count = 0;
+	(void)MHD_get_connection_values(v->connection, MHD_GET_ARGUMENT_KIND, on_pair, c);
+	x->query = pair;
+	x->query_count = c->count;
+	(void)MHD_get_connection_values(v->connection, MHD_HEADER_KIND, on_pair, c);
+	x->header = pair == NULL ? NULL : pair + x->query_count;
+	x->header_count = c->count - x->query_count;
+	x->method = copy_text(c, method);
+	x->path = copy_text(c, url);
+	x->peer = copy_text(c, v->conn->peer);
+}
+
+static bool take_request(struct visit *v, const char *method, const char *url)
+{
+	struct copy c = {.block = NULL};
+	copy_request(&c, v, method, url);
+	const size_t pairs = c.count * sizeof *c.pair;
+	v->request = malloc(pairs + c.used);
+	if (v->request == NULL)
+		return false;
+	c.pair = (struct http_pair *)(void *)v->request;
+	c.block = v->request + pairs;
+	c.size = c.used;
+	copy_request(&c, v, method, url);
+	return true;
+}
+
+static enum MHD_Result on_headers(struct visit *v)
+{
+	const struct http_server *server = v->server;
+	const uint64_t length = announced_length(v->connection);
+	if (v->conn->surplus)
+		return refuse(v, MHD_HTTP_SERVICE_UNAVAILABLE, "too many connections");
+	if (length > server->body_max + (uint64_t)DISCARD_MAX)
+		return refuse(v, MHD_HTTP_CONTENT_TOO_LARGE, "");
+	if (length > server->body_max)
+		v->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_body(struct visit *v, const char *bytes, size_t *len)
 {
 	enum MHD_Result result = MHD_YES;
-	if (x->refusal == 0 && !body_append(x, bytes, *len))
-		x->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
-	if (x->refusal != 0) {
-		x->discarded += *len;
+	if (v->refusal == 0 && !body_append(v, bytes, *len))
+		v->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+	if (v->refusal != 0) {
+		v->discarded += *len;
 		/* an endless one can't be answered before its end: the connection is closed */
-		if (x->discarded > DISCARD_MAX)
+		if (v->discarded > DISCARD_MAX)
 			result = MHD_NO;
 	}
 	*len = 0;
 	return result;
 }
 
-static enum MHD_Result on_whole(struct http_exchange *x)
+static enum MHD_Result on_whole(struct visit *v, const char *method, const char *url)
 {
-	if (x->refusal != 0)
-		return refuse(x, x->refusal);
-	/* from here on it is we who are waited for */
-	patience_stop(x->conn);
-	x->state = HANDED;
-	x->server->handler(x->server->ctx, x);
-	if (x->state == HANDED) {
-		suspend(x);
+	struct http_server *server = v->server;
+	if (v->refusal != 0)
+		return refuse(v, v->refusal, "");
+	if (!take_request(v, method, url))
+		return MHD_NO;
+	if (link_enter(server->link, LINK_OWNER, &v->x.item) != OK)
+		return refuse(v, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests wait already");
+	v->entered = true;
+	v->state = HANDED;
+	waiting_start(v);
+	v->x.link = server->link;
+	v->x.body = slice_of(v->body, v->body_len);
+	link_post(server->link, LINK_OWNER, &v->x.item, HTTP_POST_REQUEST);
+	if (v->state == HANDED) {
+		suspend(v);
 		return MHD_YES;
 	}
-	return x->response == NULL ? MHD_NO : queue_response(x);
+	return v->response == NULL ? MHD_NO : queue_response(v);
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url,
 	const char *method, const char *version, const char *upload, size_t *upload_len,
 	void **request_ctx)
 {
-	struct http_exchange *x = *request_ctx;
+	struct visit *v = *request_ctx;
 	(void)ctx;
 	(void)version;
-	if (x == NULL) {
+	if (v == NULL) {
 		const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 			connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 		if (info == NULL || info->socket_context == NULL)
 			return MHD_NO;
-		x = exchange_make(info->socket_context, connection);
-		if (x == NULL)
+		v = visit_make(info->socket_context, connection);
+		if (v == NULL)
 			return MHD_NO;
-		*request_ctx = x;
-		x->method = method;
-		x->path = url;
-		return on_headers(x);
+		*request_ctx = v;
+		return on_headers(v);
 	}
-	if (x->state != RECEIVING) /* resumed: the answer is there */
-		return x->response == NULL ? MHD_NO : queue_response(x);
+	if (v->refusal == MHD_HTTP_SERVICE_UNAVAILABLE)
+		return refuse(v, v->refusal, "the request waited too long; nothing was done");
+	if (v->state != RECEIVING) /* resumed: the answer is there */
+		return v->response == NULL ? MHD_NO : queue_response(v);
 	if (*upload_len > 0)
-		return on_body(x, upload, upload_len);
-	return on_whole(x);
+		return on_body(v, upload, upload_len);
+	return on_whole(v, method, url);
 }
 
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **request_ctx,
 	enum MHD_RequestTerminationCode code)
 {
-	struct http_exchange *x = *request_ctx;
+	struct visit *v = *request_ctx;
 	(void)ctx;
 	(void)connection;
 	(void)code;
-	if (x == NULL)
+	if (v == NULL)
 		return;
 	*request_ctx = NULL;
-	if (x->conn->watching == x)
-		unwatch(x->conn);
-	if (x->prev != NULL)
-		x->prev->next = x->next;
+	if (v->conn->watching == v)
+		unwatch(v->conn);
+	if (v->prev != NULL)
+		v->prev->next = v->next;
 	else
-		x->server->first = x->next;
-	if (x->next != NULL)
-		x->next->prev = x->prev;
-	patience_start(x->conn); /* for the next request */
-	x->connection = NULL;
-	x->conn = NULL;
-	x->suspended = false;
-	if (x->state == STREAM)
-		x->closed(x->closed_ctx);
-	if (x->state != HANDED)
-		exchange_free(x);
+		v->server->first = v->next;
+	if (v->next != NULL)
+		v->next->prev = v->prev;
+	patience_start(v->conn); /* for the next request */
+	v->connection = NULL;
+	v->conn = NULL;
+	v->suspended = false;
+	if (!v->entered)
+		visit_free(v);
+	else if (v->state == ANSWERED)
+		link_post_lazily(v->server->link, LINK_OWNER, &v->x.item, HTTP_POST_GONE);
+	else
+		link_post(v->server->link, LINK_OWNER, &v->x.item, HTTP_POST_GONE);
 }
 
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **socket_ctx,
@@ -588,49 +620,6 @@ static void server_run(struct http_server *server)
 	server_arm(server);
 }
 
-/* ---- what handlers ask ---- */
-
-const char *http_method(const struct http_exchange *x)
-{
-	return x->connection == NULL ? "" : x->method;
-}
-
-const char *http_path(const struct http_exchange *x)
-{
-	return x->connection == NULL ? "" : x->path;
-}
-
-static const char *lookup(struct http_exchange *x, enum MHD_ValueKind kind, const char *name)
-{
-	const char *value = NULL;
-	size_t len;
-	if (x->connection == NULL ||
-		MHD_lookup_connection_value_n(
-			x->connection, kind, name, strlen(name), &value, &len) != MHD_YES)
-		return NULL;
-	return value == NULL ? "" : value;
-}
-
-const char *http_query(struct http_exchange *x, const char *name)
-{
-	return lookup(x, MHD_GET_ARGUMENT_KIND, name);
-}
-
-const char *http_header(struct http_exchange *x, const char *name)
-{
-	return lookup(x, MHD_HEADER_KIND, name);
-}
-
-struct slice http_body(const struct http_exchange *x)
-{
-	return slice_of(x->body, x->body_len);
-}
-
-const char *http_peer(const struct http_exchange *x)
-{
-	return x->conn == NULL ? "" : x->conn->peer;
-}
-
 /* ---- the server ---- */
 
 static struct MHD_Daemon *daemon_start(
@@ -654,66 +643,131 @@ static struct MHD_Daemon *daemon_start(
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, server, MHD_OPTION_END);
 }
 
+/* What one thread gives another to open the door with. */
+struct opening {
+	struct http_server *server;
+	const struct http_server_config *config;
+	int fd; /* the listener; the library's on success */
+	enum err err;
+};
+
+/* On the door's thread. */
+static void door_open(void *ctx)
+{
+	struct opening *o = ctx;
+	struct http_server *server = o->server;
+	o->err = ERR_IO;
+	server->daemon = daemon_start(server, o->config, o->fd);
+	if (server->daemon == NULL) {
+		sock_close(o->fd);
+		return;
+	}
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(
+		server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (info != NULL) {
+		server->epoll_fd = info->epoll_fd;
+		o->err = loop_fd_set(server->loop, server->epoll_fd, LOOP_READ, on_ready, server);
+	}
+	if (o->err != OK)
+		MHD_stop_daemon(server->daemon);
+}
+
+static void door_close(void *ctx)
+{
+	struct http_server *server = ctx;
+	CHECK(!server->running);
+	loop_fd_remove(server->loop, server->epoll_fd);
+	server->running = true;
+	for (struct visit *v = server->first; v != NULL; v = v->next) {
+		if (v->state == STREAM)
+			v->broken = true;
+		resume(v); /* the library refuses to stop with a suspended connection */
+	}
+	loop_timer_cancel(server->loop, &server->timer);
+	MHD_stop_daemon(server->daemon); /* completes every exchange and closes the listener */
+	CHECK(server->first == NULL && server->connection_count == 0);
+}
+
+static void on_thread(struct net_thread *net, void (*fn)(void *ctx), void *ctx)
+{
+	if (net != NULL)
+		net_thread_call(net, fn, ctx);
+	else
+		fn(ctx);
+}
+
+static struct http_server *server_make(
+	struct loop *loop, const struct http_server_config *config, http_handler handler, void *ctx)
+{
+	struct http_server *server = calloc(1, sizeof *server);
+	if (server == NULL)
+		return NULL;
+	*server = (struct http_server){
+		.net = config->net,
+		.loop = config->net == NULL ? loop : net_thread_loop(config->net),
+		.owner = {.handler = handler, .ctx = ctx},
+		.body_max = config->body_max == 0 ? BODY_MAX_DEFAULT : config->body_max,
+		.connection_max = config->connection_max == 0 ? CONNECTION_MAX_DEFAULT
+							      : config->connection_max,
+	};
+	if (config->net != NULL)
+		server->waiting_ms = config->waiting_ms == 0 ? WAITING_DEFAULT_MS
+							     : config->waiting_ms;
+	const struct link_config link = {.net = config->net,
+		.depth = EXCHANGES_EACH * (server->connection_max + CONNECTION_SPARE),
+		.end = {[LINK_OWNER] = {.name = "http_requests",
+				.take = http_exchange_take,
+				.ctx = &server->owner,
+				.fresh_max = config->waiting_max == 0 ? WAITING_MAX_DEFAULT
+								      : config->waiting_max},
+			[LINK_NET] = {.name = "http_answers", .take = on_post, .ctx = server}}};
+	if (link_create(&server->link, &link) == OK)
+		return server;
+	free(server);
+	return NULL;
+}
+
 enum err http_server_create(struct http_server **out, struct loop *loop,
 	const struct http_server_config *config, http_handler handler, void *ctx)
 {
 	if (loop_is_virtual(loop))
 		return ERR_STATE;
-	int fd;
-	TRY(sock_listen_tcp(&fd, config->bind, config->port));
-	struct http_server *server = calloc(1, sizeof *server);
-	if (server == NULL) {
-		sock_close(fd);
+	struct opening o = {.config = config};
+	TRY(sock_listen_tcp(&o.fd, config->bind, config->port));
+	o.server = server_make(loop, config, handler, ctx);
+	if (o.server == NULL) {
+		sock_close(o.fd);
 		return ERR_FULL;
 	}
-	*server = (struct http_server){
-		.loop = loop,
-		.handler = handler,
-		.ctx = ctx,
-		.port = sock_port(fd),
-		.body_max = config->body_max == 0 ? BODY_MAX_DEFAULT : config->body_max,
-		.connection_max = config->connection_max == 0 ? CONNECTION_MAX_DEFAULT
-							      : config->connection_max,
-	};
-	enum err err = ERR_IO;
-	server->daemon = daemon_start(server, config, fd);
-	if (server->daemon == NULL) {
-		sock_close(fd);
-		goto out;
+	o.server->port = sock_port(o.fd);
+	on_thread(config->net, door_open, &o);
+	if (o.err != OK) {
+		link_close(o.server->link);
+		link_destroy(o.server->link);
+		free(o.server);
+		return o.err;
 	}
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(
-		server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	if (info == NULL)
-		goto out;
-	server->epoll_fd = info->epoll_fd;
-	err = loop_fd_set(loop, server->epoll_fd, LOOP_READ, on_ready, server);
-	if (err != OK)
-		goto out;
-	*out = server;
+	*out = o.server;
 	return OK;
-out:
-	if (server->daemon != NULL)
-		MHD_stop_daemon(server->daemon);
+}
+
+/* The last exchange that was not answered when the server was destroyed ends it. */
+static void end_if_empty(struct http_server *server)
+{
+	if (!server->closed || link_count(server->link) > 0)
+		return;
+	link_destroy(server->link);
 	free(server);
-	return err;
 }
 
 void http_server_destroy(struct http_server *server)
 {
 	if (server == NULL)
 		return;
-	CHECK(!server->running);
-	loop_fd_remove(server->loop, server->epoll_fd);
-	server->running = true;
-	for (struct http_exchange *x = server->first; x != NULL; x = x->next) {
-		if (x->state == STREAM)
-			x->broken = true;
-		resume(x); /* the library refuses to stop with a suspended connection */
-	}
-	loop_timer_cancel(server->loop, &server->timer);
-	MHD_stop_daemon(server->daemon); /* completes every exchange and closes the listener */
-	CHECK(server->first == NULL && server->connection_count == 0);
-	free(server);
+	on_thread(server->net, door_close, server);
+	link_close(server->link);
+	server->closed = true;
+	end_if_empty(server);
 }
 
 uint16_t http_server_port(const struct http_server *server)

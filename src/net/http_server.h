@@ -4,9 +4,15 @@
  * answers at once or later, exactly once. Requests over a bound never reach it: 413 body, 431
  * headers, 503 too many connections. A client that went away is reported to an open stream by its
  * closed callback; answering a dead exchange is harmless, also after the server is gone. A client
- * that takes too long to send a request or to take an answer is cut off. Threads: the loop's.
- * Ownership: an exchange is valid until it is answered or its stream is closed. Destroying a server
- * from one of its callbacks is a bug.
+ * that takes too long to send a request or to take an answer is cut off.
+ *
+ * With a network thread, connections are served there, and only whole requests and whole answers
+ * cross (net/net_thread.h). What the loop has not looked at yet is bounded, in number and in time:
+ * beyond that the network's thread answers 503, retryable, by itself, and the handler never sees
+ * the request; nor does it see one whose client went away before it was looked at.
+ *
+ * Threads: the loop's. Ownership: an exchange is valid until it is answered or its stream is
+ * closed. Destroying a server from one of its callbacks is a bug.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -15,6 +21,7 @@
 
 struct http_server;
 struct http_exchange;
+struct net_thread;
 
 typedef void (*http_handler)(void *ctx, struct http_exchange *exchange);
 
@@ -24,11 +31,17 @@ struct http_server_config {
 	uint32_t connection_max; /* 0: 1,024 */
 	size_t body_max;         /* 0: 64 KiB */
 	uint32_t idle_timeout_s; /* 0: 30; a whole request or answer may take twice that */
+
+	struct net_thread *net; /* NULL: everything on the loop. Outlives the server */
+	/* With a network thread: requests that wait for the loop. */
+	uint32_t waiting_max; /* 0: 1,024 */
+	uint64_t waiting_ms;  /* 0: 5,000 */
 };
 
 #define HTTP_HEADERS_SIZE_MAX (32u << 10) /* of one request, with everything else it needs */
 #define HTTP_ANSWER_HEADERS_MAX 16u
 #define HTTP_ANSWER_HEADER_NAME_MAX 47u
+#define HTTP_CONTENT_TYPE_MAX 63u
 
 /* Returns owned. Listens at once. ERR_EXISTS: address in use; ERR_FORMAT: bind is no numeric
  * address; ERR_DENIED: a port we may not have; ERR_IO: not our address, or else (errno); ERR_STATE:
@@ -39,7 +52,7 @@ MUST_USE enum err http_server_create(struct http_server **out, struct loop *loop
 void http_server_destroy(struct http_server *server);
 NONNULL_ALL uint16_t http_server_port(const struct http_server *server);
 
-/* Borrowed until the answer. */
+/* Borrowed until the answer, or until the stream is closed. */
 NONNULL_ALL const char *http_method(const struct http_exchange *x);
 NONNULL_ALL const char *http_path(
 	const struct http_exchange *x); /* without the query, percent-decoded */

@@ -117,7 +117,7 @@ static void set_error(struct json_error *error, size_t offset, const char *text)
 
 /* Depth and number of values are bounded before the library sees the text, in one pass that knows
  * strings and nothing else. */
-static enum err prescan(struct slice text, struct json_error *error)
+static enum err prescan(struct slice text, size_t *count, struct json_error *error)
 {
 	size_t depth = 0, values = 1;
 	bool in_string = false;
@@ -156,6 +156,7 @@ static enum err prescan(struct slice text, struct json_error *error)
 			return ERR_FULL;
 		}
 	}
+	*count = values;
 	return OK;
 }
 
@@ -183,9 +184,10 @@ static size_t feed_piece(void *buffer, size_t size, void *ctx)
 	return len;
 }
 
-enum err json_parse(struct json **out, struct slice text, struct json_error *error)
+enum err json_parse_counted(
+	struct json **out, size_t *values, struct slice text, struct json_error *error)
 {
-	TRY(prescan(text, error));
+	TRY(prescan(text, values, error));
 	json_error_t what;
 	struct feed feed = {.left = text, .look_in = BUDGET_STEP};
 	json_t *v = text.len == 0 ? NULL
@@ -209,6 +211,17 @@ enum err json_parse(struct json **out, struct slice text, struct json_error *err
 	}
 	*out = ours(v);
 	return OK;
+}
+
+enum err json_parse(struct json **out, struct slice text, struct json_error *error)
+{
+	size_t values;
+	return json_parse_counted(out, &values, text, error);
+}
+
+void json_hand_over(void)
+{
+	cursor_forget();
 }
 
 void json_free(struct json *v)

@@ -29,7 +29,13 @@ struct json_error {
 /* ERR_FORMAT with *error filled in (error may be NULL); ERR_FULL too deep, or too many values;
  * ERR_CANCELLED the CPU budget that the calling thread works under (rt/cpu_budget) is spent. */
 MUST_USE enum err json_parse(struct json **out, struct slice text, struct json_error *error);
+/* And how many values the text has, at most: each takes JSON_VALUE_COST bytes, roughly. */
+MUST_USE enum err json_parse_counted(
+	struct json **out, size_t *values, struct slice text, struct json_error *error);
+#define JSON_VALUE_COST 128u
 void json_free(struct json *v);
+/* Before values that this thread has read are freed on another. */
+void json_hand_over(void);
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 /* JSON_NULL for NULL. */

@@ -247,6 +247,30 @@ static void note_failure(struct upstream *u, const struct rpc_answer *answer, bo
 
 static void on_http(void *ctx, const struct http_answer *http);
 
+/* Where the bytes arrive. What a node sends may be made to be hard to read: it gets so much of the
+ * CPU and no more. */
+static void *read_answer(
+	struct http_reader_args args, unsigned status, struct slice body, size_t *cost)
+{
+	struct rpc_reading *reading = malloc(sizeof *reading);
+	if (reading == NULL)
+		return NULL;
+	struct cpu_budget budget;
+	cpu_budget_begin(&budget, args.task, args.cpu_ns == 0 ? CPU_BUDGET_NONE : args.cpu_ns);
+	rpc_answer_read(reading, status, body, args.id);
+	(void)cpu_budget_end(&budget);
+	*cost = sizeof *reading + body.len + reading->values * JSON_VALUE_COST;
+	return reading;
+}
+
+static void drop_answer(void *made)
+{
+	rpc_reading_fini(made);
+	free(made);
+}
+
+static const struct http_reader reader = {.read = read_answer, .drop = drop_answer};
+
 /* The call is in no list, and where this fails still in none. */
 static enum err call_send(struct upstream *u, struct call *call)
 {
@@ -262,6 +286,8 @@ static enum err call_send(struct upstream *u, struct call *call)
 		.body = slice_of(call->body, call->body_len),
 		.timeout_ms = call->deadline_ms > now ? call->deadline_ms - now : 1,
 		.answer_max = call->answer_max,
+		.reader = &reader,
+		.reader_args = {.id = call->id, .cpu_ns = u->cpu_ns, .task = u->task},
 	};
 	TRY(http_client_send(u->client, &call->http, &request, on_http, call));
 	list_append(&u->in_flight, call);
@@ -351,16 +377,6 @@ static void requeue(struct upstream *u, struct call *call)
 	queue_arm(u);
 }
 
-/* What a node sends may be made to be hard to read: it gets so much of the CPU and no more. */
-static void read_answer(struct rpc_reading *out, const struct upstream *u,
-	const struct http_answer *http, uint64_t id)
-{
-	struct cpu_budget budget;
-	cpu_budget_begin(&budget, u->task, u->cpu_ns == 0 ? CPU_BUDGET_NONE : u->cpu_ns);
-	rpc_answer_read(out, http->status, http->body, id);
-	(void)cpu_budget_end(&budget);
-}
-
 static void on_http(void *ctx, const struct http_answer *http)
 {
 	struct call *call = ctx;
@@ -370,10 +386,11 @@ static void on_http(void *ctx, const struct http_answer *http)
 		return;
 	}
 	list_remove(&u->in_flight, call);
-	struct rpc_reading reading = {.answer = {.err = http->err, .message = http->detail}};
-	if (http->err == OK)
-		read_answer(&reading, u, http, call->id);
-	const enum err err = reading.answer.err;
+	const struct rpc_reading *reading = http->made;
+	const struct rpc_answer answer = reading != NULL
+		? reading->answer
+		: (struct rpc_answer){.err = http->err, .message = http->detail};
+	const enum err err = answer.err;
 	const bool probe = call->probe;
 	if (probe)
 		u->probing = false;
@@ -387,10 +404,10 @@ static void on_http(void *ctx, const struct http_answer *http)
 			if (u->latency != NULL)
 				latency_record_since(u->latency, call->sent_ns, clock_mono_ns());
 		} else if (err != ERR_CANCELLED)
-			note_failure(u, &reading.answer, probe);
-		call_end(call, &reading.answer);
+			note_failure(u, &answer, probe);
+		call_end(call, &answer);
 	}
-	rpc_reading_fini(&reading);
+	json_hand_over(); /* where the answer is freed is not said */
 	queue_pump(u);
 }
 

@@ -91,7 +91,7 @@ void rpc_answer_read(struct rpc_reading *out, unsigned status, struct slice body
 	char begin[QUOTE_MAX + 1];
 	quote(begin, body);
 	struct json_error where;
-	const enum err err = json_parse(&out->doc, body, &where);
+	const enum err err = json_parse_counted(&out->doc, &out->values, body, &where);
 	if (err == ERR_CANCELLED) {
 		fail(out, ERR_FULL, status, "reading the answer takes too much CPU time");
 		return;

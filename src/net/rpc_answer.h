@@ -10,6 +10,7 @@
 struct rpc_reading {
 	struct rpc_answer answer; /* borrows from doc and text */
 	struct json *doc;         /* owned, or NULL */
+	size_t values;            /* of doc, at most */
 	char text[160];
 };
 

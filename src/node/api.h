@@ -12,6 +12,7 @@
 #define NODE_API_H
 #include "layer/layer.h"
 #include "net/http_server.h"
+#include "net/net_thread.h"
 #include "node/config.h"
 #include "node/engine.h"
 #include "node/secrets.h"
@@ -23,6 +24,8 @@ struct node_status {
 	bool journal_ok;
 	struct journal_stat journal;
 	uint64_t effects_in_flight; /* being built, signed or submitted now */
+	struct link_stat ring[NET_RINGS_MAX];
+	uint32_t ring_count;
 };
 
 /* What the API needs from the rest of the node. */

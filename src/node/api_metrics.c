@@ -2,6 +2,7 @@
 #include "node/api_internal.h"
 
 #define LABELS_SIZE 128u
+#define NS_PER_MS 1000000u
 
 PRINTF_LIKE(2, 3)
 static const char *labels_of(char text[LABELS_SIZE], const char *fmt, ...)
@@ -216,6 +217,82 @@ static void put_swaps(struct buf *out, const struct api *api, const struct ledge
 			api->metrics.swap_transition[s]);
 }
 
+/* ---- rings between the threads: one row of this table is one metric with a sample for each ----
+ */
+
+static uint64_t waiting(const struct link_stat *r)
+{
+	return r->waiting;
+}
+static uint64_t peak(const struct link_stat *r)
+{
+	return r->waiting_peak;
+}
+static uint64_t depth(const struct link_stat *r)
+{
+	return r->depth;
+}
+static uint64_t posted(const struct link_stat *r)
+{
+	return r->posted;
+}
+static uint64_t refused(const struct link_stat *r)
+{
+	return r->refused;
+}
+static uint64_t amended(const struct link_stat *r)
+{
+	return r->amended;
+}
+static uint64_t wait_sum(const struct link_stat *r)
+{
+	return r->wait_ns_sum / NS_PER_MS;
+}
+static uint64_t wait_longest(const struct link_stat *r)
+{
+	return r->wait_ns_max / NS_PER_MS;
+}
+
+static const struct {
+	const char *name;
+	enum metric_kind kind;
+	enum unit unit;
+	uint64_t (*value)(const struct link_stat *r);
+	const char *help;
+} ring_metrics[] = {
+	{"sluice_ring_waiting", METRIC_GAUGE, UNIT_PLAIN, waiting,
+		"Items on the ring that were not taken yet."},
+	{"sluice_ring_waiting_peak", METRIC_GAUGE, UNIT_PLAIN, peak,
+		"The most items that ever waited."},
+	{"sluice_ring_capacity", METRIC_GAUGE, UNIT_PLAIN, depth, "Items that it can hold."},
+	{"sluice_ring_items_total", METRIC_COUNTER, UNIT_PLAIN, posted, "Items put on the ring."},
+	{"sluice_ring_refused_total", METRIC_COUNTER, UNIT_PLAIN, refused,
+		"Requests or calls refused because too many waited."},
+	{"sluice_ring_expired_total", METRIC_COUNTER, UNIT_PLAIN, amended,
+		"Requests answered with 503 because nobody looked at them in time."},
+	{"sluice_ring_wait_seconds_total", METRIC_COUNTER, UNIT_MS, wait_sum,
+		"Time that items waited, in all."},
+	{"sluice_ring_wait_longest_seconds", METRIC_GAUGE, UNIT_MS, wait_longest,
+		"The longest that an item waited."},
+};
+
+static void put_rings(struct buf *out, const struct node_status *node)
+{
+	char labels[LABELS_SIZE];
+	for (size_t m = 0; m < ARRAY_LEN(ring_metrics); m++) {
+		const char *name = ring_metrics[m].name;
+		metric_head(out, name, ring_metrics[m].kind, ring_metrics[m].help);
+		for (uint32_t i = 0; i < node->ring_count; i++) {
+			const uint64_t value = ring_metrics[m].value(&node->ring[i]);
+			(void)labels_of(labels, "ring=\"%s\"", node->ring[i].name);
+			if (ring_metrics[m].unit == UNIT_MS)
+				metric_ms(out, name, labels, value);
+			else
+				metric_u64(out, name, labels, value);
+		}
+	}
+}
+
 static void put_one(
 	struct buf *out, const char *name, enum metric_kind kind, const char *help, uint64_t value)
 {
@@ -259,6 +336,7 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 		events_stream_count(api->events));
 	put_one(out, "sluice_answers_waiting", METRIC_GAUGE,
 		"Requests whose answer waits for durability or a node.", api->pending_count);
+	put_rings(out, &node);
 }
 
 void api_put_metrics(struct buf *out, const struct api *api)

@@ -35,6 +35,7 @@ struct config_limits {
 	uint32_t swap_rate, swap_burst;       /* of one peer: an hour, at once */
 	uint32_t peers;                       /* peers whose rate is remembered */
 	uint32_t event_streams;
+	uint32_t waiting;     /* requests that the engine has not looked at */
 	uint64_t deadline_ms; /* of an answer that waits for durability */
 	uint64_t request_cpu_us;
 };

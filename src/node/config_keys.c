@@ -84,8 +84,11 @@ static const struct plain_key plain_keys[] = {
 		offsetof(struct config, limits.peers), 16, 1u << 20},
 	{"limits.event_streams", CONFIG_U32, "16", "open event streams",
 		offsetof(struct config, limits.event_streams), 1, 256},
+	{"limits.waiting", CONFIG_U32, "1024",
+		"requests that may wait for the engine; one more is told to come back",
+		offsetof(struct config, limits.waiting), 1, 65536},
 	{"limits.deadline_ms", CONFIG_U64, "10000",
-		"an answer that is not durable by then becomes a 503",
+		"an answer not durable by then, or a request not looked at, becomes a 503",
 		offsetof(struct config, limits.deadline_ms), 10, 60 * SECOND},
 	{"limits.request_cpu_us", CONFIG_U64, "50000",
 		"CPU time for one request, in microseconds: one that takes more is cut off before "

@@ -174,7 +174,8 @@ static uint32_t lag_max(const struct daemon *d, const struct config_layer *c)
 
 static enum err open_layers(struct daemon *d)
 {
-	TRY(http_client_create(&d->http, d->loop));
+	TRY(net_thread_create(&d->net, d->loop, d->config.loop_backend));
+	TRY(http_client_create_remote(&d->http, d->loop, d->net));
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		const enum layer_id id = (enum layer_id)i;
 		const struct config_layer *c = &d->config.layer[i];
@@ -316,6 +317,7 @@ static void close_all(struct daemon *d)
 	}
 	if (d->http != NULL)
 		http_client_destroy(d->http);
+	net_thread_destroy(d->net);
 	api_destroy(d->api);
 	effect_runner_destroy(d->effects);
 	watch_destroy(d->watch);

@@ -25,6 +25,7 @@ static void port_status(void *ctx, struct node_status *out)
 		.journal_ok = engine_ok(d->engine),
 		.effects_in_flight = effect_runner_in_flight(d->effects)};
 	journal_stat(d->journal, &out->journal);
+	out->ring_count = net_thread_stat(d->net, out->ring);
 }
 
 static void port_layer_info(void *ctx, enum layer_id id, struct layer_info *out)
@@ -64,7 +65,10 @@ enum err daemon_start_api(struct daemon *d)
 	const struct http_server_config http = {.bind = d->config.http_bind,
 		.port = d->config.http_port,
 		.connection_max = d->config.http_connections,
-		.body_max = (size_t)d->config.http_body_max};
+		.body_max = (size_t)d->config.http_body_max,
+		.net = d->net,
+		.waiting_max = d->config.limits.waiting,
+		.waiting_ms = d->config.limits.deadline_ms};
 	enum err err = api_create(&d->api, &api);
 	if (err == OK)
 		err = http_server_create(&d->server, d->loop, &http, api_handle, d->api);

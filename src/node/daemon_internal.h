@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "net/net_thread.h"
 #include "node/api.h"
 #include "node/config.h"
 #include "node/engine.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct seal_key seal;
 	struct token_set tokens;
 	struct loop *loop;
+	struct net_thread *net;
 	struct http_client *http;
 	struct upstream *upstream[LAYER_COUNT];
 	struct layer *layer[LAYER_COUNT];

@@ -1,0 +1,234 @@
+#include "net/http_exchange.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#define HEADER_SIZE_MAX 4096u /* of one header's value that we answer with */
+
+static struct http_exchange *exchange_of(struct link_item *item)
+{
+	return (struct http_exchange *)(void *)item;
+}
+
+static void post(struct http_exchange *x, uint32_t bits)
+{
+	link_post(x->link, LINK_NET, &x->item, bits);
+}
+
+/* The last post: x is not ours any more. Nobody waits for it. */
+static void post_free(struct http_exchange *x)
+{
+	link_post_lazily(x->link, LINK_NET, &x->item, HTTP_POST_FREE);
+}
+
+/* ---- what comes from the door ---- */
+
+void http_exchange_take(void *owner, struct link_item *item, uint32_t bits)
+{
+	const struct http_owner *o = owner;
+	struct http_exchange *x = exchange_of(item);
+	x->gone = (bits & HTTP_POST_GONE) != 0;
+	if (bits & HTTP_POST_REQUEST) {
+		/* nobody is left to be answered: then nothing is done either */
+		const bool dead = x->gone || (bits & HTTP_POST_EXPIRED) != 0;
+		x->state = dead ? HTTP_OWNER_OVER : HTTP_OWNER_HANDED;
+		if (!dead) {
+			o->handler(o->ctx, x); /* it may answer, and x be gone */
+			return;
+		}
+	}
+	if (!x->gone || x->state == HTTP_OWNER_HANDED)
+		return;
+	if (x->state == HTTP_OWNER_STREAM)
+		x->closed(x->closed_ctx);
+	post_free(x);
+}
+
+/* ---- the request ---- */
+
+const char *http_method(const struct http_exchange *x)
+{
+	return x->method;
+}
+
+const char *http_path(const struct http_exchange *x)
+{
+	return x->path;
+}
+
+static const char *find(const struct http_pair *pair, uint32_t count, const char *name)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (strcasecmp(pair[i].name, name) == 0)
+			return pair[i].value;
+	return NULL;
+}
+
+const char *http_query(struct http_exchange *x, const char *name)
+{
+	return find(x->query, x->query_count, name);
+}
+
+const char *http_header(struct http_exchange *x, const char *name)
+{
+	return find(x->header, x->header_count, name);
+}
+
+struct slice http_body(const struct http_exchange *x)
+{
+	return x->body;
+}
+
+const char *http_peer(const struct http_exchange *x)
+{
+	return x->peer;
+}
+
+/* ---- the answer ---- */
+
+void http_set_header(struct http_exchange *x, const char *name, const char *value)
+{
+	CHECK(x->state == HTTP_OWNER_HANDED && x->answer_header_count < HTTP_ANSWER_HEADERS_MAX);
+	CHECK(strlen(name) <= HTTP_ANSWER_HEADER_NAME_MAX);
+	if (strnlen(value, HEADER_SIZE_MAX) == HEADER_SIZE_MAX)
+		return;
+	struct http_answer_header *h = &x->answer_header[x->answer_header_count];
+	h->value = strdup(value);
+	if (h->value == NULL)
+		return;
+	memcpy(h->name, name, strlen(name) + 1);
+	x->answer_header_count++;
+}
+
+static void set_content_type(struct http_exchange *x, const char *content_type)
+{
+	const size_t len = strlen(content_type);
+	CHECK(len <= HTTP_CONTENT_TYPE_MAX);
+	memcpy(x->content_type, content_type, len + 1);
+}
+
+void http_answer(
+	struct http_exchange *x, unsigned status, const char *content_type, struct slice body)
+{
+	CHECK(x->state == HTTP_OWNER_HANDED);
+	x->state = HTTP_OWNER_OVER;
+	if (x->gone) {
+		post_free(x);
+		return;
+	}
+	x->status = status;
+	set_content_type(x, content_type);
+	if (body.len > 0) {
+		x->answer = malloc(body.len);
+		x->no_memory = x->answer == NULL;
+	}
+	if (x->answer != NULL) {
+		memcpy(x->answer, body.ptr, body.len);
+		x->answer_len = body.len;
+	}
+	post(x, HTTP_POST_ANSWER);
+}
+
+/* ---- streams ---- */
+
+static struct http_piece *piece_make(struct slice bytes)
+{
+	struct http_piece *piece = malloc(sizeof *piece + bytes.len);
+	if (piece == NULL)
+		return NULL;
+	atomic_init(&piece->next, NULL);
+	piece->len = bytes.len;
+	if (bytes.len > 0)
+		memcpy(piece->bytes, bytes.ptr, bytes.len);
+	return piece;
+}
+
+enum err http_stream_begin(struct http_exchange *x, const char *content_type, size_t backlog_max,
+	loop_cb closed, void *ctx)
+{
+	CHECK(x->state == HTTP_OWNER_HANDED && backlog_max > 0);
+	if (x->gone)
+		return ERR_UNAVAILABLE;
+	x->first_piece = x->last_piece = piece_make(slice_of(NULL, 0));
+	if (x->last_piece == NULL)
+		return ERR_FULL;
+	x->state = HTTP_OWNER_STREAM;
+	x->status = 200;
+	set_content_type(x, content_type);
+	x->backlog_max = backlog_max;
+	x->closed = closed;
+	x->closed_ctx = ctx;
+	post(x, HTTP_POST_BEGIN);
+	return OK;
+}
+
+enum err http_stream_write(struct http_exchange *x, struct slice bytes)
+{
+	CHECK(x->state == HTTP_OWNER_STREAM && !x->ending);
+	if (x->broken || x->gone)
+		return ERR_FULL;
+	if (bytes.len == 0)
+		return OK;
+	/* [TAKEN] relaxed: a count; an older value only makes the backlog look longer */
+	const uint64_t backlog = x->written - atomic_load_explicit(&x->taken, memory_order_relaxed);
+	struct http_piece *piece = bytes.len <= x->backlog_max - backlog ? piece_make(bytes) : NULL;
+	if (piece == NULL) {
+		x->broken = true;
+		post(x, HTTP_POST_BREAK);
+		return ERR_FULL;
+	}
+	x->written += bytes.len;
+	/* [PIECE] release: pairs with the acquire in http_exchange_read */
+	atomic_store_explicit(&x->last_piece->next, piece, memory_order_release);
+	x->last_piece = piece;
+	post(x, HTTP_POST_DATA);
+	return OK;
+}
+
+void http_stream_end(struct http_exchange *x)
+{
+	CHECK(x->state == HTTP_OWNER_STREAM);
+	if (x->ending || x->gone)
+		return;
+	x->ending = true;
+	post(x, HTTP_POST_END);
+}
+
+/* ---- the door's end ---- */
+
+size_t http_exchange_read(struct http_exchange *x, void *out, size_t max)
+{
+	size_t len = 0;
+	while (len < max) {
+		struct http_piece *piece = x->first_piece;
+		const size_t left = piece->len - x->first_used;
+		const size_t n = left < max - len ? left : max - len;
+		memcpy((uint8_t *)out + len, piece->bytes + x->first_used, n);
+		len += n;
+		x->first_used += n;
+		if (x->first_used < piece->len)
+			break;
+		/* [PIECE] acquire: pairs with the release in http_stream_write */
+		struct http_piece *next = atomic_load_explicit(&piece->next, memory_order_acquire);
+		if (next == NULL)
+			break;
+		x->first_piece = next;
+		x->first_used = 0;
+		free(piece);
+	}
+	/* [TAKEN] only this side writes it */
+	atomic_store_explicit(&x->taken,
+		atomic_load_explicit(&x->taken, memory_order_relaxed) + len, memory_order_relaxed);
+	return len;
+}
+
+void http_exchange_fini(struct http_exchange *x)
+{
+	for (uint32_t i = 0; i < x->answer_header_count; i++)
+		free(x->answer_header[i].value);
+	free(x->answer);
+	for (struct http_piece *piece = x->first_piece, *next; piece != NULL; piece = next) {
+		next = atomic_load_explicit(&piece->next, memory_order_relaxed);
+		free(piece);
+	}
+}

@@ -1,0 +1,398 @@
+/* The HTTP client with its network's side on a network thread. There runs an ordinary client, whose
+ * answers are handed over; a call is an object of a link (net/link.h):
+ *
+ *     to the network   SEND; CANCEL, once at most; FREE, its last, after DONE was taken
+ *     to the owner     DONE, its only one
+ *
+ * So a call is freed by the network's side, and with it what an answer was made into: a large tree
+ * costs the owner's thread neither its making nor its end.
+ *
+ * What waits for the owner is bounded: as long as answers of HELD_MAX bytes were not given back,
+ * the next ones stay as they came, up to RAW_MAX bytes; an answer beyond that fails with ERR_FULL.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "net/http_calls.h"
+#include "net/net_thread.h"
+
+#define HELD_MAX (64u << 20)
+#define RAW_MAX (128u << 20)
+#define LAZY_MAX                                                                                   \
+	(1u << 20) /* of answers that were used, until the network is woken to free them           \
+		    */
+#define DETAIL_SIZE 160u
+
+enum {
+	POST_SEND = 1u << 0,
+	POST_CANCEL = 1u << 1,
+	POST_FREE = 1u << 2,
+};
+
+enum {
+	POST_DONE = 1u << 0,
+};
+
+struct remote_client {
+	struct http_client base;
+	struct net_thread *net;
+	struct link *link; /* owned */
+	bool in_callback, closing;
+	char *url;   /* owned: the last one that was found good; a client has few */
+	size_t lazy; /* bytes of the calls whose FREE woke nobody */
+
+	/* The network's. */
+	struct http_client *real; /* owned */
+	size_t held, raw;
+	struct remote_call *first_raw, *last_raw; /* answered, and not made into anything yet */
+	enum err created;
+};
+
+struct remote_call {
+	struct link_item item; /* first */
+	struct remote_client *client;
+
+	/* The owner's. */
+	uint64_t id;
+	http_answer_cb cb;
+	void *ctx;
+	bool cancelled;
+
+	/* Written by the owner before SEND. */
+	struct http_request request; /* points into text */
+	char *text;                  /* owned */
+	uint64_t deadline_ms;
+
+	/* The network's. */
+	struct http_call real;
+	bool ended;
+	struct remote_call *next_raw;
+
+	/* Written by the network before DONE. */
+	struct http_answer answer;
+	uint8_t *body; /* owned */
+	size_t cost;   /* what the answer keeps of memory, roughly */
+	char detail[DETAIL_SIZE];
+};
+
+static struct remote_client *client_of(struct http_client *base)
+{
+	return (struct remote_client *)(void *)base;
+}
+
+static struct remote_call *call_of(struct link_item *item)
+{
+	return (struct remote_call *)(void *)item;
+}
+
+/* ---- the network's side ---- */
+
+static void done(struct remote_call *c)
+{
+	c->ended = true;
+	c->client->held += c->cost;
+	link_post(c->client->link, LINK_OWNER, &c->item, POST_DONE);
+}
+
+static void done_with(struct remote_call *c, enum err err, const char *detail)
+{
+	(void)snprintf(c->detail, sizeof c->detail, "%s", detail);
+	c->answer = (struct http_answer){.err = err, .detail = c->detail};
+	done(c);
+}
+
+/* The bytes are made into what was asked for, and are gone. */
+static void make(struct remote_call *c, struct slice body)
+{
+	const struct http_reader *reader = c->request.reader;
+	c->answer.made = reader->read(c->request.reader_args, c->answer.status, body, &c->cost);
+	if (c->answer.made == NULL)
+		c->answer = (struct http_answer){
+			.err = ERR_FULL, .detail = "no memory for the answer"};
+}
+
+static bool keep_body(struct remote_call *c, struct slice body)
+{
+	c->body = body.len == 0 ? NULL : malloc(body.len);
+	if (c->body != NULL)
+		memcpy(c->body, body.ptr, body.len);
+	c->answer.body = slice_of(c->body, c->body == NULL ? 0 : body.len);
+	c->cost = c->answer.body.len;
+	return c->answer.body.len == body.len;
+}
+
+static void keep_raw(struct remote_call *c, struct slice body)
+{
+	struct remote_client *client = c->client;
+	if (body.len > RAW_MAX - client->raw || !keep_body(c, body)) {
+		done_with(c, ERR_FULL, "too many answers wait to be used");
+		return;
+	}
+	client->raw += body.len;
+	c->ended = true; /* nothing of it is left to cancel */
+	c->next_raw = NULL;
+	if (client->last_raw != NULL)
+		client->last_raw->next_raw = c;
+	else
+		client->first_raw = c;
+	client->last_raw = c;
+}
+
+static void use_raw(struct remote_client *client)
+{
+	while (client->first_raw != NULL && client->held < HELD_MAX) {
+		struct remote_call *c = client->first_raw;
+		client->first_raw = c->next_raw;
+		if (client->first_raw == NULL)
+			client->last_raw = NULL;
+		client->raw -= c->answer.body.len;
+		if (c->request.reader != NULL) {
+			uint8_t *body = c->body;
+			const struct slice bytes = c->answer.body;
+			c->body = NULL;
+			c->answer.body = slice_of(NULL, 0);
+			make(c, bytes);
+			free(body);
+		}
+		done(c);
+	}
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer)
+{
+	struct remote_call *c = ctx;
+	if (answer->err != OK) {
+		done_with(c, answer->err, answer->detail);
+		return;
+	}
+	c->answer = (struct http_answer){.err = OK, .status = answer->status, .detail = ""};
+	if (c->client->first_raw != NULL || c->client->held >= HELD_MAX) {
+		keep_raw(c, answer->body);
+		return;
+	}
+	if (c->request.reader != NULL)
+		make(c, answer->body);
+	else if (!keep_body(c, answer->body))
+		c->answer = (struct http_answer){
+			.err = ERR_FULL, .detail = "no memory for the answer"};
+	done(c);
+}
+
+static void start(struct remote_call *c)
+{
+	struct remote_client *client = c->client;
+	if (client->real == NULL) {
+		done_with(c, ERR_CANCELLED, "closing");
+		return;
+	}
+	const uint64_t now = loop_now_ms(net_thread_loop(client->net));
+	if (now >= c->deadline_ms) {
+		done_with(c, ERR_UNAVAILABLE, "waited too long to be sent");
+		return;
+	}
+	struct http_request request = c->request;
+	request.timeout_ms = c->deadline_ms - now;
+	request.reader = NULL; /* on_answer's */
+	if (http_client_send(client->real, &c->real, &request, on_answer, c) != OK)
+		done_with(c, ERR_UNAVAILABLE, "can't be sent");
+}
+
+static void call_free(struct remote_call *c)
+{
+	if (c->answer.made != NULL)
+		c->request.reader->drop(c->answer.made);
+	if (c->text != NULL)
+		bytes_wipe(c->text, strlen(c->text)); /* the authorization comes first */
+	free(c->text);
+	free(c->body);
+	free(c);
+}
+
+static void on_net(void *ctx, struct link_item *item, uint32_t bits)
+{
+	struct remote_client *client = ctx;
+	struct remote_call *c = call_of(item);
+	if (bits & POST_FREE) {
+		client->held -= c->cost;
+		call_free(c);
+		link_leave(client->link);
+		use_raw(client);
+	} else if ((bits & POST_SEND) && (bits & POST_CANCEL)) {
+		done_with(c, ERR_CANCELLED, "cancelled");
+	} else if (bits & POST_SEND) {
+		start(c);
+	} else if (!c->ended) {
+		http_client_cancel(client->real, c->real);
+	}
+}
+
+/* ---- the owner's side ---- */
+
+static void call_end(struct remote_call *c, const struct http_answer *answer)
+{
+	struct remote_client *client = c->client;
+	const bool nested = client->in_callback;
+	http_calls_remove(&client->base.calls, c->id);
+	client->in_callback = true;
+	c->cb(c->ctx, answer);
+	client->in_callback = nested;
+	client->lazy += c->cost;
+	if (client->lazy < LAZY_MAX) {
+		link_post_lazily(client->link, LINK_NET, &c->item, POST_FREE);
+	} else {
+		client->lazy = 0;
+		link_post(client->link, LINK_NET, &c->item, POST_FREE);
+	}
+}
+
+static void on_owner(void *ctx, struct link_item *item, uint32_t bits)
+{
+	struct remote_call *c = call_of(item);
+	(void)ctx;
+	(void)bits;
+	if (c->client->closing)
+		call_end(c, &(struct http_answer){.err = ERR_CANCELLED, .detail = "closing"});
+	else if (c->cancelled)
+		call_end(c, &(struct http_answer){.err = ERR_CANCELLED, .detail = "cancelled"});
+	else
+		call_end(c, &c->answer);
+}
+
+/* All texts in one block, the authorization first. */
+static bool copy_request(struct remote_call *c, const struct http_request *request)
+{
+	const char *const text[] = {request->authorization, request->method, request->url,
+		request->content_type, request->extra_header};
+	const char **const field[ARRAY_LEN(text)] = {&c->request.authorization, &c->request.method,
+		&c->request.url, &c->request.content_type, &c->request.extra_header};
+	size_t size = 1 + request->body.len;
+	for (size_t i = 0; i < ARRAY_LEN(text); i++)
+		size += text[i] == NULL ? 0 : strlen(text[i]) + 1;
+	char *at = c->text = malloc(size);
+	if (at == NULL)
+		return false;
+	c->request = *request;
+	for (size_t i = 0; i < ARRAY_LEN(text); i++) {
+		if (text[i] == NULL)
+			continue;
+		const size_t len = strlen(text[i]) + 1;
+		*field[i] = memcpy(at, text[i], len);
+		at += len;
+	}
+	*at++ = 0;
+	if (request->body.len > 0)
+		memcpy(at, request->body.ptr, request->body.len);
+	c->request.body = slice_of(at, request->body.len);
+	return true;
+}
+
+static enum err check_url(struct remote_client *client, const char *url)
+{
+	if (client->url != NULL && strcmp(client->url, url) == 0)
+		return OK;
+	TRY(http_url_check(url));
+	free(client->url);
+	client->url = strdup(url);
+	return client->url == NULL ? ERR_FULL : OK;
+}
+
+static enum err remote_send(struct http_client *base, struct http_call *handle,
+	const struct http_request *request, http_answer_cb cb, void *ctx)
+{
+	struct remote_client *client = client_of(base);
+	if (client->closing)
+		return ERR_UNAVAILABLE;
+	TRY(check_url(client, request->url));
+	struct remote_call *c = calloc(1, sizeof *c);
+	enum err err = c == NULL || !copy_request(c, request) ? ERR_FULL : OK;
+	if (err == OK)
+		err = link_enter(client->link, LINK_NET, &c->item);
+	if (err != OK) {
+		if (c != NULL)
+			call_free(c);
+		return err;
+	}
+	/* as many as the link has */
+	CHECK(http_calls_add(&base->calls, &c->id, c) == OK);
+	c->client = client;
+	c->cb = cb;
+	c->ctx = ctx;
+	c->deadline_ms = loop_now_ms(base->loop) +
+		(request->timeout_ms == 0 ? HTTP_TIMEOUT_DEFAULT_MS : request->timeout_ms);
+	if (handle != NULL)
+		handle->id = c->id;
+	link_post(client->link, LINK_NET, &c->item, POST_SEND);
+	return OK;
+}
+
+static void remote_cancel(struct http_client *base, struct http_call handle)
+{
+	struct remote_client *client = client_of(base);
+	struct remote_call *c = http_calls_get(&base->calls, handle.id);
+	if (c == NULL || c->cancelled)
+		return;
+	c->cancelled = true;
+	link_post(client->link, LINK_NET, &c->item, POST_CANCEL);
+}
+
+static void create_real(void *ctx)
+{
+	struct remote_client *client = ctx;
+	client->created = http_client_create(&client->real, net_thread_loop(client->net));
+}
+
+/* Every call that is open there is done with. */
+static void destroy_real(void *ctx)
+{
+	struct remote_client *client = ctx;
+	http_client_destroy(client->real);
+	for (struct remote_call *c; (c = client->first_raw) != NULL;) {
+		client->first_raw = c->next_raw;
+		done(c);
+	}
+	client->real = NULL;
+}
+
+static void remote_destroy(struct http_client *base)
+{
+	struct remote_client *client = client_of(base);
+	CHECK(!client->in_callback);
+	client->closing = true;
+	if (client->real != NULL)
+		net_thread_call(client->net, destroy_real, client);
+	if (client->link != NULL)
+		link_close(client->link); /* every call that is still on its way ends here */
+	link_destroy(client->link);
+	free(client->url);
+	http_calls_fini(&base->calls);
+	free(client);
+}
+
+static const struct http_client_ops remote_ops = {
+	.send = remote_send, .cancel = remote_cancel, .destroy = remote_destroy};
+
+enum err http_client_create_remote(
+	struct http_client **out, struct loop *loop, struct net_thread *net)
+{
+	struct remote_client *client = calloc(1, sizeof *client);
+	if (client == NULL)
+		return ERR_FULL;
+	*client = (struct remote_client){.base = {.ops = &remote_ops, .loop = loop}, .net = net};
+	const struct link_config link = {.net = net,
+		.depth = HTTP_IN_FLIGHT_MAX,
+		.end = {[LINK_OWNER] = {.name = "node_answers", .take = on_owner, .ctx = client},
+			[LINK_NET] = {.name = "node_calls", .take = on_net, .ctx = client}}};
+	enum err err = http_calls_init(&client->base.calls);
+	if (err == OK)
+		err = link_create(&client->link, &link);
+	if (err == OK) {
+		net_thread_call(net, create_real, client);
+		err = client->created;
+	}
+	if (err != OK) {
+		remote_destroy(&client->base);
+		return err;
+	}
+	*out = &client->base;
+	return OK;
+}
