@@ -1,5 +1,6 @@
 #include "rt/slab.h"
 
+#include "rt/prefetch.h"
 #include "rt/region.h"
 #include "rt/slab_depot.h"
 
@@ -214,6 +215,9 @@ static struct slab_magazine *take_empty(struct slab *s, struct class *k)
 {
 	struct slab_magazine *m = slab_stack_pop(&k->empty, s->region.pages.ptr);
 	CHECK(m != NULL); /* slab_depot.h: there is always one */
+	/* its lines are the other thread's; they come while the spare one is filled */
+	for (size_t at = 0; at < k->magazine_size; at += CACHE_LINE)
+		prefetch_write((uint8_t *)m + at);
 	return m;
 }
 
@@ -389,8 +393,10 @@ void *slab_alloc_slow(struct slab_cache *c, uint32_t class)
 		}
 		SLAB_PAUSE();
 		count_out(k, m->count);
-		if (m->filler != FILLER_NONE && m->filler != c->id)
+		if (m->filler != FILLER_NONE && m->filler != c->id) {
+			prefetch_object(m, k->magazine_size);
 			count_one(&tally_of(c, class)->remote, m->count);
+		}
 		give_empty(s, k, bin->loaded);
 		load(bin, m, m->count);
 	}

@@ -37,7 +37,7 @@
 #define SLAB_BYTES_MAX ((size_t)128 << 30)
 /* Objects of one magazine: of small ones this many, of larger ones what is in so many bytes. */
 #define SLAB_MAGAZINE_MAX 62u
-#define SLAB_MAGAZINE_BYTES ((size_t)64 << 10)
+#define SLAB_MAGAZINE_BYTES ((size_t)128 << 10)
 #define SLAB_MAGAZINE_MIN 2u
 
 struct slab;
