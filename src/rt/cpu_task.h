@@ -86,6 +86,13 @@ static inline struct cpu_task_scope cpu_task_enter(uint32_t kind)
 	return scope;
 }
 
+/* Charge what was done until now, and go on: for a thread that is about to sleep inside of a task.
+ */
+static inline void cpu_task_charge(void)
+{
+	(void)cpu_task_switch_(&cpu_task_self, cpu_task_self.kind);
+}
+
 static inline void cpu_task_leave(struct cpu_task_scope scope)
 {
 	(void)cpu_task_switch_(&cpu_task_self, scope.outer);

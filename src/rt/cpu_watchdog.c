@@ -19,6 +19,7 @@ static struct {
 	struct eventcount wake;
 	_Atomic bool stop;
 	_Atomic bool urgent;
+	_Atomic bool parked; /* sleeps, and nothing but a budget ends that */
 	_Atomic uint64_t wakeups, flagged;
 	bool running;
 } dog;
@@ -73,6 +74,7 @@ static void watch(void *ctx)
 		const uint32_t key = eventcount_prepare(&dog.wake);
 		/* [PERIOD] who begins a budget during this look wakes us for another one */
 		atomic_store_explicit(&cpu_watchdog_period_ns, UINT64_MAX, memory_order_seq_cst);
+		atomic_store_explicit(&dog.parked, false, memory_order_relaxed);
 		if (atomic_load_explicit(&dog.stop, memory_order_relaxed)) {
 			eventcount_cancel(&dog.wake, key);
 			break;
@@ -88,6 +90,7 @@ static void watch(void *ctx)
 			r.next_ns = idle_period_ns;
 		}
 		atomic_store_explicit(&cpu_watchdog_period_ns, r.next_ns, memory_order_seq_cst);
+		atomic_store_explicit(&dog.parked, r.next_ns == UINT64_MAX, memory_order_relaxed);
 		(void)!eventcount_wait(
 			&dog.wake, key, r.next_ns == UINT64_MAX ? FUTEX_FOREVER : now + r.next_ns);
 	}
@@ -122,8 +125,7 @@ void cpu_watchdog_stat(struct cpu_watchdog_stat *out)
 	*out = (struct cpu_watchdog_stat){
 		.wakeups = atomic_load_explicit(&dog.wakeups, memory_order_relaxed),
 		.flagged = atomic_load_explicit(&dog.flagged, memory_order_relaxed),
-		.parked = atomic_load_explicit(&cpu_watchdog_period_ns, memory_order_relaxed) ==
-			UINT64_MAX,
+		.parked = atomic_load_explicit(&dog.parked, memory_order_relaxed),
 		.urgent = atomic_load_explicit(&dog.urgent, memory_order_relaxed),
 	};
 }

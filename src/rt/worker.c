@@ -1,5 +1,6 @@
 #include "rt/executor_internal.h"
 
+#include "rt/cpu_task.h"
 #include "sys/clock.h"
 
 /* After so many turns the common queue is looked at first: work that makes more work in its own
@@ -345,6 +346,7 @@ static bool seek(struct worker *w, const struct wait *until, struct job *job)
 	if (find(w, until, job))
 		return true;
 	worker_settle(w);
+	cpu_task_charge();
 	const uint64_t since = clock_mono_ns();
 	atomic_store_explicit(&w->counters.idle_since_ns, since, memory_order_relaxed);
 	(void)atomic_fetch_add_explicit(&w->x->searching, 1, memory_order_relaxed);
@@ -374,6 +376,9 @@ void worker_main(void *worker)
 	const struct wait none = {0};
 	struct worker *w = worker;
 	struct job job;
+	/* what tasks don't count for kinds of their own (rt/cpu_task, rt/cpu_budget) */
+	const struct cpu_task_scope outer = cpu_task_enter(cpu_task_kind("executor"));
 	while (seek(w, &none, &job))
 		run(worker_strand(w), &job);
+	cpu_task_leave(outer);
 }
