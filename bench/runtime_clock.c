@@ -1,6 +1,7 @@
 /* CPU time of a thread: the price of a read beside the system call, whether the totals agree while
  * two threads share a core, and what the account of a task costs. */
 #include <math.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "crew.h"
@@ -10,7 +11,7 @@
 
 #define SHARE_NS UINT64_C(40000000) /* some turns of the scheduler */
 #define TASK_NS 1e6                 /* the task whose account is weighed */
-#define TASKS 10u
+#define TASKS 40u
 #define ROUNDS 11u
 
 struct reads {
@@ -97,28 +98,51 @@ static void measure_account(void *ctx, double *figures)
 	figures[0] = (double)crew_run(1, account_part, &r) / (double)r.count / TASK_NS * 100;
 }
 
+/* Times that this thread was made to give up its core. */
+static long preempted(void)
+{
+	struct rusage usage;
+	CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
+	return usage.ru_nivcsw;
+}
+
+static uint64_t pay_begin(struct cpu_budget *budget, uint32_t kind)
+{
+	const uint64_t before = tsc_read();
+	cpu_budget_begin(budget, kind, 50 * CPU_BUDGET_MS);
+	return tsc_read() - before;
+}
+
+static uint64_t pay_end(struct cpu_budget *budget)
+{
+	const uint64_t before = tsc_read();
+	(void)cpu_budget_end(budget);
+	return tsc_read() - before;
+}
+
 /* Whole tasks of a millisecond under a budget, the watchdog running: what its begin and end take,
- * with caches gone cold meanwhile and the clock's own looks at the kernel. */
+ * with caches gone cold meanwhile and the clock's own looks at the kernel. Tasks that were
+ * preempted are left out: the other's turn would count as ours. */
 static void budget_part(void *ctx, unsigned member)
 {
 	double *share = ctx;
 	const uint32_t kind = cpu_task_kind("bench");
-	const uint64_t begun = tsc_read();
-	uint64_t paid = 0;
+	uint64_t paid = 0, all = 0;
 	(void)member;
 	for (unsigned i = 0; i < TASKS; i++) {
 		struct cpu_budget budget;
-		uint64_t before = tsc_read();
-		cpu_budget_begin(&budget, kind, 50 * CPU_BUDGET_MS);
-		paid += tsc_read() - before;
+		const long turns = preempted();
+		const uint64_t begun = tsc_read(), begin = pay_begin(&budget, kind);
 		const uint64_t until = clock_mono_ns() + (uint64_t)TASK_NS;
 		while (clock_mono_ns() < until)
 			continue;
-		before = tsc_read();
-		(void)cpu_budget_end(&budget);
-		paid += tsc_read() - before;
+		const uint64_t end = pay_end(&budget), took = tsc_read() - begun;
+		if (preempted() != turns)
+			continue;
+		paid += begin + end;
+		all += took;
 	}
-	*share = (double)paid / (double)(tsc_read() - begun) * 100;
+	*share = all > 0 ? (double)paid / (double)all * 100 : NAN;
 }
 
 static void measure_budget(void *ctx, double *figures)
