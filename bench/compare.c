@@ -303,7 +303,9 @@ unsigned compare_figures(
 			series[f][i].count = 0;
 	for (unsigned round = 0; round < rounds; round++)
 		for (size_t i = 0; i < count; i++) {
-			double values[COMPARE_FIGURES_MAX] = {NAN, NAN, NAN, NAN};
+			double values[COMPARE_FIGURES_MAX];
+			for (size_t f = 0; f < figures; f++)
+				values[f] = (double)NAN;
 			if (list[i].measure) {
 				clock_sleep_ms(SETTLE_MS);
 				list[i].measure(list[i].ctx, values);
