@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const prefixes[] = {"lnbc", "lntbs2500u", "lnbcrt10p", "lntb1"};
 	static const uint8_t seed[32] = {1};
-	static char text[BOLT11_TEXT_MAX + 1];
+	static char text[BOLT11_TEXT_MAX + 1], second[BOLT11_TEXT_MAX + 1];
 	static struct bolt11 b, again;
 	if (size == 0)
 		return 0;
@@ -38,15 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sign(&made, prefixes[data[0] % ARRAY_LEN(prefixes)], data + 1, size - 1);
 		in = buf_slice(&made);
 	}
-	memset(&b, 0, sizeof b);
 	if (bolt11_decode(&b, in) != OK)
 		return 0;
 	CHECK(pubkey_valid(&b.payee) && b.hop_count <= BOLT11_HOPS_MAX);
 	CHECK(b.amount_msat <= SAT_MAX_RAW * BOLT11_MSAT_PER_SAT);
 	CHECK(bolt11_encode(text, &b, &key) == OK);
-	memset(&again, 0, sizeof again);
 	CHECK(bolt11_decode(&again, slice_str(text)) == OK);
-	CHECK(pubkey_from_seckey(&b.payee, &key) == OK);
-	CHECK(memcmp(&b, &again, sizeof b) == 0);
+	CHECK(bolt11_encode(second, &again, &key) == OK && strcmp(text, second) == 0);
 	return 0;
 }
