@@ -161,8 +161,7 @@ static void check_flagged(uint64_t limit_ns)
 	cpu_watchdog_stat(&stat);
 	const uint64_t median = used[TRIALS / 2];
 	(void)printf("  budget %5.1f ms: flagged after %.3f ms, at most %.3f\n",
-		(double)limit_ns / 1e6, (double)median / 1e6,
-		(double)used[TRIALS - 1] / 1e6);
+		(double)limit_ns / 1e6, (double)median / 1e6, (double)used[TRIALS - 1] / 1e6);
 	/* a hypervisor, or where the watchdog is not urgent everybody, may keep it from its CPU */
 	CHECK(used[stat.urgent ? TRIALS * 4 / 5 : TRIALS / 2] <= 2 * limit_ns);
 	CHECK(used[TRIALS - 1] < 2 * limit_ns + LATE_NS_MAX);
