@@ -108,10 +108,11 @@ static void post(
 		return;
 	}
 	/* [POST] release: what was written before is seen by who takes the bits; pairs with the
-	 * acquire in link_drain. Where it finds bits the object is on the ring, and who takes it
-	 * has not looked yet. */
+	 * acquire in take. Where it finds bits the object is on the ring, and who takes it has not
+	 * looked yet. acquire: pairs with the release in take: where it finds none, since_ns has
+	 * been read before it is written anew. */
 	const uint32_t before = atomic_fetch_or_explicit(
-		&item->posted[to], bits, memory_order_release);
+		&item->posted[to], bits, memory_order_acq_rel);
 	if (before == 0) {
 		item->since_ns[to] = clock_mono_ns();
 		/* there is a place for each object */
@@ -154,9 +155,9 @@ static void take(struct ring *r, enum link_side side, struct link_item *item)
 	count(&r->wait_ns_sum, waited);
 	if (waited > atomic_load_explicit(&r->wait_ns_max, memory_order_relaxed))
 		atomic_store_explicit(&r->wait_ns_max, waited, memory_order_relaxed);
-	/* [POST] acquire: pairs with the release in post */
+	/* [POST] acquire: pairs with the release in post; release: with its acquire */
 	const uint32_t bits = atomic_exchange_explicit(
-		&item->posted[side], 0, memory_order_acquire);
+		&item->posted[side], 0, memory_order_acq_rel);
 	look(r, item, bits);
 }
 
