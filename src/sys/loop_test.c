@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -546,20 +547,33 @@ static void test_virtual_clock(void)
 	loop_destroy(loop);
 }
 
-/* A loop that waits for one timer wakes for that, and uses no processor meanwhile. */
-static void test_idle(void)
+/* Steps of the loop and sleeps of this thread until a timer of 500 ms has fired. */
+static void wait_idle(struct loop *loop, uint32_t *steps, long *sleeps)
 {
-	struct loop *loop = make_loop(0);
 	struct rusage before, after;
 	struct mark m = {0};
-	uint32_t steps = 0;
 	mark_count = 0;
 	set_mark(loop, &m, 1, 500);
 	CHECK(getrusage(RUSAGE_THREAD, &before) == 0);
-	for (; mark_count == 0; steps++)
+	for (*steps = 0; mark_count == 0; (*steps)++)
 		(void)loop_step(loop, UINT64_MAX);
 	CHECK(getrusage(RUSAGE_THREAD, &after) == 0);
-	CHECK(steps <= 2 && after.ru_nvcsw - before.ru_nvcsw <= 4);
+	*sleeps = after.ru_nvcsw - before.ru_nvcsw;
+}
+
+/* A loop that waits for one timer wakes for that, and uses no processor meanwhile. The kernel wakes
+ * a thread to clear up after its earlier rings, some time after they were closed: so the quietest
+ * of some waits counts, which a loop that polls would not have either. */
+static void test_idle(void)
+{
+	struct loop *loop = make_loop(0);
+	long sleeps = LONG_MAX;
+	for (unsigned attempt = 0; attempt < 4 && sleeps > 4; attempt++) {
+		uint32_t steps;
+		wait_idle(loop, &steps, &sleeps);
+		CHECK(steps <= 2);
+	}
+	CHECK(sleeps <= 4);
 	loop_destroy(loop);
 }
 
