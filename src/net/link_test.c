@@ -136,6 +136,14 @@ static void test_one_thread(void)
 	rig_down(&r);
 }
 
+static uint64_t xorshift(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 /* Nothing lost, nothing twice, in order, with cancels that cross answers. */
 static void test_two_threads(unsigned rounds)
 {
@@ -145,12 +153,10 @@ static void test_two_threads(unsigned rounds)
 	rig_up(&r, true);
 	while (r.made < rounds) {
 		struct thing *t;
-		unsigned some = (unsigned)(random % (2 * DEPTH));
-		while (some-- > 0 && (t = ask(&r)) != NULL) {
-			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-			if (random % 3 == 0) /* it can't end before the loop turns */
+		unsigned some = (unsigned)(xorshift(&random) % (2 * DEPTH));
+		while (some-- > 0 && (t = ask(&r)) != NULL)
+			if (xorshift(&random) % 3 == 0) /* it can't end before the loop turns */
 				link_post(r.link, LINK_NET, &t->item, CANCEL);
-		}
 		(void)loop_step(r.loop, random % 2);
 		CHECK(clock_mono_ms() < end);
 	}
