@@ -1,12 +1,12 @@
 /* Links: on one thread, between two, with a side that does not keep up, and closed half-way. */
 #include "net/link.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "net/net_thread.h"
 #include "sys/clock.h"
+#include "sys/sleeps_test.h"
 
 #define DEPTH 256u
 #define WAIT_MS 60000u
@@ -303,27 +303,6 @@ static void test_fresh(void)
 
 /* ---- at rest ---- */
 
-/* Times that the threads of this process have gone to sleep by themselves. */
-static uint64_t sleeps(void)
-{
-	uint64_t sum = 0;
-	DIR *dir = opendir("/proc/self/task");
-	CHECK(dir != NULL);
-	for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-		char path[300], line[128];
-		(void)snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
-		FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
-		while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-			if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
-				sum += strtoull(line + 24, NULL, 10);
-		}
-		if (f != NULL)
-			(void)fclose(f);
-	}
-	(void)closedir(dir);
-	return sum;
-}
-
 static void test_idle(void)
 {
 	struct rig r;
@@ -333,12 +312,12 @@ static void test_idle(void)
 		(void)loop_step(r.loop, 10);
 	while (loop_step(r.loop, 50) > 0)
 		continue;
-	const uint64_t before = sleeps();
+	const uint64_t before = process_sleeps();
 	const uint64_t end = clock_mono_ms() + 1000;
 	for (uint64_t now; (now = clock_mono_ms()) < end;)
 		(void)loop_step(r.loop, end - now);
 	/* this thread's own wait is one of them; a sanitizer's thread may add some */
-	const uint64_t woken = sleeps() - before;
+	const uint64_t woken = process_sleeps() - before;
 	(void)printf("at rest: %u wake-ups in a second\n", (unsigned)woken);
 	CHECK(woken < 5 + SANITIZER_WAKES);
 	rig_down(&r);

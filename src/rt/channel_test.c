@@ -1,11 +1,11 @@
 #include "rt/channel.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "sys/clock.h"
+#include "sys/sleeps_test.h"
 #include "sys/thread.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -214,27 +214,6 @@ static void test_threads(size_t capacity, uint64_t count, size_t batch, uint32_t
 
 #ifndef FENCE_BY_WORD
 
-/* How often the threads of this process have gone to sleep of their own accord. */
-static uint64_t naps(void)
-{
-	uint64_t sum = 0;
-	DIR *tasks = opendir("/proc/self/task");
-	CHECK(tasks != NULL);
-	for (const struct dirent *e; (e = readdir(tasks)) != NULL;) {
-		char path[300], line[200];
-		unsigned long n;
-		(void)snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
-		FILE *f = fopen(path, "r");
-		while (f != NULL && fgets(line, sizeof line, f) != NULL)
-			if (sscanf(line, "voluntary_ctxt_switches: %lu", &n) == 1)
-				sum += n;
-		if (f != NULL)
-			(void)fclose(f);
-	}
-	(void)closedir(tasks);
-	return sum;
-}
-
 static uint64_t cpu_ns(void)
 {
 	struct timespec ts;
@@ -253,9 +232,9 @@ static void test_rest(void)
 	for (size_t i = 0; i < RECEIVERS; i++)
 		CHECK(thread_start(&receivers[i], "receiver", receive_all, NULL) == OK);
 	clock_sleep_ms(SETTLE_MS);
-	const uint64_t naps_before = naps(), cpu_before = cpu_ns();
+	const uint64_t sleeps_before = process_sleeps(), cpu_before = cpu_ns();
 	clock_sleep_ms(REST_MS);
-	const uint64_t cpu = cpu_ns() - cpu_before, slept = naps() - naps_before;
+	const uint64_t cpu = cpu_ns() - cpu_before, slept = process_sleeps() - sleeps_before;
 	/* this thread's own sleep is one, and it reads /proc */
 	CHECK(slept < 5);
 	CHECK(cpu < REST_MS * NS_PER_MS / 100);
