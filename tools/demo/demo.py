@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -392,6 +393,9 @@ def main():
     parser.add_argument("--stay", action="store_true", help="leave everything running until Ctrl-C")
     parser.add_argument("--elapsed", type=float, default=0, help="seconds that building took")
     options = parser.parse_args()
+    # a closed terminal, or a service manager: the programs it started end as with Ctrl-C
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     screen = Screen(sys.stderr if options.json else sys.stdout)
     demo = Demo(options, screen)
     try:
