@@ -1,13 +1,15 @@
 #include "node/daemon.h"
 
-#include "node/daemon_internal.h"
+#include "net/net_thread.h"
+#include "node/core.h"
 #include "node/log.h"
-#include "node/metrics.h"
-#include "sys/clock.h"
-#include "sys/file.h"
+#include "rt/cpu_budget.h"
+#include "rt/parallel.h"
 #include "sys/rand.h"
 #include "sys/signals.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,28 +26,35 @@ static const char usage[] =
 	"Exit status: 0 ended as asked; 1 failed while running; 2 wrong usage or configuration;\n"
 	"3 the data directory is in use, damaged, or another deployment's.\n";
 
-void daemon_stop(struct daemon *d, int status)
+struct daemon {
+	struct config config;
+	struct seal_key seal;
+	struct token_set tokens;
+	struct loop *loop;
+	struct net_thread *net;
+	struct http_client *http;
+	struct http_server *server;
+	struct executor *executor; /* CPU work that is too long for the loop */
+	struct parallel parallel;  /* the executor's */
+	struct core *core;
+	uint32_t waker;
+	pthread_mutex_t over_budget_lock;
+	struct cpu_budget_report over_budget; /* the last one */
+	uint64_t over_budget_count;           /* not said yet */
+	bool stopping;
+	int status;
+};
+
+static void stop(struct daemon *d, int status)
 {
 	d->stopping = true;
 	d->status = status;
 	loop_stop(d->loop);
 }
 
-/* ---- the journal's thread ---- */
-
-static void on_durable(void *ctx)
+static void on_wake(void *ctx)
 {
-	struct daemon *d = ctx;
-	loop_wake(d->loop, d->waker);
-}
-
-static void on_journal_failed(void *ctx, const char *what)
-{
-	struct daemon *d = ctx;
-	(void)snprintf(d->journal_failure, sizeof d->journal_failure, "%s", what);
-	/* [FAILED] release: pairs with the acquire in turn() */
-	atomic_store_explicit(&d->journal_failed, true, memory_order_release);
-	loop_wake(d->loop, d->waker);
+	(void)ctx; /* say_over_budget follows every step of the loop */
 }
 
 /* ---- tasks that use too much of the CPU: any thread may find out, the loop's says so ---- */
@@ -76,17 +85,58 @@ static void say_over_budget(struct daemon *d)
 			(unsigned long long)(last.limit_ns / 1000));
 }
 
-static void on_wake(void *ctx)
+/* ---- what the core asks for ---- */
+
+static int status_of(enum core_end end)
 {
-	(void)ctx; /* turn() follows every step of the loop */
+	switch (end) {
+	case CORE_END_SETTINGS: return 2;
+	case CORE_END_DATA: return 3;
+	case CORE_END_FAILED: return 1;
+	}
+	UNREACHABLE();
+}
+
+static void on_end(void *ctx, enum core_end end)
+{
+	stop(ctx, status_of(end));
+}
+
+static void random_of(void *ctx, void *out, size_t len)
+{
+	(void)ctx;
+	rand_bytes(out, len);
+}
+
+static uint32_t rings_of(void *ctx, struct link_stat ring[NET_RINGS_MAX])
+{
+	const struct daemon *d = ctx;
+	return net_thread_stat(d->net, ring);
+}
+
+static enum err serve(void *ctx)
+{
+	struct daemon *d = ctx;
+	const struct http_server_config http = {.bind = d->config.http_bind,
+		.port = d->config.http_port,
+		.connection_max = d->config.http_connections,
+		.body_max = (size_t)d->config.http_body_max,
+		.net = d->net,
+		.waiting_max = d->config.limits.waiting,
+		.waiting_ms = d->config.limits.deadline_ms};
+	const enum err err = http_server_create(
+		&d->server, d->loop, &http, api_handle, core_api(d->core));
+	if (err != OK) {
+		log_line(LOG_ERROR, "http: %s:%u can't be listened on: %s", http.bind,
+			(unsigned)http.port, strerror(errno));
+		return err;
+	}
+	log_line(LOG_INFO, "http: listening on %s:%u", http.bind,
+		(unsigned)http_server_port(d->server));
+	return OK;
 }
 
 /* ---- setting up ---- */
-
-static enum err replay(void *ctx, const struct journal_record *r)
-{
-	return ledger_apply(ctx, r->seq, r->type, r->payload);
-}
 
 /* Workers for CPU work. Where the system gives none, it is done in place. */
 static enum err open_executor(struct daemon *d)
@@ -100,99 +150,37 @@ static enum err open_executor(struct daemon *d)
 	return OK;
 }
 
-static enum err open_journal(struct daemon *d)
+static enum err open_core(struct daemon *d)
 {
-	char dir[CONFIG_TEXT_SIZE + 16];
-	struct journal_error error = {.text = ""};
-	struct journal_config config = {
-		.on_durable = on_durable, .on_failed = on_journal_failed, .ctx = d};
-	uint64_t seed;
-
-	TRY(latency_series(&config.sync_latency, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR));
-	rand_bytes(&seed, sizeof seed);
-	rand_bytes(&config.fresh_cluster, sizeof config.fresh_cluster);
-	TRY(ledger_create(&d->ledger, &d->config.capacity, &d->seal, seed));
-	const struct file_ops *files = file_system();
-	enum err err = files->mkdir(files->ctx, d->config.data_dir);
-	if (err != OK && err != ERR_EXISTS) {
-		log_line(LOG_ERROR, "data_dir %s can't be made: %s", d->config.data_dir,
-			file_why(err));
-		return err;
-	}
-	(void)snprintf(dir, sizeof dir, "%s/journal", d->config.data_dir);
-	config.dir = dir;
-	TRY(open_executor(d));
-	const struct parallel parallel = executor_parallel(d->executor);
-	config.parallel = &parallel;
-	const uint64_t begun = clock_mono_ms();
-	err = journal_open(&d->journal, &config, replay, d->ledger, &error);
-	if (err != OK) {
-		log_line(LOG_ERROR, "journal: %s: %s", err_name(err), error.text);
-		return err;
-	}
-	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms",
-		(unsigned long long)d->ledger->seq, (unsigned long long)(clock_mono_ms() - begun));
-	const struct engine_config engine = {.journal = d->journal, .ledger = d->ledger};
-	return engine_create(&d->engine, &engine);
-}
-
-static enum err open_upstream(struct daemon *d, enum layer_id id)
-{
-	const struct config_layer *c = &d->config.layer[id];
-	char password[PASSWORD_SIZE] = "";
-	struct upstream_config u = {.name = layer_name(id),
-		.url = c->rpc_url,
-		.user = c->rpc_user[0] != 0 ? c->rpc_user : NULL,
-		.cookie_file = c->rpc_cookie_file[0] != 0 ? c->rpc_cookie_file : NULL,
-		.timeout_ms = c->rpc_timeout_ms,
-		.version_2 = layer_family(id) == FAMILY_ACCOUNT,
-		.cpu_ns = c->rpc_cpu_us * (CPU_BUDGET_MS / 1000)};
-	TRY(metrics_layer_call(&u.latency, id));
-	if (c->rpc_password_file[0] != 0) {
-		const enum err err = password_load(password, c->rpc_password_file);
-		if (err != OK) {
-			log_line(LOG_ERROR, "%s.rpc_password_file %s: %s", layer_name(id),
-				c->rpc_password_file, secrets_why(err));
-			return err;
-		}
-		u.password = password;
-	}
-	const enum err err = upstream_create(&d->upstream[id], d->http, d->loop, &u);
-	bytes_wipe(password, sizeof password);
-	if (err != OK)
-		log_line(LOG_ERROR, "%s: rpc_url can't be used: %s", layer_name(id), err_name(err));
-	return err;
-}
-
-/* The time locks allow for observation_ms from a block to our reaction: being behind by as many
- * blocks as come in that time is no reason to wait. */
-static uint32_t lag_max(const struct daemon *d, const struct config_layer *c)
-{
-	const uint64_t blocks = d->config.observation_ms / c->params.block_interval_ms;
-	return blocks < LAYER_CURSOR_MAX ? (uint32_t)blocks : LAYER_CURSOR_MAX;
-}
-
-static enum err open_layers(struct daemon *d)
-{
-	TRY(net_thread_create(&d->net, d->loop, d->config.loop_backend));
-	TRY(http_client_create_remote(&d->http, d->loop, d->net));
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
-		const enum layer_id id = (enum layer_id)i;
-		const struct config_layer *c = &d->config.layer[i];
-		d->start[i] = (struct layer_start){.d = d, .id = id};
-		if (!c->enabled)
-			continue;
-		TRY(open_upstream(d, id));
-		const struct layer_config layer = {.id = id,
-			.network = c->params.network,
+	enum core_end end = CORE_END_FAILED;
+	struct signer *signer = NULL;
+	enum err err = open_executor(d);
+	if (err == OK)
+		err = net_thread_create(&d->net, d->loop, d->config.loop_backend);
+	if (err == OK)
+		err = http_client_create_remote(&d->http, d->loop, d->net);
+	end = err == OK ? CORE_END_SETTINGS : end;
+	if (err == OK)
+		err = signer_connect(&signer, d->loop, d->config.signer_socket);
+	if (err == OK) {
+		d->parallel = executor_parallel(d->executor);
+		const struct core_config core = {.config = &d->config,
+			.seal = &d->seal,
+			.tokens = &d->tokens,
 			.loop = d->loop,
-			.upstream = d->upstream[i],
-			.poll_ms = c->poll_ms,
-			.lag_max = lag_max(d, c),
-			.contract = c->params.contract};
-		TRY(layer_create(&d->layer[i], &layer));
+			.http = d->http,
+			.files = file_system(),
+			.parallel = &d->parallel,
+			.random = random_of,
+			.serve = serve,
+			.rings = rings_of,
+			.on_end = on_end,
+			.ctx = d};
+		err = core_create(&d->core, &end, &core, signer);
 	}
-	return OK;
+	if (err != OK)
+		d->status = status_of(end);
+	return err;
 }
 
 static enum err load_secrets(struct daemon *d)
@@ -214,90 +202,24 @@ static enum err load_secrets(struct daemon *d)
 	return err;
 }
 
-static enum err open_workers(struct daemon *d)
-{
-	const struct watch_config watch = {.loop = d->loop, .engine = d->engine, .layer = d->layer};
-	const struct reconcile_config reconcile = {.loop = d->loop,
-		.engine = d->engine,
-		.layer = d->layer,
-		.interval_ms = d->config.reconcile_interval_ms};
-	TRY(signer_connect(&d->signer, d->loop, d->config.signer_socket));
-	TRY(watch_create(&d->watch, &watch));
-	const struct effect_runner_config effects = {.loop = d->loop,
-		.engine = d->engine,
-		.journal = d->journal,
-		.signer = d->signer,
-		.watch = d->watch,
-		.layer = d->layer,
-		.signer_timeout_ms = d->config.signer_timeout_ms,
-		.resubmit_ms = DAEMON_RESUBMIT_MS};
-	TRY(effect_runner_create(&d->effects, &effects));
-	return reconcile_create(&d->reconciler, &reconcile);
-}
-
 /* ---- running ---- */
-
-/* What the ledger has of this layer is what its node has. */
-static bool layer_is_current(const struct daemon *d, unsigned id)
-{
-	struct layer_info info;
-	if (d->layer[id] == NULL || !d->start[id].following)
-		return false;
-	layer_info(d->layer[id], &info);
-	return info.err == OK && !info.syncing;
-}
-
-/* After every step of the loop: hand over what was appended, answer what became durable, do what is
- * due. */
-static void turn(struct daemon *d, uint64_t *wait_ms)
-{
-	uint64_t effects_next, tick_next;
-	/* acquire: pairs with [FAILED] */
-	if (atomic_load_explicit(&d->journal_failed, memory_order_acquire)) {
-		log_line(LOG_ERROR, "journal: %s: nothing may be acknowledged any more",
-			d->journal_failure);
-		_exit(1); /* no clean-up: what is not durable must not leave by any path */
-	}
-	say_over_budget(d);
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
-		engine_layer_current(d->engine, (enum layer_id)i, layer_is_current(d, i));
-	const uint64_t wall = loop_wall_ms(d->loop);
-	if (engine_ok(d->engine) &&
-		(wall >= d->tick_due_ms || wall + DAEMON_TURN_MS < d->tick_due_ms)) {
-		(void)!engine_tick(d->engine, wall, &tick_next);
-		watch_sweep(d->watch);
-		d->tick_due_ms = tick_next < wall + DAEMON_TURN_MS ? tick_next
-								   : wall + DAEMON_TURN_MS;
-	}
-	if (!engine_ok(d->engine)) {
-		log_line(LOG_ERROR, "a record could not be journaled");
-		_exit(1);
-	}
-	engine_flush(d->engine);
-	engine_on_durable(d->engine);
-	effect_runner_run(d->effects, &effects_next);
-	engine_flush(d->engine);
-
-	const uint64_t now = loop_now_ms(d->loop);
-	*wait_ms = DAEMON_TURN_MS;
-	if (effects_next < now + *wait_ms)
-		*wait_ms = effects_next > now ? effects_next - now : 1;
-}
 
 static void on_signal(void *ctx)
 {
 	struct daemon *d = ctx;
 	log_line(LOG_INFO, "ending");
-	daemon_stop(d, 0);
+	stop(d, 0);
 }
 
 static void run(struct daemon *d)
 {
 	uint64_t wait_ms = 0;
-	daemon_ask_signer(d);
+	core_start(d->core);
 	while (!d->stopping) {
 		(void)loop_step(d->loop, wait_ms);
-		turn(d, &wait_ms);
+		say_over_budget(d);
+		if (core_turn(d->core, &wait_ms) != OK)
+			_exit(1); /* no clean-up: what is not durable must not leave by any path */
 	}
 }
 
@@ -306,24 +228,10 @@ static void close_all(struct daemon *d)
 	cpu_watchdog_stop();
 	if (d->server != NULL)
 		http_server_destroy(d->server);
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
-		if (d->layer[i] != NULL)
-			layer_stop(d->layer[i]);
-	signer_destroy(d->signer);
-	reconcile_destroy(d->reconciler);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
-		layer_destroy(d->layer[i]);
-		upstream_destroy(d->upstream[i]);
-	}
+	core_destroy(d->core);
 	if (d->http != NULL)
 		http_client_destroy(d->http);
 	net_thread_destroy(d->net);
-	api_destroy(d->api);
-	effect_runner_destroy(d->effects);
-	watch_destroy(d->watch);
-	journal_close(d->journal);
-	engine_destroy(d->engine);
-	ledger_destroy(d->ledger);
 	executor_destroy(d->executor);
 	signals_unwatch();
 	if (d->loop != NULL)
@@ -418,11 +326,7 @@ int daemon_main(int argc, char **argv)
 		log_line(LOG_WARNING,
 			"no thread for the CPU watchdog: tasks look at their own "
 			"budgets alone");
-	if (open_journal(&d) != OK)
-		d.status = 3;
-	else if (open_layers(&d) != OK || open_workers(&d) != OK)
-		d.status = 2;
-	else
+	if (open_core(&d) == OK)
 		run(&d);
 	close_all(&d);
 	return d.status;

@@ -1,5 +1,5 @@
-/* The steps of the daemon that wait for others: the signer, then each layer. */
-#include "node/daemon_internal.h"
+/* The steps of the core that wait for others: the signer, then each layer. */
+#include "node/core_internal.h"
 
 #include "node/log.h"
 
@@ -18,50 +18,50 @@ static bool params_equal(const struct ledger_params *a, const struct ledger_para
 }
 
 /* Settings become a record when they change, so that a replay sees those of the time. */
-static enum err take_params(struct daemon *d, const struct pubkey *wallet)
+static enum err take_params(struct core *k, const struct pubkey *wallet)
 {
 	struct ledger_params p;
-	config_params(&p, &d->config);
+	config_params(&p, k->config);
 	p.wallet = *wallet;
-	if (d->ledger->has_params && params_equal(&p, &d->ledger->params))
+	if (k->ledger->has_params && params_equal(&p, &k->ledger->params))
 		return OK;
-	return engine_params(d->engine, loop_wall_ms(d->loop), &p);
+	return engine_params(k->engine, loop_wall_ms(k->loop), &p);
 }
 
 static void on_hello(void *ctx, const struct signer_info *info)
 {
-	struct daemon *d = ctx;
-	const bool was = d->signer_connected;
+	struct core *k = ctx;
+	const bool was = k->signer_connected;
 
-	d->signer_connected = info->err == OK;
+	k->signer_connected = info->err == OK;
 	if (info->err != OK) {
-		if (was || !d->signer_known)
+		if (was || !k->signer_known)
 			log_line(LOG_WARNING, "signer: %s: %s", err_name(info->err), info->detail);
-	} else if (!d->signer_known) {
-		if (take_params(d, &info->wallet) != OK) {
+	} else if (!k->signer_known) {
+		if (take_params(k, &info->wallet) != OK) {
 			log_line(LOG_ERROR,
 				"the signer's wallet or a network is not this journal's");
-			daemon_stop(d, 3);
+			core_stop(k, CORE_END_DATA);
 			return;
 		}
-		d->signer_known = true;
+		k->signer_known = true;
 		log_line(LOG_INFO, "signer: connected");
-		if (daemon_start_api(d) != OK)
+		if (core_start_api(k) != OK)
 			return;
 		for (unsigned i = 0; i < LAYER_COUNT; i++)
-			if (d->layer[i] != NULL)
-				daemon_start_layer(&d->start[i]);
+			if (k->layer[i] != NULL)
+				core_start_layer(&k->start[i]);
 	}
-	if (loop_timer_set(d->loop, &d->signer_timer, DAEMON_RETRY_MS, daemon_ask_signer, d) != OK)
+	if (loop_timer_set(k->loop, &k->signer_timer, CORE_RETRY_MS, core_ask_signer, k) != OK)
 		log_line(LOG_WARNING, "signer: no timer left for its health check");
 }
 
-void daemon_ask_signer(void *daemon)
+void core_ask_signer(void *core)
 {
-	struct daemon *d = daemon;
-	if (signer_hello(d->signer, d->config.signer_timeout_ms, on_hello, d) == OK)
+	struct core *k = core;
+	if (signer_hello(k->signer, k->config->signer_timeout_ms, on_hello, k) == OK)
 		return;
-	if (loop_timer_set(d->loop, &d->signer_timer, DAEMON_RETRY_MS, daemon_ask_signer, d) != OK)
+	if (loop_timer_set(k->loop, &k->signer_timer, CORE_RETRY_MS, core_ask_signer, k) != OK)
 		log_line(LOG_WARNING, "signer: no timer left for its health check");
 }
 
@@ -72,31 +72,31 @@ static void retry(struct layer_start *s, enum err err, const char *detail)
 	if (s->said != err || err == OK)
 		log_line(LOG_WARNING, "%s: %s: %s", layer_name(s->id), err_name(err), detail);
 	s->said = err;
-	if (loop_timer_set(s->d->loop, &s->timer, DAEMON_RETRY_MS, daemon_start_layer, s) != OK)
+	if (loop_timer_set(s->core->loop, &s->timer, CORE_RETRY_MS, core_start_layer, s) != OK)
 		log_line(LOG_ERROR, "%s: no timer left to try again", layer_name(s->id));
 }
 
 static void follow(struct layer_start *s)
 {
-	struct daemon *d = s->d;
-	const enum err err = watch_start(d->watch, s->id);
+	struct core *k = s->core;
+	const enum err err = watch_start(k->watch, s->id);
 	if (err != OK) {
 		log_line(LOG_ERROR, "%s: can't be followed: %s", layer_name(s->id), err_name(err));
-		daemon_stop(d, 1);
+		core_stop(k, CORE_END_FAILED);
 		return;
 	}
 	s->following = true;
-	reconcile_start(d->reconciler, s->id);
+	reconcile_start(k->reconciler, s->id);
 	log_line(LOG_INFO, "%s: following from block %llu", layer_name(s->id),
-		(unsigned long long)d->ledger->layer[s->id].tip.height);
+		(unsigned long long)k->ledger->layer[s->id].tip.height);
 }
 
 static void be_born(
 	struct layer_start *s, const struct block_ref *block, uint64_t nonce, struct amount balance)
 {
-	struct daemon *d = s->d;
+	struct core *k = s->core;
 	const enum err err = engine_birth(
-		d->engine, loop_wall_ms(d->loop), s->id, block, nonce, balance);
+		k->engine, loop_wall_ms(k->loop), s->id, block, nonce, balance);
 	if (err != OK) {
 		retry(s, err, "the first block could not be journaled");
 		return;
@@ -137,36 +137,36 @@ static void on_birth_block(void *ctx, enum err err, const struct block_ref *bloc
 static void on_checked(void *ctx, const struct layer_info *info)
 {
 	struct layer_start *s = ctx;
-	struct daemon *d = s->d;
-	const struct config_layer *c = &d->config.layer[s->id];
+	struct core *k = s->core;
+	const struct config_layer *c = &k->config->layer[s->id];
 
 	if (info->err != OK) {
 		retry(s, info->err, info->detail);
 		return;
 	}
-	if (d->ledger->layer[s->id].born) {
+	if (k->ledger->layer[s->id].born) {
 		follow(s);
 		return;
 	}
 	enum err err;
 	if (layer_family(s->id) == FAMILY_UTXO && c->birth_height != 0)
-		err = layer_block_at(d->layer[s->id], c->birth_height, on_birth_block, s);
+		err = layer_block_at(k->layer[s->id], c->birth_height, on_birth_block, s);
 	else
-		err = layer_scan(d->layer[s->id], NULL, 0, on_birth_scan, s);
+		err = layer_scan(k->layer[s->id], NULL, 0, on_birth_scan, s);
 	if (err != OK)
 		retry(s, err, "the first block can't be asked for");
 }
 
-void daemon_start_layer(void *layer_start)
+void core_start_layer(void *layer_start)
 {
 	struct layer_start *s = layer_start;
-	struct daemon *d = s->d;
-	if (s->following || d->stopping)
+	struct core *k = s->core;
+	if (s->following || k->stopping)
 		return;
 	/* a scan of our scripts needs the scripts */
-	enum err err = layer_watch_wallet(d->layer[s->id], &d->ledger->params.wallet);
+	enum err err = layer_watch_wallet(k->layer[s->id], &k->ledger->params.wallet);
 	if (err == OK)
-		err = layer_check(d->layer[s->id], on_checked, s);
+		err = layer_check(k->layer[s->id], on_checked, s);
 	if (err != OK)
 		retry(s, err, "can't be asked");
 }

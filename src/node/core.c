@@ -1,0 +1,299 @@
+#include "node/core_internal.h"
+
+#include "node/log.h"
+#include "node/metrics.h"
+#include "rt/cpu_budget.h"
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void core_stop(struct core *k, enum core_end end)
+{
+	if (k->stopping)
+		return;
+	k->stopping = true;
+	k->c.on_end(k->c.ctx, end);
+}
+
+/* ---- what the journal's thread says ---- */
+
+static void on_durable(void *ctx)
+{
+	struct core *k = ctx;
+	loop_wake(k->loop, k->waker);
+}
+
+static void on_journal_failed(void *ctx, const char *what)
+{
+	struct core *k = ctx;
+	(void)snprintf(k->journal_failure, sizeof k->journal_failure, "%s", what);
+	/* [FAILED] release: pairs with the acquire in core_turn */
+	atomic_store_explicit(&k->journal_failed, true, memory_order_release);
+	loop_wake(k->loop, k->waker);
+}
+
+static void on_wake(void *ctx)
+{
+	(void)ctx; /* core_turn follows every step of the loop */
+}
+
+/* ---- setting up ---- */
+
+static enum err replay(void *ctx, const struct journal_record *r)
+{
+	return ledger_apply(ctx, r->seq, r->type, r->payload);
+}
+
+static enum err make_data_dir(const struct core *k)
+{
+	const struct file_ops *files = k->c.files;
+	const enum err err = files->mkdir(files->ctx, k->config->data_dir);
+	if (err == OK || err == ERR_EXISTS)
+		return OK;
+	log_line(LOG_ERROR, "data_dir %s can't be made: %s", k->config->data_dir, file_why(err));
+	return err;
+}
+
+static enum err open_journal(struct core *k)
+{
+	char dir[CONFIG_TEXT_SIZE + 16];
+	struct journal_error error = {.text = ""};
+	struct journal_config config = {.dir = dir,
+		.ops = k->c.files,
+		.segment_size = k->c.segment_size,
+		.group_max = k->c.group_max,
+		.synchronous = k->c.synchronous,
+		.parallel = k->c.parallel,
+		.on_durable = on_durable,
+		.on_failed = on_journal_failed,
+		.ctx = k};
+	uint64_t seed;
+
+	TRY(latency_series(&config.sync_latency, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR));
+	k->c.random(k->c.ctx, &seed, sizeof seed);
+	k->c.random(k->c.ctx, &config.fresh_cluster, sizeof config.fresh_cluster);
+	TRY(ledger_create(&k->ledger, &k->config->capacity, k->c.seal, seed));
+	TRY(make_data_dir(k));
+	(void)snprintf(dir, sizeof dir, "%s/journal", k->config->data_dir);
+	const uint64_t begun = clock_mono_ms();
+	const enum err err = journal_open(&k->journal, &config, replay, k->ledger, &error);
+	if (err != OK) {
+		log_line(LOG_ERROR, "journal: %s: %s", err_name(err), error.text);
+		return err;
+	}
+	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms",
+		(unsigned long long)k->ledger->seq, (unsigned long long)(clock_mono_ms() - begun));
+	const struct engine_config engine = {.journal = k->journal, .ledger = k->ledger};
+	return engine_create(&k->engine, &engine);
+}
+
+static enum err open_upstream(struct core *k, enum layer_id id)
+{
+	const struct config_layer *c = &k->config->layer[id];
+	char password[PASSWORD_SIZE] = "";
+	struct upstream_config u = {.name = layer_name(id),
+		.url = c->rpc_url,
+		.user = c->rpc_user[0] != 0 ? c->rpc_user : NULL,
+		.cookie_file = c->rpc_cookie_file[0] != 0 ? c->rpc_cookie_file : NULL,
+		.timeout_ms = c->rpc_timeout_ms,
+		.version_2 = layer_family(id) == FAMILY_ACCOUNT,
+		.cpu_ns = c->rpc_cpu_us * (CPU_BUDGET_MS / 1000)};
+	TRY(metrics_layer_call(&u.latency, id));
+	if (c->rpc_password_file[0] != 0) {
+		const enum err err = password_load(password, c->rpc_password_file);
+		if (err != OK) {
+			log_line(LOG_ERROR, "%s.rpc_password_file %s: %s", layer_name(id),
+				c->rpc_password_file, secrets_why(err));
+			return err;
+		}
+		u.password = password;
+	}
+	const enum err err = upstream_create(&k->upstream[id], k->c.http, k->loop, &u);
+	bytes_wipe(password, sizeof password);
+	if (err != OK)
+		log_line(LOG_ERROR, "%s: rpc_url can't be used: %s", layer_name(id), err_name(err));
+	return err;
+}
+
+/* The time locks allow for observation_ms from a block to our reaction: being behind by as many
+ * blocks as come in that time is no reason to wait. */
+static uint32_t lag_max(const struct core *k, const struct config_layer *c)
+{
+	const uint64_t blocks = k->config->observation_ms / c->params.block_interval_ms;
+	return blocks < LAYER_CURSOR_MAX ? (uint32_t)blocks : LAYER_CURSOR_MAX;
+}
+
+static enum err open_layers(struct core *k)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const enum layer_id id = (enum layer_id)i;
+		const struct config_layer *c = &k->config->layer[i];
+		k->start[i] = (struct layer_start){.core = k, .id = id};
+		if (!c->enabled)
+			continue;
+		TRY(open_upstream(k, id));
+		const struct layer_config layer = {.id = id,
+			.network = c->params.network,
+			.loop = k->loop,
+			.upstream = k->upstream[i],
+			.poll_ms = c->poll_ms,
+			.lag_max = lag_max(k, c),
+			.contract = c->params.contract};
+		TRY(layer_create(&k->layer[i], &layer));
+	}
+	return OK;
+}
+
+static enum err open_workers(struct core *k)
+{
+	const struct watch_config watch = {.loop = k->loop, .engine = k->engine, .layer = k->layer};
+	const struct reconcile_config reconcile = {.loop = k->loop,
+		.engine = k->engine,
+		.layer = k->layer,
+		.interval_ms = k->config->reconcile_interval_ms};
+	TRY(watch_create(&k->watch, &watch));
+	const struct effect_runner_config effects = {.loop = k->loop,
+		.engine = k->engine,
+		.journal = k->journal,
+		.signer = k->signer,
+		.watch = k->watch,
+		.layer = k->layer,
+		.signer_timeout_ms = k->config->signer_timeout_ms,
+		.resubmit_ms = CORE_RESUBMIT_MS};
+	TRY(effect_runner_create(&k->effects, &effects));
+	return reconcile_create(&k->reconciler, &reconcile);
+}
+
+enum err core_create(struct core **out, enum core_end *end, const struct core_config *config,
+	struct signer *signer)
+{
+	struct core *k = calloc(1, sizeof *k);
+	*end = CORE_END_FAILED;
+	if (k == NULL) {
+		signer_destroy(signer);
+		return ERR_FULL;
+	}
+	k->c = *config;
+	k->config = config->config;
+	k->loop = config->loop;
+	k->signer = signer;
+	enum err err = loop_waker_add(k->loop, &k->waker, on_wake, k);
+	k->has_waker = err == OK;
+	if (err == OK) {
+		*end = CORE_END_DATA;
+		err = open_journal(k);
+	}
+	if (err == OK) {
+		*end = CORE_END_SETTINGS;
+		err = open_layers(k);
+	}
+	if (err == OK)
+		err = open_workers(k);
+	if (err != OK) {
+		core_destroy(k);
+		return err;
+	}
+	*out = k;
+	return OK;
+}
+
+void core_destroy(struct core *k)
+{
+	if (k == NULL)
+		return;
+	k->stopping = true;
+	loop_timer_cancel(k->loop, &k->signer_timer);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		loop_timer_cancel(k->loop, &k->start[i].timer);
+		if (k->layer[i] != NULL)
+			layer_stop(k->layer[i]);
+	}
+	signer_destroy(k->signer);
+	reconcile_destroy(k->reconciler);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		layer_destroy(k->layer[i]);
+		upstream_destroy(k->upstream[i]);
+	}
+	api_destroy(k->api);
+	effect_runner_destroy(k->effects);
+	watch_destroy(k->watch);
+	journal_close(k->journal);
+	engine_destroy(k->engine);
+	ledger_destroy(k->ledger);
+	if (k->has_waker)
+		loop_waker_remove(k->loop, k->waker);
+	free(k);
+}
+
+/* ---- running ---- */
+
+void core_start(struct core *k)
+{
+	core_ask_signer(k);
+}
+
+/* What the ledger has of this layer is what its node has. */
+static bool layer_is_current(const struct core *k, unsigned id)
+{
+	struct layer_info info;
+	if (k->layer[id] == NULL || !k->start[id].following)
+		return false;
+	layer_info(k->layer[id], &info);
+	return info.err == OK && !info.syncing;
+}
+
+static void tick(struct core *k)
+{
+	const uint64_t wall = loop_wall_ms(k->loop);
+	uint64_t next;
+	if (!engine_ok(k->engine) ||
+		(wall < k->tick_due_ms && wall + CORE_TURN_MS >= k->tick_due_ms))
+		return;
+	(void)!engine_tick(k->engine, wall, &next);
+	watch_sweep(k->watch);
+	k->tick_due_ms = next < wall + CORE_TURN_MS ? next : wall + CORE_TURN_MS;
+}
+
+enum err core_turn(struct core *k, uint64_t *wait_ms)
+{
+	uint64_t effects_next;
+	/* acquire: pairs with [FAILED] */
+	if (atomic_load_explicit(&k->journal_failed, memory_order_acquire)) {
+		log_line(LOG_ERROR, "journal: %s: nothing may be acknowledged any more",
+			k->journal_failure);
+		return ERR_IO;
+	}
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		engine_layer_current(k->engine, (enum layer_id)i, layer_is_current(k, i));
+	tick(k);
+	if (!engine_ok(k->engine)) {
+		log_line(LOG_ERROR, "a record could not be journaled");
+		return ERR_IO;
+	}
+	engine_flush(k->engine);
+	engine_on_durable(k->engine);
+	effect_runner_run(k->effects, &effects_next);
+	engine_flush(k->engine);
+
+	const uint64_t now = loop_now_ms(k->loop);
+	*wait_ms = CORE_TURN_MS;
+	if (effects_next < now + *wait_ms)
+		*wait_ms = effects_next > now ? effects_next - now : 1;
+	return OK;
+}
+
+struct api *core_api(const struct core *k)
+{
+	return k->api;
+}
+
+const struct ledger *core_ledger(const struct core *k)
+{
+	return k->ledger;
+}
+
+const struct journal *core_journal(const struct core *k)
+{
+	return k->journal;
+}

@@ -1,0 +1,67 @@
+/* The API's view of the rest of the core. */
+#include "node/core_internal.h"
+
+static void port_random(void *ctx, void *out, size_t len)
+{
+	const struct core *k = ctx;
+	k->c.random(k->c.ctx, out, len);
+}
+
+static uint64_t port_durable(void *ctx)
+{
+	struct core *k = ctx;
+	return journal_durable(k->journal);
+}
+
+static void port_status(void *ctx, struct node_status *out)
+{
+	struct core *k = ctx;
+	*out = (struct node_status){.signer_connected = k->signer_connected,
+		.journal_ok = engine_ok(k->engine),
+		.effects_in_flight = effect_runner_in_flight(k->effects)};
+	journal_stat(k->journal, &out->journal);
+	if (k->c.rings != NULL)
+		out->ring_count = k->c.rings(k->c.ctx, out->ring);
+}
+
+static void port_layer_info(void *ctx, enum layer_id id, struct layer_info *out)
+{
+	struct core *k = ctx;
+	layer_info(k->layer[id], out);
+}
+
+static enum err port_layer_submit(
+	void *ctx, enum layer_id id, struct slice raw, layer_submit_cb cb, void *cb_ctx)
+{
+	struct core *k = ctx;
+	return layer_submit(k->layer[id], raw, cb, cb_ctx);
+}
+
+static enum err port_layer_status(
+	void *ctx, enum layer_id id, const struct hash256 *txid, layer_status_cb cb, void *cb_ctx)
+{
+	struct core *k = ctx;
+	return layer_status(k->layer[id], txid, cb, cb_ctx);
+}
+
+enum err core_start_api(struct core *k)
+{
+	const struct api_config api = {.loop = k->loop,
+		.engine = k->engine,
+		.config = k->config,
+		.tokens = k->c.tokens,
+		.seal = k->c.seal,
+		.ports = {.ctx = k,
+			.random = port_random,
+			.durable = port_durable,
+			.status = port_status,
+			.layer_info = port_layer_info,
+			.layer_submit = port_layer_submit,
+			.layer_status = port_layer_status}};
+	enum err err = api_create(&k->api, &api);
+	if (err == OK)
+		err = k->c.serve(k->c.ctx);
+	if (err != OK)
+		core_stop(k, CORE_END_SETTINGS);
+	return err;
+}
