@@ -37,7 +37,8 @@ static void on_ended(void *ctx, struct stream s, enum err err)
 
 static void on_accept(void *ctx, enum err err, int fd)
 {
-	static const struct stream_events events = {on_received, on_ended, NULL, free};
+	static const struct stream_events events = {
+		.received = on_received, .ended = on_ended, .closed = free};
 	const int on = 1;
 	(void)ctx;
 	if (err != OK)

@@ -13,6 +13,7 @@
 #define MODE_OWNER_ONLY 0600
 
 _Static_assert(sizeof((struct sockaddr_un *)0)->sun_path == SOCK_PATH_MAX + 1, "sun_path");
+_Static_assert(sizeof(struct sockaddr_in6) <= SOCK_ADDRESS_BYTES, "sock_address");
 
 union address {
 	struct sockaddr any;
@@ -37,6 +38,7 @@ static enum err err_of_errno(void)
 	case EAGAIN:
 	case ENETUNREACH:
 	case EHOSTUNREACH:
+	case EAFNOSUPPORT:
 	case EADDRNOTAVAIL: return ERR_UNAVAILABLE;
 	case ETIMEDOUT: return ERR_TIMEOUT;
 	default: return ERR_IO;
@@ -180,15 +182,40 @@ enum err sock_connect_unix(int *fd, const char *path)
 	return OK;
 }
 
-enum err sock_connect_tcp(int *fd, const char *address, uint16_t port)
+enum err sock_address_parse(struct sock_address *out, const char *address, uint16_t port)
 {
 	union address at;
 	socklen_t len;
 	TRY(tcp_address(&at, &len, address, port));
+	memcpy(out->bytes, &at, len);
+	out->len = len;
+	return OK;
+}
+
+enum err sock_open_tcp(int *fd, const struct sock_address *address)
+{
+	struct sockaddr any;
+	memcpy(&any, address->bytes, sizeof any);
+	return make(fd, any.sa_family);
+}
+
+enum err sock_connect(int fd, const struct sock_address *address)
+{
+	union address at;
+	memcpy(&at, address->bytes, address->len);
+	const bool under_way = connect(fd, &at.any, address->len) == 0 || errno == EINPROGRESS;
+	return under_way ? OK : err_of_errno();
+}
+
+enum err sock_connect_tcp(int *fd, const char *address, uint16_t port)
+{
+	struct sock_address at;
 	int made;
-	TRY(make(&made, at.any.sa_family));
-	if (connect(made, &at.any, len) != 0 && errno != EINPROGRESS)
-		return give_up(&made, err_of_errno());
+	TRY(sock_address_parse(&at, address, port));
+	TRY(sock_open_tcp(&made, &at));
+	const enum err err = sock_connect(made, &at);
+	if (err != OK)
+		return give_up(&made, err);
 	*fd = made;
 	return OK;
 }
@@ -199,9 +226,12 @@ enum err sock_error(int fd)
 	socklen_t len = sizeof what;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &what, &len) != 0)
 		return ERR_IO;
-	if (what == 0)
-		return OK;
-	errno = what;
+	return what == 0 ? OK : sock_error_of(what);
+}
+
+enum err sock_error_of(int error)
+{
+	errno = error;
 	return err_of_errno();
 }
 

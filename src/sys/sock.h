@@ -26,6 +26,21 @@ MUST_USE NONNULL_ALL enum err sock_accept(int *fd, int listener);
 MUST_USE NONNULL_ALL enum err sock_connect_unix(int *fd, const char *path);
 /* The connection is under way: wait for LOOP_WRITE, then ask sock_error. Errors as above. */
 MUST_USE NONNULL_ALL enum err sock_connect_tcp(int *fd, const char *address, uint16_t port);
+/* The same in two steps, for those who connect by completion. The address must stay in place until
+ * the system has taken it. */
+#define SOCK_ADDRESS_BYTES 28u /* of a sockaddr_in6 */
+struct sock_address {
+	_Alignas(uint64_t) uint8_t bytes[SOCK_ADDRESS_BYTES];
+	uint32_t len;
+};
+MUST_USE NONNULL_ALL enum err sock_address_parse(
+	struct sock_address *out, const char *address, uint16_t port);
+/* ERR_FULL; ERR_UNAVAILABLE: this system has no such addresses; ERR_IO. */
+MUST_USE NONNULL_ALL enum err sock_open_tcp(int *fd, const struct sock_address *address);
+/* OK: connected, or under way. */
+MUST_USE NONNULL_ALL enum err sock_connect(int fd, const struct sock_address *address);
+/* What a system's error number means for who wanted a connection; errno is set to it. */
+MUST_USE enum err sock_error_of(int error);
 /* What happened to a socket: OK, ERR_UNAVAILABLE refused or unreachable, ERR_TIMEOUT, ERR_IO. */
 MUST_USE enum err sock_error(int fd);
 

@@ -75,7 +75,7 @@ uint32_t stream_finish(struct streams *s, uint32_t index)
 	CHECK(slot->closing && slot->in_flight == 0 && !slot->pending);
 	const struct stream_events *events = slot->events;
 	void *ctx = slot->ctx;
-	loop_timer_cancel(s->loop, &slot->retry);
+	loop_timer_cancel(s->loop, &slot->timer);
 	sock_close(slot->fd);
 	slot->fd = -1;
 	slot->generation++;
@@ -92,7 +92,7 @@ uint32_t stream_finish(struct streams *s, uint32_t index)
 uint32_t stream_tell_received(struct streams *s, uint32_t index, const void *bytes, size_t len)
 {
 	const struct stream_slot *slot = &s->slot[index];
-	if (slot->closing)
+	if (slot->closing || slot->ended_told)
 		return 0;
 	slot->events->received(slot->ctx, stream_of(s, index), slice_of(bytes, len));
 	return 1;
@@ -126,14 +126,43 @@ uint32_t stream_tell_sent(struct streams *s, uint32_t index, enum err err)
 	return 1;
 }
 
+/* Whoever was connecting hears of that; everybody else of the end. */
+static void on_deadline(void *ctx)
+{
+	struct stream_slot *slot = ctx;
+	struct streams *s = slot->owner;
+	slot->timer.id = 0;
+	if (slot->connecting)
+		(void)stream_tell_connected(s, index_of(s, slot), ERR_TIMEOUT);
+	else if (!slot->ended_told && !slot->closing) {
+		slot->ended = slot->ended_told = true;
+		slot->events->ended(slot->ctx, stream_of(s, index_of(s, slot)), ERR_TIMEOUT);
+	}
+}
+
+uint32_t stream_tell_connected(struct streams *s, uint32_t index, enum err err)
+{
+	struct stream_slot *slot = &s->slot[index];
+	if (!slot->connecting)
+		return 0; /* told already: the deadline came first */
+	slot->connecting = false;
+	if (err != OK)
+		slot->ended = slot->ended_told = true;
+	streams_make_pending(s, index);
+	if (slot->closing)
+		return 0;
+	slot->events->connected(slot->ctx, stream_of(s, index), err);
+	return 1;
+}
+
 static void on_retry(void *ctx)
 {
 	struct streams *s = ctx;
 	for (uint32_t i = 0; i < s->touched; i++) {
 		struct stream_slot *slot = &s->slot[i];
-		if (slot->fd < 0 || slot->accepted == NULL || slot->retry.id == 0)
+		if (slot->fd < 0 || slot->accepted == NULL || slot->timer.id == 0)
 			continue;
-		slot->retry.id = 0;
+		slot->timer.id = 0;
 		slot->paused = false;
 		streams_make_pending(s, i);
 	}
@@ -156,8 +185,8 @@ uint32_t stream_tell_accepted(struct streams *s, uint32_t index, int result)
 		return 0; /* one that went away while it waited */
 	/* the one that waits would wake us for ever: look again later */
 	slot->paused = true;
-	if (slot->retry.id == 0)
-		(void)!loop_timer_set(s->loop, &slot->retry, ACCEPT_RETRY_MS, on_retry, s);
+	if (slot->timer.id == 0)
+		(void)!loop_timer_set(s->loop, &slot->timer, ACCEPT_RETRY_MS, on_retry, s);
 	slot->accepted(slot->ctx, ERR_FULL, -1);
 	return 1;
 }
@@ -177,6 +206,38 @@ enum err stream_open(struct streams *s, struct stream *out, int fd,
 	return OK;
 }
 
+enum err stream_connect(struct streams *s, struct stream *out, const char *address, uint16_t port,
+	const struct stream_events *events, void *ctx)
+{
+	struct sock_address to;
+	int fd;
+	CHECK(events->connected != NULL);
+	TRY(sock_address_parse(&to, address, port));
+	TRY(sock_open_tcp(&fd, &to));
+	const enum err err = stream_open(s, out, fd, events, ctx);
+	if (err != OK) {
+		sock_close(fd);
+		return err;
+	}
+	struct stream_slot *slot = slot_of(s, *out);
+	CHECK(slot != NULL);
+	slot->to = to;
+	slot->connecting = true;
+	return OK;
+}
+
+enum err stream_deadline(struct streams *s, struct stream stream, uint64_t delay_ms)
+{
+	struct stream_slot *slot = slot_of(s, stream);
+	if (slot == NULL)
+		return OK;
+	CHECK(slot->accepted == NULL);
+	loop_timer_cancel(s->loop, &slot->timer);
+	if (delay_ms == 0)
+		return OK;
+	return loop_timer_set(s->loop, &slot->timer, delay_ms, on_deadline, slot);
+}
+
 enum err stream_listen(
 	struct streams *s, struct stream *out, int fd, stream_accept_cb cb, void *ctx)
 {
@@ -194,7 +255,7 @@ enum err stream_send(struct streams *s, struct stream stream, struct slice bytes
 {
 	struct stream_slot *slot = slot_of(s, stream);
 	CHECK(bytes.len > 0);
-	if (slot == NULL || slot->end_wanted || slot->events == NULL)
+	if (slot == NULL || slot->end_wanted || slot->connecting || slot->events == NULL)
 		return ERR_STATE;
 	if (slot->out.len > 0)
 		return ERR_FULL;
@@ -243,6 +304,7 @@ void stream_close(struct streams *s, struct stream stream)
 	if (slot == NULL)
 		return;
 	slot->closing = true;
+	loop_timer_cancel(s->loop, &slot->timer);
 	streams_make_pending(s, index_of(s, slot));
 }
 
@@ -309,7 +371,7 @@ void streams_destroy(struct streams *s)
 	for (uint32_t i = 0; i < s->touched; i++) {
 		if (s->slot[i].fd < 0)
 			continue;
-		loop_timer_cancel(s->loop, &s->slot[i].retry);
+		loop_timer_cancel(s->loop, &s->slot[i].timer);
 		s->slot[i].closing = true;
 		streams_make_pending(s, i);
 	}

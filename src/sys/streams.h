@@ -31,13 +31,18 @@ struct stream {
 
 struct stream_events {
 	void (*received)(void *ctx, struct stream s, struct slice bytes);
-	/* Once. OK: the peer sends no more, and may still read. ERR_IO: the connection is gone. */
+	/* Once. OK: the peer sends no more, and may still read. ERR_IO: the connection is gone.
+	 * ERR_TIMEOUT: stream_deadline. */
 	void (*ended)(void *ctx, struct stream s, enum err err);
 	/* What was sent last is on its way (OK), or its fate is unknown (ERR_IO). NULL where the
 	 * next request of the peer tells as much (stream_is_sending): that spares a system call. */
 	void (*sent)(void *ctx, struct stream s, enum err err);
 	/* After stream_close: nothing of the caller's is in use any more. May be NULL. */
 	void (*closed)(void *ctx);
+	/* After stream_connect, once, and first. OK: as if it had been opened now. Otherwise only
+	 * `closed` comes. ERR_UNAVAILABLE: nobody listens, or no way there; ERR_TIMEOUT;
+	 * ERR_FULL: no place in the loop; ERR_IO. */
+	void (*connected)(void *ctx, struct stream s, enum err err);
 };
 
 /* OK: fd is the caller's. ERR_FULL, fd -1: out of descriptors; accepting goes on after a while. */
@@ -55,6 +60,10 @@ NONNULL_ALL bool streams_are_native(const struct streams *s);
  * caller's. ERR_FULL. */
 MUST_USE enum err stream_open(struct streams *s, struct stream *out, int fd,
 	const struct stream_events *events, void *ctx);
+/* To a numeric address. ERR_FORMAT: it is none; ERR_FULL: no streams, no descriptors;
+ * ERR_UNAVAILABLE: the system has no addresses of this kind; ERR_IO. */
+MUST_USE NONNULL_ALL enum err stream_connect(struct streams *s, struct stream *out,
+	const char *address, uint16_t port, const struct stream_events *events, void *ctx);
 /* A listening socket. ERR_FULL as above. */
 MUST_USE enum err stream_listen(
 	struct streams *s, struct stream *out, int fd, stream_accept_cb cb, void *ctx);
@@ -62,6 +71,11 @@ MUST_USE enum err stream_listen(
  * stream_end came before. */
 MUST_USE NONNULL_ALL enum err stream_send(
 	struct streams *s, struct stream stream, struct slice bytes);
+/* In delay_ms the stream is over, as if the peer were gone (ended, or connected, with ERR_TIMEOUT),
+ * unless this is called again before. 0: no more deadline. One timer of the loop: it costs no
+ * system call. ERR_FULL: no timer. */
+MUST_USE NONNULL_ALL enum err stream_deadline(
+	struct streams *s, struct stream stream, uint64_t delay_ms);
 /* Whether stream_send would answer ERR_FULL. */
 NONNULL_ALL bool stream_is_sending(struct streams *s, struct stream stream);
 /* Between them nothing is received: the peer feels it. */

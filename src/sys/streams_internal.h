@@ -2,6 +2,7 @@
 #ifndef SYS_STREAMS_INTERNAL_H
 #define SYS_STREAMS_INTERNAL_H
 #include "sys/loop_internal.h"
+#include "sys/sock.h"
 #include "sys/streams.h"
 
 #define STREAM_NONE UINT32_MAX
@@ -20,13 +21,16 @@ struct stream_slot {
 	uint32_t stash, stash_end; /* native: received while paused */
 	uint32_t in_flight;        /* native: operations that the kernel has */
 	unsigned interest;         /* readiness: what the loop waits for */
-	struct loop_timer retry;   /* of a listener without descriptors */
+	struct loop_timer timer;   /* the deadline; of a listener: to look for descriptors again */
+	struct sock_address to;    /* being connected */
 	enum err ended_with;
 	bool pending, paused, starved;
 	bool ended;      /* no more will come in */
 	bool ended_told; /* and its owner knows */
+	bool connecting;
 	bool end_wanted, end_done, closing, shut;
 	bool receiving, sending, cancelling; /* native: armed */
+	bool submitted;                      /* native: its connect */
 	bool send_waits;                     /* native: there was no room at once */
 };
 
@@ -60,6 +64,7 @@ struct stream stream_of(const struct streams *s, uint32_t index);
 uint32_t stream_tell_received(struct streams *s, uint32_t index, const void *bytes, size_t len);
 uint32_t stream_tell_ended(struct streams *s, uint32_t index, enum err err);
 uint32_t stream_tell_sent(struct streams *s, uint32_t index, enum err err);
+uint32_t stream_tell_connected(struct streams *s, uint32_t index, enum err err);
 /* A descriptor, or the negative errno of an accept that made none. */
 uint32_t stream_tell_accepted(struct streams *s, uint32_t index, int result);
 /* Nothing is in flight any more: closes the descriptor, tells, frees the slot. */

@@ -58,6 +58,10 @@ static void on_ready(void *ctx, int fd, unsigned ready)
 	(void)fd;
 	if ((ready & LOOP_WRITE) != 0)
 		streams_make_pending(slot->owner, index_of(slot));
+	if (slot->connecting) {
+		(void)stream_tell_connected(slot->owner, index_of(slot), sock_error(slot->fd));
+		return;
+	}
 	if ((ready & LOOP_READ) == 0 || slot->closing || slot->paused || slot->ended)
 		return;
 	if (slot->accepted != NULL)
@@ -88,6 +92,20 @@ static bool send_some(struct streams *s, uint32_t index, uint32_t *ran)
 	return false;
 }
 
+static uint32_t push_connect(struct streams *s, uint32_t index)
+{
+	struct stream_slot *slot = &s->slot[index];
+	if (slot->interest != 0)
+		return 0;
+	enum err err = sock_connect(slot->fd, &slot->to);
+	if (err == OK)
+		err = loop_fd_set(s->loop, slot->fd, LOOP_WRITE, on_ready, slot);
+	if (err != OK)
+		return stream_tell_connected(s, index, err);
+	slot->interest = LOOP_WRITE;
+	return 0;
+}
+
 static uint32_t ready_push(struct streams *s, uint32_t index)
 {
 	struct stream_slot *slot = &s->slot[index];
@@ -96,6 +114,8 @@ static uint32_t ready_push(struct streams *s, uint32_t index)
 		loop_fd_remove(s->loop, slot->fd);
 		return stream_finish(s, index);
 	}
+	if (slot->connecting)
+		return push_connect(s, index);
 	if (slot->ended && !slot->ended_told)
 		ran += stream_tell_ended(s, index, slot->ended_with);
 	const bool waits = send_some(s, index, &ran);

@@ -9,9 +9,10 @@
 #include "sys/streams_internal.h"
 
 /* What a completion is about, in the data that the loop hands back: operation, slot, generation. */
-enum { OP_RECEIVE, OP_SEND, OP_ACCEPT, OP_CANCEL };
-#define OP_BITS 2u
+enum { OP_RECEIVE, OP_SEND, OP_ACCEPT, OP_CONNECT, OP_CANCEL };
+#define OP_BITS 3u
 #define INDEX_BITS 20u
+_Static_assert(OP_BITS + INDEX_BITS + 32 <= LOOP_URING_DATA_BITS, "operation, slot, generation");
 #define PAGE_SIZE 4096u /* what the kernel wants the ring of buffers to begin on */
 
 /* Received, and kept for a reader that is paused. */
@@ -134,18 +135,24 @@ static void submit(struct streams *s, uint32_t index, struct io_uring_sqe *sqe, 
 	state_of(s)->in_flight++;
 }
 
+static void push_cancel(struct streams *s, uint32_t index, unsigned op)
+{
+	struct stream_slot *slot = &s->slot[index];
+	struct io_uring_sqe *sqe = slot->cancelling ? NULL : sqe_for(s, index);
+	if (sqe == NULL)
+		return;
+	io_uring_prep_cancel64(sqe, loop_uring_data(&state_of(s)->user, data_of(s, index, op)), 0);
+	slot->cancelling = true;
+	submit(s, index, sqe, OP_CANCEL);
+}
+
 static void push_receive(struct streams *s, uint32_t index)
 {
 	struct stream_slot *slot = &s->slot[index];
 	struct io_uring_sqe *sqe;
 	if (slot->receiving) {
-		if (!slot->paused || slot->cancelling || (sqe = sqe_for(s, index)) == NULL)
-			return;
-		const unsigned op = slot->accepted != NULL ? OP_ACCEPT : OP_RECEIVE;
-		io_uring_prep_cancel64(
-			sqe, loop_uring_data(&state_of(s)->user, data_of(s, index, op)), 0);
-		slot->cancelling = true;
-		submit(s, index, sqe, OP_CANCEL);
+		if (slot->paused)
+			push_cancel(s, index, slot->accepted != NULL ? OP_ACCEPT : OP_RECEIVE);
 		return;
 	}
 	if (slot->paused || slot->ended || slot->starved || (sqe = sqe_for(s, index)) == NULL)
@@ -180,7 +187,20 @@ static void push_send(struct streams *s, uint32_t index)
 		loop_uring_expect(s->loop);
 }
 
-/* Ending both directions makes whatever is in flight complete. */
+static void push_connect(struct streams *s, uint32_t index)
+{
+	struct stream_slot *slot = &s->slot[index];
+	struct io_uring_sqe *sqe = slot->submitted ? NULL : sqe_for(s, index);
+	if (sqe == NULL)
+		return;
+	slot->submitted = true;
+	io_uring_prep_connect(
+		sqe, slot->fd, (const struct sockaddr *)(void *)slot->to.bytes, slot->to.len);
+	submit(s, index, sqe, OP_CONNECT);
+}
+
+/* Ending both directions makes whatever is in flight complete, but for a connection that is under
+ * way. */
 static uint32_t push_close(struct streams *s, uint32_t index)
 {
 	struct stream_slot *slot = &s->slot[index];
@@ -188,6 +208,8 @@ static uint32_t push_close(struct streams *s, uint32_t index)
 		slot->shut = true;
 		sock_shut(slot->fd);
 	}
+	if (slot->submitted)
+		push_cancel(s, index, OP_CONNECT);
 	(void)unstash(s, index);
 	starve_no_more(s, index);
 	return slot->in_flight == 0 && !slot->pending ? stream_finish(s, index) : 0;
@@ -198,6 +220,10 @@ static uint32_t ring_push(struct streams *s, uint32_t index)
 	struct stream_slot *slot = &s->slot[index];
 	if (slot->closing)
 		return push_close(s, index);
+	if (slot->connecting) {
+		push_connect(s, index);
+		return 0;
+	}
 	uint32_t ran = unstash(s, index);
 	if (!slot->closing && slot->ended && !slot->ended_told)
 		ran += stream_tell_ended(s, index, slot->ended_with);
@@ -269,12 +295,18 @@ static uint32_t complete(void *ctx, uint64_t data, const struct io_uring_cqe *cq
 			slot->receiving = false;
 		if (op == OP_CANCEL)
 			slot->cancelling = false;
+		if (op == OP_CONNECT)
+			slot->submitted = false;
 		if (op != OP_SEND && cqe->res != -ENOBUFS)
 			streams_make_pending(s, index);
 	}
 	switch (op) {
 	case OP_RECEIVE: ran = received(s, index, cqe); break;
 	case OP_SEND: ran = sent(s, index, cqe->res); break;
+	case OP_CONNECT:
+		ran = stream_tell_connected(
+			s, index, cqe->res == 0 ? OK : sock_error_of(-cqe->res));
+		break;
 	case OP_ACCEPT:
 		if (cqe->res != -ECANCELED)
 			ran = stream_tell_accepted(s, index, cqe->res);

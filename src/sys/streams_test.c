@@ -20,8 +20,8 @@ static struct streams *streams;
 struct end {
 	struct stream stream;
 	uint64_t received;
-	uint32_t ended, sent, closed;
-	enum err ended_with, sent_with;
+	uint32_t ended, sent, closed, connected;
+	enum err ended_with, sent_with, connected_with;
 	uint8_t next; /* the byte that should come next */
 	bool echo, pause_always, close_at_once;
 	uint8_t out[256];
@@ -68,7 +68,21 @@ static void on_closed(void *ctx)
 	e->closed++;
 }
 
-static const struct stream_events events = {on_received, on_ended, on_sent, on_closed};
+static void on_connected(void *ctx, struct stream s, enum err err)
+{
+	struct end *e = ctx;
+	CHECK(s.id == e->stream.id && e->connected == 0 && e->received == 0 && e->closed == 0);
+	e->connected++;
+	e->connected_with = err;
+}
+
+static const struct stream_events events = {
+	.received = on_received,
+	.ended = on_ended,
+	.sent = on_sent,
+	.closed = on_closed,
+	.connected = on_connected,
+};
 
 /* A connected pair: one end is a stream, the other a plain descriptor. */
 static int open_pair(struct end *e)
@@ -131,7 +145,8 @@ static void on_question(void *ctx, struct stream s, struct slice bytes)
 /* Question and answer, where nobody asks to be told of the sends. */
 static void test_untold(void)
 {
-	static const struct stream_events untold = {on_question, on_ended, NULL, on_closed};
+	static const struct stream_events untold = {
+		.received = on_question, .ended = on_ended, .closed = on_closed};
 	struct end e = {0};
 	int fd[2];
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
@@ -350,6 +365,87 @@ static void test_accept(void)
 	sock_close(fd);
 }
 
+static void test_connect(void)
+{
+	struct accepting a = {0};
+	struct stream listener;
+	struct end e = {0};
+	int fd;
+	CHECK(sock_listen_tcp(&fd, "127.0.0.1", 0) == OK);
+	const uint16_t port = sock_port(fd);
+	CHECK(stream_connect(streams, &e.stream, "localhost", port, &events, &e) == ERR_FORMAT);
+	CHECK(stream_listen(streams, &listener, fd, on_accept, &a) == OK);
+	CHECK(stream_connect(streams, &e.stream, "127.0.0.1", port, &events, &e) == OK);
+	CHECK(stream_send(streams, e.stream, slice_of("x", 1)) == ERR_STATE && e.connected == 0);
+	STEP_UNTIL(a.count == 1 && e.connected == 1);
+	CHECK(e.connected_with == OK);
+	CHECK(stream_send(streams, e.stream, slice_of("x", 1)) == OK);
+	CHECK(write(a.fd[0], "\0\1", 2) == 2 && shutdown(a.fd[0], SHUT_WR) == 0);
+	STEP_UNTIL(e.sent == 1 && e.received == 2 && e.ended == 1);
+	CHECK(e.ended_with == OK);
+	char byte = 0;
+	CHECK(read(a.fd[0], &byte, 1) == 1 && byte == 'x');
+	finish(&e, a.fd[0]);
+	stream_close(streams, listener);
+	step_some();
+
+	/* nobody there any more: only that is told */
+	e = (struct end){0};
+	CHECK(stream_connect(streams, &e.stream, "127.0.0.1", port, &events, &e) == OK);
+	STEP_UNTIL(e.connected == 1);
+	CHECK(e.connected_with == ERR_UNAVAILABLE);
+	step_some();
+	CHECK(e.ended == 0 && e.sent == 0);
+	finish(&e, -1);
+}
+
+/* A listener who does not answer: its queue is full. */
+static void test_connect_late(void)
+{
+	enum { N = 8 };
+	struct end e[N] = {0};
+	int fd, late = -1;
+	CHECK(sock_listen_tcp(&fd, "127.0.0.1", 0) == OK && listen(fd, 0) == 0);
+	const uint16_t port = sock_port(fd);
+	for (int i = 0; i < N; i++)
+		CHECK(stream_connect(streams, &e[i].stream, "127.0.0.1", port, &events, &e[i]) ==
+			OK);
+	step_some();
+	for (int i = 0; i < N; i++)
+		if (e[i].connected == 0)
+			late = i;
+	CHECK(late > 0);
+	CHECK(stream_deadline(streams, e[late].stream, 60000) == OK);
+	CHECK(stream_deadline(streams, e[late].stream, 20) == OK); /* instead */
+	STEP_UNTIL(e[late].connected == 1);
+	CHECK(e[late].connected_with == ERR_TIMEOUT && e[late].ended == 0);
+	for (int i = 0; i < N; i++)
+		finish(&e[i], -1); /* those that are under way, too */
+	sock_close(fd);
+}
+
+static void test_deadline(void)
+{
+	struct end e = {0};
+	const int peer = open_pair(&e);
+	CHECK(stream_deadline(streams, e.stream, 10) == OK);
+	CHECK(stream_deadline(streams, e.stream, 0) == OK); /* withdrawn */
+	for (const uint64_t until = loop_now_ms(loop) + 30; loop_now_ms(loop) < until;)
+		(void)loop_step(loop, 5);
+	CHECK(e.ended == 0);
+	CHECK(stream_deadline(streams, e.stream, 10) == OK);
+	stream_pause(streams, e.stream); /* it comes to a paused reader, too */
+	STEP_UNTIL(e.ended == 1);
+	CHECK(e.ended_with == ERR_TIMEOUT);
+	stream_resume(streams, e.stream);
+	CHECK(write(peer, "\0", 1) == 1);
+	step_some();
+	CHECK(e.received == 0); /* nothing comes after the end */
+	CHECK(stream_deadline(streams, e.stream, 1) == OK);
+	finish(&e, peer);
+	CHECK(stream_deadline(streams, e.stream, 1) == OK); /* stale */
+}
+
 /* Out of descriptors: it says so, does not spin, and goes on when there are some. */
 static void test_accept_full(void)
 {
@@ -459,6 +555,9 @@ static void run_all(enum loop_backend_kind backend, bool readiness)
 	test_close_in_flight();
 	test_accept();
 	test_accept_full();
+	test_connect();
+	test_connect_late();
+	test_deadline();
 	test_destroy();
 	CHECK(streams_create(&streams, loop, &many) == OK);
 	test_many();
