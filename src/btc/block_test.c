@@ -33,6 +33,17 @@ static enum err see(void *ctx, uint32_t index, const struct btc_tx *tx, const st
 	return index == seen->stop_at ? ERR_CANCELLED : OK;
 }
 
+/* Open, visit (visit may be NULL) and close. */
+static enum err walk(struct btc_header *header, struct slice bytes, btc_tx_visit visit, void *ctx)
+{
+	struct btc_block b;
+	TRY(btc_block_open(&b, bytes, NULL));
+	*header = b.header;
+	const enum err err = visit == NULL ? OK : btc_block_visit(&b, visit, ctx);
+	btc_block_close(&b);
+	return err;
+}
+
 static struct seen nothing_seen(void)
 {
 	return (struct seen){.stop_at = UINT32_MAX};
@@ -48,7 +59,7 @@ static void test_real_blocks(void)
 		struct hash256 hash;
 		struct hash256 want;
 		uint8_t again[BTC_HEADER_SIZE];
-		CHECK(btc_block_walk(&h, bytes, see, &seen) == OK);
+		CHECK(walk(&h, bytes, see, &seen) == OK);
 		CHECK(seen.count == block_vectors[i].tx_count);
 		CHECK(seen.size + BTC_HEADER_SIZE + 1 == bytes.len);
 		with_witness += seen.with_witness;
@@ -62,9 +73,9 @@ static void test_real_blocks(void)
 		h.nonce ^= 1;
 		CHECK(btc_header_check_work(&h) == ERR_CHECKSUM);
 		for (size_t n = 0; n < bytes.len; n++)
-			CHECK(btc_block_walk(&h, slice_of(bytes.ptr, n), see, &seen) == ERR_SHORT);
+			CHECK(walk(&h, slice_of(bytes.ptr, n), see, &seen) == ERR_SHORT);
 		CHECK(seen.count == block_vectors[i].tx_count); /* none was visited */
-		CHECK(btc_block_walk(&h, bytes, NULL, NULL) == OK);
+		CHECK(walk(&h, bytes, NULL, NULL) == OK);
 	}
 	CHECK(with_witness > 5);
 }
@@ -82,12 +93,12 @@ static void test_damage(void)
 			continue; /* time, bits, nonce: the header's work */
 		memcpy(copy, bytes.ptr, bytes.len);
 		copy[at] ^= 0x40;
-		CHECK(btc_block_walk(&h, slice_of(copy, bytes.len), see, &seen) != OK);
+		CHECK(walk(&h, slice_of(copy, bytes.len), see, &seen) != OK);
 		CHECK(seen.count == 0);
 	}
 	memcpy(copy, bytes.ptr, bytes.len);
 	copy[bytes.len] = 0;
-	CHECK(btc_block_walk(&h, slice_of(copy, bytes.len + 1), NULL, NULL) == ERR_FORMAT);
+	CHECK(walk(&h, slice_of(copy, bytes.len + 1), NULL, NULL) == ERR_FORMAT);
 }
 
 static void test_visit_stops(void)
@@ -95,7 +106,7 @@ static void test_visit_stops(void)
 	struct seen seen = nothing_seen();
 	struct btc_header h;
 	seen.stop_at = 2;
-	CHECK(btc_block_walk(&h, block_vectors[1].bytes, see, &seen) == ERR_CANCELLED);
+	CHECK(walk(&h, block_vectors[1].bytes, see, &seen) == ERR_CANCELLED);
 	CHECK(seen.count == 3);
 }
 
@@ -145,7 +156,7 @@ static enum err walk_of(const struct cut *cut, const uint8_t header[BTC_HEADER_S
 		btc_merkle_root(&root, leaf, count);
 		memcpy(bytes + 36, root.b, 32);
 	}
-	return btc_block_walk(&h, buf_slice(&b), NULL, NULL);
+	return walk(&h, buf_slice(&b), NULL, NULL);
 }
 
 /* CVE-2012-2459: an odd list and the list with its last part repeated have one root. */
@@ -194,10 +205,9 @@ static void test_tx_count(void)
 	struct btc_header h;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		memcpy(block + BTC_HEADER_SIZE, rows[i].count, 9);
-		CHECK(btc_block_walk(&h, slice_of(block, BTC_HEADER_SIZE + 9), NULL, NULL) ==
-			rows[i].err);
+		CHECK(walk(&h, slice_of(block, BTC_HEADER_SIZE + 9), NULL, NULL) == rows[i].err);
 	}
-	CHECK(btc_block_walk(&h, slice_of(block, sizeof block), NULL, NULL) == ERR_FORMAT);
+	CHECK(walk(&h, slice_of(block, sizeof block), NULL, NULL) == ERR_FORMAT);
 }
 
 /* A coinbase whose script fills the block: legal by size, too heavy without witnesses. */
@@ -229,9 +239,108 @@ static void test_weight(void)
 		struct hash256 root;
 		sha256d(&root, slice_of(block + 81, b.len - 81));
 		memcpy(block + 36, root.b, 32);
-		CHECK(btc_block_walk(&h, buf_slice(&b), NULL, NULL) ==
-			(extra == 0 ? OK : ERR_FORMAT));
+		CHECK(walk(&h, buf_slice(&b), NULL, NULL) == (extra == 0 ? OK : ERR_FORMAT));
 	}
+}
+
+/* Somebody who runs the loop's parts in another order, each by itself. */
+static void run_backwards(void *self, size_t count, size_t item_size, parallel_body body, void *ctx)
+{
+	const size_t piece = *(const size_t *)self;
+	(void)item_size;
+	for (size_t left = count; left > 0;) {
+		const size_t begin = left > piece ? left - piece : 0;
+		body(ctx, begin, left);
+		left = begin;
+	}
+}
+
+/* The least transaction, told apart from others by its lock time; the first is a coinbase. */
+static void put_small(struct buf *b, uint32_t number)
+{
+	static const uint8_t zero[32];
+	buf_le32(b, 2);
+	buf_u8(b, 1);
+	buf_put(b, zero, sizeof zero);
+	buf_le32(b, number == 0 ? UINT32_MAX : number);
+	buf_u8(b, 0);
+	buf_le32(b, 0);
+	buf_u8(b, 1);
+	buf_le64(b, number);
+	buf_u8(b, 0);
+	buf_le32(b, number);
+}
+
+/* Blocks of so many transactions that their trees are cut: the root is that of the whole list,
+ * whoever hashes what, and a change in any part is found. */
+static void test_cut_trees(void)
+{
+	static const uint32_t counts[] = {511, 512, 513, 1023, 1024, 1025, 1536, 1537, 2561, 16393};
+	static uint8_t bytes[BTC_HEADER_SIZE + 3 + 61 * 16393];
+	static struct hash256 leaf[16393];
+	size_t piece = 7;
+	const struct parallel backwards = {.run = run_backwards, .self = &piece};
+	for (size_t c = 0; c < ARRAY_LEN(counts); c++) {
+		const uint32_t count = counts[c];
+		struct buf b = buf_init(bytes, sizeof bytes);
+		struct btc_block block;
+		struct hash256 root;
+		memset(bytes, 0, BTC_HEADER_SIZE);
+		b.len = BTC_HEADER_SIZE;
+		btc_put_compact(&b, count);
+		for (uint32_t i = 0; i < count; i++) {
+			const size_t at = b.len;
+			put_small(&b, i);
+			sha256d(&leaf[i], slice_of(bytes + at, b.len - at));
+		}
+		CHECK(!b.overflow);
+		const struct hash256 last = leaf[count - 1];
+		btc_merkle_root(&root, leaf, count);
+		memcpy(bytes + 36, root.b, 32);
+		CHECK(btc_block_open(&block, buf_slice(&b), NULL) == OK);
+		CHECK(block.tx_count == count && hash256_eq(&block.tx[count - 1].txid, &last));
+		btc_block_close(&block);
+		CHECK(btc_block_open(&block, buf_slice(&b), &backwards) == OK);
+		CHECK(hash256_eq(&block.tx[count - 1].txid, &last));
+		btc_block_close(&block);
+		bytes[b.len - 1] ^= 1;
+		CHECK(btc_block_open(&block, buf_slice(&b), &backwards) == ERR_CHECKSUM);
+		bytes[b.len - 1] ^= 1;
+		bytes[BTC_HEADER_SIZE + 3 + 60 * 300] ^= 1;
+		CHECK(btc_block_open(&block, buf_slice(&b), &backwards) == ERR_CHECKSUM);
+	}
+}
+
+/* Witnesses are covered by the coinbase's commitment, each byte of them. */
+static void test_witnesses(void)
+{
+	static uint8_t copy[BLOCK_ROOM];
+	uint32_t committed = 0;
+	size_t piece = 1;
+	const struct parallel backwards = {.run = run_backwards, .self = &piece};
+	for (size_t i = 0; i < ARRAY_LEN(block_vectors); i++) {
+		const struct slice bytes = block_vectors[i].bytes;
+		struct btc_block b;
+		if (bytes.len > sizeof copy)
+			continue;
+		memcpy(copy, bytes.ptr, bytes.len);
+		CHECK(btc_block_open(&b, slice_of(copy, bytes.len), &backwards) == OK);
+		CHECK(btc_block_check_witnesses(&b, NULL) == OK);
+		CHECK(btc_block_check_witnesses(&b, &backwards) == OK);
+		for (uint32_t t = 0; t < b.tx_count; t++) {
+			if (b.tx[t].stripped == b.tx[t].len)
+				continue;
+			committed++;
+			/* the last byte before the lock time is the last one of a witness */
+			uint8_t *at = copy + b.tx[t].at + b.tx[t].len - 5;
+			*at ^= 1;
+			CHECK(btc_block_check_witnesses(&b, &backwards) == ERR_CHECKSUM);
+			*at ^= 1;
+		}
+		CHECK(btc_block_check_witnesses(&b, &backwards) == OK);
+		btc_block_close(&b);
+	}
+	CHECK(committed > 2);
 }
 
 /* The compact form's edges, as Bitcoin Core's arith_uint256 reads them. */
@@ -296,7 +405,7 @@ static int walk_file(const char *path)
 	const size_t len = fread(block, 1, sizeof block, f);
 	(void)fclose(f);
 	struct btc_header h;
-	CHECK(btc_block_walk(&h, slice_of(block, len), NULL, NULL) == OK);
+	CHECK(walk(&h, slice_of(block, len), NULL, NULL) == OK);
 	CHECK(btc_header_check_work(&h) == OK);
 	return EXIT_SUCCESS;
 }
@@ -311,6 +420,8 @@ int main(int argc, char **argv)
 	test_mutated();
 	test_tx_count();
 	test_weight();
+	test_cut_trees();
+	test_witnesses();
 	test_bits();
 	return 0;
 }

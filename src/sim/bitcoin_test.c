@@ -234,13 +234,16 @@ static void test_chain(struct peer *p)
 	char hash[65];
 	for (uint32_t h = 0; h < b->chain_len; h++) {
 		const struct simbtc_block *block = &b->block[b->chain[h]];
-		struct btc_header header;
+		struct btc_block parsed;
 		struct text bytes = {0};
 		uint32_t count = 0;
 		simbtc_block_bytes(&bytes, b, block);
-		CHECK(btc_block_walk(&header, text_slice(&bytes), count_tx, &count) == OK);
+		CHECK(btc_block_open(&parsed, text_slice(&bytes), NULL) == OK);
+		CHECK(btc_block_check_witnesses(&parsed, NULL) == OK);
+		CHECK(btc_block_visit(&parsed, count_tx, &count) == OK);
 		CHECK(count == block->tx_count && bytes.len == block->size);
-		CHECK(btc_header_check_work(&header) == OK);
+		CHECK(btc_header_check_work(&parsed.header) == OK);
+		btc_block_close(&parsed);
 		text_fini(&bytes);
 	}
 	(void)peer_call(p, "getblockhash", "[0]");
