@@ -104,6 +104,21 @@ enum err layer_wait(struct layer *layer, uint64_t delay_ms, wait_cb cb, void *op
 	return OK;
 }
 
+enum err layer_compute(struct layer *layer, struct offload_job *job)
+{
+	job->cancel = &layer->gone;
+	layer_enter(layer);
+	const enum err err = offload_submit(layer->config.offload, job);
+	if (err != OK)
+		layer_leave(layer);
+	return err;
+}
+
+void layer_computed(struct layer *layer)
+{
+	layer_leave(layer);
+}
+
 enum err layer_create(struct layer **out, const struct layer_config *config)
 {
 	static const struct layer_ops *const ops[LAYER_COUNT] = {
@@ -124,6 +139,7 @@ enum err layer_create(struct layer **out, const struct layer_config *config)
 		layer->config.mempool_max = 10000;
 	layer->info.err = ERR_UNAVAILABLE;
 	(void)DETAIL(layer->info.detail, OK, "not asked yet");
+	cancel_init(&layer->gone, NULL);
 	follow_init(&layer->follow, layer);
 	*out = layer;
 	return OK;
@@ -135,6 +151,7 @@ void layer_destroy(struct layer *layer)
 		return;
 	layer_enter(layer);
 	layer->dead = true;
+	cancel_request(&layer->gone);
 	follow_stop(&layer->follow);
 	while (layer->waits != NULL) {
 		struct layer_wait *w = layer->waits;

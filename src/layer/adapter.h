@@ -8,6 +8,7 @@
 #define LAYER_ADAPTER_H
 #include "layer/follow.h"
 #include "layer/layer.h"
+#include "rt/offload.h"
 
 /* As the functions of the same names in layer.h; `network` is already known to be of this layer. */
 struct layer_pure {
@@ -64,10 +65,11 @@ struct layer {
 	struct layer_sink sink; /* on_block NULL: not started */
 	struct follow follow;
 	struct layer_wait *waits; /* owned, a list */
-	uint32_t open;       /* answers and waits still to come, and calls into us in progress */
-	bool dead;           /* destroyed: freed when open is 0; nobody is called back */
-	uint64_t fee_rate;   /* last told to the sink; 0: none */
-	uint64_t fee_due_ms; /* when to ask for it again */
+	uint32_t open; /* answers and waits still to come, and calls into us in progress */
+	bool dead;     /* destroyed: freed when open is 0; nobody is called back */
+	struct cancel_token gone; /* requested when it is: what is being computed need not end */
+	uint64_t fee_rate;        /* last told to the sink; 0: none */
+	uint64_t fee_due_ms;      /* when to ask for it again */
 	bool fee_asking;
 	char said[160]; /* the node's last words on why something is not so, or ours on its answer
 			 */
@@ -89,6 +91,12 @@ MUST_USE enum err ask_within(struct layer *layer, uint64_t timeout_ms, const cha
 /* cb follows once, after delay_ms or when the layer is destroyed. */
 typedef void (*wait_cb)(void *op);
 MUST_USE enum err layer_wait(struct layer *layer, uint64_t delay_ms, wait_cb cb, void *op);
+
+/* Work on what a node answered that is too long for the loop (rt/offload): job->run and ->done are
+ * set. `done` follows once, maybe from here; it ends with layer_computed, after which the layer may
+ * be gone. ERR_FULL, ERR_STATE: it does not follow. */
+MUST_USE NONNULL_ALL enum err layer_compute(struct layer *layer, struct offload_job *job);
+NONNULL_ALL void layer_computed(struct layer *layer);
 
 /* An operation with several answers to come. It is the first member of the operation's own struct;
  * `end` tells the caller (unless layer->dead) and frees it. */

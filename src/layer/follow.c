@@ -399,7 +399,7 @@ void follow_block(
 		next_block(f);
 }
 
-static void retry(void *ctx)
+static void again(void *ctx)
 {
 	struct follow *f = ctx;
 	f->timer.id = 0;
@@ -440,7 +440,7 @@ static bool deliver(struct follow *f)
 	if (f->phase != FOLLOW_BLOCKS)
 		return false;
 	if (err == ERR_FULL) {
-		set_timer(f, FOLLOW_RETRY_MS, retry);
+		set_timer(f, FOLLOW_RETRY_MS, again);
 		return false;
 	}
 	if (err == ERR_UNAVAILABLE) {
@@ -461,14 +461,18 @@ static bool deliver(struct follow *f)
 	return true;
 }
 
+/* One block in a turn of the loop: looking through it takes a while. */
 static void next_block(struct follow *f)
 {
-	while (f->slot_next < f->slot_count && f->slot[f->slot_next].ready) {
-		if (!deliver(f))
+	if (f->slot_next < f->slot_count) {
+		if (!f->slot[f->slot_next].ready || !deliver(f))
 			return;
 	}
-	if (f->slot_next < f->slot_count)
+	if (f->slot_next < f->slot_count) {
+		if (f->slot[f->slot_next].ready)
+			set_timer(f, 0, again);
 		return;
+	}
 	f->layer->info.syncing = f->tip.syncing || far_behind(f, f->tip.height);
 	if (f->tip.height > f->ring[0].height)
 		begin_hashes(f);

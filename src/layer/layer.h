@@ -23,6 +23,7 @@
 #include "wire/signing.h"
 
 struct layer;
+struct offload; /* rt/offload.h */
 
 /* ---- initialise ---- */
 
@@ -31,6 +32,7 @@ struct layer_config {
 	const struct network *network;
 	struct loop *loop;           /* borrows */
 	struct upstream *upstream;   /* borrows */
+	struct offload *offload;     /* borrows: for checking large answers; NULL: in place */
 	uint64_t poll_ms;            /* of the tip and the mempool; 0: 1,000 */
 	struct evm_address contract; /* ACCOUNT: the HTLC contract; zero: none yet */
 	uint32_t mempool_max;        /* transactions looked at in one poll; 0: 10,000 */
@@ -40,8 +42,8 @@ struct layer_config {
 /* Returns owned. Sends nothing yet. ERR_NETWORK: the network is another layer's. ERR_FULL: no
  * memory. */
 MUST_USE NONNULL_ALL enum err layer_create(struct layer **out, const struct layer_config *config);
-/* Operations that are still open end without a callback. Before the upstream and the loop are
- * destroyed; not from inside a sink's function. */
+/* Operations that are still open end without a callback. Before the upstream, the offload and the
+ * loop are destroyed; not from inside a sink's function. */
 void layer_destroy(struct layer *layer);
 
 struct layer_info {

@@ -71,6 +71,8 @@ void http_answer_give(const struct http_answer *answer, const struct http_reader
 {
 	struct http_answer given = *answer;
 	size_t cost = 0;
+	bool keep = false;
+	given.keep = &keep;
 	if (reader != NULL && given.err == OK) {
 		given.made = reader->read(reader_args, given.status, given.body, &cost);
 		given.body = slice_of(NULL, 0);
@@ -79,7 +81,7 @@ void http_answer_give(const struct http_answer *answer, const struct http_reader
 				.err = ERR_FULL, .detail = "no memory for the answer"};
 	}
 	cb(ctx, &given);
-	if (given.made != NULL)
+	if (given.made != NULL && !keep)
 		reader->drop(given.made);
 }
 

@@ -56,7 +56,8 @@ struct http_answer {
 		       * too long, or too many wait to be used. ERR_CANCELLED */
 	unsigned status;
 	struct slice body;  /* borrows until the callback returns */
-	void *made;         /* by the reader, and dropped after the callback returns */
+	void *made;         /* by the reader, and dropped after the callback returns.. */
+	bool *keep;         /* ..unless it sets this: then what was made is the callback's */
 	const char *detail; /* why it failed, for people; borrows until the callback returns */
 };
 

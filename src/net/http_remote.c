@@ -232,10 +232,15 @@ static void call_end(struct remote_call *c, const struct http_answer *answer)
 {
 	struct remote_client *client = c->client;
 	const bool nested = client->in_callback;
+	struct http_answer given = *answer;
+	bool keep = false;
+	given.keep = &keep;
 	http_calls_remove(&client->base.calls, c->id);
 	client->in_callback = true;
-	c->cb(c->ctx, answer);
+	c->cb(c->ctx, &given);
 	client->in_callback = nested;
+	if (keep)
+		c->answer.made = NULL;
 	client->lazy += c->cost;
 	if (client->lazy < LAZY_MAX) {
 		link_post_lazily(client->link, LINK_NET, &c->item, POST_FREE);

@@ -263,10 +263,28 @@ static void *read_answer(
 	return reading;
 }
 
+void rpc_reading_free(struct rpc_reading *reading)
+{
+	if (reading != NULL)
+		rpc_reading_fini(reading);
+	free(reading);
+}
+
 static void drop_answer(void *made)
 {
-	rpc_reading_fini(made);
-	free(made);
+	rpc_reading_free(made);
+}
+
+struct rpc_reading *rpc_answer_keep(const struct rpc_answer *answer)
+{
+	CHECK(answer->err == OK && answer->from != NULL && answer->from->made != NULL);
+	*answer->from->keep = true;
+	return answer->from->made;
+}
+
+const struct json *rpc_reading_result(const struct rpc_reading *reading)
+{
+	return reading->answer.result;
 }
 
 static const struct http_reader reader = {.read = read_answer, .drop = drop_answer};
@@ -387,9 +405,10 @@ static void on_http(void *ctx, const struct http_answer *http)
 	}
 	list_remove(&u->in_flight, call);
 	const struct rpc_reading *reading = http->made;
-	const struct rpc_answer answer = reading != NULL
+	struct rpc_answer answer = reading != NULL
 		? reading->answer
 		: (struct rpc_answer){.err = http->err, .message = http->detail};
+	answer.from = http;
 	const enum err err = answer.err;
 	const bool probe = call->probe;
 	if (probe)

@@ -42,6 +42,8 @@ struct upstream_config {
 	struct latency *latency; /* of calls that were answered; NULL: not recorded; borrowed */
 };
 
+struct http_answer;
+
 struct rpc_answer {
 	enum err err; /* OK: result. ERR_REJECTED: the node's own error. Others: unknown effect,
 		       * except ERR_UNAVAILABLE: nothing was sent, or the node had no room for it
@@ -49,11 +51,19 @@ struct rpc_answer {
 		       * ERR_FORMAT: not JSON-RPC, or too deep. ERR_FULL: answer too long, or over
 		       * the budget of CPU time.
 		       * ERR_CANCELLED: the upstream was destroyed */
-	const struct json *result; /* borrows until the callback returns; may be a JSON null */
-	int64_t code;              /* ERR_REJECTED: the node's code */
-	const char *message;       /* the node's, or ours: never NULL */
-	const struct json *data;   /* ERR_REJECTED: error.data, or NULL */
+	const struct json *result;      /* borrows until the callback returns; may be a JSON null */
+	int64_t code;                   /* ERR_REJECTED: the node's code */
+	const char *message;            /* the node's, or ours: never NULL */
+	const struct json *data;        /* ERR_REJECTED: error.data, or NULL */
+	const struct http_answer *from; /* for rpc_answer_keep */
 };
+
+/* An answer that outlives its callback, for another thread to read: a block, say. Returns owned;
+ * one thread's at a time. Only of answers with a result. */
+struct rpc_reading;
+MUST_USE NONNULL_ALL struct rpc_reading *rpc_answer_keep(const struct rpc_answer *answer);
+NONNULL_ALL const struct json *rpc_reading_result(const struct rpc_reading *reading);
+void rpc_reading_free(struct rpc_reading *reading);
 
 typedef void (*rpc_cb)(void *ctx, const struct rpc_answer *answer);
 

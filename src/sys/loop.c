@@ -33,6 +33,11 @@ uint64_t loop_wall_ms(const struct loop *loop)
 		: clock_wall_ms();
 }
 
+uint64_t loop_turn_ns(const struct loop *loop)
+{
+	return loop_is_virtual(loop) ? 0 : clock_mono_ns() - loop->awake_ns;
+}
+
 bool loop_is_virtual(const struct loop *loop)
 {
 	return loop->backend == &loop_virtual;
@@ -125,6 +130,7 @@ uint32_t loop_run_wakers(struct loop *loop)
 	/* [WAKE] acquire: pairs with the release in loop_wake */
 	const uint32_t wakes = atomic_exchange_explicit(&loop->wakes, 0, memory_order_acquire);
 	uint32_t ran = 0;
+	loop->awake_ns = loop_is_virtual(loop) ? 0 : clock_mono_ns();
 	for (uint32_t i = 0; i < loop->waker_count; i++) {
 		if ((wakes & UINT32_C(1) << i) && loop->waker[i].cb != NULL) {
 			loop->waker[i].cb(loop->waker[i].ctx);

@@ -53,6 +53,9 @@ MUST_USE NONNULL_ALL enum err loop_uring_probe(char reason[LOOP_REASON_SIZE]);
 uint64_t loop_now_ms(const struct loop *loop);
 uint64_t loop_wall_ms(const struct loop *loop);
 
+/* How long ago its last wait ended: what the turn that it is in has taken. 0 on a virtual loop. */
+uint64_t loop_turn_ns(const struct loop *loop);
+
 typedef void (*loop_cb)(void *ctx);
 
 struct loop_timer {

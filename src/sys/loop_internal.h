@@ -71,6 +71,7 @@ struct loop {
 	uint32_t waker_count;
 	_Atomic uint32_t wakes; /* one bit for each waker that was woken and not run yet */
 
+	uint64_t awake_ns; /* when its last wait ended; of a real loop */
 	uint64_t virtual_now_ns, virtual_start_wall_ms; /* of a virtual loop */
 };
 

@@ -1,7 +1,7 @@
 /* Bitcoin's answers to the questions of layer/follow.h, and blocks turned into events. */
-#include "crypto/hash.h"
 #include "layer/bitcoin/bitcoin.h"
 #include "rt/cpu_budget.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define HEIGHT_MAX 500000000u
@@ -14,115 +14,123 @@
 
 /* A block, checked: its hash, its work, its Merkle roots. */
 struct payload {
+	struct btc_block block;
 	uint8_t *raw; /* owned */
-	size_t len;
 };
 
 static void drop(void *payload)
 {
 	struct payload *p = payload;
+	if (p == NULL)
+		return;
+	btc_block_close(&p->block);
 	free(p->raw);
 	free(p);
 }
 
-/* ---- the tree of witnesses (BIP-141) ---- */
+/* ---- checking, on any thread ---- */
 
-/* The Merkle root in the header covers no witness, and preimages and the kind of a spend are read
- * from witnesses: they are checked against the coinbase's commitment. A block without one can hold
- * no valid witness; making such a block costs the same work as making a good one. */
-struct witnesses {
-	struct hash256 *leaf; /* owned */
-	uint32_t count, cap;
-	struct buf scratch; /* owned storage */
-	bool committed;
-	struct hash256 commitment;
-	struct slice reserved;
+struct block_ask {
+	struct offload_job job; /* first */
+	struct layer *layer;
+	struct hash256 hash;
+	uint64_t height, tag;
+	struct rpc_reading *reading; /* owned: the node's answer, until it is decoded */
+	/* what comes of it */
+	enum err err;
+	struct block_ref block;
+	struct payload *payload; /* owned */
 };
 
-#define COMMITMENT_SCRIPT_MIN 38u
-static const uint8_t commitment_prefix[6] = {0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed};
+/* Loops over a block's transactions, whoever runs them: under a budget each, and over when one was
+ * spent, or nobody waits for the result any more. */
+struct guard {
+	const struct parallel *over; /* NULL: the caller */
+	const struct offload_job *job;
+	_Atomic bool stopped;
+};
 
-static void find_commitment(struct witnesses *w, const struct btc_tx *coinbase)
+struct guarded {
+	struct guard *guard;
+	parallel_body body;
+	void *ctx;
+};
+
+static bool has_stopped(struct guard *g)
 {
-	for (uint32_t i = 0; i < coinbase->out_count; i++) {
-		const struct slice script = coinbase->out[i].script;
-		if (script.len < COMMITMENT_SCRIPT_MIN ||
-			memcmp(script.ptr, commitment_prefix, sizeof commitment_prefix) != 0)
-			continue;
-		memcpy(w->commitment.b, script.ptr + sizeof commitment_prefix,
-			sizeof w->commitment.b);
-		w->committed = true; /* the last one counts */
-	}
-	if (coinbase->in_count == 1)
-		w->reserved = btc_witness_item(coinbase->in[0].witness, 0);
+	/* relaxed: says nothing of what others did; the results are thrown away */
+	if (atomic_load_explicit(&g->stopped, memory_order_relaxed))
+		return true;
+	if (!cpu_budget_spent() && !offload_is_cancelled(g->job))
+		return false;
+	atomic_store_explicit(&g->stopped, true, memory_order_relaxed);
+	return true;
 }
 
-static enum err witness_visit(
-	void *ctx, uint32_t index, const struct btc_tx *tx, const struct hash256 *txid)
+static void run_guarded(void *ctx, size_t begin, size_t end)
 {
-	struct witnesses *w = ctx;
-	struct hash256 id = {{0}};
+	const struct guarded *g = ctx;
+	struct cpu_budget budget;
+	cpu_budget_begin(&budget, cpu_task_kind("block_hash"), BLOCK_CPU_NS);
+	for (size_t at = begin; at < end && !has_stopped(g->guard);) {
+		const size_t next = end - at > BLOCK_LOOK_EVERY ? at + BLOCK_LOOK_EVERY : end;
+		g->body(g->ctx, at, next);
+		at = next;
+	}
+	(void)cpu_budget_end(&budget);
+}
 
-	if (index % BLOCK_LOOK_EVERY == 0 && cpu_budget_spent())
+static void guard_run(void *self, size_t count, size_t item_size, parallel_body body, void *ctx)
+{
+	struct guarded g = {.guard = self, .body = body, .ctx = ctx};
+	parallel_run(g.guard->over, count, item_size, run_guarded, &g);
+}
+
+static enum err check_block(
+	struct payload *p, struct slice raw, const struct hash256 *hash, struct guard *guard)
+{
+	const struct parallel parallel = {.run = guard_run, .self = guard};
+	struct hash256 own;
+	/* the cheapest first: a header with another hash is not worth more */
+	TRY(btc_header_parse(&p->block.header, raw));
+	btc_header_hash(&own, &p->block.header);
+	if (!hash256_eq(&own, hash))
+		return ERR_CHECKSUM;
+	TRY(btc_header_check_work(&p->block.header));
+	TRY(btc_block_open(&p->block, raw, &parallel));
+	return btc_block_check_witnesses(&p->block, &parallel);
+}
+
+static enum err read_block(struct block_ask *asked, const struct parallel *parallel)
+{
+	struct guard guard = {.over = parallel, .job = &asked->job};
+	size_t len;
+	struct payload *p = asked->payload = calloc(1, sizeof *p);
+	if (p == NULL)
+		return ERR_FULL;
+	TRY(core_answer_hex(&p->raw, &len, BTC_BLOCK_SIZE_MAX, rpc_reading_result(asked->reading)));
+	rpc_reading_free(asked->reading);
+	asked->reading = NULL;
+	const enum err err = check_block(p, slice_of(p->raw, len), &asked->hash, &guard);
+	if (has_stopped(&guard))
 		return ERR_CANCELLED;
-	if (w->count == w->cap) {
-		const uint32_t cap = w->cap == 0 ? 1024 : w->cap * 2;
-		struct hash256 *leaf = realloc(w->leaf, cap * sizeof *leaf);
-		if (leaf == NULL)
-			return ERR_FULL;
-		w->leaf = leaf;
-		w->cap = cap;
-	}
-	bool any = false;
-	for (uint32_t i = 0; i < tx->in_count && !any; i++)
-		any = tx->in[i].witness.len > 0;
-	if (index == 0) {
-		find_commitment(w, tx);
-	} else if (any) {
-		w->scratch.len = 0;
-		w->scratch.overflow = false;
-		btc_tx_put(&w->scratch, tx);
-		if (w->scratch.overflow)
-			return ERR_FORMAT;
-		sha256d(&id, buf_slice(&w->scratch));
-	} else {
-		id = *txid;
-	}
-	w->leaf[w->count++] = id;
-	return OK;
+	const struct btc_header *header = &p->block.header;
+	asked->block = (struct block_ref){.hash = asked->hash,
+		.parent = header->parent,
+		.height = asked->height,
+		.time_ms = (uint64_t)header->time * 1000};
+	return err;
 }
 
-static enum err check_block(struct slice raw, const struct hash256 *hash, struct block_ref *block)
+static void run_check(struct offload_job *job, const struct parallel *parallel)
 {
-	struct witnesses w = {.scratch = buf_init(malloc(raw.len), raw.len)};
-	struct btc_header header;
-	struct hash256 root, own;
-	enum err err = w.scratch.ptr == NULL ? ERR_FULL : OK;
-
-	if (err == OK)
-		err = btc_block_walk(&header, raw, witness_visit, &w);
-	if (err != OK)
-		goto out;
-	btc_header_hash(&own, &header);
-	err = hash256_eq(&own, hash) ? btc_header_check_work(&header) : ERR_CHECKSUM;
-	if (err != OK)
-		goto out;
-	/* no witness of the coinbase: a block from before there were any */
-	if (w.committed && w.reserved.len == sizeof root.b) {
-		btc_merkle_root(&root, w.leaf, w.count);
-		const struct slice part[] = {slice_of(root.b, sizeof root.b), w.reserved};
-		sha256d_parts(&own, part, ARRAY_LEN(part));
-		if (!hash256_eq(&own, &w.commitment)) {
-			err = ERR_CHECKSUM;
-			goto out;
-		}
-	}
-	*block = (struct block_ref){
-		.hash = *hash, .parent = header.parent, .time_ms = (uint64_t)header.time * 1000};
-out:
-	free(w.scratch.ptr);
-	free(w.leaf);
-	return err;
+	struct block_ask *asked = (struct block_ask *)(void *)job;
+	struct cpu_budget budget;
+	cpu_budget_begin(&budget, cpu_task_kind("block_check"), BLOCK_CPU_NS);
+	asked->err = read_block(asked, parallel);
+	(void)cpu_budget_end(&budget);
+	rpc_reading_free(asked->reading);
+	asked->reading = NULL;
 }
 
 /* ---- questions ---- */
@@ -205,54 +213,55 @@ static enum err ask_left(struct layer *layer, const struct hash256 *hash, uint64
 	return adapter_ask(layer, "getblockheader", params, on_left, layer, tag);
 }
 
-struct block_ask {
-	struct layer *layer;
-	struct hash256 hash;
-	uint64_t height;
-};
-
-static enum err read_block(struct payload **out, struct block_ref *block,
-	const struct block_ask *asked, const struct json *result)
+static void block_end(struct block_ask *asked, enum err err)
 {
-	struct payload *p = calloc(1, sizeof *p);
-	if (p == NULL)
-		return ERR_FULL;
-	enum err err = core_answer_hex(&p->raw, &p->len, BTC_BLOCK_SIZE_MAX, result);
-	if (err == OK) {
-		struct cpu_budget budget;
-		cpu_budget_begin(&budget, cpu_task_kind("block_check"), BLOCK_CPU_NS);
-		err = check_block(slice_of(p->raw, p->len), &asked->hash, block);
-		(void)cpu_budget_end(&budget);
-	}
+	struct payload *payload = asked->payload;
 	if (err != OK) {
-		drop(p);
-		return DETAIL(asked->layer->said, err == ERR_SHORT ? ERR_FORMAT : err,
-			"a block that can't be right (%s)", err_name(err));
+		drop(payload);
+		payload = NULL;
 	}
-	block->height = asked->height;
-	*out = p;
-	return OK;
+	follow_block(&asked->layer->follow, asked->tag, err, &asked->block, payload);
+	rpc_reading_free(asked->reading);
+	free(asked);
+}
+
+static void check_done(struct offload_job *job, enum err err)
+{
+	struct block_ask *asked = (struct block_ask *)(void *)job;
+	struct layer *layer = asked->layer;
+	if (err == OK && asked->err != OK)
+		err = DETAIL(layer->said, asked->err == ERR_SHORT ? ERR_FORMAT : asked->err,
+			"a block that can't be right (%s)", err_name(asked->err));
+	block_end(asked, err);
+	layer_computed(layer);
 }
 
 static void on_block(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	const struct block_ask asked = *(struct block_ask *)op;
-	struct payload *payload = NULL;
-	struct block_ref block;
-	free(op);
-	enum err err = answer->err;
-	if (err == OK && !asked.layer->dead)
-		err = read_block(&payload, &block, &asked, answer->result);
-	follow_block(&asked.layer->follow, tag, err, &block, payload);
+	struct block_ask *asked = op;
+	struct layer *layer = asked->layer;
+	asked->tag = tag;
+	if (answer->err != OK || layer->dead) {
+		block_end(asked, answer->err == OK ? ERR_CANCELLED : answer->err);
+		return;
+	}
+	asked->reading = rpc_answer_keep(answer);
+	asked->job.run = run_check;
+	asked->job.done = check_done;
+	const enum err err = layer_compute(layer, &asked->job);
+	if (err != OK)
+		block_end(asked, DETAIL(layer->said, err, "too many blocks are being checked"));
 }
 
 static enum err ask_block(
 	struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag)
 {
-	struct block_ask *asked = malloc(sizeof *asked);
+	struct block_ask *asked = calloc(1, sizeof *asked);
 	if (asked == NULL)
 		return ERR_FULL;
-	*asked = (struct block_ask){.layer = layer, .hash = *hash, .height = height};
+	asked->layer = layer;
+	asked->hash = *hash;
+	asked->height = height;
 	struct json *params = json_array();
 	json_push(params, core_param_hash(hash));
 	json_push(params, json_new_u64(0));
@@ -328,12 +337,11 @@ static enum err deliver(struct layer *layer, const struct block_ref *block, void
 	struct bitcoin *b = bitcoin_of(layer);
 	const struct payload *p = payload;
 	struct delivery d = {.b = b, .height = block->height};
-	struct btc_header header;
 
-	enum err err = btc_block_walk(&header, slice_of(p->raw, p->len), visit, &d);
+	enum err err = btc_block_visit(&p->block, visit, &d);
 	if (err == ERR_FULL) {
 		d = (struct delivery){.b = b, .height = block->height, .crowded = true};
-		err = btc_block_walk(&header, slice_of(p->raw, p->len), visit, &d);
+		err = btc_block_visit(&p->block, visit, &d);
 	}
 	if (err != OK)
 		return DETAIL(layer->info.detail, err == ERR_FULL ? ERR_RANGE : err,
