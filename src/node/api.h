@@ -16,16 +16,21 @@
 #include "node/config.h"
 #include "node/engine.h"
 #include "node/secrets.h"
+#include "rt/executor.h"
 
 struct api;
+
+#define NODE_RINGS_MAX (NET_RINGS_MAX + 2u) /* those to the workers and back, too */
 
 struct node_status {
 	bool signer_connected;
 	bool journal_ok;
 	struct journal_stat journal;
 	uint64_t effects_in_flight; /* being built, signed or submitted now */
-	struct link_stat ring[NET_RINGS_MAX];
+	struct link_stat ring[NODE_RINGS_MAX];
 	uint32_t ring_count;
+	struct executor_counts work;
+	uint32_t workers, imbalance_milli; /* as executor_totals has it */
 };
 
 /* What the API needs from the rest of the node. */

@@ -7,7 +7,7 @@
 
 #define COLUMN_MS 10000u
 #define COLUMNS 360u /* an hour */
-#define MAPS_MAX (2u + LAYER_COUNT)
+#define MAPS_MAX (3u + LAYER_COUNT)
 
 struct latency_maps {
 	struct loop *loop;
@@ -38,6 +38,7 @@ static enum err add_all(struct latency_maps *m, const struct api *api)
 {
 	TRY(add(m, api->metrics.duration));
 	TRY(add(m, api->metrics.journal_sync));
+	TRY(add(m, api->metrics.loop_turn));
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		if (api->config->layer[i].enabled)
 			TRY(add(m, api->metrics.layer_call[i]));

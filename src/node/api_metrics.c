@@ -1,6 +1,8 @@
 /* Gauges of the state, read from the ledger and the adapters when they are asked for. */
 #include "node/api_internal.h"
 
+#include <stddef.h>
+
 #define LABELS_SIZE 128u
 #define NS_PER_MS 1000000u
 
@@ -300,6 +302,45 @@ static void put_one(
 	metric_u64(out, name, "", value);
 }
 
+/* ---- the workers: one row of this table is one metric ---- */
+
+static const struct {
+	const char *name, *help;
+	size_t at; /* of a counter in struct executor_counts */
+} work_metrics[] = {
+	{"sluice_executor_tasks_total", "Tasks that workers ran.",
+		offsetof(struct executor_counts, run)},
+	{"sluice_executor_dropped_total", "Tasks that were called off before they began.",
+		offsetof(struct executor_counts, dropped)},
+	{"sluice_executor_stolen_total", "Tasks and parts of tasks taken from another worker.",
+		offsetof(struct executor_counts, stolen)},
+	{"sluice_executor_failed_steals_total", "Looks at another worker that had nothing to take.",
+		offsetof(struct executor_counts, failed_steals)},
+	{"sluice_executor_parked_total", "Times that a worker went to sleep.",
+		offsetof(struct executor_counts, parked)},
+};
+
+static void put_work(struct buf *out, const struct node_status *node)
+{
+	static const char busy[] = "sluice_executor_busy_seconds_total",
+			  imbalance[] = "sluice_executor_imbalance_ratio";
+	put_one(out, "sluice_executor_workers", METRIC_GAUGE,
+		"Threads for CPU work; 1 where the system gives none.", node->workers);
+	put_one(out, "sluice_executor_queue_depth", METRIC_GAUGE, "Tasks that wait for a worker.",
+		node->work.queue_depth);
+	for (size_t i = 0; i < ARRAY_LEN(work_metrics); i++) {
+		uint64_t value;
+		memcpy(&value, (const unsigned char *)&node->work + work_metrics[i].at,
+			sizeof value);
+		put_one(out, work_metrics[i].name, METRIC_COUNTER, work_metrics[i].help, value);
+	}
+	metric_head(out, busy, METRIC_COUNTER, "Time that workers did not sleep or look for work.");
+	metric_ns(out, busy, "", node->work.busy_ns);
+	metric_head(out, imbalance, METRIC_GAUGE,
+		"How much longer than the mean the busiest worker was busy.");
+	metric_ms(out, imbalance, "", node->imbalance_milli);
+}
+
 static void put_node(struct buf *out, const struct api *api, const struct ledger *l)
 {
 	struct node_status node;
@@ -330,6 +371,9 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 	metric_head(out, "sluice_journal_sync_duration_seconds", METRIC_HISTOGRAM,
 		"Time of a sync of the disk.");
 	metric_latency(out, "sluice_journal_sync_duration_seconds", "", api->metrics.journal_sync);
+	metric_head(out, "sluice_loop_turn_duration_seconds", METRIC_HISTOGRAM,
+		"Time from when the engine's loop wakes to when it waits again.");
+	metric_latency(out, "sluice_loop_turn_duration_seconds", "", api->metrics.loop_turn);
 	put_one(out, "sluice_journal_free_bytes", METRIC_GAUGE, "Space left for the journal.",
 		node.journal.bytes_free);
 	put_one(out, "sluice_event_streams", METRIC_GAUGE, "Open event streams.",
@@ -337,6 +381,7 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 	put_one(out, "sluice_answers_waiting", METRIC_GAUGE,
 		"Requests whose answer waits for durability or a node.", api->pending_count);
 	put_rings(out, &node);
+	put_work(out, &node);
 }
 
 void api_put_metrics(struct buf *out, const struct api *api)

@@ -137,6 +137,7 @@ static enum err open_layers(struct core *k)
 			.network = c->params.network,
 			.loop = k->loop,
 			.upstream = k->upstream[i],
+			.offload = k->c.offload,
 			.poll_ms = c->poll_ms,
 			.lag_max = lag_max(k, c),
 			.contract = c->params.contract};

@@ -40,11 +40,12 @@ struct core_config {
 	bool synchronous;
 	size_t segment_size, group_max;  /* of the journal; 0: as it likes */
 	const struct parallel *parallel; /* shares work at the start; NULL: nobody */
+	struct offload *offload; /* CPU work that is too long for the loop; NULL: in place */
 	void (*random)(void *ctx, void *out, size_t len);
 	/* The API can be served now: core_api. ERR: it could not be, and the owner has said why. */
 	enum err (*serve)(void *ctx);
-	/* The network thread's rings, for metrics; NULL: there are none. */
-	uint32_t (*rings)(void *ctx, struct link_stat ring[NET_RINGS_MAX]);
+	/* Fills in what the process knows, for metrics: rings and workers; NULL: nothing. */
+	void (*status)(void *ctx, struct node_status *out);
 	/* From the loop, once: it can't go on. */
 	void (*on_end)(void *ctx, enum core_end end);
 	void *ctx;
@@ -59,7 +60,7 @@ NONNULL_ALL void core_start(struct core *core);
 /* After every step of the loop: hand over what was appended, answer what became durable, do what is
  * due. *wait_ms: the loop may wait so long. ERR_IO: the journal failed. */
 MUST_USE NONNULL_ALL enum err core_turn(struct core *core, uint64_t *wait_ms);
-/* After the HTTP server, and before the HTTP client and the loop, are gone. */
+/* After the HTTP server, and before the HTTP client, the offload and the loop, are gone. */
 void core_destroy(struct core *core);
 
 /* Borrowed; for http_server_create, from `serve` on. */

@@ -20,8 +20,8 @@ static void port_status(void *ctx, struct node_status *out)
 		.journal_ok = engine_ok(k->engine),
 		.effects_in_flight = effect_runner_in_flight(k->effects)};
 	journal_stat(k->journal, &out->journal);
-	if (k->c.rings != NULL)
-		out->ring_count = k->c.rings(k->c.ctx, out->ring);
+	if (k->c.status != NULL)
+		k->c.status(k->c.ctx, out);
 }
 
 static void port_layer_info(void *ctx, enum layer_id id, struct layer_info *out)

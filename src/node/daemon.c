@@ -1,9 +1,12 @@
 #include "node/daemon.h"
 
+#include "layer/follow.h"
 #include "net/net_thread.h"
 #include "node/core.h"
 #include "node/log.h"
+#include "node/metrics.h"
 #include "rt/cpu_budget.h"
+#include "rt/offload.h"
 #include "rt/parallel.h"
 #include "sys/rand.h"
 #include "sys/signals.h"
@@ -26,6 +29,9 @@ static const char usage[] =
 	"Exit status: 0 ended as asked; 1 failed while running; 2 wrong usage or configuration;\n"
 	"3 the data directory is in use, damaged, or another deployment's.\n";
 
+/* Blocks that are being checked, and held meanwhile: two windows of each layer. */
+#define JOBS_MAX (2u * FOLLOW_WINDOW * LAYER_COUNT)
+
 struct daemon {
 	struct config config;
 	struct seal_key seal;
@@ -36,6 +42,8 @@ struct daemon {
 	struct http_server *server;
 	struct executor *executor; /* CPU work that is too long for the loop */
 	struct parallel parallel;  /* the executor's */
+	struct offload *offload;   /* likewise: for the loop */
+	struct latency *loop_turn;
 	struct core *core;
 	uint32_t waker;
 	pthread_mutex_t over_budget_lock;
@@ -108,10 +116,35 @@ static void random_of(void *ctx, void *out, size_t len)
 	rand_bytes(out, len);
 }
 
-static uint32_t rings_of(void *ctx, struct link_stat ring[NET_RINGS_MAX])
+/* Jobs for the workers, and their results. */
+static uint32_t job_rings(struct link_stat out[2], const struct offload *offload)
+{
+	struct offload_stat s;
+	offload_stat(offload, &s);
+	out[0] = (struct link_stat){.name = "cpu_jobs",
+		.posted = s.submitted,
+		.refused = s.refused,
+		.wait_ns_sum = s.took_ns_sum,
+		.wait_ns_max = s.took_ns_max,
+		.depth = s.jobs_max,
+		.waiting = s.open,
+		.waiting_peak = s.open_peak};
+	out[1] = (struct link_stat){.name = "cpu_results",
+		.posted = s.results.pushed,
+		.refused = s.results.refused,
+		.depth = (uint32_t)s.results.capacity,
+		.waiting = (uint32_t)s.results.occupancy,
+		.waiting_peak = (uint32_t)s.results.high_water};
+	return 2;
+}
+
+static void status(void *ctx, struct node_status *out)
 {
 	const struct daemon *d = ctx;
-	return net_thread_stat(d->net, ring);
+	out->ring_count = net_thread_stat(d->net, out->ring);
+	out->ring_count += job_rings(&out->ring[out->ring_count], d->offload);
+	executor_totals(d->executor, &out->work, &out->imbalance_milli);
+	out->workers = executor_workers(d->executor);
 }
 
 static enum err serve(void *ctx)
@@ -143,8 +176,17 @@ static enum err open_executor(struct daemon *d)
 {
 	char text[EXECUTOR_TEXT_SIZE];
 	struct executor_config config = executor_config_default();
+	struct cpu_map cpus;
+	cpu_map_read(&cpus);
+	config.worker_count = cpu_map_parallel(&cpus);
+	if (config.worker_count > OFFLOAD_WORKERS_MAX)
+		config.worker_count = OFFLOAD_WORKERS_MAX;
 	config.pin_threads = false; /* they share the processors with the loop and the journal */
 	TRY(executor_create(&d->executor, &config));
+	const struct offload_config offload = {
+		.loop = d->loop, .executor = d->executor, .jobs_max = JOBS_MAX};
+	TRY(offload_create(&d->offload, &offload));
+	TRY(latency_series(&d->loop_turn, METRICS_LOOP_TURN, HISTOGRAM_US_HOUR));
 	executor_describe(d->executor, text);
 	log_line(LOG_INFO, "executor: %s", text);
 	return OK;
@@ -171,9 +213,10 @@ static enum err open_core(struct daemon *d)
 			.http = d->http,
 			.files = file_system(),
 			.parallel = &d->parallel,
+			.offload = d->offload,
 			.random = random_of,
 			.serve = serve,
-			.rings = rings_of,
+			.status = status,
 			.on_end = on_end,
 			.ctx = d};
 		err = core_create(&d->core, &end, &core, signer);
@@ -220,6 +263,7 @@ static void run(struct daemon *d)
 		say_over_budget(d);
 		if (core_turn(d->core, &wait_ms) != OK)
 			_exit(1); /* no clean-up: what is not durable must not leave by any path */
+		latency_record(d->loop_turn, loop_turn_ns(d->loop));
 	}
 }
 
@@ -232,6 +276,7 @@ static void close_all(struct daemon *d)
 	if (d->http != NULL)
 		http_client_destroy(d->http);
 	net_thread_destroy(d->net);
+	offload_destroy(d->offload);
 	executor_destroy(d->executor);
 	signals_unwatch();
 	if (d->loop != NULL)

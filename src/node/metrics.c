@@ -46,6 +46,7 @@ enum err metrics_init(struct metrics *m)
 	TRY(latency_series(&m->duration, "http_request", HISTOGRAM_US_HOUR));
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		TRY(metrics_layer_call(&m->layer_call[i], (enum layer_id)i));
+	TRY(latency_series(&m->loop_turn, METRICS_LOOP_TURN, HISTOGRAM_US_HOUR));
 	return latency_series(&m->journal_sync, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR);
 }
 

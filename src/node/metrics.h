@@ -16,6 +16,7 @@ struct metrics {
 	uint64_t requests[METRICS_ROUTES_MAX + 1][METRICS_STATUS_COUNT]; /* last row: no route */
 	struct latency *duration;     /* of requests; the process's */
 	struct latency *journal_sync; /* likewise */
+	struct latency *loop_turn;    /* likewise: of the engine's loop */
 	struct latency *layer_call[LAYER_COUNT];
 	uint64_t rate_limited;
 	uint64_t swap_transition[SWAP_STATE_COUNT]; /* swaps that entered the state */
@@ -23,6 +24,7 @@ struct metrics {
 
 /* The names of series that others record. */
 #define METRICS_JOURNAL_SYNC "journal_sync"
+#define METRICS_LOOP_TURN "loop_turn"
 MUST_USE NONNULL_ALL enum err metrics_layer_call(struct latency **out, enum layer_id layer);
 
 /* Zeroed otherwise. ERR_FULL: too many series of latencies. */
