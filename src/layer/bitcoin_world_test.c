@@ -70,16 +70,28 @@ static void txs_init(void)
 	chain_tx(&spend, &at, slice_of(key_path, 66), slice_of((const uint8_t *)"\x51", 1), 49000);
 }
 
-void world_begin(void)
+static void begin(
+	void (*init)(struct fake *f, struct layer_config config, fake_node node, void *node_ctx))
 {
 	keys_init();
 	txs_init();
 	const struct layer_config config = {.id = LAYER_BITCOIN,
-		.network = network_by_name(LAYER_BITCOIN, slice_str("regtest"))};
+		.network = network_by_name(LAYER_BITCOIN, slice_str("regtest")),
+		.poll_ms = init == fake_init ? 0 : 5};
 	chain_init(&chain);
-	fake_init(&fake, config, chain_node, &chain);
+	init(&fake, config, chain_node, &chain);
 	CHECK(layer_watch_wallet(fake.layer, &wallet) == OK);
 	CHECK(layer_watch_lock(fake.layer, &swap, leg) == OK);
+}
+
+void world_begin(void)
+{
+	begin(fake_init);
+}
+
+void world_begin_threads(void)
+{
+	begin(fake_init_threads);
 }
 
 void world_end(void)

@@ -16,6 +16,7 @@ extern struct chain_tx deposit, lock, claim, spend;
 
 /* A new chain with a genesis block only, and a layer that is not started. */
 void world_begin(void);
+void world_begin_threads(void); /* on a real loop, blocks checked by workers */
 void world_end(void);
 void world_start(void); /* from the genesis */
 /* Three blocks: the deposit; the lock-up; its claim and the deposit spent. */

@@ -1,4 +1,6 @@
 #include "layer/fake_test.h"
+#include "layer/follow.h"
+#include "rt/executor.h"
 #include <stdio.h>
 
 static void answer(struct fake *f, struct http_local_request *request, const struct json *asked)
@@ -99,18 +101,38 @@ static void on_fee_rate(void *ctx, enum layer_id layer, uint64_t rate)
 	f->rate_count++;
 }
 
-void fake_init(struct fake *f, struct layer_config config, fake_node node, void *node_ctx)
+static void open_layer(struct fake *f, struct layer_config config)
 {
-	const struct loop_config loop = {.virtual_time = true};
 	const struct upstream_config upstream = {.name = "fake", .url = "http://fake/"};
-
-	*f = (struct fake){.node = node, .node_ctx = node_ctx};
-	CHECK(loop_create(&f->loop, &loop) == OK);
 	CHECK(http_client_create_local(&f->client, f->loop, on_request, f) == OK);
 	CHECK(upstream_create(&f->upstream, f->client, f->loop, &upstream) == OK);
 	config.loop = f->loop;
 	config.upstream = f->upstream;
+	config.offload = f->offload;
 	CHECK(layer_create(&f->layer, &config) == OK);
+}
+
+void fake_init(struct fake *f, struct layer_config config, fake_node node, void *node_ctx)
+{
+	const struct loop_config loop = {.virtual_time = true};
+	*f = (struct fake){.node = node, .node_ctx = node_ctx};
+	CHECK(loop_create(&f->loop, &loop) == OK);
+	open_layer(f, config);
+}
+
+void fake_init_threads(struct fake *f, struct layer_config config, fake_node node, void *node_ctx)
+{
+	const struct loop_config loop = {0};
+	struct executor_config workers = executor_config_default();
+	workers.worker_count = 2;
+	workers.pin_threads = false;
+	*f = (struct fake){.node = node, .node_ctx = node_ctx};
+	CHECK(loop_create(&f->loop, &loop) == OK);
+	CHECK(executor_create(&f->executor, &workers) == OK);
+	const struct offload_config offload = {
+		.loop = f->loop, .executor = f->executor, .jobs_max = 2 * FOLLOW_WINDOW};
+	CHECK(offload_create(&f->offload, &offload) == OK);
+	open_layer(f, config);
 }
 
 void fake_fini(struct fake *f)
@@ -118,6 +140,8 @@ void fake_fini(struct fake *f)
 	layer_destroy(f->layer);
 	upstream_destroy(f->upstream);
 	http_client_destroy(f->client);
+	offload_destroy(f->offload);
+	executor_destroy(f->executor);
 	loop_destroy(f->loop);
 }
 

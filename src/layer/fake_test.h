@@ -3,6 +3,7 @@
 #ifndef LAYER_FAKE_TEST_H
 #define LAYER_FAKE_TEST_H
 #include "layer/layer.h"
+#include "rt/offload.h"
 
 struct fake;
 
@@ -22,6 +23,8 @@ typedef struct json *(*fake_lie)(void *ctx, struct json *honest);
 
 struct fake {
 	struct loop *loop;
+	struct executor *executor; /* NULL: none, and all is virtual */
+	struct offload *offload;
 	struct http_client *client;
 	struct upstream *upstream;
 	struct layer *layer;
@@ -44,6 +47,8 @@ struct fake {
 };
 
 void fake_init(struct fake *f, struct layer_config config, fake_node node, void *node_ctx);
+/* On a real loop, and with workers. */
+void fake_init_threads(struct fake *f, struct layer_config config, fake_node node, void *node_ctx);
 void fake_fini(struct fake *f);
 struct layer_sink fake_sink(struct fake *f);
 void fake_start(struct fake *f, const struct block_ref *cursor, size_t cursor_count);
