@@ -59,6 +59,7 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		.created_ms = l->time_ms,
 		.updated_ms = l->time_ms,
 		.effect = INDEX_NONE,
+		.born_seq = l->seq,
 		.seq = l->seq};
 	if (r.destination.len > 0)
 		memcpy(t->destination, r.destination.ptr, r.destination.len);

@@ -58,6 +58,7 @@ enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 		.lock_effect = INDEX_NONE,
 		.claim_effect = INDEX_NONE,
 		.refund_effect = INDEX_NONE,
+		.born_seq = l->seq,
 		.seq = l->seq};
 	if (r->source_terms.len > 0)
 		memcpy(s->source.terms, r->source_terms.ptr, r->source_terms.len);

@@ -64,6 +64,7 @@ static void put_swap(struct digest *d, const struct swap *s)
 	buf_le64(b, s->refund_after);
 	buf_u8(b, s->active);
 	buf_u8(b, s->settled);
+	buf_le64(b, s->born_seq);
 	buf_le64(b, s->seq);
 	flush(d);
 	put_leg(d, &s->source);
@@ -156,6 +157,7 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_put(&d.buf, l->transfer[i].id.b, 16);
 		buf_u8(&d.buf, (uint8_t)l->transfer[i].state);
 		put_amount(&d.buf, l->transfer[i].amount);
+		buf_le64(&d.buf, l->transfer[i].born_seq);
 		flush(&d);
 	}
 	*out = d.state;

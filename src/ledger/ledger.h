@@ -85,7 +85,7 @@ struct swap {
 	uint64_t claim_after, refund_after; /* not before this height of the leg's layer */
 	bool settled;                       /* the exchange accounts were closed */
 	bool active;                        /* in active_swap */
-	uint64_t seq;                       /* of the last record that changed it */
+	uint64_t born_seq, seq; /* of the record that began it, and of the last that changed it */
 };
 
 enum transfer_state {
@@ -106,7 +106,7 @@ struct transfer {
 	uint64_t created_ms, updated_ms;
 	uint32_t effect;
 	char reason[TEXT_REASON_SIZE];
-	uint64_t seq;
+	uint64_t born_seq, seq; /* likewise */
 };
 
 enum effect_state {
