@@ -25,7 +25,7 @@ void mpmc_init(
 	ring->capacity = capacity;
 	ring->item_size = item_size;
 	ring->lane_count = lane_count;
-	ring->pace = thread_cpu_count() > 1 ? PACE_TURNS : 0;
+	ring->pace = pace_of(capacity, item_size, thread_cpu_count());
 	atomic_init(&ring->consumers, 0);
 	atomic_init(&ring->members, 0);
 	for (uint32_t i = 0; i < lane_count; i++) {
@@ -86,8 +86,7 @@ void mpmc_consumer_init(struct mpmc_consumer *c, struct mpmc *ring)
 {
 	const uint32_t number = atomic_fetch_add_explicit(
 		&ring->consumers, 1, memory_order_relaxed);
-	*c = (struct mpmc_consumer){
-		.ring = ring, .mask = ring->capacity - 1, .pace = {.turns = ring->pace}};
+	*c = (struct mpmc_consumer){.ring = ring, .mask = ring->capacity - 1, .pace = ring->pace};
 	go_to(c, number % ring->lane_count);
 }
 
@@ -98,21 +97,31 @@ void mpmc_close(struct mpmc *ring)
 	(void)atomic_fetch_or_explicit(&ring->members, MPMC_CLOSED, memory_order_release);
 }
 
+/* The items of a lane, as they are now. */
+static uint64_t lane_look(const struct mpmc_lane *lane, uint64_t *head, uint64_t *tail)
+{
+	/* The head first, so that it can't be beyond the tail that is read after it: acquire keeps
+	 * the order of the reads. [PUSH] acquire: pairs with the release in mpmc_push_batch */
+	*head = atomic_load_explicit(&lane->head, memory_order_acquire);
+	*tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
+	return *tail - *head;
+}
+
 static bool lane_find(struct mpmc_consumer *c, uint32_t index)
 {
 	struct mpmc_lane *lane = &c->ring->lanes[index];
-	/* The head first, so that it can't be beyond the tail that is read after it: acquire keeps
-	 * the order of the reads. [PUSH] acquire: pairs with the release in mpmc_push_batch */
-	const uint64_t head = atomic_load_explicit(&lane->head, memory_order_acquire);
-	const uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
-	const uint64_t found = tail - head;
+	uint64_t head, tail, found = lane_look(lane, &head, &tail);
+	if (pace_wait(&c->pace, found)) {
+		const uint64_t before = found;
+		found = lane_look(lane, &head, &tail);
+		pace_learn(&c->pace, before, found);
+	}
 	if (found == 0)
 		return false;
 	if (index != c->index)
 		go_to(c, index);
 	c->head = head;
 	c->tail_seen = tail;
-	c->pace.found = found;
 	if (found > atomic_load_explicit(&lane->high, memory_order_relaxed))
 		atomic_store_explicit(&lane->high, found, memory_order_relaxed);
 	return true;
@@ -125,7 +134,6 @@ static uint32_t next_lane(const struct mpmc *ring, uint32_t index)
 
 bool mpmc_look(struct mpmc_consumer *c)
 {
-	const bool waited = c->pace.found > 1 && pace_wait(&c->pace);
 	const bool over = c->head - c->turn_begin >= MPMC_TURN;
 	const uint32_t before = c->index;
 	uint32_t index = over ? next_lane(c->ring, before) : before;
@@ -134,11 +142,8 @@ bool mpmc_look(struct mpmc_consumer *c)
 			continue;
 		if (over || index != before)
 			c->turn_begin = c->head;
-		if (waited)
-			pace_learn(&c->pace);
 		return true;
 	}
-	c->pace.found = 0;
 	return false;
 }
 

@@ -58,7 +58,7 @@ struct mpmc {
 	size_t capacity;         /* of a lane; a power of two */
 	size_t item_size;
 	uint32_t lane_count;
-	uint32_t pace;
+	struct pace pace;           /* of a new consumer */
 	_Atomic uint32_t consumers; /* handles made so far: each starts at another lane */
 	_Alignas(MPMC_APART) _Atomic uint64_t members;
 };
@@ -180,7 +180,7 @@ MUST_USE NONNULL_ALL bool mpmc_look(struct mpmc_consumer *c);
 /* Whether there is something, in this lane or another. */
 MUST_USE NONNULL_ALL static inline bool mpmc_ready(struct mpmc_consumer *c)
 {
-	if (c->pace.found <= 1 && c->head - c->turn_begin < MPMC_TURN) {
+	if (c->head - c->turn_begin < MPMC_TURN) {
 		/* [PUSH] acquire, as in mpmc_look */
 		const uint64_t tail = atomic_load_explicit(&c->lane->tail, memory_order_acquire);
 		if (__builtin_expect(tail - c->head == 1, true)) {

@@ -11,7 +11,9 @@
  * that is a local variable lives in registers. The size of an item is an argument everywhere so
  * that it is a constant to the compiler; it is the ring's.
  *
- * A consumer that finds a stream waits a moment for more of it (rt/pace).
+ * In a stream, a side waits a moment before it looks at the other's index (rt/pace), and the
+ * producer takes the lines that it will write next out of the consumer's cache ahead of time:
+ * stores become visible in their order, so that without it each would wait for its line in turn.
  *
  * Invariants: head <= tail <= head + capacity; indices count items and are never reused. Items
  * come out once each, in the order in which they went in. What was pushed before the close can
@@ -26,6 +28,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "rt/pace.h"
+#include "rt/prefetch.h"
 
 #define SPSC_CAPACITY_MAX ((size_t)1 << 31)
 #define SPSC_ITEM_SIZE_MAX ((size_t)1 << 16)
@@ -36,17 +39,23 @@
 /* Processors fetch lines in pairs: what one side writes is two lines from what the other writes. */
 #define SPSC_APART (2 * CACHE_LINE)
 
+/* How far ahead of what is written lines are taken: more than are under way at once. */
+#define SPSC_AHEAD ((size_t)2048)
+/* What is copied between two looks ahead. */
+#define SPSC_STRIDE ((size_t)512)
+
 struct spsc {
 	_Alignas(SPSC_APART) uint8_t *slots;
 	size_t capacity; /* a power of two */
 	size_t item_size;
-	uint32_t pace; /* turns of a consumer's wait for a stream; 0 on one processor */
 	/* the producer's: items pushed since the beginning */
 	_Alignas(SPSC_APART) _Atomic uint64_t tail;
 	_Atomic uint64_t refused; /* pushes that found no room */
+	struct pace producer_pace;
 	/* the consumer's: items popped since the beginning */
 	_Alignas(SPSC_APART) _Atomic uint64_t head;
 	_Atomic uint64_t high; /* the most items found at a look */
+	struct pace consumer_pace;
 };
 
 struct spsc_producer {
@@ -63,8 +72,6 @@ struct spsc_consumer {
 	size_t mask;
 	uint64_t head;
 	uint64_t tail_seen;
-	uint64_t high;
-	struct pace pace;
 	bool closed; /* the tail that was last seen is the last one */
 };
 
@@ -122,12 +129,13 @@ NONNULL_ALL static inline void spsc_consumer_init(struct spsc_consumer *c, struc
 		.mask = ring->capacity - 1,
 		.head = head,
 		.tail_seen = head, /* looks first */
-		.high = atomic_load_explicit(&ring->high, memory_order_relaxed),
-		.pace = {.turns = ring->pace},
 	};
 }
 
 /* ---- the producer ---- */
+
+/* The head, after what pace there is; for spsc_room. */
+MUST_USE NONNULL_ALL uint64_t spsc_look_head(struct spsc *ring, uint64_t tail);
 
 /* Looks where the consumer is, if there seem to be fewer than `want` free slots. Returns how many
  * there are, up to `want`. */
@@ -135,21 +143,23 @@ NONNULL_ALL static inline size_t spsc_room(struct spsc_producer *p, size_t want)
 {
 	if (__builtin_expect(p->room_end - p->tail >= want, true))
 		return want;
-	/* [REUSE] acquire: pairs with the release in spsc_release: what the consumer has given
-	 * back it has read */
-	const uint64_t head = atomic_load_explicit(&p->ring->head, memory_order_acquire);
-	if ((head & SPSC_CLOSED) != 0) {
-		p->room_end = p->tail;
-		return 0;
-	}
-	p->room_end = head + p->mask + 1;
+	const uint64_t head = spsc_look_head(p->ring, p->tail);
+	p->room_end = (head & SPSC_CLOSED) != 0 ? p->tail : head + p->mask + 1;
 	const uint64_t room = p->room_end - p->tail;
-	if (room == 0)
-		/* one writer: no read-modify-write */
-		atomic_store_explicit(&p->ring->refused,
-			atomic_load_explicit(&p->ring->refused, memory_order_relaxed) + 1,
-			memory_order_relaxed);
 	return room < want ? (size_t)room : want;
+}
+
+/* Takes the lines of the `size` bytes that begin SPSC_AHEAD after slot `tail` for writing, where
+ * the consumer has given them back: others it may be about to read. */
+NONNULL_ALL static inline void spsc_take_ahead(const uint8_t *slots, size_t mask, uint64_t tail,
+	uint64_t room, size_t size, size_t item_size)
+{
+	const size_t ahead = item_size < SPSC_AHEAD ? SPSC_AHEAD / item_size : 1;
+	if (room < 2 * ahead) /* and size is no more than SPSC_AHEAD */
+		return;
+	const uint8_t *at = slots + ((size_t)(tail + ahead) & mask) * item_size;
+	for (size_t offset = 0; offset < size; offset += CACHE_LINE)
+		prefetch_write(at + offset); /* beyond the ring's end: a hint too many, no more */
 }
 
 /* A place for up to `want` items in a row; *got says for how many: fewer where the ring is nearly
@@ -162,7 +172,11 @@ MUST_USE NONNULL_ALL static inline void *spsc_reserve(
 	const size_t at = (size_t)p->tail & p->mask;
 	const size_t straight = p->mask + 1 - at;
 	*got = room < straight ? room : straight;
-	return room == 0 ? NULL : p->slots + at * item_size;
+	if (room == 0)
+		return NULL;
+	spsc_take_ahead(p->slots, p->mask, p->tail, p->room_end - p->tail,
+		*got * item_size < SPSC_AHEAD ? *got * item_size : SPSC_AHEAD, item_size);
+	return p->slots + at * item_size;
 }
 
 /* Publishes the first `count` of what was reserved. */
@@ -180,6 +194,9 @@ MUST_USE NONNULL_ALL static inline bool spsc_push(
 {
 	if (spsc_room(p, 1) == 0)
 		return false;
+	const size_t of_line = item_size < CACHE_LINE ? CACHE_LINE / item_size : 1;
+	if (p->tail % of_line == 0) /* at or near the beginning of a line */
+		spsc_take_ahead(p->slots, p->mask, p->tail, p->room_end - p->tail, 1, item_size);
 	memcpy(p->slots + ((size_t)p->tail & p->mask) * item_size, item, item_size);
 	p->tail++;
 	/* [PUSH] as in spsc_commit */
@@ -187,19 +204,35 @@ MUST_USE NONNULL_ALL static inline bool spsc_push(
 	return true;
 }
 
-/* Copies `count` items between a slot and those that follow it, around the ring's end, and a row.
- */
-NONNULL_ALL static inline void spsc_copy_in(
-	uint8_t *slots, size_t mask, size_t at, const void *items, size_t count, size_t item_size)
+/* Line by line, without a call: that is most of what a small batch costs. */
+NONNULL_ALL static inline void spsc_copy_short(
+	uint8_t *to, const uint8_t *from, size_t size, size_t item_size)
 {
-	const size_t straight = mask + 1 - at;
-	const size_t first = count < straight ? count : straight;
-	memcpy(slots + at * item_size, items, first * item_size);
-	if (count > first)
-		memcpy(slots, (const uint8_t *)items + first * item_size,
-			(count - first) * item_size);
+	const size_t step = item_size % sizeof(uint64_t) == 0 ? sizeof(uint64_t) : 1;
+	for (; size >= CACHE_LINE; size -= CACHE_LINE, to += CACHE_LINE, from += CACHE_LINE)
+		memcpy(to, from, CACHE_LINE);
+	for (; size > 0; size -= step, to += step, from += step)
+		memcpy(to, from, step);
 }
 
+/* Copies `count` items to the slots from `tail` on, around the ring's end. */
+NONNULL_ALL void spsc_copy_long(uint8_t *slots, size_t mask, uint64_t tail, uint64_t room,
+	const uint8_t *items, size_t count, size_t item_size);
+
+NONNULL_ALL static inline void spsc_copy_in(
+	const struct spsc_producer *p, const uint8_t *items, size_t count, size_t item_size)
+{
+	const size_t size = count * item_size, at = (size_t)p->tail & p->mask;
+	const uint64_t room = p->room_end - p->tail;
+	if (size <= SPSC_STRIDE && at + count <= p->mask + 1) {
+		spsc_take_ahead(p->slots, p->mask, p->tail, room, size, item_size);
+		spsc_copy_short(p->slots + at * item_size, items, size, item_size);
+	} else {
+		spsc_copy_long(p->slots, p->mask, p->tail, room, items, count, item_size);
+	}
+}
+
+/* And from slots to a row. */
 NONNULL_ALL static inline void spsc_copy_out(
 	void *items, const uint8_t *slots, size_t mask, size_t at, size_t count, size_t item_size)
 {
@@ -217,48 +250,35 @@ MUST_USE NONNULL_ALL static inline size_t spsc_push_batch(
 	const size_t room = spsc_room(p, count);
 	if (room == 0)
 		return 0;
-	spsc_copy_in(p->slots, p->mask, (size_t)p->tail & p->mask, items, room, item_size);
+	spsc_copy_in(p, items, room, item_size);
 	spsc_commit(p, room);
 	return room;
 }
 
 /* ---- the consumer ---- */
 
-/* What a look has found beside the simplest. */
-NONNULL_ALL static inline size_t spsc_found(struct spsc_consumer *c, uint64_t tail, size_t want)
-{
-	const uint64_t found = (tail - c->head) & ~SPSC_CLOSED;
-	c->tail_seen = c->head + found;
-	c->pace.found = found;
-	if (found > c->high) {
-		c->high = found;
-		atomic_store_explicit(&c->ring->high, found, memory_order_relaxed);
-	}
-	if (found == 0)
-		c->closed = (tail & SPSC_CLOSED) != 0;
-	return found < want ? (size_t)found : want;
-}
+/* The tail, after what pace there is; for spsc_ready. */
+MUST_USE NONNULL_ALL uint64_t spsc_look_tail(struct spsc *ring, uint64_t head);
 
 /* Looks where the producer is, if there seem to be fewer than `want` items. Returns how many there
  * are, up to `want`. */
 NONNULL_ALL static inline size_t spsc_ready(struct spsc_consumer *c, size_t want)
 {
-	bool waited = false;
 	if (c->tail_seen - c->head >= want)
 		return want;
-	if (__builtin_expect(c->pace.found > 1, false))
-		waited = pace_wait(&c->pace);
-	/* [PUSH] acquire: pairs with the release in spsc_commit */
-	const uint64_t tail = atomic_load_explicit(&c->ring->tail, memory_order_acquire);
-	if (want == 1 && !waited && __builtin_expect(tail - c->head == 1, true)) {
-		c->tail_seen = tail; /* question and answer: the shortest way */
-		c->pace.found = 1;
-		return 1;
+	if (want == 1) { /* question and answer: the shortest way */
+		/* [PUSH] acquire, as in spsc_look_tail */
+		const uint64_t tail = atomic_load_explicit(&c->ring->tail, memory_order_acquire);
+		if (__builtin_expect(tail - c->head == 1, true)) {
+			c->tail_seen = tail;
+			return 1;
+		}
 	}
-	const size_t ready = spsc_found(c, tail, want);
-	if (waited)
-		pace_learn(&c->pace);
-	return ready;
+	const uint64_t tail = spsc_look_tail(c->ring, c->head);
+	const uint64_t found = (tail - c->head) & ~SPSC_CLOSED;
+	c->tail_seen = c->head + found;
+	c->closed = found == 0 && (tail & SPSC_CLOSED) != 0;
+	return found < want ? (size_t)found : want;
 }
 
 /* The next items in their slots, up to `want`; *got says how many lie in a row. NULL: none is

@@ -74,6 +74,53 @@ static void test_batches(void)
 	}
 }
 
+/* Batches of every length about what is copied in one way or another, of items of odd sizes, around
+ * the ring's end. */
+static void test_copies(size_t item_size)
+{
+	enum { CAPACITY = 1024, MOST = 700 };
+	static uint8_t items[MOST * 24], out[MOST * 24];
+	struct spsc ring;
+	struct spsc_producer p;
+	struct spsc_consumer c;
+	uint8_t next = 0, expected = 0;
+	open_both(&ring, &p, &c, CAPACITY, item_size);
+	for (size_t n = 1; n <= MOST; n += n < 100 ? 1 : 37) {
+		for (size_t i = 0; i < n * item_size; i++)
+			items[i] = next++;
+		CHECK(spsc_push_batch(&p, items, n, item_size) == n);
+		memset(out, 0, sizeof out);
+		CHECK(spsc_pop_batch(&c, out, MOST, item_size) == n);
+		for (size_t i = 0; i < n * item_size; i++)
+			CHECK(out[i] == expected++);
+	}
+}
+
+/* A wait only where a look found a few of many, and less and less where that doubles nothing. */
+static void test_pace(void)
+{
+	struct pace p = pace_of(4096, 8, 2), none = pace_of(4096, 8, 1);
+	CHECK(p.aim == PACE_AIM_SIZE / 8 && pace_of(64, 8, 2).aim == 16 && none.aim == 0);
+	CHECK(!pace_wait(&none, 2));
+	CHECK(!pace_wait(&p, 0) && !pace_wait(&p, 1) && !pace_wait(&p, p.aim / 2));
+	for (unsigned i = 0; i < 20; i++) {
+		CHECK(pace_wait(&p, 20));
+		pace_learn(&p, 20, 200);
+	}
+	CHECK(p.turns == PACE_TURNS_MAX);
+	unsigned waits = 0;
+	for (unsigned i = 0; i < 10000; i++)
+		if (pace_wait(&p, 64)) {
+			waits++;
+			pace_learn(&p, 64, 64);
+		}
+	CHECK(waits > 10000 / (PACE_PENALTY_MAX + 1) && waits < 60);
+	while (!pace_wait(&p, 20))
+		continue;
+	pace_learn(&p, 20, 4096);
+	CHECK(p.skip == 0 && p.penalty == 0 && p.turns == PACE_TURNS_MAX - 1);
+}
+
 /* In place: nothing is seen before the commit, nothing is given back before the release. */
 static void test_in_place(void)
 {
@@ -285,6 +332,9 @@ int main(void)
 	for (size_t capacity = 1; capacity <= 64; capacity *= 2)
 		test_bounds(capacity);
 	test_batches();
+	for (size_t size = 1; size <= 24; size++)
+		test_copies(size);
+	test_pace();
 	test_in_place();
 	test_close();
 	test_transfer(1, 1, 1, 0);
