@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "crypto/hash.h"
+#include "crypto/merkle_log.h"
 #include "store/journal_read.h"
 #include "store/journal_scan.h"
 #include "sys/file_sim.h"
@@ -72,12 +73,34 @@ static void edit(struct file_sim *sim, struct reader *in)
 	}
 }
 
+static void leaf_of(struct hash256 *out, uint64_t seq, struct slice payload)
+{
+	uint8_t record[JOURNAL_SECTOR];
+	journal_record_header(record, seq, 1, payload);
+	memcpy(record + JOURNAL_RECORD_HEADER_SIZE, payload.ptr, payload.len);
+	journal_record_leaf(out, slice_of(record, JOURNAL_RECORD_HEADER_SIZE + payload.len));
+}
+
+/* Of the sound journal's tree before this sequence. */
+static void root_before(struct hash256 *out, uint64_t seq)
+{
+	struct merkle_frontier tree;
+	struct hash256 leaf;
+	merkle_frontier_init(&tree);
+	for (uint64_t i = 1; i < seq && i <= SOUND_RECORDS; i++) {
+		leaf_of(&leaf, i, slice_str("sound"));
+		merkle_frontier_push(&tree, &leaf);
+	}
+	merkle_frontier_root(out, &tree);
+}
+
 static void forge_one(struct file_sim *sim, struct reader *in)
 {
 	const uint8_t segment = reader_u8(in) % SEGMENTS;
 	const uint32_t sector = 1u + reader_u8(in) % (SEGMENT_SIZE / JOURNAL_SECTOR - 1u);
 	const uint8_t flags = reader_u8(in);
 	uint8_t group[JOURNAL_SECTOR * 2] = {0};
+	struct hash256 leaf[4] = {{{0}}};
 	size_t size;
 	uint8_t *bytes = file_sim_content(sim, segment_path[segment], &size);
 	struct journal_group_header h = {
@@ -94,6 +117,7 @@ static void forge_one(struct file_sim *sim, struct reader *in)
 		journal_record_header(header, h.first_seq + i, 1, payload);
 		buf_put(&body, header, sizeof header);
 		buf_put(&body, payload.ptr, payload.len);
+		leaf_of(&leaf[i], h.first_seq + i, payload);
 	}
 	h.body_size = (uint32_t)body.len;
 	/* the group before it, if it is one sector long, or the segment's header */
@@ -105,8 +129,11 @@ static void forge_one(struct file_sim *sim, struct reader *in)
 		else
 			memcpy(h.prev.b, before + JOURNAL_GROUP_HEADER_SIZE - sizeof h.prev.b,
 				sizeof h.prev.b);
+		root_before(&h.root, h.first_seq);
 	}
-	journal_group_seal(group, &h);
+	const struct journal_leaves leaves = {
+		{slice_of(leaf, h.record_count * sizeof leaf[0]), slice_of(leaf, 0)}};
+	journal_group_seal(group, &h, &leaves);
 	memcpy(bytes + h.offset, group, JOURNAL_SECTOR);
 }
 

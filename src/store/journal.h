@@ -1,24 +1,25 @@
 /* store/journal: the append-only truth. Payloads are opaque to it.
  *
- * Records are staged by one thread (the engine's) into an open group; a writer thread writes a
- * group with one write and one fdatasync, and publishes the sequence up to which everything is
- * durable. While a group syncs, the next one fills: an idle system commits one record at once, a
- * busy one thousands.
+ * Records are staged into an open group by any number of threads, without a lock; a group is
+ * written by one call that returns when it is durable, and then the sequence up to which everything
+ * is durable is published. While a group is under way, the next one fills: an idle system commits
+ * one record at once, a busy one thousands. Who commits (journal_internal.h): a thread that waits
+ * in journal_wait while nobody else commits, or the journal's own thread.
  *
  * On disk (docs/data-on-disk.md): a segment is a header and groups; a group is a header (magic,
  * cluster id, segment, offset, epoch, first sequence, record count, length, durable sequence known
- * when it was written, hash of the previous group, own hash) and records (length, type, sequence,
- * crc32c, payload). Recovery cuts at the first invalid group unless a later valid group claims
- * durability past the cut: then journal_open refuses with ERR_CHECKSUM, says where, and keeps the
- * file.
+ * when it was written, hash of the previous group, root of the Merkle tree before it, own hash) and
+ * records (length, type, sequence, crc32c, payload). Recovery cuts at the first invalid group
+ * unless a later valid group claims durability past the cut: then journal_open refuses with
+ * ERR_CHECKSUM, says where, and keeps the file.
  *
  * A failed write or sync is never retried: the journal turns failed, publishes nothing more, and
- * the on_failed callback is called from the writer thread; the process is expected to stop. A full
+ * the on_failed callback is called by whoever commits; the process is expected to stop. A full
  * disk is met earlier: journal_append answers ERR_FULL once less than the reserve is left, unless
  * the record is marked essential (finishing what is in flight).
  *
- * Threads: append, open, close, replay on one thread; journal_durable from any; on_durable is
- * called from the writer thread (use it to wake a loop).
+ * Threads: open and close on one thread, with no other call under way; everything else from any.
+ * on_durable and on_failed are called by the thread that commits (use them to wake a loop).
  */
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
@@ -80,19 +81,20 @@ enum { JOURNAL_ESSENTIAL = 1u << 0 };
 MUST_USE enum err journal_append(
 	struct journal *j, uint64_t *seq, uint16_t type, struct slice payload, unsigned flags);
 /* What journal_append would answer now for a payload of this length; stages nothing. OK is a
- * promise to the next journal_append of such a length: only a failure (ERR_IO) can come between. */
+ * promise to the next journal_append of such a length: only a failure (ERR_IO) can come between.
+ * For a journal to which one thread appends. */
 MUST_USE NONNULL_ALL enum err journal_room(struct journal *j, size_t payload_len, unsigned flags);
 NONNULL_ALL uint64_t journal_last(const struct journal *j); /* last staged sequence, 0: none */
 NONNULL_ALL uint64_t journal_durable(
 	const struct journal *j); /* acquire: pairs with the writer's release */
-/* Hand over the open group now rather than when the caller's batch ends. Cheap when there is none.
- */
+/* The open group is wanted durable now, rather than within JOURNAL_MARK_IDLE_MS; does not wait.
+ * Cheap when there is none. */
 NONNULL_ALL void journal_flush(struct journal *j);
 /* Write a mark group now if the last group has none: what the writer does by itself after
  * JOURNAL_MARK_IDLE_MS without work, and journal_close at the end. For synchronous journals; does
  * nothing on others. */
 NONNULL_ALL void journal_mark(struct journal *j);
-/* Block until seq is durable. ERR_IO when failed. For tools and tests. */
+/* Block until seq is durable. ERR_IO when failed; ERR_STATE: it was not appended. */
 MUST_USE NONNULL_ALL enum err journal_wait(struct journal *j, uint64_t seq);
 NONNULL_ALL struct id128 journal_cluster(const struct journal *j);
 

@@ -3,12 +3,13 @@
 #include "base/buf.h"
 #include "base/crc32c.h"
 #include "crypto/hash.h"
+#include "crypto/merkle_log.h"
 
 static const uint8_t segment_magic[8] = {'s', 'l', 'u', 'i', 'c', 'e', 'J', '\n'};
-#define GROUP_MAGIC UINT32_C(0x31475253) /* "SRG1" */
+#define GROUP_MAGIC UINT32_C(0x32475253) /* "SRG2" */
 
-#define SEGMENT_HASHED_SIZE 92u /* of the segment header, before its hash */
-#define GROUP_HASHED_SIZE 96u   /* of the group header, before its hash */
+#define SEGMENT_HASHED_SIZE 124u /* of the segment header, before its hash */
+#define GROUP_HASHED_SIZE 128u   /* of the group header, before its hash */
 #define RECORD_CRC_OFFSET 16u
 
 _Static_assert(GROUP_HASHED_SIZE + 32 == JOURNAL_GROUP_HEADER_SIZE, "the hash ends the header");
@@ -24,7 +25,7 @@ const char *journal_fault_text(enum journal_fault fault)
 		[JOURNAL_FAULT_PLACE] = "this belongs to another place or another cluster",
 		[JOURNAL_FAULT_LENGTH] = "the length is impossible",
 		[JOURNAL_FAULT_HASH] = "the hash does not match the content",
-		[JOURNAL_FAULT_RECORD] = "the records do not fit together",
+		[JOURNAL_FAULT_RECORD] = "a record is not what its group says",
 		[JOURNAL_FAULT_CHAIN] = "this does not continue what is before it",
 	};
 	CHECK(fault < JOURNAL_FAULT_COUNT);
@@ -59,6 +60,7 @@ void journal_segment_encode(
 	buf_le64(&out, header->epoch);
 	buf_le64(&out, header->first_seq);
 	buf_put(&out, header->prev.b, sizeof header->prev.b);
+	buf_put(&out, header->root.b, sizeof header->root.b);
 	CHECK(out.len == SEGMENT_HASHED_SIZE);
 	segment_hash(&header->hash, sector);
 	buf_put(&out, header->hash.b, sizeof header->hash.b);
@@ -83,6 +85,7 @@ enum journal_fault journal_segment_decode(
 	h.epoch = reader_le64(&in);
 	h.first_seq = reader_le64(&in);
 	reader_copy(&in, h.prev.b, sizeof h.prev.b);
+	reader_copy(&in, h.root.b, sizeof h.root.b);
 	reader_copy(&in, h.hash.b, sizeof h.hash.b);
 	segment_hash(&computed, sector);
 	if (in.failed || !hash256_eq(&computed, &h.hash))
@@ -93,18 +96,14 @@ enum journal_fault journal_segment_decode(
 	return JOURNAL_FAULT_NONE;
 }
 
-static void group_hash(struct hash256 *out, const uint8_t *group, size_t size)
-{
-	const struct slice part[2] = {slice_of(group, GROUP_HASHED_SIZE),
-		slice_of(group + JOURNAL_GROUP_HEADER_SIZE, size - JOURNAL_GROUP_HEADER_SIZE)};
-	sha256_parts(out, part, 2);
-}
-
-void journal_group_seal(uint8_t *group, struct journal_group_header *header)
+void journal_group_seal(
+	uint8_t *group, struct journal_group_header *header, const struct journal_leaves *leaves)
 {
 	const size_t used = JOURNAL_GROUP_HEADER_SIZE + header->body_size;
 	const size_t size = journal_group_size(header->body_size);
 	struct buf out = buf_init(group, JOURNAL_GROUP_HEADER_SIZE);
+	CHECK(leaves->part[0].len + leaves->part[1].len ==
+		header->record_count * sizeof(struct hash256));
 	buf_le32(&out, GROUP_MAGIC);
 	buf_le32(&out, header->segment);
 	buf_le64(&out, header->offset);
@@ -115,10 +114,18 @@ void journal_group_seal(uint8_t *group, struct journal_group_header *header)
 	buf_le32(&out, header->body_size);
 	buf_put(&out, header->cluster.b, sizeof header->cluster.b);
 	buf_put(&out, header->prev.b, sizeof header->prev.b);
+	buf_put(&out, header->root.b, sizeof header->root.b);
 	CHECK(out.len == GROUP_HASHED_SIZE);
 	memset(group + used, 0, size - used);
-	group_hash(&header->hash, group, size);
+	const struct slice part[3] = {
+		slice_of(group, GROUP_HASHED_SIZE), leaves->part[0], leaves->part[1]};
+	sha256_parts(&header->hash, part, ARRAY_LEN(part));
 	buf_put(&out, header->hash.b, sizeof header->hash.b);
+}
+
+void journal_record_leaf(struct hash256 *out, struct slice record)
+{
+	merkle_leaf_hash(out, record);
 }
 
 static uint32_t record_crc(const uint8_t *header, struct slice payload)
@@ -157,55 +164,97 @@ bool journal_record_next(struct journal_record_view *out, struct slice *body)
 	return true;
 }
 
-static bool records_fit(const struct journal_group_header *group, struct slice body)
+/* Walks the records and computes the group's hash over what they are. False where they are not what
+ * the header says. */
+static bool hash_records(struct hash256 *hash, struct hash256 *leaf, const uint8_t *group,
+	const struct journal_group_header *header)
 {
-	struct journal_record_view record;
-	for (uint32_t i = 0; i < group->record_count; i++)
-		if (!journal_record_next(&record, &body) || record.seq != group->first_seq + i)
-			return false;
-	return body.len == 0;
+	struct slice body = slice_of(group + JOURNAL_GROUP_HEADER_SIZE, header->body_size);
+	struct sha256_stream stream;
+	bool fit = true;
+	sha256_begin(&stream);
+	sha256_add(&stream, slice_of(group, GROUP_HASHED_SIZE));
+	for (uint32_t i = 0; fit && i < header->record_count; i++) {
+		struct journal_record_view record;
+		struct hash256 own;
+		const uint8_t *start = body.ptr;
+		fit = journal_record_next(&record, &body) && record.seq == header->first_seq + i;
+		if (!fit)
+			break;
+		journal_record_leaf(&own, slice_of(start, (size_t)(body.ptr - start)));
+		sha256_add(&stream, slice_of(own.b, sizeof own.b));
+		if (leaf != NULL)
+			leaf[i] = own;
+	}
+	sha256_end(hash, &stream);
+	return fit && body.len == 0;
 }
 
-static bool sector_is_zero(const uint8_t *sector)
+static bool is_zero(const uint8_t *bytes, size_t len)
 {
 	static const uint8_t zeros[JOURNAL_SECTOR];
-	return memcmp(sector, zeros, sizeof zeros) == 0;
+	CHECK(len <= sizeof zeros);
+	return memcmp(bytes, zeros, len) == 0;
 }
 
-enum journal_fault journal_group_check(struct journal_group_header *out, struct slice segment,
-	uint64_t offset, const struct journal_segment_header *in)
+void journal_group_header_read(
+	struct journal_group_header *h, const uint8_t group[JOURNAL_GROUP_HEADER_SIZE])
 {
-	struct journal_group_header h = {0};
+	struct reader from = reader_init(slice_of(group, JOURNAL_GROUP_HEADER_SIZE));
+	(void)reader_le32(&from);
+	h->segment = reader_le32(&from);
+	h->offset = reader_le64(&from);
+	h->epoch = reader_le64(&from);
+	h->first_seq = reader_le64(&from);
+	h->durable_seq = reader_le64(&from);
+	h->record_count = reader_le32(&from);
+	h->body_size = reader_le32(&from);
+	reader_copy(&from, h->cluster.b, sizeof h->cluster.b);
+	reader_copy(&from, h->prev.b, sizeof h->prev.b);
+	reader_copy(&from, h->root.b, sizeof h->root.b);
+	reader_copy(&from, h->hash.b, sizeof h->hash.b);
+	CHECK(reader_finish(&from) == OK);
+}
+
+static bool counts_fit(uint32_t record_count, uint32_t body_size)
+{
+	return body_size <= JOURNAL_GROUP_SIZE_MAX - JOURNAL_GROUP_HEADER_SIZE &&
+		record_count <= body_size / JOURNAL_RECORD_HEADER_SIZE;
+}
+
+uint32_t journal_group_leaves(const uint8_t header[JOURNAL_GROUP_HEADER_SIZE])
+{
+	const uint32_t count = load_le32(header + JOURNAL_GROUP_COUNT_OFFSET);
+	return counts_fit(count, load_le32(header + JOURNAL_GROUP_BODY_OFFSET)) ? count : 0;
+}
+
+enum journal_fault journal_group_check(struct journal_group_header *out, struct hash256 *leaf,
+	struct slice segment, uint64_t offset, const struct journal_segment_header *in)
+{
+	struct journal_group_header h;
 	struct hash256 computed;
 	if (offset >= segment.len)
 		return JOURNAL_FAULT_END;
 	if (segment.len - offset < JOURNAL_SECTOR)
 		return JOURNAL_FAULT_LENGTH;
 	const uint8_t *group = segment.ptr + offset;
-	struct reader from = reader_init(slice_of(group, JOURNAL_GROUP_HEADER_SIZE));
-	if (reader_le32(&from) != GROUP_MAGIC)
-		return sector_is_zero(group) ? JOURNAL_FAULT_END : JOURNAL_FAULT_MAGIC;
-	h.segment = reader_le32(&from);
-	h.offset = reader_le64(&from);
-	h.epoch = reader_le64(&from);
-	h.first_seq = reader_le64(&from);
-	h.durable_seq = reader_le64(&from);
-	h.record_count = reader_le32(&from);
-	h.body_size = reader_le32(&from);
-	reader_copy(&from, h.cluster.b, sizeof h.cluster.b);
-	reader_copy(&from, h.prev.b, sizeof h.prev.b);
-	reader_copy(&from, h.hash.b, sizeof h.hash.b);
+	if (load_le32(group) != GROUP_MAGIC)
+		return is_zero(group, JOURNAL_SECTOR) ? JOURNAL_FAULT_END : JOURNAL_FAULT_MAGIC;
+	journal_group_header_read(&h, group);
 	if (h.segment != in->segment || h.offset != offset || !id128_eq(&h.cluster, &in->cluster))
 		return JOURNAL_FAULT_PLACE;
 	if (h.body_size > JOURNAL_GROUP_SIZE_MAX - JOURNAL_GROUP_HEADER_SIZE ||
 		journal_group_size(h.body_size) > segment.len - offset)
 		return JOURNAL_FAULT_LENGTH;
-	group_hash(&computed, group, journal_group_size(h.body_size));
-	if (!hash256_eq(&computed, &h.hash))
-		return JOURNAL_FAULT_HASH;
-	if (h.first_seq == 0 || h.record_count > UINT64_MAX - h.first_seq ||
-		!records_fit(&h, journal_group_body(segment, &h)))
+	if (!counts_fit(h.record_count, h.body_size) || h.first_seq == 0 ||
+		h.record_count > UINT64_MAX - h.first_seq)
 		return JOURNAL_FAULT_RECORD;
+	if (!hash_records(&computed, leaf, group, &h))
+		return JOURNAL_FAULT_RECORD;
+	const size_t used = JOURNAL_GROUP_HEADER_SIZE + h.body_size;
+	if (!hash256_eq(&computed, &h.hash) ||
+		!is_zero(group + used, journal_group_size(h.body_size) - used))
+		return JOURNAL_FAULT_HASH;
 	*out = h;
 	return JOURNAL_FAULT_NONE;
 }

@@ -5,6 +5,12 @@
  * in it, padding included, is under its hash, which is chained to the group before. The header of a
  * segment is a link of the same chain.
  *
+ * The hash of a group is over its header and the leaf hashes of its records (RFC 9162: of the
+ * record's bytes), not over the bytes again: leaves are hashed by those who append, before anybody
+ * waits for the disk, and the log's Merkle tree needs them anyway. The root that a group states is
+ * that of the tree over everything *before* its own records, for the same reason: it is known when
+ * the group is closed.
+ *
  * Checking has two halves. *Self*: a group says where it is (cluster, segment, offset), and its
  * bytes are what was written there. *Chain*: it is the one that continues what is before it. Bytes
  * of another place, another epoch or another journal can pass the first, never the second.
@@ -15,10 +21,10 @@
 #define STORE_JOURNAL_FORMAT_H
 #include "base/base.h"
 
-#define JOURNAL_FORMAT_VERSION 1u
+#define JOURNAL_FORMAT_VERSION 2u
 #define JOURNAL_SECTOR 512u
 #define JOURNAL_SEGMENT_HEADER_SIZE JOURNAL_SECTOR
-#define JOURNAL_GROUP_HEADER_SIZE 128u
+#define JOURNAL_GROUP_HEADER_SIZE 160u
 #define JOURNAL_GROUP_COUNT_OFFSET 40u /* of two fields in the header of a group */
 #define JOURNAL_GROUP_BODY_OFFSET 44u
 #define JOURNAL_RECORD_HEADER_SIZE 20u
@@ -50,6 +56,7 @@ struct journal_segment_header {
 	uint64_t
 		first_seq; /* of its first record; everything before was durable when it was made */
 	struct hash256 prev; /* the end of the chain before it */
+	struct hash256 root; /* of the tree over all records before first_seq */
 	struct hash256 hash; /* its own: the link that its first group continues */
 };
 
@@ -63,7 +70,13 @@ struct journal_group_header {
 	uint32_t body_size;    /* of the records, without padding */
 	struct id128 cluster;
 	struct hash256 prev;
+	struct hash256 root; /* of the tree over all records before first_seq */
 	struct hash256 hash;
+};
+
+/* The leaf hashes of a group's records, in order, in one piece or two. */
+struct journal_leaves {
+	struct slice part[2];
 };
 
 /* Where a chain has come to. */
@@ -85,7 +98,10 @@ NONNULL_ALL enum journal_fault journal_segment_decode(
 
 /* The header and the padding of a group whose records lie in group[JOURNAL_GROUP_HEADER_SIZE...];
  * there is room for journal_group_size(header->body_size). Sets header->hash. */
-NONNULL_ALL void journal_group_seal(uint8_t *group, struct journal_group_header *header);
+NONNULL_ALL void journal_group_seal(
+	uint8_t *group, struct journal_group_header *header, const struct journal_leaves *leaves);
+/* record: its header and its payload, as they lie in a group. */
+NONNULL_ALL void journal_record_leaf(struct hash256 *out, struct slice record);
 
 /* Writes a record's header; the payload follows it. */
 NONNULL_ALL void journal_record_header(
@@ -99,9 +115,16 @@ struct journal_record_view {
 MUST_USE NONNULL_ALL bool journal_record_next(struct journal_record_view *out, struct slice *body);
 
 /* The self half, of the group at `offset` of a segment file. NONE, END, MAGIC, PLACE, LENGTH, HASH
- * or RECORD; *out is set with NONE. */
-NONNULL_ALL enum journal_fault journal_group_check(struct journal_group_header *out,
-	struct slice segment, uint64_t offset, const struct journal_segment_header *in);
+ * or RECORD; *out is set with NONE. Where leaf is not NULL, it has room for as many as the group's
+ * header states and its length allows, and is set with NONE, too. */
+MUST_USE enum journal_fault journal_group_check(struct journal_group_header *out,
+	struct hash256 *leaf, struct slice segment, uint64_t offset,
+	const struct journal_segment_header *in);
+/* The header of a group that passed that. */
+NONNULL_ALL void journal_group_header_read(
+	struct journal_group_header *out, const uint8_t group[JOURNAL_GROUP_HEADER_SIZE]);
+/* How many leaves that can be, of what may be no group at all. */
+NONNULL_ALL uint32_t journal_group_leaves(const uint8_t header[JOURNAL_GROUP_HEADER_SIZE]);
 /* The chain half. */
 NONNULL_ALL bool journal_chain_continues(
 	const struct journal_chain *chain, const struct journal_group_header *group);

@@ -56,10 +56,13 @@ static enum err read_record(void *ctx, const struct journal_record *record)
 	return r->cb == NULL ? OK : r->cb(r->ctx, record, &r->place);
 }
 
-/* The group at the end has the right shape and the wrong hash: which record's own sum is wrong? */
+/* The group at the end has the right shape and the wrong content: which record's own sum is wrong?
+ */
 static void find_record(struct journal_report *report, const struct journal_scan *scan)
 {
-	if (scan->at_end != JOURNAL_FAULT_HASH || scan->bytes_segment != scan->last.segment ||
+	const bool content = scan->at_end == JOURNAL_FAULT_HASH ||
+		scan->at_end == JOURNAL_FAULT_RECORD;
+	if (!content || scan->bytes_segment != scan->last.segment ||
 		scan->bytes_len < scan->end + JOURNAL_GROUP_HEADER_SIZE)
 		return;
 	const uint8_t *group = scan->bytes + scan->end;

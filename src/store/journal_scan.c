@@ -67,6 +67,16 @@ static enum err failed_io(struct journal_scan *scan, uint32_t segment, enum err 
 	return err;
 }
 
+/* For a file of this size; an opening writes from there past the cache, too. */
+static enum err make_room(struct journal_scan *scan, size_t size)
+{
+	const size_t whole = (size + JOURNAL_SECTOR - 1) / JOURNAL_SECTOR * JOURNAL_SECTOR;
+	free(scan->bytes);
+	scan->bytes = aligned_alloc(FILE_DIRECT_ALIGN, whole);
+	scan->bytes_cap = scan->bytes == NULL ? 0 : whole;
+	return scan->bytes == NULL ? ERR_FULL : OK;
+}
+
 /* The whole file into scan->bytes. */
 static enum err read_segment(struct journal_scan *scan, uint32_t segment)
 {
@@ -89,12 +99,8 @@ static enum err read_segment(struct journal_scan *scan, uint32_t segment)
 		err = damaged(scan, segment, 0, JOURNAL_FAULT_LENGTH, "the file");
 		goto out;
 	}
-	if (err == OK && size > scan->bytes_cap) {
-		uint8_t *grown = realloc(scan->bytes, (size_t)size);
-		err = grown == NULL ? ERR_FULL : OK;
-		scan->bytes = grown == NULL ? scan->bytes : grown;
-		scan->bytes_cap = grown == NULL ? scan->bytes_cap : (size_t)size;
-	}
+	if (err == OK && size > scan->bytes_cap)
+		err = make_room(scan, (size_t)size);
 	if (err == OK)
 		err = file_read_exact(ops, file, scan->bytes, (size_t)size, 0);
 	scan->bytes_len = (size_t)size;
@@ -105,6 +111,13 @@ out:
 	if (file != FILE_NONE)
 		ops->close(ops->ctx, file);
 	return err;
+}
+
+static bool root_matches(const struct journal_scan *scan, const struct hash256 *root)
+{
+	struct hash256 own;
+	merkle_frontier_root(&own, &scan->tree);
+	return hash256_eq(&own, root);
 }
 
 static enum err check_header(
@@ -128,7 +141,7 @@ static enum err check_header(
 		return damaged(scan, segment, 0, JOURNAL_FAULT_PLACE, "the segment's header");
 	/* Segment 1 begins the chain: with zeros, and the first record. */
 	if (!hash256_eq(&h.prev, &scan->chain.prev) || h.first_seq != scan->chain.next_seq ||
-		h.epoch < scan->chain.epoch) {
+		h.epoch < scan->chain.epoch || !root_matches(scan, &h.root)) {
 		journal_error_set(&scan->error,
 			"%s: segment %" PRIu32 ", offset %" PRIu64 ": damaged: %s, and segment "
 			"%" PRIu32 " was begun after record %" PRIu64 " was durable",
@@ -137,6 +150,7 @@ static enum err check_header(
 		return ERR_CHECKSUM;
 	}
 	scan->last = h;
+	scan->claimed = h.first_seq - 1;
 	scan->chain.prev = h.hash;
 	scan->chain.epoch = h.epoch;
 	return OK;
@@ -161,43 +175,71 @@ static void check_ahead(void *ctx, size_t begin, size_t end)
 	const struct journal_scan *scan = ctx;
 	for (size_t i = begin; i < end; i++) {
 		struct journal_ahead *a = &scan->ahead[i];
-		a->fault = journal_group_check(
-			&a->group, slice_of(scan->bytes, scan->bytes_len), a->offset, &scan->last);
+		a->fault = journal_group_check(&a->group, scan->leaf + a->leaf,
+			slice_of(scan->bytes, scan->bytes_len), a->offset, &scan->last);
 	}
+}
+
+/* The groups that seem to begin at the end: where, and where their leaves go. Returns how many
+ * leaves. */
+static size_t guess_ahead(struct journal_scan *scan)
+{
+	uint64_t at = scan->end;
+	size_t leaves = 0;
+	scan->ahead_next = scan->ahead_count = 0;
+	do {
+		struct journal_ahead *a = &scan->ahead[scan->ahead_count++];
+		*a = (struct journal_ahead){.offset = at, .leaf = leaves};
+		if (at + JOURNAL_GROUP_HEADER_SIZE > scan->bytes_len)
+			break;
+		const uint8_t *group = scan->bytes + at;
+		const uint32_t size = load_le32(group + JOURNAL_GROUP_BODY_OFFSET);
+		if (load_le64(group) == 0 || size > JOURNAL_GROUP_SIZE_MAX)
+			break;
+		leaves += journal_group_leaves(group);
+		at += journal_group_size(size);
+	} while (scan->ahead_count < scan->ahead_max && at < scan->bytes_len &&
+		leaves < JOURNAL_AHEAD_LEAVES_MAX);
+	return leaves;
 }
 
 /* Checks the group at the end and those that seem to follow it. A wrong guess costs time only: what
  * it finds is not where a group is looked for later. */
-static void look_ahead(struct journal_scan *scan)
+static enum err look_ahead(struct journal_scan *scan)
 {
-	uint64_t at = scan->end;
-	scan->ahead_next = scan->ahead_count = 0;
-	do {
-		const uint8_t *group = scan->bytes + at;
-		scan->ahead[scan->ahead_count++].offset = at;
-		if (at + JOURNAL_GROUP_HEADER_SIZE > scan->bytes_len || load_le64(group) == 0)
-			break;
-		const uint32_t size = load_le32(group + JOURNAL_GROUP_BODY_OFFSET);
-		if (size > JOURNAL_GROUP_SIZE_MAX)
-			break;
-		at += journal_group_size(size);
-	} while (scan->ahead_count < JOURNAL_AHEAD_MAX && at < scan->bytes_len);
+	const size_t leaves = guess_ahead(scan);
+	if (leaves > scan->leaf_cap) {
+		free(scan->leaf);
+		scan->leaf = malloc(leaves * sizeof scan->leaf[0]);
+		scan->leaf_cap = scan->leaf == NULL ? 0 : leaves;
+		if (scan->leaf == NULL)
+			return failed_io(scan, scan->last.segment, ERR_FULL);
+	}
 	parallel_run(scan->parallel, scan->ahead_count, sizeof scan->ahead[0], check_ahead, scan);
+	return OK;
 }
 
 /* By itself, the group at the end. */
-static enum journal_fault check_next(struct journal_scan *scan, struct journal_group_header *group)
+static enum err check_next(struct journal_scan *scan, const struct journal_ahead **out)
 {
-	if (scan->ahead == NULL)
-		return journal_group_check(
-			group, slice_of(scan->bytes, scan->bytes_len), scan->end, &scan->last);
 	if (scan->ahead_next == scan->ahead_count ||
 		scan->ahead[scan->ahead_next].offset != scan->end)
-		look_ahead(scan);
-	const struct journal_ahead *a = &scan->ahead[scan->ahead_next++];
-	if (a->fault == JOURNAL_FAULT_NONE)
-		*group = a->group;
-	return a->fault;
+		TRY(look_ahead(scan));
+	*out = &scan->ahead[scan->ahead_next++];
+	return OK;
+}
+
+static enum err visit_group(struct journal_scan *scan, const struct journal_group_header *group,
+	const struct journal_visitor *visitor)
+{
+	enum err err = visitor->group == NULL ? OK : visitor->group(visitor->ctx, group);
+	if (err == OK)
+		err = visit_records(scan, group, visitor);
+	if (err != OK)
+		journal_error_set(&scan->error,
+			"%s: segment %" PRIu32 ", offset %" PRIu64 ": a record was refused (%s)",
+			scan->dir, scan->last.segment, scan->end, err_name(err));
+	return err;
 }
 
 /* Groups, as far as they are valid. */
@@ -205,30 +247,40 @@ static enum err walk_groups(struct journal_scan *scan, const struct journal_visi
 {
 	scan->ahead_next = scan->ahead_count = 0; /* what was checked was another segment's */
 	scan->end = JOURNAL_SEGMENT_HEADER_SIZE;
-	scan->last_group_size = 0;
 	for (;;) {
-		struct journal_group_header group;
-		scan->at_end = check_next(scan, &group);
-		if (scan->at_end == JOURNAL_FAULT_NONE &&
-			!journal_chain_continues(&scan->chain, &group))
+		const struct journal_ahead *next;
+		TRY(check_next(scan, &next));
+		const struct journal_group_header *group = &next->group;
+		scan->at_end = next->fault;
+		if (next->fault == JOURNAL_FAULT_NONE &&
+			(!journal_chain_continues(&scan->chain, group) ||
+				!root_matches(scan, &group->root)))
 			scan->at_end = JOURNAL_FAULT_CHAIN;
 		if (scan->at_end != JOURNAL_FAULT_NONE)
 			return OK;
-		enum err err = visitor->group == NULL ? OK : visitor->group(visitor->ctx, &group);
-		if (err == OK)
-			err = visit_records(scan, &group, visitor);
-		if (err != OK) {
-			journal_error_set(&scan->error,
-				"%s: segment %" PRIu32 ", offset %" PRIu64
-				": a record was refused (%s)",
-				scan->dir, scan->last.segment, scan->end, err_name(err));
-			return err;
-		}
-		journal_chain_push(&scan->chain, &group);
-		scan->last_group_offset = scan->end;
-		scan->last_group_size = journal_group_size(group.body_size);
-		scan->end += scan->last_group_size;
+		TRY(visit_group(scan, group, visitor));
+		journal_chain_push(&scan->chain, group);
+		for (uint32_t i = 0; i < group->record_count; i++)
+			merkle_frontier_push(&scan->tree, &scan->leaf[next->leaf + i]);
+		scan->claimed = group->durable_seq;
+		scan->end += journal_group_size(group->body_size);
 	}
+}
+
+/* Valid groups, in the last segment: the first that holds what none claims, or the last one. */
+static void find_doubt(struct journal_scan *scan)
+{
+	uint64_t next = JOURNAL_SEGMENT_HEADER_SIZE;
+	do {
+		struct journal_group_header group;
+		scan->doubt = next;
+		if (scan->doubt == scan->end)
+			break;
+		journal_group_header_read(&group, scan->bytes + next);
+		next += journal_group_size(group.body_size);
+		if (group.first_seq + group.record_count - 1 > scan->claimed)
+			break;
+	} while (next < scan->end);
 }
 
 /* Behind the end of the last segment: is there a claim that the end is too early? */
@@ -239,7 +291,7 @@ static enum err search_claims(struct journal_scan *scan)
 	for (uint64_t at = scan->end; at < segment.len; at += JOURNAL_SECTOR) {
 		struct journal_group_header group;
 		const enum journal_fault fault = journal_group_check(
-			&group, segment, at, &scan->last);
+			&group, NULL, segment, at, &scan->last);
 		if (fault != JOURNAL_FAULT_END)
 			scan->dirty_end = at + JOURNAL_SECTOR;
 		if (fault != JOURNAL_FAULT_NONE || group.durable_seq < scan->chain.next_seq)
@@ -260,9 +312,11 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 {
 	struct listing listing = {0};
 	*scan = (struct journal_scan){.ops = ops, .dir = dir, .parallel = parallel, .empty = true};
-	if (parallel != NULL) /* without memory for it: one by one */
-		scan->ahead = malloc(JOURNAL_AHEAD_MAX * sizeof scan->ahead[0]);
 	scan->chain.next_seq = 1;
+	scan->ahead_max = parallel == NULL ? 1 : JOURNAL_AHEAD_MAX;
+	scan->ahead = malloc(scan->ahead_max * sizeof scan->ahead[0]);
+	if (scan->ahead == NULL)
+		return failed_io(scan, 0, ERR_FULL);
 	const enum err err = ops->list(ops->ctx, dir, list_name, &listing);
 	if (err != OK) {
 		journal_error_set(
@@ -277,14 +331,19 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 		TRY(walk_groups(scan, visitor));
 	}
 	scan->empty = listing.max == 0;
-	return scan->empty ? OK : search_claims(scan);
+	if (scan->empty)
+		return OK;
+	find_doubt(scan);
+	return search_claims(scan);
 }
 
 void journal_scan_fini(struct journal_scan *scan)
 {
 	free(scan->bytes);
 	free(scan->ahead);
+	free(scan->leaf);
 	scan->bytes = NULL;
 	scan->ahead = NULL;
+	scan->leaf = NULL;
 	scan->bytes_len = scan->bytes_cap = 0;
 }

@@ -6,8 +6,9 @@
  * end of the journal, unless somewhere behind it a group that is valid by itself claims that
  * something past the end was durable: a power cut can't do that, so it is damage.
  *
- * Only the last valid group can be other than durable: each group is written after the one before
- * it was synced, and an opening writes the last one again.
+ * Two groups may have been under way at once, so that the second may be whole where the first is
+ * torn: it then claims nothing past the cut. Only what nothing claims to be durable can be other
+ * than durable, and an opening writes that again.
  *
  * Whether a group is valid by itself (hashes, sums) takes most of the work and depends on nothing
  * else, so that many are checked at once where there is somebody to share them with; where the next
@@ -20,6 +21,7 @@
 #ifndef STORE_JOURNAL_SCAN_H
 #define STORE_JOURNAL_SCAN_H
 #include "base/parallel.h"
+#include "crypto/merkle_log.h"
 #include "store/journal.h"
 #include "store/journal_format.h"
 #include "sys/file.h"
@@ -28,7 +30,8 @@
 #define JOURNAL_SEGMENTS_MAX 1000000u
 #define JOURNAL_LOCK_NAME "LOCK"
 #define JOURNAL_SPARE_NAME "spare"
-#define JOURNAL_AHEAD_MAX 512u /* groups that are checked at once */
+#define JOURNAL_AHEAD_MAX 512u              /* groups that are checked at once ... */
+#define JOURNAL_AHEAD_LEAVES_MAX (1u << 18) /* ... and their records, but for the last group's */
 
 /* Any may be NULL; return other than OK to stop, and the scan fails with it. */
 struct journal_visitor {
@@ -41,6 +44,7 @@ struct journal_visitor {
 /* A group that was checked by itself before its turn. */
 struct journal_ahead {
 	uint64_t offset;
+	size_t leaf; /* its first, in the scan's */
 	enum journal_fault fault;
 	struct journal_group_header group;
 };
@@ -53,18 +57,22 @@ struct journal_scan {
 	bool empty;                         /* no segment: nothing else is set */
 	struct journal_segment_header last; /* the last segment */
 	struct journal_chain chain;
-	uint64_t end;               /* in the last segment: where the next group goes */
-	uint64_t dirty_end;         /* behind its last byte that is not zero, at least `end` */
-	enum journal_fault at_end;  /* END, or what is wrong with the bytes there */
-	uint64_t last_group_offset; /* of the last group in the last segment ... */
-	size_t last_group_size;     /* ... 0: it has none */
-	struct journal_error error; /* set with every failure */
+	uint64_t end;              /* in the last segment: where the next group goes */
+	uint64_t dirty_end;        /* behind its last byte that is not zero, at least `end` */
+	enum journal_fault at_end; /* END, or what is wrong with the bytes there */
+	uint64_t doubt;            /* from here to `end`, groups that may not be durable yet: those
+				    * of the last segment that none claims, the last one always */
+	uint64_t claimed;          /* the last claim of what was durable */
+	struct merkle_frontier tree; /* over all records */
+	struct journal_error error;  /* set with every failure */
 	/* its storage */
 	uint8_t *bytes; /* the file of bytes_segment, the last one after a success */
 	size_t bytes_len, bytes_cap;
 	uint32_t bytes_segment;
-	struct journal_ahead *ahead; /* JOURNAL_AHEAD_MAX; NULL: one by one */
-	uint32_t ahead_count, ahead_next;
+	struct journal_ahead *ahead;
+	uint32_t ahead_max, ahead_count, ahead_next;
+	struct hash256 *leaf; /* of the groups that were looked at ahead */
+	size_t leaf_cap;
 };
 
 /* "0000000001.seg" */

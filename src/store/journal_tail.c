@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "sys/clock.h"
 #include "sys/kill.h"
 
 #define ZEROS_SIZE 65536u
@@ -23,15 +22,8 @@ uint64_t journal_tail_room(const struct journal_tail *t)
 
 static enum err sync_file(struct journal_tail *t, int file)
 {
-	const uint64_t before = t->timed ? clock_mono_ns() : 0;
-	const enum err err = t->ops->fdatasync(t->ops->ctx, file);
-	const uint64_t took = t->timed ? clock_mono_ns() - before : 0;
 	t->syncs++;
-	if (t->timed && t->sync_latency != NULL)
-		latency_record(t->sync_latency, took);
-	if (took > t->sync_ns_max)
-		t->sync_ns_max = took;
-	return err;
+	return t->ops->fdatasync(t->ops->ctx, file);
 }
 
 /* the spare segment */
@@ -52,7 +44,8 @@ enum err journal_tail_spare(struct journal_tail *t)
 	if (t->spare == JOURNAL_SPARE_READY)
 		return OK;
 	TRY(file_path_join(path, t->dir, JOURNAL_SPARE_NAME));
-	enum err err = ops->open(ops->ctx, &t->spare_file, path, FILE_WRITE | FILE_CREATE);
+	enum err err = ops->open(
+		ops->ctx, &t->spare_file, path, FILE_WRITE | FILE_CREATE | FILE_DIRECT);
 	if (err == OK)
 		err = ops->size(ops->ctx, &size, t->spare_file);
 	if (err == OK && size > t->segment_size) /* of another configuration */
@@ -74,10 +67,10 @@ enum err journal_tail_spare(struct journal_tail *t)
 
 /* The spare becomes the active segment. Everything before is durable by now, and its header says
  * so. */
-static enum err roll(struct journal_tail *t)
+enum err journal_tail_roll(struct journal_tail *t)
 {
 	const struct file_ops *ops = t->ops;
-	uint8_t sector[JOURNAL_SEGMENT_HEADER_SIZE];
+	_Alignas(FILE_DIRECT_ALIGN) uint8_t sector[JOURNAL_SEGMENT_HEADER_SIZE];
 	char name[JOURNAL_NAME_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
 	struct journal_segment_header next = {
 		.cluster = t->segment.cluster,
@@ -87,6 +80,7 @@ static enum err roll(struct journal_tail *t)
 		.first_seq = t->chain.next_seq,
 		.prev = t->chain.prev,
 	};
+	merkle_frontier_root(&next.root, &t->tree);
 	TRY(journal_tail_spare(t));
 	if (t->spare != JOURNAL_SPARE_READY || next.segment > JOURNAL_SEGMENTS_MAX)
 		return failed(t, "no room for another segment", ERR_FULL);
@@ -117,47 +111,83 @@ static enum err roll(struct journal_tail *t)
 
 /* groups */
 
-static void reached(const struct journal_group_header *group, enum kill_point point)
+static void reached(const struct journal_sealed *group, enum kill_point point)
 {
-	for (uint32_t i = 0; i < group->record_count; i++)
+	for (uint32_t i = 0; i < group->count; i++)
 		kill_point_reached(group->first_seq + i, point);
 }
 
-enum err journal_tail_commit(struct journal_tail *t, const struct journal_body *body)
+void journal_tail_seal(struct journal_tail *t, struct journal_sealed *out,
+	const struct journal_body *body, uint64_t durable)
 {
 	const size_t size = journal_group_size(body->size);
-	if (size > journal_tail_room(t))
-		TRY(roll(t));
-	if (size > journal_tail_room(t))
-		return failed(t, "the group is longer than a segment", ERR_FULL);
 	struct journal_group_header group = {
 		.segment = t->segment.segment,
 		.offset = t->end,
 		.epoch = t->chain.epoch,
 		.first_seq = t->chain.next_seq,
-		.durable_seq = t->chain.next_seq - 1,
+		.durable_seq = durable,
 		.record_count = body->count,
 		.body_size = (uint32_t)body->size,
 		.cluster = t->segment.cluster,
 		.prev = t->chain.prev,
 	};
-	journal_group_seal(body->group, &group);
-	reached(&group, KILL_BEFORE_WRITE);
-	enum err err = file_write_all(t->ops, t->file, body->group, size, t->end);
-	if (err != OK)
-		return failed(t, "the group can't be written", err);
-	reached(&group, KILL_WRITTEN);
-	err = sync_file(t, t->file);
-	if (err != OK)
-		return failed(t, "the sync failed", err);
-	reached(&group, KILL_SYNCED);
-	t->claimed = group.durable_seq;
+	CHECK(size <= journal_tail_room(t) && t->tree.size == group.first_seq - 1);
+	merkle_frontier_root(&group.root, &t->tree);
+	journal_group_seal(body->group, &group, &body->leaves);
+	*out = (struct journal_sealed){
+		.group = body->group,
+		.size = size,
+		.file = t->file,
+		.offset = group.offset,
+		.first_seq = group.first_seq,
+		.count = group.record_count,
+		.claims = durable,
+	};
 	t->end += size;
-	t->groups++;
-	t->bytes += size;
-	t->records += body->count;
 	journal_chain_push(&t->chain, &group);
+	reached(out, KILL_BEFORE_WRITE);
+}
+
+void journal_tail_fold(struct journal_tail *t, const struct journal_body *body)
+{
+	for (size_t i = 0; i < ARRAY_LEN(body->leaves.part); i++) {
+		struct slice part = body->leaves.part[i];
+		for (; part.len > 0;
+			part.ptr += sizeof(struct hash256), part.len -= sizeof(struct hash256)) {
+			struct hash256 leaf;
+			memcpy(leaf.b, part.ptr, sizeof leaf.b);
+			merkle_frontier_push(&t->tree, &leaf);
+		}
+	}
+}
+
+enum err journal_tail_wrote(
+	struct journal_tail *t, const struct journal_sealed *sealed, enum err err)
+{
+	t->syncs++;
+	if (err != OK) {
+		journal_error_set(&t->error,
+			"%s: segment %" PRIu32 ", offset %" PRIu64
+			": the group can't be made durable (%s)",
+			t->dir, t->segment.segment, sealed->offset, err_name(err));
+		return err;
+	}
+	/* one call does both */
+	reached(sealed, KILL_WRITTEN);
+	reached(sealed, KILL_SYNCED);
+	t->claimed = sealed->claims;
+	t->groups++;
+	t->bytes += sealed->size;
+	t->records += sealed->count;
 	return OK;
+}
+
+enum err journal_tail_write(struct journal_tail *t, const struct journal_sealed *sealed)
+{
+	return journal_tail_wrote(t, sealed,
+		file_write_durable(
+			t->ops, sealed->file, sealed->group, sealed->size, sealed->offset));
 }
 
 bool journal_tail_wants_mark(const struct journal_tail *t)
@@ -165,19 +195,25 @@ bool journal_tail_wants_mark(const struct journal_tail *t)
 	return t->claimed < t->chain.next_seq - 1 && journal_tail_room(t) >= JOURNAL_SECTOR;
 }
 
+static enum err write_mark(struct journal_tail *t)
+{
+	_Alignas(FILE_DIRECT_ALIGN) uint8_t group[JOURNAL_SECTOR];
+	struct journal_sealed sealed;
+	journal_tail_seal(
+		t, &sealed, &(struct journal_body){.group = group}, t->chain.next_seq - 1);
+	return journal_tail_write(t, &sealed);
+}
+
 enum err journal_tail_mark(struct journal_tail *t)
 {
-	uint8_t group[JOURNAL_SECTOR];
-	if (!journal_tail_wants_mark(t))
-		return OK;
-	return journal_tail_commit(t, &(struct journal_body){.group = group});
+	return journal_tail_wants_mark(t) ? write_mark(t) : OK;
 }
 
 /* opening */
 
 static enum err write_zeros(struct journal_tail *t, uint64_t from, uint64_t to)
 {
-	static const uint8_t zeros[ZEROS_SIZE];
+	static const _Alignas(FILE_DIRECT_ALIGN) uint8_t zeros[ZEROS_SIZE];
 	while (from < to) {
 		const size_t len = to - from < ZEROS_SIZE ? (size_t)(to - from) : ZEROS_SIZE;
 		TRY(file_write_all(t->ops, t->file, zeros, len, from));
@@ -186,20 +222,20 @@ static enum err write_zeros(struct journal_tail *t, uint64_t from, uint64_t to)
 	return OK;
 }
 
-/* What a scan read may be in memory only, where a sync failed before the last process ended: the
- * last group is written once more, and so are zeros as far as a group could have reached. */
+/* What a scan read may be in memory only, where a sync failed before the last process ended: what
+ * nothing claims is written once more, and so are zeros as far as groups under way could have
+ * reached. */
 static enum err repair(struct journal_tail *t, const struct journal_scan *scan)
 {
-	uint64_t zeros_end = t->end + JOURNAL_GROUP_SIZE_MAX;
+	uint64_t zeros_end = t->end + JOURNAL_FLIGHTS_MAX * JOURNAL_GROUP_SIZE_MAX;
 	if (zeros_end < scan->dirty_end)
 		zeros_end = scan->dirty_end;
 	if (zeros_end > t->segment.size)
 		zeros_end = t->segment.size;
-	const uint8_t *last = scan->bytes + scan->last_group_offset;
 	enum err err = OK;
-	if (scan->last_group_size > 0)
-		err = file_write_all(
-			t->ops, t->file, last, scan->last_group_size, scan->last_group_offset);
+	if (scan->doubt < scan->end)
+		err = file_write_all(t->ops, t->file, scan->bytes + scan->doubt,
+			(size_t)(scan->end - scan->doubt), scan->doubt);
 	if (err == OK)
 		err = write_zeros(t, t->end, zeros_end);
 	if (err == OK)
@@ -211,20 +247,18 @@ static enum err repair(struct journal_tail *t, const struct journal_scan *scan)
 
 static enum err open_existing(struct journal_tail *t, const struct journal_scan *scan)
 {
-	uint8_t opening[JOURNAL_SECTOR];
 	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE];
 	t->segment = scan->last;
 	t->chain = scan->chain;
+	t->tree = scan->tree;
 	t->end = scan->end;
 	journal_segment_name(name, scan->last.segment);
 	TRY(file_path_join(path, t->dir, name));
 	TRY(failed(t, "the segment can't be opened",
-		t->ops->open(t->ops->ctx, &t->file, path, FILE_WRITE)));
+		t->ops->open(t->ops->ctx, &t->file, path, FILE_WRITE | FILE_DIRECT)));
 	TRY(repair(t, scan));
 	t->chain.epoch++;
-	if (journal_tail_room(t) < sizeof opening)
-		return roll(t);
-	return journal_tail_commit(t, &(struct journal_body){.group = opening});
+	return journal_tail_room(t) < JOURNAL_SECTOR ? journal_tail_roll(t) : write_mark(t);
 }
 
 static enum err create(struct journal_tail *t, struct id128 cluster)
@@ -234,7 +268,7 @@ static enum err create(struct journal_tail *t, struct id128 cluster)
 	t->chain = (struct journal_chain){.next_seq = 1, .epoch = 1};
 	TRY(file_path_parent(parent, t->dir));
 	TRY(failed(t, "the folder can't be made durable", t->ops->sync_dir(t->ops->ctx, parent)));
-	return roll(t);
+	return journal_tail_roll(t);
 }
 
 enum err journal_tail_open(

@@ -497,11 +497,21 @@ static enum err breaking_fdatasync(void *ctx, int file)
 	return file_system()->fdatasync(ctx, file);
 }
 
-static void test_threaded_failure(const char *dir)
+static enum err breaking_pwrite_durable(
+	void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset)
+{
+	if (atomic_load(&sync_breaks))
+		return ERR_IO;
+	return file_system()->pwrite_durable(ctx, done, file, bytes, len, offset);
+}
+
+/* in_one: writes that are durable when they return; else a write and a sync. */
+static void test_threaded_failure(const char *dir, bool in_one)
 {
 	struct watch watch = {0};
 	struct file_ops ops = *file_system();
 	ops.fdatasync = breaking_fdatasync;
+	ops.pwrite_durable = in_one ? breaking_pwrite_durable : NULL;
 	struct journal_config config = config_of(&ops, dir);
 	config.synchronous = false;
 	config.on_failed = watch_failed;
@@ -598,8 +608,10 @@ int main(int argc, char **argv)
 	CHECK(mkdtemp(base) != NULL && file_path_join(dir, base, "journal") == OK);
 	test_threaded(dir);
 	remove_dir(dir);
-	test_threaded_failure(dir);
-	remove_dir(dir);
+	for (int i = 0; i < 2; i++) {
+		test_threaded_failure(dir, i == 0);
+		remove_dir(dir);
+	}
 #ifdef SLUICE_KILL_POINTS
 	test_kill_points(dir, remove_dir);
 #endif

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define WRITE_IDLE_MAX 100u /* calls in a row that wrote nothing before we call it a failure */
-#define ZEROS_SIZE 65536u
+#define ZEROS_SIZE ((size_t)1 << 18)
 
 static enum err err_of_errno(void)
 {
@@ -40,6 +41,17 @@ static enum err err_of(int rc)
 	return rc == 0 ? OK : err_of_errno();
 }
 
+/* Whether the file's device takes our alignment shows when it is asked for something. */
+static void drop_direct_if_refused(int fd)
+{
+	_Alignas(FILE_DIRECT_ALIGN) uint8_t sector[FILE_DIRECT_ALIGN];
+	if (pread(fd, sector, sizeof sector, FILE_DIRECT_ALIGN) >= 0)
+		return;
+	const int how = fcntl(fd, F_GETFL);
+	if (how >= 0)
+		(void)fcntl(fd, F_SETFL, how & ~O_DIRECT);
+}
+
 static enum err sys_open(void *ctx, int *file, const char *path, unsigned flags)
 {
 	(void)ctx;
@@ -53,6 +65,8 @@ static enum err sys_open(void *ctx, int *file, const char *path, unsigned flags)
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return err_of_errno();
+	if ((flags & FILE_DIRECT) && fcntl(fd, F_SETFL, O_DIRECT) == 0)
+		drop_direct_if_refused(fd);
 	*file = fd;
 	return OK;
 }
@@ -102,6 +116,22 @@ static enum err sys_fdatasync(void *ctx, int file)
 	return fdatasync(file) == 0 ? OK : ERR_IO;
 }
 
+static enum err sys_pwrite_durable(
+	void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset)
+{
+	(void)ctx;
+	const struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
+	const ssize_t n = pwritev2(file, &part, 1, (off_t)offset, RWF_DSYNC);
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+		TRY(sys_pwrite(ctx, done, file, bytes, len, offset));
+		return sys_fdatasync(ctx, file);
+	}
+	if (n < 0 && errno != EINTR) /* a signal: before anything was written */
+		return err_of_errno();
+	*done = n < 0 ? 0 : (size_t)n;
+	return OK;
+}
+
 static enum err sys_fsync(void *ctx, int file)
 {
 	(void)ctx;
@@ -118,15 +148,29 @@ static enum err sys_size(void *ctx, uint64_t *size, int file)
 	return OK;
 }
 
+static enum err sys_truncate(void *ctx, int file, uint64_t size)
+{
+	(void)ctx;
+	int rc;
+	do
+		rc = ftruncate(file, (off_t)size);
+	while (rc != 0 && errno == EINTR);
+	return err_of(rc);
+}
+
 /* Zeros are written, rather than space only reserved: a write into reserved but unwritten space
  * makes each later sync commit metadata too. */
 static enum err sys_preallocate(void *ctx, int file, uint64_t size)
 {
-	static const uint8_t zeros[ZEROS_SIZE];
+	static const _Alignas(FILE_DIRECT_ALIGN) uint8_t zeros[ZEROS_SIZE];
 	uint64_t at = 0;
 	TRY(sys_size(ctx, &at, file));
 	if (at >= size)
 		return OK;
+	if (at % FILE_DIRECT_ALIGN != 0) { /* the rest of a block that is there */
+		at += FILE_DIRECT_ALIGN - at % FILE_DIRECT_ALIGN;
+		TRY(sys_truncate(ctx, file, at < size ? at : size));
+	}
 	if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0 && errno != EOPNOTSUPP &&
 		errno != EINTR)
 		return err_of_errno();
@@ -136,16 +180,6 @@ static enum err sys_preallocate(void *ctx, int file, uint64_t size)
 		at += len;
 	}
 	return OK;
-}
-
-static enum err sys_truncate(void *ctx, int file, uint64_t size)
-{
-	(void)ctx;
-	int rc;
-	do
-		rc = ftruncate(file, (off_t)size);
-	while (rc != 0 && errno == EINTR);
-	return err_of(rc);
 }
 
 static enum err sys_rename(void *ctx, const char *from, const char *to)
@@ -223,6 +257,7 @@ const struct file_ops *file_system(void)
 		.close = sys_close,
 		.pread = sys_pread,
 		.pwrite = sys_pwrite,
+		.pwrite_durable = sys_pwrite_durable,
 		.fdatasync = sys_fdatasync,
 		.fsync = sys_fsync,
 		.preallocate = sys_preallocate,
@@ -239,14 +274,17 @@ const struct file_ops *file_system(void)
 	return &ops;
 }
 
-enum err file_write_all(
-	const struct file_ops *ops, int file, const void *bytes, size_t len, uint64_t offset)
+typedef enum err (*write_once)(
+	void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset);
+
+static enum err write_by(const struct file_ops *ops, write_once once, int file, const void *bytes,
+	size_t len, uint64_t offset)
 {
 	const uint8_t *at = bytes;
 	unsigned idle = 0;
 	while (len > 0) {
 		size_t done = 0;
-		TRY(ops->pwrite(ops->ctx, &done, file, at, len, offset));
+		TRY(once(ops->ctx, &done, file, at, len, offset));
 		CHECK(done <= len);
 		idle = done == 0 ? idle + 1 : 0;
 		if (idle == WRITE_IDLE_MAX)
@@ -256,6 +294,21 @@ enum err file_write_all(
 		offset += done;
 	}
 	return OK;
+}
+
+enum err file_write_all(
+	const struct file_ops *ops, int file, const void *bytes, size_t len, uint64_t offset)
+{
+	return write_by(ops, ops->pwrite, file, bytes, len, offset);
+}
+
+enum err file_write_durable(
+	const struct file_ops *ops, int file, const void *bytes, size_t len, uint64_t offset)
+{
+	if (ops->pwrite_durable != NULL)
+		return write_by(ops, ops->pwrite_durable, file, bytes, len, offset);
+	TRY(file_write_all(ops, file, bytes, len, offset));
+	return ops->fdatasync(ops->ctx, file);
 }
 
 enum err file_read_exact(

@@ -18,12 +18,16 @@
 
 #define FILE_PATH_SIZE 1024u /* of a path that this module composes, with its zero */
 #define FILE_NONE (-1)       /* no handle */
+#define FILE_DIRECT_ALIGN 512u
 
 enum {
 	FILE_WRITE = 1u << 0,     /* read and write; without it, read */
 	FILE_CREATE = 1u << 1,    /* where it is not there */
 	FILE_EXCLUSIVE = 1u << 2, /* with FILE_CREATE: ERR_EXISTS where it is */
 	FILE_TRUNCATE = 1u << 3,
+	/* Past the system's cache, where the file system can: bytes in memory, offsets and lengths
+	 * are then multiples of FILE_DIRECT_ALIGN. Where it can't, as without. */
+	FILE_DIRECT = 1u << 4,
 };
 
 /* Called for each name of a folder, without "." and ".."; return other than OK to stop. */
@@ -40,6 +44,10 @@ struct file_ops {
 	/* One attempt; may write less than len, also nothing. On failure any part may be written.
 	 */
 	enum err (*pwrite)(
+		void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset);
+	/* As pwrite; with OK, the bytes that it wrote are durable, in one call. Says nothing of
+	 * other bytes, of size or name. May be NULL: see file_write_durable. */
+	enum err (*pwrite_durable)(
 		void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset);
 	enum err (*fdatasync)(void *ctx, int file); /* content, and the size if it changed */
 	enum err (*fsync)(void *ctx, int file);
@@ -69,6 +77,10 @@ const char *file_why(enum err err);
 
 /* Write all of it, however many calls that takes; ERR_IO where nothing moves any more. */
 MUST_USE NONNULL_ALL enum err file_write_all(
+	const struct file_ops *ops, int file, const void *bytes, size_t len, uint64_t offset);
+/* The same, and durable with OK, within the size that the file had: by pwrite_durable, or by pwrite
+ * and fdatasync. A failure is that of a sync: what became of the bytes is not known. */
+MUST_USE NONNULL_ALL enum err file_write_durable(
 	const struct file_ops *ops, int file, const void *bytes, size_t len, uint64_t offset);
 /* ERR_SHORT where the file ends before. */
 MUST_USE NONNULL_ALL enum err file_read_exact(

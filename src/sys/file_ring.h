@@ -1,14 +1,16 @@
 /* sys/file_ring: writes and syncs of files that go on while their thread does something else.
  *
- * Purpose: a thread that commits (the journal's) queues writes, each with the sync that makes it
- * durable linked behind it, submits them with one system call and hears of them together. One
- * io_uring for each thread, submitted and reaped by it.
+ * Purpose: a thread that commits (the journal's) queues writes, durable ones as one operation each
+ * (RWF_DSYNC: a sync linked behind a write is handed to a thread of the kernel's, which costs a
+ * quarter more), submits them with one system call and hears of them together. One io_uring for
+ * each thread, submitted and reaped by it.
  * Invariants: an operation is answered once; OK with sync means that all of it is durable. A write
  * that fell short goes on where it stopped; a sync that failed is answered ERR_IO and never
  * repeated. Operations that are under way at the same time have no order among each other.
  * Where io_uring is refused, or the files are not the system's, the same calls are made one after
  * the other in file_ring_step.
- * Threads: the one that makes its first step. Ownership: bytes are borrowed until the answer.
+ * Threads: the one that makes its first step; file_ring_wake from any. Ownership: bytes are
+ * borrowed until the answer.
  */
 #ifndef SYS_FILE_RING_H
 #define SYS_FILE_RING_H
@@ -41,6 +43,9 @@ MUST_USE enum err file_ring_write(struct file_ring *r, uint64_t id, int file, co
 /* Submits what is queued and answers what is done; with wait, at least one where there is any.
  * Returns how many were answered. The callback may queue more. */
 NONNULL_ALL uint32_t file_ring_step(struct file_ring *r, bool wait);
+/* Ends the wait of a step that goes on, or of the next one, which may then return 0. Where the ring
+ * is not native no step waits, and this does nothing. Cheap when repeated. Any thread. */
+NONNULL_ALL void file_ring_wake(struct file_ring *r);
 /* Operations queued or under way. */
 NONNULL_ALL uint32_t file_ring_busy(const struct file_ring *r);
 

@@ -2,10 +2,14 @@
 #include "sys/file_ring.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "sys/clock.h"
+#include "sys/thread.h"
 
 #define OPS 200u
 #define BLOCK 5000u
@@ -154,6 +158,58 @@ static void test_destroy(void)
 	drop_file(file, path);
 }
 
+struct waker {
+	struct file_ring *ring;
+	_Atomic uint32_t ready;
+};
+
+static void wake_soon(void *ctx)
+{
+	struct waker *w = ctx;
+	clock_sleep_ms(20);
+	atomic_store_explicit(&w->ready, 1, memory_order_relaxed);
+	file_ring_wake(w->ring);
+	file_ring_wake(w->ring);
+}
+
+/* A step that waits for a write which can't end (a pipe that is full) is woken by another thread,
+ * and what was done before the wake is seen. */
+static void test_wake(void)
+{
+	static uint8_t bytes[1 << 18];
+	struct seen s;
+	struct file_ring *ring = make_ring(&s, 2);
+	int pipes[2];
+	struct waker waker = {.ring = ring};
+	struct thread thread;
+	if (!file_ring_is_native(ring)) { /* no step waits */
+		file_ring_wake(ring);
+		CHECK(file_ring_step(ring, true) == 0);
+		file_ring_destroy(ring);
+		return;
+	}
+	CHECK(pipe(pipes) == 0);
+	CHECK(file_ring_write(ring, 1, pipes[1], bytes, sizeof bytes, 0, false) == OK);
+	CHECK(thread_start(&thread, "waker", wake_soon, &waker) == OK);
+	while (atomic_load_explicit(&waker.ready, memory_order_relaxed) == 0)
+		CHECK(file_ring_step(ring, true) == 0);
+	thread_join(&thread);
+	file_ring_wake(ring); /* before the step: it doesn't wait */
+	CHECK(file_ring_step(ring, true) == 0);
+	for (size_t got = 0; got < sizeof bytes;) {
+		static uint8_t back[1 << 16];
+		const ssize_t n = read(pipes[0], back, sizeof back);
+		CHECK(n > 0);
+		got += (size_t)n;
+		(void)file_ring_step(ring, false);
+	}
+	while (s.count == 0)
+		(void)file_ring_step(ring, true);
+	CHECK(s.err == OK && s.answers[1] == 1);
+	file_ring_destroy(ring);
+	CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0);
+}
+
 int main(void)
 {
 	ops = file_system();
@@ -167,6 +223,7 @@ int main(void)
 		test_pipeline();
 		test_errors();
 		test_destroy();
+		test_wake();
 	}
 	return 0;
 }

@@ -1,0 +1,403 @@
+#include <stdatomic.h>
+
+#include "store/journal_internal.h"
+#include "sys/clock.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+#define SPARE_RETRY_MS 1000u
+/* On a full disk, so much of the active segment is kept for the marks between groups. */
+#define MARK_ROOM (2u * JOURNAL_SECTOR)
+
+/* ---- the role ---- */
+
+static bool has_work(const struct journal *j)
+{
+	return !journal_has_failed(j) &&
+		atomic_load_explicit(&j->wanted, memory_order_relaxed) >
+		atomic_load_explicit(&j->stage.closed, memory_order_relaxed);
+}
+
+static bool take_role(struct journal *j)
+{
+	uint32_t nobody = 0;
+	/* [HOLDER] acquire: pairs with the release in give_role: the tail, as it was left */
+	return atomic_compare_exchange_strong_explicit(
+		&j->role, &nobody, 1, memory_order_acquire, memory_order_relaxed);
+}
+
+static void give_role(struct journal *j)
+{
+	/* [HOLDER] release */
+	atomic_store_explicit(&j->role, 0, memory_order_release);
+	/* [ROLE] pairs with the fence in journal_commit_want */
+	fence_seq_cst(&j->role);
+	if (has_work(j))
+		eventcount_notify_one(&j->work);
+}
+
+void journal_commit_want(struct journal *j, uint64_t seq)
+{
+	uint64_t wanted = atomic_load_explicit(&j->wanted, memory_order_relaxed);
+	while (wanted < seq &&
+		!atomic_compare_exchange_weak_explicit(
+			&j->wanted, &wanted, seq, memory_order_relaxed, memory_order_relaxed)) {}
+	/* [ROLE] pairs with the fence in give_role */
+	fence_seq_cst(&j->role);
+}
+
+void journal_commit_ask(struct journal *j, uint64_t seq)
+{
+	journal_commit_want(j, seq);
+	if (!has_work(j))
+		return;
+	if (atomic_load_explicit(&j->role, memory_order_relaxed) == 0)
+		eventcount_notify_one(&j->work);
+	else if (j->ring != NULL &&
+		journal_stage_bytes(&j->stage) >=
+			atomic_load_explicit(&j->second_at, memory_order_relaxed))
+		file_ring_wake(j->ring);
+}
+
+/* ---- what others see ---- */
+
+static void put(_Atomic uint64_t *counter, uint64_t value)
+{
+	atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
+/* What an open group may take of the disk, where `closing` bytes more go before it. */
+static void set_limits(struct journal *j, uint64_t closing)
+{
+	const uint64_t room = journal_tail_room(&j->tail), kept = closing + MARK_ROOM;
+	const bool full = j->tail.spare == JOURNAL_SPARE_NO_SPACE;
+	put(&j->stage.limit[0], full ? 0 : UINT64_MAX);
+	put(&j->stage.limit[1], !full ? UINT64_MAX : room > kept ? room - kept : 0);
+}
+
+void journal_commit_state(struct journal *j)
+{
+	const struct journal_tail *t = &j->tail;
+	uint64_t free_bytes = journal_tail_room(t);
+	if (t->spare == JOURNAL_SPARE_READY)
+		free_bytes += t->segment_size - JOURNAL_SEGMENT_HEADER_SIZE;
+	put(&j->counters.segment, t->segment.segment);
+	put(&j->counters.bytes_free, free_bytes);
+	put(&j->counters.groups, t->groups);
+	put(&j->counters.syncs, t->syncs);
+	put(&j->counters.bytes, t->bytes);
+	put(&j->counters.records, t->records);
+	set_limits(j, 0);
+	atomic_store_explicit(&j->wants_mark, j->flight_count == 0 && journal_tail_wants_mark(t),
+		memory_order_relaxed);
+	atomic_store_explicit(
+		&j->wants_spare, t->spare == JOURNAL_SPARE_NO_SPACE, memory_order_relaxed);
+}
+
+static uint32_t wait_of(uint64_t seq)
+{
+	return (uint32_t)(seq >> JOURNAL_WAIT_CHUNK_BITS) % JOURNAL_WAITS;
+}
+
+/* Wakes those who wait for what became durable. */
+static void tell(struct journal *j)
+{
+	const uint64_t durable = atomic_load_explicit(&j->stage.durable, memory_order_relaxed);
+	if (durable == j->told)
+		return;
+	const uint64_t first = (j->told + 1) >> JOURNAL_WAIT_CHUNK_BITS;
+	uint64_t chunks = (durable >> JOURNAL_WAIT_CHUNK_BITS) - first + 1;
+	j->told = durable;
+	for (uint64_t i = 0; i < chunks && i < JOURNAL_WAITS; i++)
+		eventcount_notify_all(&j->wait[(first + i) % JOURNAL_WAITS]);
+	if (j->config.on_durable != NULL)
+		j->config.on_durable(j->config.ctx);
+}
+
+static void fail(struct journal *j)
+{
+	/* [FAILED] release: pairs with the acquire in journal_has_failed */
+	if (atomic_exchange_explicit(&j->failed, true, memory_order_acq_rel))
+		return;
+	for (uint32_t i = 0; i < JOURNAL_WAITS; i++)
+		eventcount_notify_all(&j->wait[i]);
+	if (j->config.on_failed != NULL)
+		j->config.on_failed(j->config.ctx, j->tail.error.text);
+}
+
+bool journal_has_failed(const struct journal *j)
+{
+	/* [FAILED] acquire */
+	return atomic_load_explicit(&j->failed, memory_order_acquire);
+}
+
+void journal_commit_chore(struct journal *j, enum err (*run)(struct journal_tail *t))
+{
+	const enum err err = journal_has_failed(j) ? OK : run(&j->tail);
+	journal_commit_state(j);
+	if (err != OK)
+		fail(j);
+}
+
+/* ---- groups ---- */
+
+static struct journal_flight *flight_at(struct journal *j, uint32_t index)
+{
+	return &j->flight[(j->flight_first + index) % JOURNAL_FLIGHTS_MAX];
+}
+
+static uint64_t now_ns(const struct journal *j)
+{
+	return j->config.synchronous ? 0 : clock_mono_ns();
+}
+
+/* Close the open group and seal it. NULL: there is none, it has to wait for those under way, or
+ * the journal failed. */
+static struct journal_flight *begin(struct journal *j)
+{
+	struct journal_flight *f = flight_at(j, j->flight_count);
+	struct journal_closing closing;
+	*f = (struct journal_flight){.err = OK};
+	do {
+		closing = journal_stage_look(&j->stage);
+		const size_t size = journal_group_size(closing.bytes);
+		if (closing.bytes == 0)
+			return NULL;
+		if (size > journal_tail_room(&j->tail)) {
+			if (j->flight_count > 0)
+				return NULL;
+			if (journal_tail_roll(&j->tail) != OK) {
+				fail(j);
+				return NULL;
+			}
+		}
+		set_limits(j, size);
+	} while (!journal_stage_close(&j->stage, &f->body, closing));
+	j->flight_count++;
+	const uint64_t durable = atomic_load_explicit(&j->stage.durable, memory_order_relaxed);
+	journal_tail_seal(&j->tail, &f->sealed, &f->body, durable);
+	f->begun_ns = now_ns(j);
+	put(&j->second_at, j->flight_count < JOURNAL_FLIGHTS_MAX ? closing.bytes : UINT64_MAX);
+	return f;
+}
+
+static void note_time(struct journal *j, const struct journal_flight *f)
+{
+	const uint64_t now = now_ns(j), took = now - f->begun_ns;
+	put(&j->last_ns, now);
+	if (j->config.synchronous)
+		return;
+	if (took > atomic_load_explicit(&j->counters.sync_ns_max, memory_order_relaxed))
+		put(&j->counters.sync_ns_max, took);
+	if (j->config.sync_latency != NULL)
+		latency_record(j->config.sync_latency, took);
+}
+
+/* The oldest groups that are done are durable. After a failure none is any more. */
+static void finish(struct journal *j)
+{
+	while (j->flight_count > 0 && flight_at(j, 0)->done) {
+		const struct journal_flight *f = flight_at(j, 0);
+		j->flight_first = (j->flight_first + 1) % JOURNAL_FLIGHTS_MAX;
+		j->flight_count--;
+		if (journal_has_failed(j))
+			continue;
+		if (journal_tail_wrote(&j->tail, &f->sealed, f->err) != OK) {
+			fail(j);
+			continue;
+		}
+		note_time(j, f);
+		journal_stage_publish(&j->stage, f->sealed.first_seq + f->sealed.count - 1);
+	}
+	put(&j->second_at, j->flight_count == 0 ? 0 : flight_at(j, 0)->body.size);
+}
+
+/* ---- committing on the thread that is here ---- */
+
+static void commit_one(struct journal *j)
+{
+	struct journal_flight *f = begin(j);
+	if (f == NULL)
+		return;
+	f->err = file_write_durable(
+		j->ops, f->sealed.file, f->sealed.group, f->sealed.size, f->sealed.offset);
+	f->done = true;
+	journal_tail_fold(&j->tail, &f->body);
+	finish(j);
+	journal_commit_state(j);
+	tell(j);
+	if (j->tail.spare == JOURNAL_SPARE_WANTED)
+		journal_commit_chore(j, journal_tail_spare);
+}
+
+bool journal_commit_here(struct journal *j)
+{
+	if (!take_role(j))
+		return false;
+	if (has_work(j))
+		commit_one(j);
+	give_role(j);
+	return true;
+}
+
+/* ---- committing on a ring ---- */
+
+void journal_commit_wrote(void *ctx, uint64_t id, enum err err)
+{
+	struct journal *j = ctx;
+	j->flight[id].err = err;
+	j->flight[id].done = true;
+}
+
+static bool may_begin(const struct journal *j)
+{
+	return j->flight_count < JOURNAL_FLIGHTS_MAX && has_work(j) &&
+		journal_stage_bytes(&j->stage) >=
+		atomic_load_explicit(&j->second_at, memory_order_relaxed);
+}
+
+/* Until nothing is wanted and nothing is under way. What follows a sync and nobody waits for with
+ * the disk idle is done when the next write is under way: waking, hashing, a spare. */
+static void commit_on_ring(struct journal *j)
+{
+	do {
+		struct journal_flight *f = may_begin(j) ? begin(j) : NULL;
+		if (f != NULL) {
+			const uint64_t id = (uint64_t)(f - j->flight);
+			CHECK(file_ring_write(j->ring, id, f->sealed.file, f->sealed.group,
+				      f->sealed.size, f->sealed.offset, true) == OK);
+			(void)file_ring_step(j->ring, false);
+			journal_tail_fold(&j->tail, &f->body);
+		}
+		tell(j);
+		if (j->tail.spare == JOURNAL_SPARE_WANTED)
+			journal_commit_chore(j, journal_tail_spare);
+		if (j->flight_count > 0)
+			(void)file_ring_step(j->ring, f == NULL || !may_begin(j));
+		finish(j);
+		journal_commit_state(j);
+	} while (j->flight_count > 0 || has_work(j));
+	tell(j);
+}
+
+/* ---- the thread ---- */
+
+static void commit(struct journal *j)
+{
+	if (j->ring != NULL) {
+		commit_on_ring(j);
+		return;
+	}
+	while (has_work(j))
+		commit_one(j);
+}
+
+static bool is_flagged(const _Atomic bool *flag)
+{
+	return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+/* Until when the thread may rest. */
+static uint64_t rest_until(const struct journal *j)
+{
+	const uint64_t last_ns = atomic_load_explicit(&j->last_ns, memory_order_relaxed);
+	if (journal_stage_bytes(&j->stage) > 0)
+		return clock_mono_ns() + JOURNAL_MARK_IDLE_MS * NS_PER_MS;
+	if (is_flagged(&j->wants_mark))
+		return last_ns + JOURNAL_MARK_IDLE_MS * NS_PER_MS;
+	return is_flagged(&j->wants_spare) ? clock_mono_ns() + SPARE_RETRY_MS * NS_PER_MS
+					   : FUTEX_FOREVER;
+}
+
+static bool is_due(const struct journal *j)
+{
+	return atomic_load_explicit(&j->last_ns, memory_order_relaxed) +
+		JOURNAL_MARK_IDLE_MS * NS_PER_MS <=
+		clock_mono_ns();
+}
+
+/* Time is over: what callers did not flush, a mark, or another attempt at a spare. */
+static void do_chores(struct journal *j)
+{
+	if (journal_stage_bytes(&j->stage) > 0)
+		journal_commit_want(j, journal_stage_last(&j->stage));
+	else if (take_role(j)) {
+		if (is_flagged(&j->wants_mark) && is_due(j))
+			journal_commit_chore(j, journal_tail_mark);
+		else if (is_flagged(&j->wants_spare))
+			journal_commit_chore(j, journal_tail_spare);
+		give_role(j);
+	}
+}
+
+static void rest(struct journal *j)
+{
+	const uint64_t until = rest_until(j);
+	const bool endless = until == FUTEX_FOREVER;
+	/* [REST] before the fence in eventcount_prepare; pairs with the one in
+	 * journal_commit_first */
+	atomic_store_explicit(
+		&j->rest, endless ? JOURNAL_RESTS : JOURNAL_RESTS_TIMED, memory_order_relaxed);
+	const uint32_t key = eventcount_prepare(&j->work);
+	const bool work = has_work(j) && atomic_load_explicit(&j->role, memory_order_relaxed) == 0;
+	const bool changed = work || is_flagged(&j->stop) || journal_has_failed(j) ||
+		(endless && rest_until(j) != FUTEX_FOREVER);
+	if (changed)
+		eventcount_cancel(&j->work, key);
+	else if (eventcount_wait(&j->work, key, until) == ERR_TIMEOUT)
+		do_chores(j);
+	atomic_store_explicit(&j->rest, JOURNAL_AWAKE, memory_order_relaxed);
+}
+
+void journal_commit_first(struct journal *j)
+{
+	fence_seq_cst(&j->rest); /* [REST] */
+	if (atomic_load_explicit(&j->rest, memory_order_relaxed) == JOURNAL_RESTS)
+		eventcount_notify_one(&j->work);
+}
+
+void journal_thread_main(void *ctx)
+{
+	struct journal *j = ctx;
+	while (!journal_has_failed(j)) {
+		if (is_flagged(&j->stop))
+			journal_commit_want(j, journal_stage_last(&j->stage));
+		if (has_work(j) && take_role(j)) {
+			commit(j);
+			give_role(j);
+		} else if (is_flagged(&j->stop) && !has_work(j)) {
+			break;
+		} else {
+			rest(j);
+		}
+	}
+	if (take_role(j)) {
+		journal_commit_chore(j, journal_tail_mark);
+		give_role(j);
+	}
+}
+
+/* ---- waiting ---- */
+
+struct waiting {
+	const struct journal *j;
+	uint64_t seq;
+};
+
+static bool is_over(void *ctx)
+{
+	const struct waiting *w = ctx;
+	return journal_durable(w->j) >= w->seq || journal_has_failed(w->j);
+}
+
+enum err journal_wait(struct journal *j, uint64_t seq)
+{
+	struct waiting waiting = {.j = j, .seq = seq};
+	if (seq > journal_last(j))
+		return ERR_STATE;
+	journal_commit_want(j, seq);
+	while (!is_over(&waiting))
+		if (!journal_commit_here(j))
+			(void)!eventcount_await(
+				&j->wait[wait_of(seq)], FUTEX_FOREVER, is_over, &waiting);
+	return journal_durable(j) >= seq ? OK : ERR_IO;
+}
