@@ -16,7 +16,7 @@ ALLOWED = {  # module: modules it may include
     "node": "base sys rt crypto btc wire ledger store net layer sign",
 }
 OWNERS = {  # third-party header: the files that may include it
-    "curl/curl.h": {"net/http_client.c"}, "microhttpd.h": {"net/http_server.c"},
+    "curl/curl.h": {"net/http_curl.c"}, "microhttpd.h": {"net/http_server.c"},
     "jansson.h": {"net/json.c"}, "cyaml/cyaml.h": {"node/config.c", "sign/policy.c"},
     "yaml.h": {"sys/yaml.c"}, "sodium.h": {"crypto/seal.c"},
     "secp256k1.h": {"crypto/secp.c"}, "secp256k1_recovery.h": {"crypto/secp.c"},
@@ -30,7 +30,7 @@ OS_ONLY_IN_SYS = (r"(?<![\w.>])(clock_gettime|gettimeofday|time|open|openat|prea
 SYSTEM = set("assert.h ctype.h errno.h float.h inttypes.h limits.h math.h setjmp.h signal.h stdalign.h "
              "stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h "
              "time.h unistd.h fcntl.h pthread.h poll.h getopt.h termios.h immintrin.h nmmintrin.h cpuid.h "
-             "x86intrin.h sched.h dirent.h locale.h".split())
+             "x86intrin.h sched.h dirent.h locale.h netdb.h".split())
 LINES_MAX, FUNCTION_MAX, COLUMNS_MAX = 800, 70, 100
 bad = 0
 

@@ -1,6 +1,7 @@
 #include "net/http_calls.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define NO_SLOT UINT32_MAX
 #define METHOD_LEN_MAX 16u
@@ -95,6 +96,23 @@ static bool plain(const char *text, size_t len_max)
 	return len <= len_max;
 }
 
+/* A header's name, and none of those that are the connection's own: with them a request could be
+ * made to end elsewhere, or to be meant for somebody else. */
+static bool is_extra_header(const char *line)
+{
+	static const char *const own[] = {"connection", "content-length", "expect", "host",
+		"keep-alive", "te", "trailer", "transfer-encoding", "upgrade"};
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	const size_t len = strspn(line, token);
+	if (len == 0 || line[len] != ':')
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (strlen(own[i]) == len && strncasecmp(own[i], line, len) == 0)
+			return false;
+	return true;
+}
+
 enum err http_request_check(const struct http_request *request)
 {
 	if (request->method == NULL || request->url == NULL)
@@ -114,5 +132,7 @@ enum err http_request_check(const struct http_request *request)
 	for (size_t i = 0; i < ARRAY_LEN(header); i++)
 		if (header[i] != NULL && !plain(header[i], HEADER_LEN_MAX))
 			return ERR_FORMAT;
+	if (request->extra_header != NULL && !is_extra_header(request->extra_header))
+		return ERR_FORMAT;
 	return OK;
 }

@@ -1,4 +1,4 @@
-/* net/http_calls: what both forms of the HTTP client share: the table of open calls, whose handles
+/* net/http_calls: what all forms of the HTTP client share: the table of open calls, whose handles
  * go stale safely, and the check of a request. Private to net. Threads: the loop's.
  */
 #ifndef NET_HTTP_CALLS_H
@@ -16,7 +16,7 @@ struct http_calls {
 	uint32_t count, touched, free;
 };
 
-/* The two forms. Each begins with a struct http_client. */
+/* The forms. Each begins with a struct http_client. */
 struct http_client_ops {
 	enum err (*send)(struct http_client *client, struct http_call *call,
 		const struct http_request *request, http_answer_cb cb, void *ctx);
@@ -47,7 +47,7 @@ void http_answer_give(const struct http_answer *answer, const struct http_reader
 /* ERR_FORMAT: a method that is no token, a header with a control character, no http or https URL.
  */
 MUST_USE enum err http_request_check(const struct http_request *request);
-/* ERR_FORMAT: a URL that the library can't read. (In http_client.c.) */
+/* ERR_FORMAT: a URL that the way of its scheme can't read. (In http_client.c.) */
 MUST_USE NONNULL_ALL enum err http_url_check(const char *url);
 
 #endif

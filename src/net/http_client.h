@@ -1,13 +1,16 @@
-/* net/http_client: asynchronous HTTP/1.1 requests on a loop. The one door to the HTTP client
- * library.
+/* net/http_client: asynchronous HTTP/1.1 requests on a loop.
  *
  * Every request ends in exactly one callback, never from inside http_client_send: with a status, or
- * with an error. Every request has a deadline and a bound on its answer. Two implementations behind
- * one interface: the real one (libcurl) and one that hands requests to in-process handlers on a
- * virtual loop (sim). Connections are kept and used again. Redirects are not followed, proxies of
- * the environment not used. When a kept connection turns out to be dead before any byte of an
- * answer, the request is sent once more on a new one: whoever sends must bear the same bytes
- * arriving twice. Threads: the loop's. Destroying a client from one of its callbacks is a bug.
+ * with an error. Every request has a deadline and a bound on its answer. Behind the one interface:
+ * connections of our own for http://, libcurl for https://, and for simulations a form
+ * that hands requests to in-process handlers on a virtual loop. Connections are kept and used
+ * again, one request at a time on each. Redirects are not followed, proxies of the environment not
+ * used. When a kept connection turns out to be dead before any byte of an answer, the request is
+ * sent once more on a new one: whoever sends must bear the same bytes arriving twice. Threads: the
+ * loop's, and for names of hosts those of sys/resolve. Destroying a client from one of its
+ * callbacks is a bug. Bounds: requests, connections in all and to one host; what came of answers
+ * that are not whole yet (HTTP_PARTIAL_MAX): beyond that only one is read on at a time, and the
+ * nodes of the others feel it.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -16,6 +19,7 @@
 
 struct http_client;
 struct net_thread;
+struct resolve_answer;
 
 /* What a reader is given, by value: it may run when who asked has gone. */
 struct http_reader_args {
@@ -35,10 +39,12 @@ struct http_reader {
 
 struct http_request {
 	const char *method;        /* "GET", "POST"; borrows: all fields are copied before return */
-	const char *url;           /* http:// or https:// */
+	const char *url;           /* http:// or https://, without user and password */
 	const char *content_type;  /* NULL: none */
 	const char *authorization; /* the header's value, NULL: none */
-	const char *extra_header;  /* one more "Name: value", NULL: none */
+	const char
+		*extra_header; /* one more "Name: value", NULL: none; not one that says where the
+				* request ends, for whom it is, or what becomes of the connection */
 	struct slice body;
 	uint64_t timeout_ms; /* of the whole; 0: HTTP_TIMEOUT_DEFAULT_MS */
 	size_t answer_max;   /* bytes of body; 0: HTTP_ANSWER_MAX_DEFAULT; larger: ERR_FULL */
@@ -49,6 +55,8 @@ struct http_request {
 #define HTTP_TIMEOUT_DEFAULT_MS 10000u
 #define HTTP_ANSWER_MAX_DEFAULT (16u << 20)
 #define HTTP_IN_FLIGHT_MAX 16384u
+#define HTTP_CONNECTIONS_MAX_DEFAULT 2048u /* requests beyond wait for one */
+#define HTTP_PARTIAL_MAX (256u << 20)      /* bytes of answers that are not whole yet */
 
 struct http_answer {
 	enum err err; /* OK: status and body are there. ERR_UNAVAILABLE: no connection, nothing was
@@ -67,8 +75,20 @@ struct http_call {
 	uint64_t id; /* 0: none */
 };
 
+struct http_client_config {
+	uint32_t connection_max;      /* in all; 0: HTTP_CONNECTIONS_MAX_DEFAULT */
+	uint32_t connection_host_max; /* to one host and port; 0: as many as in all */
+	size_t partial_max;           /* 0: HTTP_PARTIAL_MAX */
+	bool by_library;              /* http:// by libcurl, too */
+	bool by_readiness;            /* sys/streams: leave the ring's own operations alone */
+	/* Names to addresses instead of the system's way (sys/resolve.h); NULL: that. */
+	void (*lookup)(const char *name, struct resolve_answer *answer);
+};
+
 /* Returns owned. ERR_STATE on a virtual loop. */
 MUST_USE enum err http_client_create(struct http_client **out, struct loop *loop);
+MUST_USE NONNULL_ALL enum err http_client_create_with(
+	struct http_client **out, struct loop *loop, const struct http_client_config *config);
 /* The same with connections, and the reading of answers, on a network thread (net/net_thread.h),
  * which outlives the client. Callbacks come on loop. What keeps a request from being sent after
  * http_client_send has returned is an answer, ERR_UNAVAILABLE. ERR_FULL: no memory, too many. */

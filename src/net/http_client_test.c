@@ -38,10 +38,10 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 		loop_stop(r->loop);
 }
 
-static struct loop *make_loop(bool virtual_time)
+static struct loop *make_virtual(void)
 {
 	struct loop *loop;
-	CHECK(loop_create(&loop, &(struct loop_config){.virtual_time = virtual_time}) == OK);
+	CHECK(loop_create(&loop, &(struct loop_config){.virtual_time = true}) == OK);
 	return loop;
 }
 
@@ -158,7 +158,22 @@ static void answer_scripted(
 	}
 }
 
-static bool threaded; /* the same with a network thread */
+/* The ways in which all of this must come out the same. */
+static const struct way {
+	const char *name;
+	enum loop_backend_kind backend;
+	bool threaded; /* with a network thread */
+	bool by_library, by_readiness;
+} ways[] = {
+	{"own, on what there is", .backend = LOOP_AUTO},
+	{"own, on epoll", .backend = LOOP_EPOLL},
+	{"own, by readiness", .backend = LOOP_AUTO, .by_readiness = true},
+	{"on a thread", .backend = LOOP_AUTO, .threaded = true},
+	{"on a thread, on epoll", .backend = LOOP_EPOLL, .threaded = true},
+	{"library", .backend = LOOP_AUTO, .by_library = true},
+	{"library, on epoll", .backend = LOOP_EPOLL, .by_library = true},
+};
+static const struct way *way;
 
 struct rig {
 	struct loop *loop;
@@ -171,12 +186,15 @@ struct rig {
 
 static void rig_up(struct rig *rig)
 {
-	*rig = (struct rig){.loop = make_loop(false)};
-	if (threaded) {
-		CHECK(net_thread_create(&rig->net, rig->loop, LOOP_AUTO) == OK);
+	*rig = (struct rig){0};
+	CHECK(loop_create(&rig->loop, &(struct loop_config){.backend = way->backend}) == OK);
+	if (way->threaded) {
+		CHECK(net_thread_create(&rig->net, rig->loop, way->backend) == OK);
 		CHECK(http_client_create_remote(&rig->client, rig->loop, rig->net) == OK);
 	} else {
-		CHECK(http_client_create(&rig->client, rig->loop) == OK);
+		const struct http_client_config config = {
+			.by_library = way->by_library, .by_readiness = way->by_readiness};
+		CHECK(http_client_create_with(&rig->client, rig->loop, &config) == OK);
 	}
 	rig->peer = peer_create(rig->loop, 0, answer_scripted, &rig->script);
 	(void)snprintf(rig->url, sizeof rig->url, "http://127.0.0.1:%u/path", peer_port(rig->peer));
@@ -288,6 +306,14 @@ static void test_refused(void)
 		{.method = "GET", .url = "http://127.0.0.1/", .authorization = "x\r\nY: z"},
 		{.method = "GET", .url = "http://127.0.0.1/", .content_type = "x\ny"},
 		{.method = "GET", .url = "http://127.0.0.1/", .extra_header = "a: b\r\nc: d"},
+		{.method = "GET", .url = "http://127.0.0.1/", .extra_header = "no header"},
+		{.method = "GET", .url = "http://127.0.0.1/", .extra_header = ": x"},
+		{.method = "GET", .url = "http://127.0.0.1/", .extra_header = "a : x"},
+		{.method = "GET", .url = "http://127.0.0.1/", .extra_header = "Host: x"},
+		{.method = "GET", .url = "http://127.0.0.1/", .extra_header = "content-length: 0"},
+		{.method = "GET",
+			.url = "http://127.0.0.1/",
+			.extra_header = "Transfer-Encoding: chunked"},
 	};
 	struct result r = {0};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -354,8 +380,8 @@ static void test_cancel(void)
 	CHECK(r[0].calls == 1 && r[0].err == ERR_CANCELLED);
 	CHECK(r[2].calls == 1 && r[2].err == ERR_CANCELLED);
 	(void)loop_step(rig.loop, 5);
-	peer_destroy(rig.peer);
-	loop_destroy(rig.loop);
+	rig.client = NULL;
+	rig_down(&rig);
 }
 
 /* ---- in-process ---- */
@@ -386,7 +412,7 @@ static void on_local(void *ctx, struct http_local_request *request)
 
 static void test_local(void)
 {
-	struct local l = {.loop = make_loop(true)};
+	struct local l = {.loop = make_virtual()};
 	struct http_client *client;
 	CHECK(http_client_create(&client, l.loop) == ERR_STATE);
 	CHECK(http_client_create_local(&client, l.loop, on_local, &l) == OK);
@@ -448,7 +474,7 @@ static void test_local(void)
 
 static void test_in_flight_bound(void)
 {
-	struct local l = {.loop = make_loop(true), .behaviour = 2};
+	struct local l = {.loop = make_virtual(), .behaviour = 2};
 	struct http_client *client;
 	CHECK(http_client_create_local(&client, l.loop, on_local, &l) == OK);
 	const struct http_request request = {
@@ -466,8 +492,8 @@ static void test_in_flight_bound(void)
 
 int main(void)
 {
-	for (int i = 0; i < 2; i++) {
-		threaded = i == 1;
+	for (way = ways; way < ways + ARRAY_LEN(ways); way++) {
+		(void)fprintf(stderr, "%s\n", way->name);
 		test_behaviours();
 		test_what_is_sent();
 		test_refused();

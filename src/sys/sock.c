@@ -293,6 +293,12 @@ bool sock_is_ended(int fd)
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+bool sock_is_quiet(int fd)
+{
+	uint8_t byte;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 void sock_peer_address(int fd, char text[SOCK_ADDRESS_SIZE])
 {
 	union address address = {0};

@@ -63,6 +63,8 @@ void sock_shut(int fd);
 /* Whether the peer has ended the stream, without reading: false while bytes wait or it is just
  * quiet. */
 bool sock_is_ended(int fd);
+/* Whether nothing waits to be read: no bytes, no end, no error. */
+bool sock_is_quiet(int fd);
 /* The peer's numeric address, without port; "" for others than TCP. */
 #define SOCK_ADDRESS_SIZE 46u
 NONNULL_ALL void sock_peer_address(int fd, char text[SOCK_ADDRESS_SIZE]);

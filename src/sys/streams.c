@@ -260,7 +260,7 @@ enum err stream_send(struct streams *s, struct stream stream, struct slice bytes
 	if (slot->out.len > 0)
 		return ERR_FULL;
 	slot->out = bytes;
-	slot->send_waits = false;
+	slot->send_waits = slot->begun = false;
 	streams_make_pending(s, index_of(s, slot));
 	return OK;
 }
@@ -269,6 +269,19 @@ bool stream_is_sending(struct streams *s, struct stream stream)
 {
 	const struct stream_slot *slot = slot_of(s, stream);
 	return slot != NULL && slot->out.len > 0;
+}
+
+bool stream_has_begun(struct streams *s, struct stream stream)
+{
+	const struct stream_slot *slot = slot_of(s, stream);
+	return slot == NULL || slot->out.len == 0 || slot->begun;
+}
+
+bool stream_is_quiet(struct streams *s, struct stream stream)
+{
+	const struct stream_slot *slot = slot_of(s, stream);
+	return slot != NULL && !slot->ended && slot->stash == STREAM_NONE &&
+		sock_is_quiet(slot->fd);
 }
 
 void stream_pause(struct streams *s, struct stream stream)

@@ -78,6 +78,10 @@ MUST_USE NONNULL_ALL enum err stream_deadline(
 	struct streams *s, struct stream stream, uint64_t delay_ms);
 /* Whether stream_send would answer ERR_FULL. */
 NONNULL_ALL bool stream_is_sending(struct streams *s, struct stream stream);
+/* Whether anything of what stream_send was given can have left: it leaves in the next step. */
+NONNULL_ALL bool stream_has_begun(struct streams *s, struct stream stream);
+/* Whether the peer said nothing that was not received yet, nor ended its stream: a system call. */
+NONNULL_ALL bool stream_is_quiet(struct streams *s, struct stream stream);
 /* Between them nothing is received: the peer feels it. */
 NONNULL_ALL void stream_pause(struct streams *s, struct stream stream);
 NONNULL_ALL void stream_resume(struct streams *s, struct stream stream);

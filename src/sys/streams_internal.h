@@ -28,6 +28,7 @@ struct stream_slot {
 	bool ended;      /* no more will come in */
 	bool ended_told; /* and its owner knows */
 	bool connecting;
+	bool begun; /* some of out may have left */
 	bool end_wanted, end_done, closing, shut;
 	bool receiving, sending, cancelling; /* native: armed */
 	bool submitted;                      /* native: its connect */

@@ -78,6 +78,7 @@ static bool send_some(struct streams *s, uint32_t index, uint32_t *ran)
 		const struct slice rest = slice_of(
 			slot->out.ptr + slot->out_done, slot->out.len - slot->out_done);
 		size_t n = 0;
+		slot->begun = true;
 		const enum err err = sock_write(slot->fd, rest, &n);
 		if (err == ERR_SHORT)
 			return true;

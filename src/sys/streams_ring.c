@@ -181,7 +181,7 @@ static void push_send(struct streams *s, uint32_t index)
 	io_uring_prep_send(sqe, slot->fd, slot->out.ptr + slot->out_done,
 		slot->out.len - slot->out_done,
 		MSG_NOSIGNAL | MSG_WAITALL | (slot->send_waits ? 0 : MSG_DONTWAIT));
-	slot->sending = true;
+	slot->sending = slot->begun = true;
 	submit(s, index, sqe, OP_SEND);
 	if (!slot->send_waits && !slot->end_wanted && slot->events->sent == NULL)
 		loop_uring_expect(s->loop);

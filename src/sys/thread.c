@@ -49,6 +49,11 @@ void thread_join(struct thread *t)
 	CHECK(pthread_join(t->handle, NULL) == 0);
 }
 
+void thread_detach(struct thread *t)
+{
+	CHECK(pthread_detach(t->handle) == 0);
+}
+
 uint32_t thread_cpu_count(void)
 {
 	cpu_set_t set;

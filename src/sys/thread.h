@@ -14,6 +14,9 @@ typedef void (*thread_main)(void *ctx);
 /* ERR_FULL: the system has none left. The context must live until thread_join returns. */
 MUST_USE enum err thread_start(struct thread *out, const char *name, thread_main run, void *ctx);
 NONNULL_ALL void thread_join(struct thread *t);
+/* It ends by itself; nobody waits for it. For what can't be stopped and holds nothing of anybody's.
+ */
+NONNULL_ALL void thread_detach(struct thread *t);
 
 /* Processors that this process may run on now: 1 under `taskset -c 0`. */
 uint32_t thread_cpu_count(void);
