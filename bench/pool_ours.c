@@ -107,13 +107,16 @@ static void spawn_many_branch(struct strand s, void *arg)
 	const uint64_t count = *(const uint64_t *)arg;
 	struct task_group group;
 	struct task *tasks = malloc(count * sizeof *tasks);
-	CHECK(tasks != NULL);
+	struct task **row = malloc(count * sizeof(struct task *));
+	CHECK(tasks != NULL && row != NULL);
 	task_group_init(&group, NULL);
 	for (uint64_t i = 0; i < count; i++) {
 		tasks[i] = (struct task){.run = do_nothing, .group = &group};
-		task_spawn(s, &tasks[i]);
+		row[i] = &tasks[i];
 	}
+	task_spawn_many(s, row, (uint32_t)count);
 	task_group_wait(s, &group);
+	free(row);
 	free(tasks);
 }
 

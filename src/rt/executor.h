@@ -86,6 +86,8 @@ MUST_USE enum err executor_call(struct executor *x, fork_branch run, void *arg);
 /* On a worker: to its own deque, where others may steal it, or, where that is full, to a list that
  * flows into it later. Closed executors take what their running tasks spawn. */
 NONNULL_ALL void task_spawn(struct strand s, struct task *t);
+/* The same for many, at a fraction of the price for each: others are told of rows of them. */
+NONNULL_ALL void task_spawn_many(struct strand s, struct task *const *tasks, uint32_t count);
 /* Works on what there is until the group has come to an end. */
 NONNULL_ALL void task_group_wait(struct strand s, struct task_group *g);
 /* No task is added from outside of the group any more: its continuation may run. */

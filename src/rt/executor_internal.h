@@ -61,6 +61,9 @@ struct worker {
 	/* tasks that have ended and are not counted out of their group yet */
 	struct task_group *left_group;
 	uint32_t left_count;
+	/* what the last theft of tasks cost, and since when its loot is run (0: that is over); how
+	 * long it holds back, and until when */
+	uint64_t theft_ns, loot_since_ns, lean_ns, lean_until_ns;
 	struct worker_counters counters;
 	/* constant */
 	struct fork_stack *forks;

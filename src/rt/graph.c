@@ -1,5 +1,7 @@
 #include "rt/graph.h"
 
+#define START_ROW 64u /* nodes that wait for none, told of at once */
+
 static void release_after(struct strand s, const struct graph_node *node)
 {
 	for (uint32_t i = 0; i < node->after_count; i++) {
@@ -73,7 +75,14 @@ void graph_start(struct strand s, struct graph *g)
 	for (uint32_t i = 0; i < g->count; i++)
 		atomic_store_explicit(
 			&g->node[i].waits, g->node[i].before_count, memory_order_relaxed);
-	for (uint32_t i = 0; i < g->count; i++)
+	struct task *ready[START_ROW];
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < g->count; i++) {
 		if (g->node[i].before_count == 0)
-			task_spawn(s, &g->node[i].task);
+			ready[count++] = &g->node[i].task;
+		if (count == START_ROW || i + 1 == g->count) {
+			task_spawn_many(s, ready, count);
+			count = 0;
+		}
+	}
 }

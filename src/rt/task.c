@@ -9,6 +9,8 @@
 #endif
 
 #define LEFT_MAX 64u
+/* Tasks of one group that are counted in by one step, and then announced. */
+#define SPAWN_ROW 64u
 
 void cancel_init(struct cancel_token *token, const struct cancel_token *parent)
 {
@@ -31,19 +33,19 @@ bool cancel_is_requested(const struct cancel_token *token)
 	return false;
 }
 
-/* Counts a task in, before anybody can run it. */
-static void group_enter(struct task_group *g)
+/* Counts tasks in, before anybody can run them. */
+static void group_enter(struct task_group *g, uint32_t count)
 {
 	/* relaxed: whoever leaves again has got the task through a queue */
-	const uint64_t before = atomic_fetch_add_explicit(&g->state, 1, memory_order_relaxed);
-	CHECK(GROUP_COUNT(before) != UINT32_MAX);
+	const uint64_t before = atomic_fetch_add_explicit(&g->state, count, memory_order_relaxed);
+	CHECK(GROUP_COUNT(before) <= UINT32_MAX - count);
 }
 
 void task_enter(struct task *t)
 {
 	CHECK(t->run != NULL);
 	if (t->group != NULL)
-		group_enter(t->group);
+		group_enter(t->group, 1);
 }
 
 void task_group_init(struct task_group *g, const struct cancel_token *cancel)
@@ -174,6 +176,32 @@ void task_spawn(struct strand s, struct task *t)
 	}
 	if (w->victim_count > 0)
 		executor_wake(w->x, w->node, 1);
+}
+
+/* How many of these, of one group, come first. */
+static uint32_t row_of(struct task *const *tasks, uint32_t count)
+{
+	uint32_t row = 0;
+	for (; row < count && row < SPAWN_ROW && tasks[row]->group == tasks[0]->group; row++)
+		CHECK(tasks[row]->run != NULL);
+	return row;
+}
+
+void task_spawn_many(struct strand s, struct task *const *tasks, uint32_t count)
+{
+	struct worker *w = strand_to_worker(s);
+	while (count > 0) {
+		const uint32_t row = row_of(tasks, count);
+		if (tasks[0]->group != NULL)
+			group_enter(tasks[0]->group, row);
+		for (uint32_t i = 0; i < row; i++)
+			if (deque_push(&w->deque, tasks[i]) != OK)
+				worker_overflow(w, tasks[i]);
+		if (w->victim_count > 0)
+			executor_wake(w->x, w->node, 1);
+		tasks += row;
+		count -= row;
+	}
 }
 
 void task_group_wait(struct strand s, struct task_group *g)

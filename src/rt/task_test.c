@@ -45,13 +45,20 @@ struct family {
 	struct child child[CHILDREN];
 };
 
+/* The first half one by one, the others at once. */
 static void spawn_all(struct strand s, struct family *f, struct task_group *group)
 {
+	struct task *many[CHILDREN];
+	uint32_t count = 0;
 	for (uint32_t i = 0; i < CHILDREN; i++) {
 		f->child[i] = (struct child){
 			.task = {.run = run_child, .group = group}, .done = &f->done};
-		task_spawn(s, &f->child[i].task);
+		if (i < CHILDREN / 2)
+			task_spawn(s, &f->child[i].task);
+		else
+			many[count++] = &f->child[i].task;
 	}
+	task_spawn_many(s, many, count);
 }
 
 static void family_branch(struct strand s, void *arg)

@@ -8,7 +8,9 @@
 #define FAIR_TURNS 61u
 /* While it looks for work, a worker asks for forks in one of so many rounds. */
 #define ASK_ROUNDS 4u
-#define STEAL_MAX 32u  /* tasks beyond the first that a thief takes along */
+#define STEAL_MAX 32u /* tasks beyond the first that a thief takes along */
+/* The longest that a thief holds back after loot that was not worth its theft. */
+#define LEAN_NS_MAX UINT64_C(30000)
 #define RELAX_MAX 128u /* turns of cpu_relax between two rounds */
 
 static uint32_t next_random(struct worker *w)
@@ -158,6 +160,22 @@ static void steal_more(struct worker *w, struct worker *victim)
 	counter_add(&w->counters.stolen, got);
 }
 
+/* Tasks so short that they are run sooner than they are stolen are better left to their owner, whom
+ * every theft costs some cache lines as well: after such loot a thief holds back, twice as long
+ * each time. Returns whether it may steal now. */
+static bool steal_pays(struct worker *w)
+{
+	const uint64_t now = clock_mono_ns();
+	if (w->loot_since_ns != 0) {
+		const bool paid = now - w->loot_since_ns > w->theft_ns;
+		w->lean_ns = paid ? 0 : w->lean_ns * 2 + w->theft_ns;
+		w->lean_ns = w->lean_ns < LEAN_NS_MAX ? w->lean_ns : LEAN_NS_MAX;
+		w->lean_until_ns = now + w->lean_ns;
+		w->loot_since_ns = 0;
+	}
+	return now >= w->lean_until_ns;
+}
+
 static bool steal_from(struct worker *w, struct worker *victim, struct job *job)
 {
 	void *task = NULL;
@@ -168,6 +186,11 @@ static bool steal_from(struct worker *w, struct worker *victim, struct job *job)
 		job->victim = victim;
 		return true;
 	}
+	if (deque_count(&victim->deque) == 0 || !steal_pays(w)) {
+		counter_add(&w->counters.failed_steals, 1);
+		return false;
+	}
+	const uint64_t begun = clock_mono_ns();
 	do { /* lost: another one got it, there may be more */
 		result = deque_steal(&victim->deque, &task);
 	} while (result == DEQUE_LOST);
@@ -177,6 +200,8 @@ static bool steal_from(struct worker *w, struct worker *victim, struct job *job)
 	}
 	job->task = task;
 	steal_more(w, victim);
+	w->loot_since_ns = clock_mono_ns();
+	w->theft_ns = w->loot_since_ns - begun;
 	return true;
 }
 
@@ -310,7 +335,8 @@ static enum rest doze(struct worker *w, const struct wait *until, struct job *jo
 	}
 	if (idle)
 		idle_count = atomic_fetch_add_explicit(&x->idle, 1, memory_order_acq_rel) + 1;
-	fence_seq_cst(&x->searching); /* [SLEEP] pairs with executor_wake */
+	fence_seq_cst(&x->searching);            /* [SLEEP] pairs with executor_wake */
+	w->lean_until_ns = w->loot_since_ns = 0; /* rather than sleep, it takes anything */
 	if (wait_is_over(until))
 		result = REST_OVER;
 	else if (find(w, until, job))
