@@ -115,6 +115,8 @@ MUST_USE enum err http_client_create_local(
 NONNULL_ALL const char *http_local_method(const struct http_local_request *request);
 /* "" where there is none. */
 NONNULL_ALL const char *http_local_authorization(const struct http_local_request *request);
+NONNULL_ALL const char *http_local_content_type(const struct http_local_request *request);
+NONNULL_ALL const char *http_local_extra_header(const struct http_local_request *request);
 NONNULL_ALL const char *http_local_url(const struct http_local_request *request);
 NONNULL_ALL struct slice http_local_body(const struct http_local_request *request);
 /* Takes the request. err other than OK: the network failed that way. */

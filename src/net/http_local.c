@@ -30,8 +30,9 @@ struct http_local_request {
 	struct local_client *client; /* until it is handed over */
 	struct loop_timer deliver;
 	bool handed_over;
-	char *method, *url, *authorization; /* owned */
-	uint8_t *body;                      /* owned */
+	char *method, *url, *authorization; /* owned, as those: */
+	char *content_type, *extra_header;
+	uint8_t *body; /* owned */
 	size_t body_len;
 };
 
@@ -45,6 +46,8 @@ static void request_free(struct http_local_request *request)
 	free(request->method);
 	free(request->url);
 	free(request->authorization);
+	free(request->content_type);
+	free(request->extra_header);
 	free(request->body);
 	free(request);
 }
@@ -88,6 +91,11 @@ static void on_deliver(void *ctx)
 	request->client->handler(request->client->ctx, request);
 }
 
+static char *copy_text(const char *text)
+{
+	return strdup(text == NULL ? "" : text);
+}
+
 static enum err local_send(struct http_client *base, struct http_call *handle,
 	const struct http_request *request, http_answer_cb cb, void *ctx)
 {
@@ -104,8 +112,9 @@ static enum err local_send(struct http_client *base, struct http_call *handle,
 		.client = client,
 		.method = strdup(request->method),
 		.url = strdup(request->url),
-		.authorization = strdup(
-			request->authorization == NULL ? "" : request->authorization),
+		.authorization = copy_text(request->authorization),
+		.content_type = copy_text(request->content_type),
+		.extra_header = copy_text(request->extra_header),
 		.body = malloc(request->body.len + 1),
 		.body_len = request->body.len,
 	};
@@ -121,7 +130,7 @@ static enum err local_send(struct http_client *base, struct http_call *handle,
 	};
 	err = ERR_FULL;
 	if (copy->method == NULL || copy->url == NULL || copy->authorization == NULL ||
-		copy->body == NULL)
+		copy->content_type == NULL || copy->extra_header == NULL || copy->body == NULL)
 		goto out;
 	if (request->body.len > 0)
 		memcpy(copy->body, request->body.ptr, request->body.len);
@@ -197,6 +206,16 @@ const char *http_local_method(const struct http_local_request *request)
 const char *http_local_authorization(const struct http_local_request *request)
 {
 	return request->authorization;
+}
+
+const char *http_local_content_type(const struct http_local_request *request)
+{
+	return request->content_type;
+}
+
+const char *http_local_extra_header(const struct http_local_request *request)
+{
+	return request->extra_header;
 }
 
 const char *http_local_url(const struct http_local_request *request)

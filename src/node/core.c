@@ -71,8 +71,8 @@ static enum err open_journal(struct core *k)
 	uint64_t seed;
 
 	TRY(latency_series(&config.sync_latency, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR));
-	k->c.random(k->c.ctx, &seed, sizeof seed);
-	k->c.random(k->c.ctx, &config.fresh_cluster, sizeof config.fresh_cluster);
+	k->c.random(k->c.random_ctx, &seed, sizeof seed);
+	k->c.random(k->c.random_ctx, &config.fresh_cluster, sizeof config.fresh_cluster);
 	TRY(ledger_create(&k->ledger, &k->config->capacity, k->c.seal, seed));
 	TRY(make_data_dir(k));
 	(void)snprintf(dir, sizeof dir, "%s/journal", k->config->data_dir);

@@ -41,7 +41,8 @@ struct core_config {
 	size_t segment_size, group_max;  /* of the journal; 0: as it likes */
 	const struct parallel *parallel; /* shares work at the start; NULL: nobody */
 	struct offload *offload; /* CPU work that is too long for the loop; NULL: in place */
-	void (*random)(void *ctx, void *out, size_t len);
+	void (*random)(void *random_ctx, void *out, size_t len);
+	void *random_ctx;
 	/* The API can be served now: core_api. ERR: it could not be, and the owner has said why. */
 	enum err (*serve)(void *ctx);
 	/* Fills in what the process knows, for metrics: rings and workers; NULL: nothing. */

@@ -4,7 +4,7 @@
 static void port_random(void *ctx, void *out, size_t len)
 {
 	const struct core *k = ctx;
-	k->c.random(k->c.ctx, out, len);
+	k->c.random(k->c.random_ctx, out, len);
 }
 
 static uint64_t port_durable(void *ctx)

@@ -8,6 +8,11 @@
 
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
 
+/* Lines go there instead, without a time: the simulation's. NULL, as at the start: standard error.
+ * Before any other thread logs. */
+typedef void (*log_sink)(void *ctx, enum log_level level, const char *text);
+void log_sink_set(log_sink sink, void *ctx);
+
 PRINTF_LIKE(2, 3) void log_line(enum log_level level, const char *fmt, ...);
 
 #endif

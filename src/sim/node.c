@@ -28,13 +28,19 @@ struct sim_node {
 	struct loop *loop;
 	struct sim_network *network; /* owns */
 	struct sim_random random;
-	uint64_t latency_low_ms, latency_high_ms, block_ms;
+	uint64_t latency_low_ms, latency_high_ms, block_ms, wall_ms;
 	char *authorization; /* owns; NULL: anything */
 	struct loop_timer block_timer;
 	struct faults faults;
 	struct pending *first;
 	struct sim_node_stats stats;
 };
+
+static uint64_t wall_ms(const struct sim_node *node)
+{
+	return node->wall_ms == 0 ? loop_wall_ms(node->loop)
+				  : node->wall_ms + loop_now_ms(node->loop);
+}
 
 /* ---- blocks by the clock ---- */
 
@@ -44,7 +50,7 @@ static void on_block(void *ctx)
 {
 	struct sim_node *node = ctx;
 	node->block_timer.id = 0;
-	node->network->ops->mine(node->network, loop_wall_ms(node->loop), 1);
+	node->network->ops->mine(node->network, wall_ms(node), 1);
 	auto_mine(node);
 }
 
@@ -150,8 +156,7 @@ static void dispatch(struct sim_node *node, struct sim_reply *reply, const char 
 	if (i < ARRAY_LEN(own))
 		own[i].run(node, reply, &by_position);
 	else
-		node->network->ops->rpc(
-			node->network, reply, loop_wall_ms(node->loop), method, &by_position);
+		node->network->ops->rpc(node->network, reply, wall_ms(node), method, &by_position);
 	sim_params_fini(&by_position);
 }
 
@@ -402,7 +407,8 @@ enum err sim_node_create(struct sim_node **out, struct loop *loop, struct sim_ne
 		.random = {config->seed},
 		.latency_low_ms = config->latency_low_ms,
 		.latency_high_ms = config->latency_high_ms,
-		.block_ms = config->block_ms};
+		.block_ms = config->block_ms,
+		.wall_ms = config->wall_ms};
 	if (config->authorization != NULL)
 		node->authorization = sim_copy(
 			config->authorization, strlen(config->authorization) + 1);

@@ -21,6 +21,8 @@ struct sim_node_config {
 	uint64_t seed;
 	uint64_t latency_low_ms, latency_high_ms; /* both 0: none */
 	uint64_t block_ms;                        /* between blocks; 0: only on request */
+	/* The network's wall clock at the loop's time 0, which nobody sets; 0: the loop's clock */
+	uint64_t wall_ms;
 	const char *authorization; /* what the header must be, "Basic ..."; NULL: anything */
 };
 

@@ -615,6 +615,30 @@ struct file_sim *file_sim_crash(const struct file_sim *sim, const uint8_t *survi
 	return out;
 }
 
+struct file_sim *file_sim_copy(const struct file_sim *sim)
+{
+	struct file_sim *out = file_sim_create();
+	out->seen = sim->seen;
+	out->platter = sim->platter;
+	memcpy(out->pending, sim->pending, sizeof out->pending);
+	out->pending_count = sim->pending_count;
+	for (size_t i = 0; i < FILE_SIM_FILES_MAX; i++) {
+		const struct inode *n = &sim->inode[i];
+		struct inode *to = &out->inode[i];
+		*to = (struct inode){.used = n->used, .dir = n->dir};
+		inode_reserve(to, n->cap);
+		to->size = n->size;
+		to->platter_size = n->platter_size;
+		to->size_dirty = n->size_dirty;
+		if (n->cap == 0)
+			continue;
+		memcpy(to->seen, n->seen, n->cap);
+		memcpy(to->platter, n->platter, n->cap);
+		memcpy(to->dirty, n->dirty, n->cap / SECTOR * sizeof *n->dirty);
+	}
+	return out;
+}
+
 static uint64_t fnv(uint64_t h, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;

@@ -31,6 +31,9 @@ NONNULL_ALL const struct file_ops *file_sim_ops(struct file_sim *sim);
 /* The process dies and the machine lives on: handles and locks go, everything written stays. */
 NONNULL_ALL void file_sim_kill(struct file_sim *sim);
 
+/* The same disk once more, with what is unsynced, without handles, locks, faults or a limit. */
+NONNULL_ALL struct file_sim *file_sim_copy(const struct file_sim *sim);
+
 /* The number of independent unsynced things, and the disk after a power cut now, on which thing i
  * survived where survives[i] != 0 (NULL where there is none). The new disk has no handles, faults
  * or capacity limit. */

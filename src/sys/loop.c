@@ -38,6 +38,13 @@ uint64_t loop_turn_ns(const struct loop *loop)
 	return loop_is_virtual(loop) ? 0 : clock_mono_ns() - loop->awake_ns;
 }
 
+void loop_set_wall(struct loop *loop, uint64_t wall_ms)
+{
+	CHECK(loop_is_virtual(loop));
+	/* may wrap below zero: the sum with the time that has passed is right all the same */
+	loop->virtual_start_wall_ms = wall_ms - loop->virtual_now_ns / NS_PER_MS;
+}
+
 bool loop_is_virtual(const struct loop *loop)
 {
 	return loop->backend == &loop_virtual;

@@ -56,6 +56,10 @@ uint64_t loop_wall_ms(const struct loop *loop);
 /* How long ago its last wait ended: what the turn that it is in has taken. 0 on a virtual loop. */
 uint64_t loop_turn_ns(const struct loop *loop);
 
+/* A virtual loop's wall clock jumps to wall_ms, as when somebody sets a machine's clock; its
+ * monotonic time does not. CHECKs that the loop is virtual. */
+void loop_set_wall(struct loop *loop, uint64_t wall_ms);
+
 typedef void (*loop_cb)(void *ctx);
 
 struct loop_timer {

@@ -1,0 +1,175 @@
+/* The checkers: what must hold whatever goes wrong. */
+#include <stdio.h>
+
+#include "layer/layer.h"
+#include "node/core.h"
+#include "world.h"
+
+/* ---- cheap: after each step ---- */
+
+/* An account below zero: more left it than was in it. */
+static void check_accounts(struct world *w, const struct ledger *l, enum layer_id layer)
+{
+	static const enum account custody[] = {
+		ACCOUNT_INFLIGHT, ACCOUNT_RESERVED, ACCOUNT_LOCKED_OUT};
+	for (size_t i = 0; i < ARRAY_LEN(custody); i++)
+		if (!amount_is_zero(ledger_balance_credit(l, layer, custody[i])))
+			world_wrong(w, "%s: custody account %d is below zero", layer_name(layer),
+				(int)custody[i]);
+	if (!amount_is_zero(ledger_balance_credit(l, layer, ACCOUNT_SUSPENSE_MISSING)) ||
+		!amount_is_zero(ledger_balance(l, layer, ACCOUNT_SUSPENSE_MISSING)))
+		world_wrong(w, "%s: something is missing", layer_name(layer));
+}
+
+void check_step(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	if (l == NULL)
+		return;
+	w->checks++;
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		check_accounts(w, l, (enum layer_id)i);
+	takers_check_books(w, l);
+	operator_check_books(w, l);
+	if (l->latched)
+		world_wrong(w, "latched: %s", l->latch_reason);
+}
+
+/* ---- books and chain ---- */
+
+/* What the chain says is ours, asked of the network itself and not of an adapter. */
+static struct amount wallet_holds(struct world *w, enum layer_id layer)
+{
+	struct amount sum = amount_zero(layer_asset(layer));
+	struct evm_address account;
+	uint8_t script[34];
+	if (layer_family(layer) == FAMILY_ACCOUNT) {
+		CHECK(wallet_account(&account, &w->keeper.wallet, layer) == OK);
+		return nets_holds(&w->nets, layer, slice_of(account.b, sizeof account.b));
+	}
+	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++) {
+		CHECK(wallet_script(script, &w->keeper.wallet, i) == OK);
+		const struct amount more = nets_holds(
+			&w->nets, layer, slice_of(script, sizeof script));
+		CHECK(amount_add(&sum, sum, more) == OK);
+	}
+	return sum;
+}
+
+/* To the unit, whenever the books have seen the block that the network is at. */
+static void check_chain(struct world *w, const struct ledger *l, enum layer_id layer)
+{
+	struct hash256 tip;
+	struct amount books;
+	char a[AMOUNT_TEXT_SIZE], b[AMOUNT_TEXT_SIZE];
+	if (!l->layer[layer].born)
+		return;
+	nets_tip(&tip, &w->nets, layer);
+	if (!hash256_eq(&tip, &l->layer[layer].tip.hash))
+		return;
+	const struct amount chain = wallet_holds(w, layer);
+	if (amount_sub(&books, ledger_custody(l, layer),
+		    ledger_balance(l, layer, ACCOUNT_LOCKED_OUT)) != OK)
+		books = amount_zero(layer_asset(layer));
+	amount_format(a, books);
+	amount_format(b, chain);
+	if (amount_cmp(books, chain) != 0)
+		world_wrong(w, "%s at %llu: the books say %s, the chain has %s", layer_name(layer),
+			(unsigned long long)l->layer[layer].tip.height, a, b);
+	w->checks++;
+}
+
+void check_block(struct world *w, enum layer_id layer)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	if (l != NULL)
+		check_chain(w, l, layer);
+}
+
+/* ---- the journal folds to the state ---- */
+
+void check_fold(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	struct journal_error error = {.text = ""};
+	struct hash256 live, folded;
+	uint64_t seq = 0;
+	if (l == NULL || journal_durable(core_journal(w->host.core)) != l->seq)
+		return;
+	w->folds++;
+	ledger_hash(l, &live);
+	if (host_fold(&w->host, &folded, &seq, &error, w->host.disk, UINT64_MAX) != OK)
+		world_wrong(w, "the journal is refused: %s", error.text);
+	else if (seq != l->seq || !hash256_eq(&live, &folded))
+		world_wrong(w, "the journal folds to another state than the one at record %llu",
+			(unsigned long long)l->seq);
+	trace_mix(&w->trace, slice_of(live.b, sizeof live.b));
+}
+
+/* ---- the end ---- */
+
+static bool books_settled(const struct ledger *l)
+{
+	if (l->open_effect_count > 0)
+		return false;
+	for (uint32_t i = 0; i < l->swap_count; i++)
+		if (!swap_state_terminal(l->swap[i].state))
+			return false;
+	for (uint32_t i = 0; i < l->transfer_count; i++)
+		if (l->transfer[i].state != TRANSFER_FINAL &&
+			l->transfer[i].state != TRANSFER_FAILED)
+			return false;
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (!amount_is_zero(ledger_balance(l, (enum layer_id)i, ACCOUNT_INFLIGHT)))
+			return false;
+	return true;
+}
+
+bool check_settled(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	struct hash256 tip;
+	if (l == NULL || !operator_done(w) || !books_settled(l))
+		return false;
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		nets_tip(&tip, &w->nets, (enum layer_id)i);
+		if (!hash256_eq(&tip, &l->layer[i].tip.hash))
+			return false;
+	}
+	return true;
+}
+
+static void say_open(struct world *w, const struct ledger *l)
+{
+	for (uint32_t i = 0; i < l->swap_count; i++)
+		if (!swap_state_terminal(l->swap[i].state))
+			world_wrong(w, "swap %u is still %s", i, swap_state_name(l->swap[i].state));
+	for (uint32_t i = 0; i < l->open_effect_count; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		world_wrong(w, "effect %u (purpose %d on %s) is in state %d", l->open_effect[i],
+			(int)f->purpose, layer_name(f->layer), (int)f->state);
+	}
+}
+
+void check_end(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	struct hash256 h;
+	if (l == NULL) {
+		world_wrong(w, "the provider is not there at the end");
+		return;
+	}
+	say_open(w, l);
+	for (uint32_t i = 0; i < l->swap_count; i++)
+		if (l->swap[i].state == SWAP_BREACHED)
+			world_wrong(w, "swap %u: the provider lost both sides", i);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		check_chain(w, l, (enum layer_id)i);
+		const struct sim_network *n = sim_node_network(w->nets.node[i]);
+		n->ops->state_hash(n, &h);
+		trace_mix(&w->trace, slice_of(h.b, sizeof h.b));
+	}
+	check_fold(w);
+	takers_check_end(w);
+	operator_check_end(w);
+}

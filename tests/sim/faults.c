@@ -1,0 +1,237 @@
+/* What goes wrong, when its time has come. */
+#include <stdio.h>
+
+#include "sim/fault.h"
+#include "world.h"
+
+#define CLOCK_BACK_MS INT64_C(7200000)
+
+static uint64_t now_of(const struct world *w)
+{
+	return loop_now_ms(w->loop);
+}
+
+static enum actor actor_of(uint64_t b)
+{
+	return b % 3 == 0 ? ACTOR_TAKERS : ACTOR_PROVIDER;
+}
+
+static void power(struct world *w, const struct plan_item *i)
+{
+	if (i->a == 0)
+		host_kill(&w->host, true);
+	else
+		w->host.cut_in = (uint32_t)i->a;
+}
+
+static void process(struct world *w, const struct plan_item *i)
+{
+	(void)i;
+	host_kill(&w->host, false);
+}
+
+static void signer_power(struct world *w, const struct plan_item *i)
+{
+	if (i->a == 0)
+		keeper_cut(&w->keeper);
+	else
+		w->keeper.cut_in = (uint32_t)i->a;
+}
+
+static void signer_down(struct world *w, const struct plan_item *i)
+{
+	w->keeper.down_until_ms = now_of(w) + i->a;
+}
+
+static void signer_refuses(struct world *w, const struct plan_item *i)
+{
+	w->keeper.refuse_until_ms = now_of(w) + i->a;
+}
+
+static void signer_twice(struct world *w, const struct plan_item *i)
+{
+	w->keeper.twice = (uint32_t)i->a;
+}
+
+static void kill_taker(struct world *w, const struct plan_item *i)
+{
+	taker_kill(w, (uint32_t)(i->a % UINT32_MAX));
+}
+
+static void node_down(struct world *w, const struct plan_item *i)
+{
+	w->nets.wire[actor_of(i->b)][i->layer].down_until_ms = now_of(w) + i->a;
+}
+
+static void node_stalls(struct world *w, const struct plan_item *i)
+{
+	w->nets.wire[actor_of(i->b)][i->layer].stalled_until_ms = now_of(w) + i->a;
+}
+
+static void node_twice(struct world *w, const struct plan_item *i)
+{
+	w->nets.wire[actor_of(i->b)][i->layer].twice = (uint32_t)i->a;
+}
+
+static void node_spoils(struct world *w, const struct plan_item *i)
+{
+	static const char *const kinds[] = {"error", "unavailable", "http500", "brackets", "hang",
+		"timeout", "lost_reply", "cut", "half", "garbage"};
+	/* sending a transaction is where it hurts most */
+	static const char *const send[LAYER_COUNT] = {[LAYER_BITCOIN] = "sendrawtransaction",
+		[LAYER_ROOTSTOCK] = "eth_sendRawTransaction"};
+	const char *kind = kinds[i->b % ARRAY_LEN(kinds)];
+	nets_node_lever(&w->nets, i->layer, "sim_fault", "[\"%s\", \"%s\", %u]",
+		i->b / 16 % 2 == 0 ? send[i->layer] : "*", kind, (unsigned)i->a);
+}
+
+static void node_slow(struct world *w, const struct plan_item *i)
+{
+	const uint64_t low = i->a == 0 ? 20 : i->a / 2, high = i->a == 0 ? 400 : i->a;
+	nets_node_lever(&w->nets, i->layer, "sim_latency", "[%llu, %llu]", (unsigned long long)low,
+		(unsigned long long)high);
+}
+
+static void reorg(struct world *w, const struct plan_item *i)
+{
+	(void)nets_lever(&w->nets, i->layer, "sim_reorg", "[%u]", (unsigned)i->a);
+	world_block(w, i->layer);
+}
+
+static uint64_t usual_rate(enum layer_id layer)
+{
+	return layer == LAYER_BITCOIN ? SIM_BITCOIN_FEE_RATE : SIM_EVM_GAS_PRICE;
+}
+
+static void set_rate(struct world *w, enum layer_id layer, uint64_t rate)
+{
+	(void)nets_lever(&w->nets, layer, "sim_fee_rate", "[%llu]", (unsigned long long)rate);
+}
+
+static void fees(struct world *w, const struct plan_item *i)
+{
+	set_rate(w, i->layer, usual_rate(i->layer) * i->a / 100);
+	w->nets.spike_end_ms[i->layer] = now_of(w) + i->b;
+}
+
+static void evict(struct world *w, const struct plan_item *i)
+{
+	(void)i;
+	struct json *pool = json_clone(nets_lever(&w->nets, LAYER_BITCOIN, "getrawmempool", "[]"));
+	for (size_t n = 0; n < json_count(pool); n++) {
+		const char *txid = (const char *)json_string(json_at(pool, n)).ptr;
+		/* it may have gone with one that it depended on */
+		w->nets.lever[LAYER_BITCOIN].now_ms = WORLD_START_MS + now_of(w);
+		(void)peer_call(&w->nets.lever[LAYER_BITCOIN], "sim_evict", "[\"%s\"]", txid);
+	}
+	json_free(pool);
+}
+
+static void clock_step(struct world *w, const struct plan_item *i)
+{
+	const uint64_t wall = loop_wall_ms(w->loop);
+	const int64_t by = (int64_t)i->a - CLOCK_BACK_MS;
+	loop_set_wall(w->loop, wall + (uint64_t)by);
+}
+
+static void disk_fails(struct world *w, const struct plan_item *i)
+{
+	static const struct file_sim_fault kinds[] = {
+		{.op = FILE_SIM_SYNC, .err = ERR_IO},
+		{.op = FILE_SIM_WRITE, .err = ERR_IO},
+		{.op = FILE_SIM_WRITE, .err = ERR_IO, .partial = 700},
+		{.op = FILE_SIM_WRITE, .err = OK, .partial = 513},
+		{.op = FILE_SIM_PREALLOCATE, .err = ERR_FULL},
+	};
+	struct file_sim_fault fault = kinds[i->a % ARRAY_LEN(kinds)];
+	fault.after = i->b;
+	file_sim_heal(w->host.disk);
+	file_sim_inject(w->host.disk, &fault);
+}
+
+static void on_full_end(void *ctx)
+{
+	struct world *w = ctx;
+	w->host.capacity = UINT64_MAX;
+	file_sim_capacity(w->host.disk, UINT64_MAX);
+	world_say(w, LANE_PROVIDER, TRACE_NOTE, "the disk has room again");
+}
+
+static void disk_full(struct world *w, const struct plan_item *i)
+{
+	uint64_t free_bytes = 0;
+	const struct file_ops *ops = file_sim_ops(w->host.disk);
+	CHECK(ops->free_bytes(ops->ctx, &free_bytes, "provider") == OK);
+	const uint64_t used = w->host.capacity - free_bytes;
+	w->host.capacity = used; /* not a byte more */
+	file_sim_capacity(w->host.disk, used);
+	CHECK(loop_timer_set(w->loop, NULL, i->a, on_full_end, w) == OK);
+}
+
+static void disk_slow(struct world *w, const struct plan_item *i)
+{
+	w->host.stalled_until_ms = now_of(w) + i->a;
+}
+
+void faults_strike(struct world *w, const struct plan_item *item)
+{
+	static void (*const strike[PLAN_KINDS])(struct world * w, const struct plan_item *i) = {
+		[PLAN_POWER] = power,
+		[PLAN_KILL] = process,
+		[PLAN_SIGNER_POWER] = signer_power,
+		[PLAN_SIGNER_DOWN] = signer_down,
+		[PLAN_SIGNER_REFUSES] = signer_refuses,
+		[PLAN_SIGNER_TWICE] = signer_twice,
+		[PLAN_TAKER_KILL] = kill_taker,
+		[PLAN_NODE_DOWN] = node_down,
+		[PLAN_NODE_STALLS] = node_stalls,
+		[PLAN_NODE_TWICE] = node_twice,
+		[PLAN_NODE_SPOILS] = node_spoils,
+		[PLAN_NODE_SLOW] = node_slow,
+		[PLAN_REORG] = reorg,
+		[PLAN_FEES] = fees,
+		[PLAN_EVICT] = evict,
+		[PLAN_CLOCK] = clock_step,
+		[PLAN_DISK_FAILS] = disk_fails,
+		[PLAN_DISK_FULL] = disk_full,
+		[PLAN_DISK_SLOW] = disk_slow,
+	};
+	char text[PLAN_TEXT_SIZE];
+	CHECK(strike[item->kind] != NULL);
+	plan_text(text, item);
+	world_say(w, LANE_WORLD, TRACE_FAULT, "%s", text);
+	strike[item->kind](w, item);
+}
+
+static void end_spike(struct world *w, enum layer_id layer)
+{
+	set_rate(w, layer, usual_rate(layer));
+	w->nets.spike_end_ms[layer] = 0;
+}
+
+void faults_turn(struct world *w)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (w->nets.spike_end_ms[i] != 0 && now_of(w) >= w->nets.spike_end_ms[i])
+			end_spike(w, (enum layer_id)i);
+}
+
+void faults_end(struct world *w)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const enum layer_id layer = (enum layer_id)i;
+		for (unsigned who = 0; who < ACTOR_COUNT; who++)
+			w->nets.wire[who][i] = (struct wire){0};
+		end_spike(w, layer);
+		nets_node_lever(&w->nets, layer, "sim_fault_clear", "[]");
+		nets_node_lever(&w->nets, layer, "sim_latency", "[20, 400]");
+	}
+	w->keeper.down_until_ms = w->keeper.refuse_until_ms = 0;
+	w->keeper.twice = w->keeper.cut_in = 0;
+	w->host.cut_in = 0;
+	w->host.stalled_until_ms = 0;
+	w->host.capacity = UINT64_MAX;
+	file_sim_capacity(w->host.disk, UINT64_MAX);
+	file_sim_heal(w->host.disk);
+	world_say(w, LANE_WORLD, TRACE_NOTE, "no more faults");
+}

@@ -1,0 +1,324 @@
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "net/http_local_server.h"
+#include "node/core.h"
+#include "world.h"
+
+#define DATA "provider"
+#define JOURNAL DATA "/journal"
+#define SEGMENT_SIZE (512u << 10)
+#define GROUP_MAX (96u << 10)
+#define RESTART_MIN_MS 500u
+#define RESTART_MAX_MS 8000u
+#define UNSYNCED_MAX 8192u
+
+static const char config_text[] =
+	"http: {port: 0}\n"
+	"signer: {timeout_ms: 15000}\n"
+	"reconcile_interval_ms: 30000\n"
+	"swap: {fee_ppm: 2500, quote_ttl_ms: 60000, offer_ttl_ms: 720000, observation_ms: 20000}\n"
+	"limits: {request_rate: 1000, request_burst: 1000, swap_rate: 100000, swap_burst: 1000, "
+	"request_cpu_us: 60000000}\n"
+	"capacity: {swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192}\n"
+	"bitcoin: {enabled: true, network: regtest, rpc_url: 'http://bitcoin', poll_ms: 10000, "
+	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, "
+	"block_interval_ms: 60000, drift_permille: 50, outage_ms: 150000, depth: '0:2, 0.2:3', "
+	"final_depth: 3, claim_blocks: 3, lock_blocks: 60, funding_blocks: 12, swap_min: 0.0005, "
+	"swap_max: 1, bump_blocks: 2}\n"
+	"rootstock: {enabled: true, network: regtest, rpc_url: 'http://rootstock', poll_ms: 10000, "
+	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, contract: '0x%s', "
+	"block_interval_ms: 12000, drift_permille: 50, outage_ms: 150000, depth: '0:4', "
+	"final_depth: 6, claim_blocks: 10, lock_blocks: 140, funding_blocks: 60, swap_min: 0.0005, "
+	"swap_max: 1, bump_blocks: 5}\n";
+
+struct host_settings {
+	struct config config;
+	struct seal_key seal;
+	struct token_set tokens;
+};
+
+static uint64_t now_of(const struct host *h)
+{
+	return loop_now_ms(h->w->loop);
+}
+
+/* ---- what the core asks for ---- */
+
+static void on_request(void *ctx, struct http_local_request *request)
+{
+	struct host *h = ctx;
+	if (h->dead)
+		http_local_answer(request, ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
+	else
+		nets_serve(&h->w->nets, ACTOR_PROVIDER, request, NULL);
+}
+
+static enum err serve(void *ctx)
+{
+	struct host *h = ctx;
+	TRY(http_local_server_create(&h->door, api_handle, core_api(h->core)));
+	world_say(h->w, LANE_PROVIDER, TRACE_NOTE, "serves");
+	return OK;
+}
+
+static void on_end(void *ctx, enum core_end end)
+{
+	struct host *h = ctx;
+	world_wrong(h->w, "the provider gives up by itself (%d)", (int)end);
+	h->dead = true;
+}
+
+/* ---- power ---- */
+
+static struct file_sim *cut(struct host *h)
+{
+	uint8_t survives[UNSYNCED_MAX];
+	const size_t count = file_sim_unsynced(h->disk);
+	CHECK(count <= sizeof survives);
+	const unsigned chance = (unsigned)draw_between(&h->cuts, 0, 1000);
+	for (size_t i = 0; i < count; i++)
+		survives[i] = draw_chance(&h->cuts, chance);
+	return file_sim_crash(h->disk, survives, count);
+}
+
+/* What was acknowledged until now, and what could have been. */
+static void note(struct host *h)
+{
+	h->check = true;
+	h->durable = journal_durable(core_journal(h->core));
+	h->staged = journal_last(core_journal(h->core));
+	file_sim_destroy(h->full);
+	h->full = file_sim_copy(h->disk);
+}
+
+void host_kill(struct host *h, bool power)
+{
+	if (h->dead || h->core == NULL)
+		return;
+	world_say(h->w, LANE_PROVIDER, TRACE_FAULT, "%s", power ? "loses its power" : "is killed");
+	note(h);
+	if (power)
+		h->after = cut(h);
+	h->cuts_made += power;
+	h->kills += !power;
+	h->dead = true;
+	h->cut_in = 0;
+}
+
+static void on_change(void *ctx)
+{
+	struct host *h = ctx;
+	if (h->dead || h->cut_in == 0 || --h->cut_in > 0)
+		return;
+	if (h->core == NULL) { /* while it starts: there is nobody yet who acknowledged anything */
+		h->after = cut(h);
+		h->dead = true;
+		h->cuts_made++;
+		return;
+	}
+	host_kill(h, true);
+}
+
+/* ---- birth and death ---- */
+
+static void take_away(struct host *h)
+{
+	struct file_sim *old = h->disk;
+	file_sim_on_change(old, NULL, NULL);
+	if (h->core != NULL)
+		h->last_seq = core_ledger(h->core)->seq;
+	if (h->after == NULL) /* before its end writes anything more */
+		h->after = file_sim_copy(old);
+	core_destroy(h->core);
+	h->core = NULL;
+	http_local_server_destroy(h->door);
+	h->door = NULL;
+	http_client_destroy(h->http);
+	h->http = NULL;
+	file_sim_destroy(old);
+	h->disk = h->after;
+	h->after = NULL;
+	h->dead = false;
+	file_sim_on_change(h->disk, on_change, h);
+	h->restart_ms = now_of(h) + draw_between(&h->cuts, RESTART_MIN_MS, RESTART_MAX_MS);
+}
+
+/* The prefix of what the last process wrote that is still there: it holds everything that was
+ * acknowledged, and it folds to the same state. */
+static void check_start(struct host *h)
+{
+	const struct ledger *l = core_ledger(h->core);
+	struct hash256 is, want;
+	struct journal_error error = {.text = ""};
+	uint64_t seq = 0;
+	if (l->seq < h->durable || l->seq > h->staged)
+		world_wrong(h->w, "%llu records are left, %llu were durable, %llu were made",
+			(unsigned long long)l->seq, (unsigned long long)h->durable,
+			(unsigned long long)h->staged);
+	ledger_hash(l, &is);
+	if (host_fold(h, &want, &seq, &error, h->full, l->seq) != OK)
+		world_wrong(h->w, "the journal as it was written is refused: %s", error.text);
+	else if (seq != l->seq || !hash256_eq(&is, &want))
+		world_wrong(h->w, "the state after record %llu is another than before the crash",
+			(unsigned long long)l->seq);
+	file_sim_destroy(h->full);
+	h->full = NULL;
+	h->check = false;
+}
+
+static void start(struct host *h)
+{
+	enum core_end end;
+	CHECK(http_client_create_local(&h->http, h->w->loop, on_request, h) == OK);
+	const struct core_config config = {.config = &h->settings->config,
+		.seal = &h->settings->seal,
+		.tokens = &h->settings->tokens,
+		.loop = h->w->loop,
+		.http = h->http,
+		.files = file_sim_ops(h->disk),
+		.synchronous = true,
+		.segment_size = SEGMENT_SIZE,
+		.group_max = GROUP_MAX,
+		.random = draw_source,
+		.random_ctx = &h->random,
+		.serve = serve,
+		.on_end = on_end,
+		.ctx = h};
+	file_sim_capacity(h->disk, h->capacity);
+	const enum err err = core_create(&h->core, &end, &config, keeper_line(&h->w->keeper));
+	h->starts++;
+	if (err != OK) {
+		h->core = NULL;
+		if (!h->dead && h->capacity == UINT64_MAX)
+			world_wrong(h->w, "the provider refuses to start: %s", err_name(err));
+		h->dead = true;
+		return;
+	}
+	if (h->dead)
+		return;
+	world_say(h->w, LANE_PROVIDER, TRACE_NOTE, "starts, with %llu records",
+		(unsigned long long)core_ledger(h->core)->seq);
+	if (h->check)
+		check_start(h);
+	core_start(h->core);
+}
+
+void host_turn(struct host *h)
+{
+	h->wait_ms = 1000;
+	if (h->dead)
+		take_away(h);
+	if (h->core == NULL) {
+		if (now_of(h) >= h->restart_ms)
+			start(h);
+		if (h->dead)
+			take_away(h);
+	}
+	if (h->core == NULL || now_of(h) < h->stalled_until_ms)
+		return;
+	const enum err err = core_turn(h->core, &h->wait_ms);
+	if (err != OK && !h->dead) { /* its disk failed: it ends as sluiced does */
+		world_say(h->w, LANE_PROVIDER, TRACE_FAULT, "ends: its disk failed");
+		note(h);
+		h->failures++;
+		h->dead = true;
+	}
+	if (h->dead)
+		take_away(h);
+}
+
+void host_serve(struct host *h, struct http_local_request *request, const char *peer)
+{
+	if (h->dead || h->door == NULL)
+		http_local_answer(request, ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
+	else
+		http_local_serve(h->door, request, peer);
+}
+
+const struct ledger *host_ledger(const struct host *h)
+{
+	return h->core == NULL || h->dead ? NULL : core_ledger(h->core);
+}
+
+/* ---- folding anew ---- */
+
+struct fold {
+	struct ledger *ledger;
+	uint64_t up_to;
+};
+
+static enum err fold_record(void *ctx, const struct journal_record *r)
+{
+	struct fold *f = ctx;
+	return r->seq > f->up_to ? OK : ledger_apply(f->ledger, r->seq, r->type, r->payload);
+}
+
+enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
+	struct journal_error *error, const struct file_sim *disk, uint64_t up_to)
+{
+	struct fold fold = {.up_to = up_to};
+	struct file_sim *copy = file_sim_copy(disk);
+	struct journal *j = NULL;
+	const struct journal_config config = {.dir = JOURNAL,
+		.fresh_cluster = {{1}},
+		.ops = file_sim_ops(copy),
+		.segment_size = SEGMENT_SIZE,
+		.group_max = GROUP_MAX,
+		.synchronous = true};
+	CHECK(ledger_create(&fold.ledger, &h->settings->config.capacity, &h->settings->seal,
+		      h->w->seed) == OK);
+	const enum err err = journal_open(&j, &config, fold_record, &fold, error);
+	if (err == OK) {
+		ledger_hash(fold.ledger, out);
+		*seq = fold.ledger->seq;
+		journal_close(j);
+	}
+	ledger_destroy(fold.ledger);
+	file_sim_destroy(copy);
+	return err;
+}
+
+/* ---- life ---- */
+
+void host_init(struct host *h, struct world *w)
+{
+	struct config_error error = {.text = ""};
+	const struct config_source source = {.path = NULL};
+	static uint8_t storage[CONFIG_EXPLAIN_MAX];
+	struct buf problems = buf_init(storage, sizeof storage);
+	char text[4096], contract[41];
+	uint32_t line;
+	*h = (struct host){.w = w, .disk = file_sim_create(), .capacity = UINT64_MAX};
+	h->settings = sim_alloc(sizeof *h->settings);
+	h->settings->seal = (struct seal_key){{9}};
+	draw_init(&h->random, w->seed, "provider", 0);
+	draw_init(&h->cuts, w->seed, "provider's machine", 0);
+	hex_encode(contract, w->nets.contract.b, sizeof w->nets.contract.b);
+	(void)snprintf(text, sizeof text, config_text, contract);
+	if (config_load_text(&h->settings->config, slice_str(text), &source, &error) != OK ||
+		config_check(&h->settings->config, &problems) != OK) {
+		(void)fprintf(stderr, "%s%s\n", error.text, buf_cstr(&problems));
+		CHECK(false);
+	}
+	(void)snprintf(
+		h->settings->config.data_dir, sizeof h->settings->config.data_dir, "%s", DATA);
+	CHECK(tokens_parse(&h->settings->tokens, &line, slice_str(HOST_TOKEN "\n")) == OK);
+	file_sim_on_change(h->disk, on_change, h);
+}
+
+void host_fini(struct host *h)
+{
+	file_sim_on_change(h->disk, NULL, NULL);
+	core_destroy(h->core);
+	http_local_server_destroy(h->door);
+	if (h->http != NULL)
+		http_client_destroy(h->http);
+	file_sim_destroy(h->disk);
+	file_sim_destroy(h->after);
+	file_sim_destroy(h->full);
+	free(h->settings);
+}

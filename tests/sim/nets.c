@@ -1,0 +1,221 @@
+#include "nets.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "sim/evm_chain.h"
+#include "world.h"
+
+static uint64_t now_of(const struct nets *n)
+{
+	return loop_now_ms(n->w->loop);
+}
+
+/* ---- blocks ---- */
+
+static void arm(struct nets *n, enum layer_id layer);
+
+void nets_mine(struct nets *n, enum layer_id layer, uint32_t count)
+{
+	struct sim_network *network = sim_node_network(n->node[layer]);
+	network->ops->mine(network, WORLD_START_MS + now_of(n), count);
+	world_block(n->w, layer);
+}
+
+static void on_block(struct nets *n, enum layer_id layer)
+{
+	n->block_timer[layer].id = 0;
+	nets_mine(n, layer, 1);
+	arm(n, layer);
+}
+
+static void on_bitcoin_block(void *ctx)
+{
+	on_block(ctx, LAYER_BITCOIN);
+}
+
+static void on_rootstock_block(void *ctx)
+{
+	on_block(ctx, LAYER_ROOTSTOCK);
+}
+
+static void arm(struct nets *n, enum layer_id layer)
+{
+	static const loop_cb run[LAYER_COUNT] = {
+		[LAYER_BITCOIN] = on_bitcoin_block, [LAYER_ROOTSTOCK] = on_rootstock_block};
+	const uint64_t wait = draw_wait(&n->blocks[layer], n->block_ms[layer]);
+	CHECK(loop_timer_set(n->w->loop, &n->block_timer[layer], wait, run[layer], n) == OK);
+}
+
+void nets_start(struct nets *n)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		arm(n, (enum layer_id)i);
+}
+
+/* ---- transport ---- */
+
+/* A request that a node has. */
+struct visit {
+	struct http_local_request *request;
+	bool *answered;
+	bool stalled; /* the answer is lost on its way */
+};
+
+static void on_answer(void *ctx, const struct sim_node_answer *a)
+{
+	struct visit *v = ctx;
+	if (v->stalled || a->err == ERR_TIMEOUT)
+		http_local_drop(v->request);
+	else
+		http_local_answer(v->request, a->err, a->status, a->body);
+	if (v->answered != NULL)
+		*v->answered = true;
+	free(v);
+}
+
+static void on_second(void *ctx, const struct sim_node_answer *a)
+{
+	(void)ctx, (void)a;
+}
+
+void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered)
+{
+	static const char bitcoin[] = "http://bitcoin";
+	const bool btc = strncmp(http_local_url(request), bitcoin, sizeof bitcoin - 1) == 0;
+	const enum layer_id layer = btc ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+	struct wire *wire = &n->wire[who][layer];
+	const uint64_t now = now_of(n);
+	n->requests++;
+	if (now < wire->down_until_ms) {
+		http_local_answer(request, ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
+		if (answered != NULL)
+			*answered = true;
+		return;
+	}
+	const struct slice body = http_local_body(request);
+	if (wire->twice > 0) {
+		wire->twice--;
+		sim_node_request(n->node[layer], NULL, body, on_second, NULL);
+	}
+	struct visit *v = sim_alloc(sizeof *v);
+	*v = (struct visit){
+		.request = request, .answered = answered, .stalled = now < wire->stalled_until_ms};
+	sim_node_request(n->node[layer], NULL, body, on_answer, v);
+}
+
+/* ---- levers ---- */
+
+const struct json *nets_lever(
+	struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...)
+{
+	char text[4096];
+	va_list args;
+	va_start(args, fmt);
+	CHECK(vsnprintf(text, sizeof text, fmt, args) < (int)sizeof text);
+	va_end(args);
+	n->lever[layer].now_ms = WORLD_START_MS + now_of(n);
+	const struct json *v = peer_call(&n->lever[layer], method, "%s", text);
+	ACCEPTED(&n->lever[layer]);
+	return v;
+}
+
+static void on_lever(void *ctx, const struct sim_node_answer *a)
+{
+	CHECK(a->err == OK && a->status == 200);
+	*(bool *)ctx = true;
+}
+
+void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...)
+{
+	char params[512], text[1024];
+	bool done = false;
+	va_list args;
+	va_start(args, fmt);
+	CHECK(vsnprintf(params, sizeof params, fmt, args) < (int)sizeof params);
+	va_end(args);
+	(void)snprintf(
+		text, sizeof text, "{\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
+	sim_node_request(n->node[layer], NULL, slice_str(text), on_lever, &done);
+	CHECK(done);
+}
+
+uint64_t nets_height(const struct nets *n, enum layer_id layer)
+{
+	const struct sim_network *network = sim_node_network(n->node[layer]);
+	return network->ops->height(network);
+}
+
+void nets_tip(struct hash256 *out, struct nets *n, enum layer_id layer)
+{
+	const struct json *v = layer == LAYER_BITCOIN
+		? nets_lever(n, layer, "getbestblockhash", "[]")
+		: nets_lever(n, layer, "eth_getBlockByNumber", "[\"latest\", false]");
+	if (layer == LAYER_BITCOIN) { /* written backwards */
+		struct hash256 h;
+		CHECK(hex_decode(h.b, sizeof h.b, json_string(v)) == OK);
+		for (size_t i = 0; i < sizeof h.b; i++)
+			out->b[i] = h.b[sizeof h.b - 1 - i];
+	} else {
+		const struct slice text = json_string(json_get(v, "hash"));
+		CHECK(hex_decode(out->b, sizeof out->b, slice_of(text.ptr + 2, text.len - 2)) ==
+			OK);
+	}
+}
+
+struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice destination)
+{
+	char hex[2 * 64 + 1];
+	CHECK(destination.len <= 64);
+	hex_encode(hex, destination.ptr, destination.len);
+	if (layer == LAYER_BITCOIN) {
+		uint64_t sat;
+		const struct json *v = nets_lever(
+			n, layer, "scantxoutset", "[\"start\", [\"raw(%s)\"]]", hex);
+		CHECK(json_get_decimal(v, "total_amount", 8, &sat) == OK);
+		return amount_of(ASSET_BTC, sat);
+	}
+	const struct json *v = nets_lever(
+		n, layer, "eth_getBalance", "[\"0x%s\", \"latest\"]", hex);
+	u128 wei = 0;
+	CHECK(simevm_quantity(&wei, json_string(v)) == OK);
+	return amount_of_u128(ASSET_RBTC, wei);
+}
+
+/* ---- life ---- */
+
+void nets_init(struct nets *n, struct world *w)
+{
+	struct draw seeds;
+	*n = (struct nets){.w = w};
+	draw_init(&seeds, w->seed, "nets", 0);
+	const struct sim_bitcoin_config bitcoin = {
+		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
+	const struct sim_evm_config evm = {
+		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
+	struct sim_network *network[LAYER_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
+		[LAYER_ROOTSTOCK] = sim_evm_create(&evm)};
+	sim_evm_contract(&n->contract, network[LAYER_ROOTSTOCK]);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const struct sim_node_config config = {.seed = draw_between(&seeds, 1, UINT64_MAX),
+			.latency_low_ms = 20,
+			.latency_high_ms = 400,
+			.wall_ms = WORLD_START_MS};
+		CHECK(sim_node_create(&n->node[i], w->loop, network[i], &config) == OK);
+		n->lever[i].network = network[i];
+		draw_init(&n->blocks[i], w->seed, "blocks", i);
+		n->block_ms[i] = i == LAYER_BITCOIN ? WORLD_BITCOIN_BLOCK_MS
+						    : WORLD_ROOTSTOCK_BLOCK_MS;
+	}
+}
+
+void nets_fini(struct nets *n)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		loop_timer_cancel(n->w->loop, &n->block_timer[i]);
+		json_free(n->lever[i].answer);
+		sim_node_destroy(n->node[i]);
+	}
+}

@@ -1,0 +1,63 @@
+/* sim/nets: the two simulated networks of a world: blocks by a random clock, and what goes wrong
+ * between a program and its node.
+ *
+ * All programs ask the same nodes, each over a transport of its own, which may be down, slow or
+ * repeat what it carries. Threads: one. Ownership: nets_init acquires, nets_fini releases.
+ */
+#ifndef SIM_NETS_H
+#define SIM_NETS_H
+#include "base/network.h"
+#include "draw.h"
+#include "net/http_client.h"
+#include "sim/bitcoin.h"
+#include "sim/evm.h"
+#include "sim/node.h"
+#include "sim/rpc_test.h"
+#include "wire/evm.h"
+
+struct world;
+
+enum actor { ACTOR_PROVIDER, ACTOR_TAKERS, ACTOR_COUNT };
+
+/* Between one kind of program and one node. */
+struct wire {
+	uint64_t down_until_ms;    /* nobody answers */
+	uint64_t stalled_until_ms; /* nothing comes back: calls run into their deadlines */
+	uint32_t twice;            /* so many next requests arrive twice */
+};
+
+struct nets {
+	struct world *w;
+	struct sim_node *node[LAYER_COUNT];
+	struct peer lever[LAYER_COUNT]; /* borrows the network */
+	struct draw blocks[LAYER_COUNT];
+	struct loop_timer block_timer[LAYER_COUNT];
+	uint64_t block_ms[LAYER_COUNT]; /* between blocks, on average */
+	struct wire wire[ACTOR_COUNT][LAYER_COUNT];
+	uint64_t spike_end_ms[LAYER_COUNT];
+	struct evm_address contract;
+	uint64_t requests;
+};
+
+NONNULL_ALL void nets_init(struct nets *n, struct world *w);
+NONNULL_ALL void nets_fini(struct nets *n);
+/* Blocks come from here on. */
+NONNULL_ALL void nets_start(struct nets *n);
+/* A request to "http://bitcoin" or "http://rootstock"; takes it. *answered, which outlives the
+ * nets, is set when its answer comes; NULL: nobody wants to know. */
+void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered);
+/* A call beside everybody; CHECKs that it succeeds. Borrows until the next. */
+PRINTF_LIKE(4, 5)
+const struct json *nets_lever(
+	struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);
+/* A lever of the node itself: sim_fault, sim_latency, sim_fault_clear. */
+PRINTF_LIKE(4, 5)
+void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);
+NONNULL_ALL uint64_t nets_height(const struct nets *n, enum layer_id layer);
+NONNULL_ALL void nets_mine(struct nets *n, enum layer_id layer, uint32_t count);
+/* The hash of its best block, as the layer's adapter writes it. */
+NONNULL_ALL void nets_tip(struct hash256 *out, struct nets *n, enum layer_id layer);
+/* What unspent outputs, or an account, hold: of a Bitcoin output script, or of an address. */
+NONNULL_ALL struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice destination);
+
+#endif

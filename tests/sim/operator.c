@@ -1,0 +1,165 @@
+/* The operator: pays out through the API, as often as it takes to get an answer, and pays in. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "layer/layer.h"
+#include "world.h"
+
+#define AGAIN_MS 10000u
+#define DEPOSIT_SAT 100000000u
+
+static const struct network *regtest(enum layer_id layer)
+{
+	return network_by_name(layer, slice_str("regtest"));
+}
+
+static void on_request(void *ctx, struct http_local_request *request)
+{
+	struct world *w = ctx;
+	host_serve(&w->host, request, "127.0.0.9");
+}
+
+void operator_init(struct world *w)
+{
+	draw_init(&w->deposits, w->seed, "deposits", 0);
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		w->deposited[i] = amount_zero(layer_asset((enum layer_id)i));
+	CHECK(http_client_create_local(&w->operator, w->loop, on_request, w) == OK);
+}
+
+void operator_fini(struct world *w)
+{
+	for (uint32_t i = 0; i < w->payout_count; i++)
+		loop_timer_cancel(w->loop, &w->payout[i].timer);
+	http_client_destroy(w->operator);
+}
+
+void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat)
+{
+	char address[LAYER_ADDRESS_TEXT_SIZE], text[AMOUNT_TEXT_SIZE];
+	struct amount a;
+	CHECK(layer_funding_address(layer, regtest(layer), address, &w->keeper.wallet) == OK);
+	CHECK(amount_convert(&a, amount_of(ASSET_BTC, sat), layer_asset(layer), false) == OK);
+	amount_format(text, a);
+	(void)nets_lever(&w->nets, layer, "sim_fund", "[\"%s\", \"%s\"]", address, text);
+	CHECK(amount_add(&w->deposited[layer], w->deposited[layer], a) == OK);
+	world_say(w, LANE_WORLD, TRACE_NOTE, "deposit of %s on %s", text, layer_name(layer));
+}
+
+/* ---- payouts ---- */
+
+static void ask(void *ctx);
+
+static void again(struct payout *p)
+{
+	CHECK(loop_timer_set(p->w->loop, &p->timer, AGAIN_MS, ask, p) == OK);
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer)
+{
+	struct payout *p = ctx;
+	struct world *w = p->w;
+	struct json *body = NULL;
+	bool retryable = true;
+	const bool is_json = answer->err == OK && json_parse(&body, answer->body, NULL) == OK;
+	if (answer->err == OK)
+		trace_mix(&w->trace, answer->body);
+	if (is_json && (answer->status == 200 || answer->status == 201)) {
+		CHECK(json_get_hex(body, "id", p->id.b, sizeof p->id.b) == OK);
+		p->acknowledged = true;
+		world_say(w, LANE_WORLD, TRACE_STATE, "payout on %s is acknowledged",
+			layer_name(p->layer));
+	} else if (is_json && json_get_bool(body, "retryable", &retryable) == OK && !retryable &&
+		answer->status != 409) {
+		p->refused = true;
+		world_say(w, LANE_WORLD, TRACE_STATE, "payout on %s is refused: %u %s",
+			layer_name(p->layer), answer->status, json_get_string(body, "code"));
+	} else {
+		again(p);
+	}
+	json_free(body);
+}
+
+static void ask(void *ctx)
+{
+	struct payout *p = ctx;
+	char key[64];
+	p->timer.id = 0;
+	(void)snprintf(key, sizeof key, "Idempotency-Key: %s", p->key);
+	const struct http_request request = {.method = "POST",
+		.url = "http://provider/v1/transfers",
+		.content_type = "application/json",
+		.authorization = "Bearer " HOST_TOKEN,
+		.extra_header = key,
+		.body = slice_str(p->body),
+		.timeout_ms = 15000};
+	if (http_client_send(p->w->operator, NULL, &request, on_answer, p) != OK)
+		again(p);
+}
+
+void operator_pay(struct world *w, const struct plan_item *item, uint32_t number)
+{
+	CHECK(w->payout_count < WORLD_PAYOUTS_MAX);
+	struct payout *p = &w->payout[w->payout_count++];
+	struct draw draw;
+	char to[LAYER_ADDRESS_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
+	uint8_t key[16];
+	*p = (struct payout){.w = w, .layer = item->layer};
+	draw_init(&draw, w->seed, "payout", number);
+	draw_bytes(&draw, key, sizeof key);
+	hex_encode(p->key, key, sizeof key);
+	CHECK(amount_convert(&p->amount, amount_of(ASSET_BTC, item->a / 4),
+		      layer_asset(item->layer), false) == OK);
+	/* nobody else pays there: what it holds at the end is what we paid */
+	p->to_len = item->layer == LAYER_BITCOIN ? 22 : 20;
+	draw_bytes(&draw, p->to, p->to_len);
+	if (item->layer == LAYER_BITCOIN) {
+		p->to[0] = 0;
+		p->to[1] = 20;
+	}
+	CHECK(layer_address_format(
+		      item->layer, regtest(item->layer), to, slice_of(p->to, p->to_len)) == OK);
+	amount_format(amount, p->amount);
+	(void)snprintf(p->body, sizeof p->body,
+		"{\"layer\":\"%s\",\"to\":\"%s\",\"amount\":\"%s\"}", layer_name(item->layer), to,
+		amount);
+	world_say(w, LANE_WORLD, TRACE_NOTE, "payout of %s on %s", amount, layer_name(p->layer));
+	ask(p);
+}
+
+bool operator_done(const struct world *w)
+{
+	for (uint32_t i = 0; i < w->payout_count; i++)
+		if (!w->payout[i].acknowledged && !w->payout[i].refused)
+			return false;
+	return true;
+}
+
+void operator_check_books(struct world *w, const struct ledger *l)
+{
+	for (uint32_t i = 0; i < w->payout_count; i++)
+		if (w->payout[i].acknowledged && ledger_transfer(l, &w->payout[i].id) == NULL)
+			world_wrong(w, "payout %u was acknowledged and is not in the books",
+				(unsigned)i);
+}
+
+void operator_check_end(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	for (uint32_t i = 0; i < w->payout_count; i++) {
+		const struct payout *p = &w->payout[i];
+		const struct transfer *t = p->acknowledged ? ledger_transfer(l, &p->id) : NULL;
+		const bool paid = t != NULL && t->state == TRANSFER_FINAL;
+		const struct amount want = paid ? p->amount : amount_zero(p->amount.asset);
+		const struct amount has = nets_holds(
+			&w->nets, p->layer, slice_of(p->to, p->to_len));
+		char a[AMOUNT_TEXT_SIZE], b[AMOUNT_TEXT_SIZE];
+		amount_format(a, has);
+		amount_format(b, want);
+		if (amount_cmp(has, want) != 0)
+			world_wrong(w, "payout %u: %s arrived, %s should have", (unsigned)i, a, b);
+		if (t != NULL && t->state != TRANSFER_FINAL && t->state != TRANSFER_FAILED)
+			world_wrong(w, "payout %u is not over", (unsigned)i);
+	}
+}

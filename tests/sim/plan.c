@@ -1,0 +1,171 @@
+#include "plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "draw.h"
+#include "sim/fault.h"
+
+#define SECOND UINT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define WORK_FROM_MS (12 * MINUTE) /* the provider is funded by then */
+/* Together shorter than the outage that the time locks allow for. */
+#define OUTAGE_MAX_MS (20 * SECOND)
+#define SWAP_SAT_MIN 60000u
+#define SWAP_SAT_MAX 20000000u
+#define REORG_DEPTH_MAX 10u
+
+static const struct {
+	const char *name;
+	unsigned weight; /* among faults */
+} kinds[PLAN_KINDS] = {
+	[PLAN_SWAP] = {"swap", 0},
+	[PLAN_PAYOUT] = {"payout", 0},
+	[PLAN_DEPOSIT] = {"deposit", 0},
+	[PLAN_POWER] = {"power", 24},
+	[PLAN_KILL] = {"kill", 8},
+	[PLAN_SIGNER_POWER] = {"signer-power", 10},
+	[PLAN_SIGNER_DOWN] = {"signer-down", 4},
+	[PLAN_SIGNER_REFUSES] = {"signer-refuses", 2},
+	[PLAN_SIGNER_TWICE] = {"signer-twice", 3},
+	[PLAN_TAKER_KILL] = {"taker-kill", 8},
+	[PLAN_NODE_DOWN] = {"node-down", 6},
+	[PLAN_NODE_STALLS] = {"node-stalls", 4},
+	[PLAN_NODE_TWICE] = {"node-twice", 4},
+	[PLAN_NODE_SPOILS] = {"node-spoils", 14},
+	[PLAN_NODE_SLOW] = {"node-slow", 4},
+	[PLAN_REORG] = {"reorg", 10},
+	[PLAN_FEES] = {"fees", 4},
+	[PLAN_EVICT] = {"evict", 4},
+	[PLAN_CLOCK] = {"clock", 3},
+	[PLAN_DISK_FAILS] = {"disk-fails", 6},
+	[PLAN_DISK_FULL] = {"disk-full", 3},
+	[PLAN_DISK_SLOW] = {"disk-slow", 3},
+};
+
+bool plan_is_fault(enum plan_kind kind)
+{
+	return kind >= PLAN_POWER;
+}
+
+const char *plan_kind_name(enum plan_kind kind)
+{
+	return kinds[kind].name;
+}
+
+static enum plan_kind draw_kind(struct draw *d)
+{
+	uint64_t sum = 0, at;
+	unsigned k = 0;
+	for (unsigned i = 0; i < PLAN_KINDS; i++)
+		sum += kinds[i].weight;
+	at = draw_between(d, 0, sum - 1);
+	while (at >= kinds[k].weight)
+		at -= kinds[k++].weight;
+	return (enum plan_kind)k;
+}
+
+/* Small depths more often than deep ones. */
+static uint64_t draw_depth(struct draw *d)
+{
+	uint64_t depth = 1;
+	while (depth < REORG_DEPTH_MAX && draw_chance(d, 600))
+		depth++;
+	return depth;
+}
+
+static void draw_fault(struct plan_item *i, struct draw *d)
+{
+	i->kind = draw_kind(d);
+	i->layer = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+	const uint64_t a = draw_between(d, 0, UINT64_MAX - 1);
+	i->b = draw_between(d, 0, UINT64_MAX - 1);
+	switch (i->kind) {
+	case PLAN_POWER:
+	case PLAN_SIGNER_POWER: i->a = a % 4 == 0 ? 0 : 1 + a / 4 % 40; break;
+	case PLAN_SIGNER_DOWN:
+	case PLAN_SIGNER_REFUSES:
+	case PLAN_NODE_DOWN:
+	case PLAN_NODE_STALLS: i->a = SECOND + a % OUTAGE_MAX_MS; break;
+	case PLAN_DISK_FULL:
+	case PLAN_DISK_SLOW: i->a = SECOND + a % (OUTAGE_MAX_MS / 2); break;
+	case PLAN_SIGNER_TWICE:
+	case PLAN_NODE_TWICE: i->a = 1 + a % 30; break;
+	case PLAN_TAKER_KILL: i->a = a; break;
+	case PLAN_NODE_SPOILS: i->a = 1 + a % 12; break;
+	case PLAN_NODE_SLOW: i->a = a % 3 == 0 ? 0 : SECOND + a / 3 % (25 * SECOND); break;
+	case PLAN_REORG: i->a = draw_depth(d); break;
+	case PLAN_FEES:
+		i->a = 150 + a % 2000;
+		i->b = MINUTE + i->b % (8 * MINUTE);
+		break;
+	case PLAN_CLOCK: i->a = a % (4 * HOUR); break;
+	case PLAN_DISK_FAILS:
+		i->a = a;
+		i->b %= 30;
+		break;
+	case PLAN_KILL:
+	case PLAN_EVICT:
+	case PLAN_SWAP:
+	case PLAN_PAYOUT:
+	case PLAN_DEPOSIT:
+	case PLAN_KINDS: break;
+	}
+}
+
+static struct plan_item *add(struct plan *p, uint64_t at_ms)
+{
+	CHECK(p->count < PLAN_ITEMS_MAX);
+	p->item[p->count] = (struct plan_item){.at_ms = at_ms};
+	return &p->item[p->count++];
+}
+
+static void draw_work(struct plan *p, struct draw *d, enum plan_kind kind, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct plan_item *item = add(
+			p, draw_between(d, WORK_FROM_MS, WORK_FROM_MS + p->work_ms));
+		item->kind = kind;
+		item->layer = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+		item->a = draw_between(d, SWAP_SAT_MIN, SWAP_SAT_MAX);
+		item->b = draw_between(d, 0, UINT64_MAX - 1);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct plan_item *x = a, *y = b;
+	if (x->at_ms != y->at_ms)
+		return x->at_ms < y->at_ms ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile)
+{
+	struct draw work, faults;
+	*p = (struct plan){.seed = seed, .work_ms = profile->minutes * MINUTE};
+	draw_init(&work, seed, "work", 0);
+	draw_init(&faults, seed, "faults", 0);
+	draw_work(p, &work, PLAN_SWAP, profile->swaps);
+	draw_work(p, &work, PLAN_PAYOUT, profile->payouts);
+	draw_work(p, &work, PLAN_DEPOSIT, profile->deposits);
+	/* around the work, where they hurt, and some at any time */
+	const uint32_t work_count = p->count;
+	for (uint32_t i = 0; i < profile->faults; i++) {
+		uint64_t at = draw_between(&faults, 0, WORK_FROM_MS + 3 * p->work_ms);
+		if (work_count > 0 && draw_chance(&faults, 700)) {
+			const struct plan_item *near =
+				&p->item[draw_between(&faults, 0, work_count - 1)];
+			at = near->at_ms + draw_wait(&faults, 4 * MINUTE);
+		}
+		draw_fault(add(p, at), &faults);
+	}
+	qsort(p->item, p->count, sizeof p->item[0], compare);
+}
+
+void plan_text(char out[PLAN_TEXT_SIZE], const struct plan_item *i)
+{
+	(void)snprintf(out, PLAN_TEXT_SIZE, "%s %s %llu %llu", plan_kind_name(i->kind),
+		layer_name(i->layer), (unsigned long long)i->a, (unsigned long long)i->b);
+}

@@ -1,0 +1,69 @@
+/* sim/plan: what a run does and what goes wrong in it: a list, drawn from the seed before it
+ * begins.
+ *
+ * Work (swaps, payouts, deposits) and faults are items with a time. Since each is drawn beforehand,
+ * one can be left out without moving the others: that is how a failing run is made smaller.
+ */
+#ifndef SIM_PLAN_H
+#define SIM_PLAN_H
+#include "base/network.h"
+
+#define PLAN_ITEMS_MAX 256u
+
+enum plan_kind {
+	PLAN_SWAP,    /* layer: the source; a: satoshi; b: a taker's manner */
+	PLAN_PAYOUT,  /* layer; a: satoshi */
+	PLAN_DEPOSIT, /* layer; a: satoshi */
+	/* faults from here on */
+	PLAN_POWER,        /* the provider's machine; a: at so many disk changes from now, 0: now */
+	PLAN_KILL,         /* the provider's process */
+	PLAN_SIGNER_POWER, /* a: as above */
+	PLAN_SIGNER_DOWN,  /* a: ms */
+	PLAN_SIGNER_REFUSES,
+	PLAN_SIGNER_TWICE, /* a: requests */
+	PLAN_TAKER_KILL,   /* a: which */
+	PLAN_NODE_DOWN,    /* layer; a: ms; b: for whom */
+	PLAN_NODE_STALLS,  /* layer; a: ms; b: for whom */
+	PLAN_NODE_TWICE,   /* layer; a: requests; b: for whom */
+	PLAN_NODE_SPOILS,  /* layer; a: answers; b: in which way (sim/fault.h) */
+	PLAN_NODE_SLOW,    /* layer; a: ms for each call, from here on; 0: as usual */
+	PLAN_REORG,        /* layer; a: depth */
+	PLAN_FEES,         /* layer; a: times as much, in percent; b: ms */
+	PLAN_EVICT,        /* Bitcoin: the mempool is emptied */
+	PLAN_CLOCK,        /* a: ms, plus two hours */
+	PLAN_DISK_FAILS,   /* a: operation; b: after so many */
+	PLAN_DISK_FULL,    /* a: ms */
+	PLAN_DISK_SLOW,    /* a: ms */
+	PLAN_KINDS
+};
+
+struct plan_item {
+	uint64_t at_ms; /* of the loop */
+	enum plan_kind kind;
+	enum layer_id layer;
+	uint64_t a, b;
+	bool left_out;
+};
+
+struct plan {
+	uint64_t seed;
+	uint64_t work_ms; /* items come until then */
+	struct plan_item item[PLAN_ITEMS_MAX];
+	uint32_t count;
+};
+
+/* How much of everything. */
+struct plan_profile {
+	uint64_t minutes; /* of work */
+	uint32_t swaps, payouts, deposits;
+	uint32_t faults; /* 0: none */
+};
+
+NONNULL_ALL void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile);
+bool plan_is_fault(enum plan_kind kind);
+const char *plan_kind_name(enum plan_kind kind);
+/* One line for people. */
+#define PLAN_TEXT_SIZE 120u
+NONNULL_ALL void plan_text(char out[PLAN_TEXT_SIZE], const struct plan_item *item);
+
+#endif

@@ -1,0 +1,514 @@
+/* Takers: the client's own session (client/session.h) on a stack of its own, each with its disk,
+ * its transport and its manner. A session waits for the world in its middle; here that means that
+ * another one goes on, on the same thread. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "base/hex.h"
+#include "client/begin.h"
+#include "client/spend.h"
+#include "world.h"
+
+#define STACK_SIZE (1u << 20)
+#define RESCUE "rescue.json"
+#define GAS_WEI "0x4563918244f40000" /* 5 */
+#define MINUTE_MS UINT64_C(60000)
+#define BEGIN_TRIES_MAX 6u
+#define BEGIN_AGAIN_MS 20000u
+
+/* How somebody behaves who takes a swap. */
+enum manner {
+	MANNER_HONEST,
+	MANNER_NEVER_PAYS,
+	MANNER_PAYS_WRONG, /* another amount than was agreed; on Bitcoin */
+	MANNER_VANISHES,   /* the machine is off for hours */
+	MANNER_DIES,       /* and never comes back */
+	MANNER_COUNT
+};
+static const char *const manner_names[MANNER_COUNT] = {
+	"honest", "never pays", "pays wrong", "vanishes", "dies"};
+
+struct taker {
+	struct world *w;
+	uint32_t index;
+	enum manner manner;
+	enum layer_id from, to;
+	struct amount amount;
+	struct draw draw;
+	struct http_client *http;
+	struct file_sim *disk;
+	struct settings settings;
+	struct client_config config;
+	struct rescue rescue; /* as the last session left it */
+	bool has_rescue;
+	char to_address[LAYER_ADDRESS_TEXT_SIZE], refund_address[LAYER_ADDRESS_TEXT_SIZE];
+	uint8_t to_script[34], refund_script[34];
+	size_t to_len;
+	char peer[24];
+	/* its thread of thought */
+	ucontext_t context;
+	uint8_t *stack; /* owned */
+	struct loop_timer wake;
+	bool ready, over, stop;
+	/* its end */
+	enum client_exit exit;
+	bool killed; /* by the plan: the process is to end at the next write */
+	uint64_t dies_at, writes;
+	bool paid, revealed;
+	unsigned sessions;
+	enum rescue_phase said_phase;
+};
+
+static ucontext_t scheduler;
+static struct taker *running;
+
+static const struct network *regtest(enum layer_id layer)
+{
+	return network_by_name(layer, slice_str("regtest"));
+}
+
+/* ---- taking turns ---- */
+
+static void on_wake(void *ctx)
+{
+	struct taker *t = ctx;
+	t->wake.id = 0;
+	t->ready = true;
+}
+
+/* Somebody waits: the scheduler goes on, until then or until an answer came. */
+static void step(struct loop *loop, uint64_t wait_ms)
+{
+	struct taker *t = running;
+	CHECK(loop_timer_set(loop, &t->wake, wait_ms, on_wake, t) == OK);
+	t->ready = false;
+	CHECK(swapcontext(&t->context, &scheduler) == 0);
+}
+
+static void go_on(struct taker *t)
+{
+	loop_timer_cancel(t->w->loop, &t->wake);
+	running = t;
+	CHECK(swapcontext(&scheduler, &t->context) == 0);
+	running = NULL;
+}
+
+void takers_turn(struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++)
+		if (w->taker[i]->ready && !w->taker[i]->over)
+			go_on(w->taker[i]);
+}
+
+static bool all_over(const struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++)
+		if (!w->taker[i]->over)
+			return false;
+	return true;
+}
+
+/* Who never pays is waited for by his session for ever: he might. */
+static bool is_through(const struct taker *t)
+{
+	return t->over ||
+		(t->manner == MANNER_NEVER_PAYS && t->from == LAYER_BITCOIN &&
+			t->said_phase == RESCUE_ABANDONED);
+}
+
+bool takers_done(const struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++)
+		if (!is_through(w->taker[i]))
+			return false;
+	return true;
+}
+
+/* ---- transport: every answer of a node makes its taker look again ---- */
+
+static void on_request(void *ctx, struct http_local_request *request)
+{
+	struct taker *t = ctx;
+	static const char provider[] = "http://provider";
+	if (strncmp(http_local_url(request), provider, sizeof provider - 1) != 0)
+		nets_serve(&t->w->nets, ACTOR_TAKERS, request, &t->ready);
+	else
+		host_serve(&t->w->host, request, t->peer);
+}
+
+/* ---- what it does ---- */
+
+static void pay(struct taker *t, const char *uri)
+{
+	char address[128];
+	struct amount a;
+	if (t->paid || t->manner == MANNER_NEVER_PAYS)
+		return;
+	CHECK(sscanf(uri, "bitcoin:%127[^?]", address) == 1);
+	const char *text = strstr(uri, "amount=");
+	CHECK(text != NULL && amount_parse(&a, ASSET_BTC, slice_str(text + 7)) == OK);
+	if (t->manner == MANNER_PAYS_WRONG) {
+		const uint64_t by = draw_between(&t->draw, 1, 50000);
+		if (draw_chance(&t->draw, 500))
+			CHECK(amount_add(&a, a, amount_of(ASSET_BTC, by)) == OK);
+		else
+			CHECK(amount_sub(&a, a, amount_of(ASSET_BTC, by)) == OK);
+	}
+	char amount[AMOUNT_TEXT_SIZE];
+	amount_format(amount, a);
+	t->paid = true;
+	(void)nets_lever(
+		&t->w->nets, LAYER_BITCOIN, "sim_fund", "[\"%s\", \"%s\"]", address, amount);
+	world_say(t->w, LANE_TAKERS, TRACE_NOTE, "%u pays %s", t->index, amount);
+}
+
+static void on_report(void *ctx, const struct report *r)
+{
+	struct taker *t = ctx;
+	if (r->kind == REPORT_PAY)
+		pay(t, r->text);
+	if (r->kind == REPORT_WARNING)
+		world_say(t->w, LANE_TAKERS, TRACE_NOTE, "%u: %.150s", t->index, r->text);
+	if (r->rescue != NULL && r->rescue->phase != t->said_phase) {
+		t->said_phase = r->rescue->phase;
+		world_say(t->w, LANE_TAKERS, TRACE_STATE, "%u is %s", t->index,
+			rescue_phase_name(t->said_phase));
+	}
+}
+
+/* True: the process is dead. */
+static bool on_save(void *ctx, uint64_t revision, bool after)
+{
+	struct taker *t = ctx;
+	(void)revision;
+	t->writes += !after;
+	if (t->dies_at == 0 || t->writes < t->dies_at)
+		return false;
+	t->dies_at = 0;
+	t->killed = true;
+	world_say(t->w, LANE_TAKERS, TRACE_FAULT, "%u is killed %s a write", t->index,
+		after ? "after" : "before");
+	return true;
+}
+
+static struct session_config session_of(struct taker *t)
+{
+	return (struct session_config){.loop = t->w->loop,
+		.http = t->http,
+		.ops = file_sim_ops(t->disk),
+		.config = &t->config,
+		.path = RESCUE,
+		.wait_for_refund = true,
+		.stop = &t->stop,
+		.random = draw_source,
+		.random_ctx = &t->draw,
+		.report = on_report,
+		.report_ctx = t,
+		.on_save = on_save,
+		.on_save_ctx = t};
+}
+
+/* Everything before the rescue file: nothing is lost by doing it again. */
+static enum client_exit begin(struct taker *t)
+{
+	const struct session_config config = session_of(t);
+	const struct begin_request request = {.from = t->from,
+		.to = t->to,
+		.amount = t->amount,
+		.to_address = t->to_address,
+		.settings = &t->settings};
+	enum client_exit exit = CLIENT_FAILED;
+	for (unsigned i = 0; i < BEGIN_TRIES_MAX && !t->stop; i++) {
+		rescue_fini(&t->rescue);
+		exit = swap_begin(&t->rescue, &config, &request);
+		if (exit != CLIENT_UNREACHABLE && exit != CLIENT_FAILED && exit != CLIENT_MISMATCH)
+			break;
+		(void)!wait_ms(t->w->loop, BEGIN_AGAIN_MS, &t->stop);
+	}
+	t->has_rescue = exit == CLIENT_OK;
+	return exit;
+}
+
+/* A power cut of its machine: its disk's unsynced things survive or not. */
+static void lose_power(struct taker *t)
+{
+	uint8_t survives[1024];
+	const size_t count = file_sim_unsynced(t->disk);
+	CHECK(count <= sizeof survives);
+	for (size_t i = 0; i < count; i++)
+		survives[i] = draw_chance(&t->draw, 500);
+	struct file_sim *after = file_sim_crash(t->disk, survives, count);
+	file_sim_destroy(t->disk);
+	t->disk = after;
+}
+
+static bool comes_back(struct taker *t)
+{
+	if (!t->killed || t->stop)
+		return false;
+	t->killed = false;
+	if (t->manner == MANNER_DIES)
+		return false;
+	const uint64_t away = t->manner == MANNER_VANISHES
+		? draw_between(&t->draw, MINUTE_MS, 90 * MINUTE_MS)
+		: draw_between(&t->draw, 1000, 60000);
+	lose_power(t);
+	(void)!wait_ms(t->w->loop, away, &t->stop);
+	return !t->stop;
+}
+
+static void live(struct taker *t)
+{
+	struct rescue_error error;
+	t->exit = begin(t);
+	while (t->has_rescue) {
+		const struct session_config config = session_of(t);
+		t->sessions++;
+		if (t->exit == CLIENT_OK || t->sessions > 1)
+			t->exit = session_run(&config, &t->rescue);
+		t->revealed = t->revealed || t->rescue.revealed;
+		/* a session that ends unfinished is taken up again, as a user does */
+		const bool unfinished = t->exit == CLIENT_PENDING ||
+			(t->exit == CLIENT_UNREACHABLE && t->rescue.revision > 0) ||
+			(t->exit == CLIENT_USAGE && t->rescue.revision > 0);
+		if (t->killed ? !comes_back(t) : !unfinished || t->stop)
+			break;
+		if (unfinished && !t->killed)
+			(void)!wait_ms(t->w->loop, BEGIN_AGAIN_MS, &t->stop);
+		rescue_fini(&t->rescue);
+		if (rescue_load(&t->rescue, &error, file_sim_ops(t->disk), RESCUE) != OK) {
+			/* never written: nothing was told, nothing was paid */
+			t->has_rescue = false;
+			t->exit = CLIENT_REFUSED;
+		}
+	}
+}
+
+static void main_of(unsigned high, unsigned low)
+{
+	struct taker *t = (struct taker *)(((uintptr_t)high << 32) | low);
+	live(t);
+	t->over = true;
+	world_say(t->w, LANE_TAKERS, TRACE_STATE, "%u ends: exit %d, %s", t->index, (int)t->exit,
+		t->has_rescue ? rescue_phase_name(t->rescue.phase) : "nothing begun");
+	CHECK(swapcontext(&t->context, &scheduler) == 0);
+	UNREACHABLE();
+}
+
+/* ---- life ---- */
+
+static void set(struct taker *t, const char *name, const char *value)
+{
+	struct settings_error error;
+	CHECK(settings_offer(&t->settings, &error, name, value) == OK);
+}
+
+static void configure(struct taker *t)
+{
+	static const char *const pairs[][2] = {{"provider", "http://provider"},
+		{"bitcoin.network", "regtest"}, {"rootstock.network", "regtest"},
+		{"bitcoin.rpc_url", "http://bitcoin"}, {"rootstock.rpc_url", "http://rootstock"},
+		{"bitcoin.poll_ms", "10000"}, {"rootstock.poll_ms", "10000"}, {"gas_key", "gas"},
+		{"bitcoin.block_interval_ms", "60000"}, {"rootstock.block_interval_ms", "12000"},
+		{"bitcoin.drift_permille", "50"}, {"rootstock.drift_permille", "50"},
+		{"bitcoin.outage_ms", "150000"}, {"rootstock.outage_ms", "150000"},
+		{"bitcoin.depth", "0:2"}, {"rootstock.depth", "0:4"}, {"bitcoin.final_depth", "3"},
+		{"rootstock.final_depth", "6"}, {"bitcoin.claim_blocks", "3"},
+		{"rootstock.claim_blocks", "10"}, {"max_fee", "60"}};
+	struct settings_error error = {.text = ""};
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		set(t, pairs[i][0], pairs[i][1]);
+	set(t, "refund_address", t->refund_address);
+	if (settings_read(&t->config, &error, &t->settings) != OK) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		CHECK(false);
+	}
+}
+
+static void make_addresses(struct taker *t)
+{
+	t->to_len = t->to == LAYER_BITCOIN ? 22 : 20;
+	draw_bytes(&t->draw, t->to_script, t->to_len);
+	draw_bytes(&t->draw, t->refund_script, 22);
+	t->refund_script[0] = 0;
+	t->refund_script[1] = 20;
+	if (t->to == LAYER_BITCOIN) {
+		t->to_script[0] = 0;
+		t->to_script[1] = 20;
+	}
+	CHECK(layer_address_format(t->to, regtest(t->to), t->to_address,
+		      slice_of(t->to_script, t->to_len)) == OK);
+	CHECK(layer_address_format(LAYER_BITCOIN, regtest(LAYER_BITCOIN), t->refund_address,
+		      slice_of(t->refund_script, 22)) == OK);
+}
+
+static void fund_gas(struct taker *t)
+{
+	struct seckey key;
+	struct evm_address account;
+	char text[65];
+	do
+		draw_bytes(&t->draw, key.b, sizeof key.b);
+	while (!seckey_valid(&key));
+	hex_encode(text, key.b, sizeof key.b);
+	file_sim_put(t->disk, "gas", slice_str(text));
+	CHECK(spend_account(&account, &key) == OK);
+	hex_encode(text, account.b, sizeof account.b);
+	(void)nets_lever(&t->w->nets, LAYER_ROOTSTOCK, "anvil_setBalance", "[\"0x%s\", \"%s\"]",
+		text, GAS_WEI);
+}
+
+static enum manner manner_of(uint64_t b, enum layer_id from)
+{
+	static const unsigned weight[MANNER_COUNT] = {60, 8, 8, 16, 8};
+	unsigned at = (unsigned)(b % 100), m = 0;
+	while (at >= weight[m])
+		at -= weight[m++];
+	if (m == MANNER_PAYS_WRONG && from != LAYER_BITCOIN)
+		m = MANNER_HONEST;
+	return (enum manner)m;
+}
+
+void takers_begin(struct world *w, const struct plan_item *item, uint32_t number)
+{
+	CHECK(w->taker_count < WORLD_TAKERS_MAX);
+	struct taker *t = sim_alloc(sizeof *t);
+	*t = (struct taker){.w = w,
+		.index = w->taker_count,
+		.from = item->layer,
+		.to = item->layer == LAYER_BITCOIN ? LAYER_ROOTSTOCK : LAYER_BITCOIN,
+		.manner = manner_of(item->b, item->layer),
+		.disk = file_sim_create(),
+		.stack = malloc(STACK_SIZE),
+		.ready = true,
+		.said_phase = RESCUE_PHASE_COUNT};
+	CHECK(t->stack != NULL);
+	w->taker[w->taker_count++] = t;
+	draw_init(&t->draw, w->seed, "taker", number);
+	(void)snprintf(t->peer, sizeof t->peer, "127.0.1.%u", t->index);
+	CHECK(amount_convert(&t->amount, amount_of(ASSET_BTC, item->a), layer_asset(t->from),
+		      false) == OK);
+	if (t->manner == MANNER_VANISHES || t->manner == MANNER_DIES)
+		t->dies_at = draw_between(&t->draw, 2, 7);
+	make_addresses(t);
+	configure(t);
+	fund_gas(t);
+	CHECK(http_client_create_local(&t->http, w->loop, on_request, t) == OK);
+	char amount[AMOUNT_TEXT_SIZE];
+	amount_format(amount, t->amount);
+	world_say(w, LANE_TAKERS, TRACE_NOTE, "%u swaps %s from %s; %s", t->index, amount,
+		layer_name(t->from), manner_names[t->manner]);
+	wait_step_set(step);
+	CHECK(getcontext(&t->context) == 0);
+	t->context.uc_stack.ss_sp = t->stack;
+	t->context.uc_stack.ss_size = STACK_SIZE;
+	t->context.uc_link = NULL;
+	const uintptr_t self = (uintptr_t)t;
+	makecontext(&t->context, (void (*)(void))main_of, 2, (unsigned)(self >> 32),
+		(unsigned)(self & UINT32_MAX));
+}
+
+void taker_kill(struct world *w, uint32_t index)
+{
+	if (w->taker_count == 0)
+		return;
+	struct taker *t = w->taker[index % w->taker_count];
+	if (!t->over && t->dies_at == 0)
+		t->dies_at = t->writes + 1;
+}
+
+void takers_stop(struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++)
+		w->taker[i]->stop = true;
+	for (unsigned n = 0; n < 100000 && !all_over(w); n++) {
+		(void)loop_step(w->loop, 1000);
+		takers_turn(w);
+	}
+}
+
+void takers_fini(struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++) {
+		struct taker *t = w->taker[i];
+		loop_timer_cancel(w->loop, &t->wake);
+		http_client_destroy(t->http);
+		rescue_fini(&t->rescue);
+		file_sim_destroy(t->disk);
+		free(t->stack);
+		free(t);
+	}
+	w->taker_count = 0;
+}
+
+/* ---- what it may rely on ---- */
+
+void takers_check_books(struct world *w, const struct ledger *l)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++) {
+		const struct taker *t = w->taker[i];
+		if (!t->has_rescue || !t->rescue.has_swap_id)
+			continue;
+		const struct swap *s = ledger_swap(l, &t->rescue.swap_id);
+		if (s == NULL || !hash256_eq(&s->hash, &t->rescue.hash))
+			world_wrong(w, "taker %u's swap was acknowledged and is not in the books",
+				t->index);
+	}
+}
+
+/* Fees of claims and refunds: what is missing must not be more. */
+static bool is_about(struct amount has, struct amount want)
+{
+	struct amount least;
+	return amount_mul_div(&least, want, 60, 100, false) == OK && amount_cmp(has, least) >= 0 &&
+		amount_cmp(has, want) <= 0;
+}
+
+static void check_taker(struct world *w, const struct taker *t)
+{
+	const struct amount got = nets_holds(&w->nets, t->to, slice_of(t->to_script, t->to_len));
+	const struct amount back = t->from == LAYER_BITCOIN
+		? nets_holds(&w->nets, LAYER_BITCOIN, slice_of(t->refund_script, 22))
+		: amount_zero(layer_asset(t->from));
+	const bool follows = t->manner == MANNER_HONEST;
+	if (t->exit == CLIENT_LOST)
+		world_wrong(w, "taker %u (%s) lost both sides", t->index, manner_names[t->manner]);
+	if (!t->has_rescue)
+		return;
+	const struct amount want = t->rescue.leg[SIDE_DEST].amount;
+	if (t->rescue.phase == RESCUE_COMPLETED && !is_about(got, want))
+		world_wrong(w, "taker %u completed and did not get what it was to", t->index);
+	if (t->rescue.phase != RESCUE_COMPLETED && t->manner != MANNER_DIES && !amount_is_zero(got))
+		world_wrong(w, "taker %u got paid without completing", t->index);
+	if (t->rescue.phase == RESCUE_REFUNDED && t->from == LAYER_BITCOIN && amount_is_zero(back))
+		world_wrong(w, "taker %u was refunded and has nothing back", t->index);
+	if (follows && t->rescue.phase != RESCUE_COMPLETED && t->rescue.phase != RESCUE_REFUNDED &&
+		t->rescue.phase != RESCUE_CLOSED)
+		world_wrong(w, "taker %u follows the protocol and ends %s, exit %d", t->index,
+			rescue_phase_name(t->rescue.phase), (int)t->exit);
+}
+
+void takers_check_end(struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++) {
+		if (w->taker[i]->over)
+			check_taker(w, w->taker[i]);
+		else if (!is_through(w->taker[i]))
+			world_wrong(w, "taker %u is not through", i);
+	}
+}
+
+void takers_count(struct world_result *out, const struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++) {
+		const struct taker *t = w->taker[i];
+		out->swaps++;
+		if (t->has_rescue && t->rescue.phase == RESCUE_COMPLETED)
+			out->completed++;
+		else if (t->has_rescue && t->rescue.phase == RESCUE_REFUNDED)
+			out->refunded++;
+		else
+			out->other++;
+	}
+}

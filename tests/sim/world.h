@@ -1,0 +1,129 @@
+/* sim/world: a whole deployment in one process, on one thread, from one seed: two networks, the
+ * provider's machine, its signer's machine, takers, and what goes wrong between them.
+ *
+ * Everything runs on one virtual loop. The same seed and the same plan give the same run, byte for
+ * byte: no clock, no thread, no randomness but from the seed (trace.h's hash is the proof).
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+#include "host.h"
+#include "keeper.h"
+#include "nets.h"
+#include "plan.h"
+#include "trace.h"
+
+#define WORLD_START_MS UINT64_C(1800000000000)
+#define WORLD_BITCOIN_BLOCK_MS 60000u
+#define WORLD_ROOTSTOCK_BLOCK_MS 12000u
+#define WORLD_TAKERS_MAX 64u
+#define WORLD_PAYOUTS_MAX 64u
+
+struct taker;
+
+/* A payout that the operator asked for. */
+struct payout {
+	struct world *w;
+	enum layer_id layer;
+	struct amount amount;
+	uint8_t to[42];
+	size_t to_len;
+	char key[40], body[400];
+	struct id128 id; /* acknowledged */
+	bool acknowledged, refused;
+	struct loop_timer timer; /* to ask again */
+};
+
+struct world {
+	uint64_t seed;
+	struct loop *loop;
+	struct trace trace;
+	struct plan plan;
+	uint32_t plan_next;
+	struct nets nets;
+	struct keeper keeper;
+	struct host host;
+	struct taker *taker[WORLD_TAKERS_MAX]; /* owned */
+	uint32_t taker_count;
+	struct payout payout[WORLD_PAYOUTS_MAX];
+	uint32_t payout_count;
+	struct http_client *operator; /* owned */
+	struct draw deposits;
+	struct amount deposited[LAYER_COUNT];
+	uint64_t calm_ms; /* no fault any more from here on */
+	uint64_t steps, checks, folds;
+	uint32_t wrong;                  /* what a checker found */
+	char wrong_text[TRACE_TEXT_MAX]; /* the first */
+	bool blocks_moved[LAYER_COUNT];
+};
+
+struct world_result {
+	struct hash256 hash;
+	uint32_t wrong;
+	char wrong_text[TRACE_TEXT_MAX];
+	uint64_t virtual_ms;
+	uint64_t records, crashes, signer_crashes, steps, folds;
+	uint32_t swaps, completed, refunded, other, payouts;
+};
+
+NONNULL_ALL void world_init(struct world *w, const struct plan *plan);
+/* To the end of the plan, and on until everything is settled. */
+NONNULL_ALL void world_run(struct world *w);
+NONNULL_ALL void world_result(struct world_result *out, const struct world *w);
+NONNULL_ALL void world_fini(struct world *w);
+
+/* ---- between the files of the simulation ---- */
+
+PRINTF_LIKE(4, 5)
+void world_say(struct world *w, enum trace_lane lane, enum trace_kind kind, const char *fmt, ...);
+/* A checker found something: the run fails. */
+PRINTF_LIKE(2, 3) void world_wrong(struct world *w, const char *fmt, ...);
+/* A network has a new block. */
+NONNULL_ALL void world_block(struct world *w, enum layer_id layer);
+
+/* ---- takers (taker.c) ---- */
+
+NONNULL_ALL void takers_begin(struct world *w, const struct plan_item *item, uint32_t number);
+/* Lets those go on that wait for nothing. */
+NONNULL_ALL void takers_turn(struct world *w);
+NONNULL_ALL bool takers_done(const struct world *w);
+/* Their sessions end, as by a signal. */
+NONNULL_ALL void takers_stop(struct world *w);
+/* After the networks. */
+NONNULL_ALL void takers_fini(struct world *w);
+NONNULL_ALL void taker_kill(struct world *w, uint32_t index);
+/* Everything that a taker may rely on at the end. */
+NONNULL_ALL void takers_check_end(struct world *w);
+/* What the provider acknowledged to takers is in its books. */
+NONNULL_ALL void takers_check_books(struct world *w, const struct ledger *l);
+NONNULL_ALL void takers_count(struct world_result *out, const struct world *w);
+
+/* ---- the operator (operator.c) ---- */
+
+NONNULL_ALL void operator_init(struct world *w);
+NONNULL_ALL void operator_fini(struct world *w);
+NONNULL_ALL void operator_pay(struct world *w, const struct plan_item *item, uint32_t number);
+NONNULL_ALL void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat);
+NONNULL_ALL bool operator_done(const struct world *w);
+NONNULL_ALL void operator_check_books(struct world *w, const struct ledger *l);
+NONNULL_ALL void operator_check_end(struct world *w);
+
+/* ---- faults (faults.c) ---- */
+
+NONNULL_ALL void faults_strike(struct world *w, const struct plan_item *item);
+NONNULL_ALL void faults_turn(struct world *w);
+/* Everything that is down comes back. */
+NONNULL_ALL void faults_end(struct world *w);
+
+/* ---- checkers (check.c) ---- */
+
+/* Cheap: after each step. */
+NONNULL_ALL void check_step(struct world *w);
+/* After each block. */
+NONNULL_ALL void check_block(struct world *w, enum layer_id layer);
+/* The journal on the disk folds to the state that there is. */
+NONNULL_ALL void check_fold(struct world *w);
+/* Nothing is under way any more. */
+NONNULL_ALL bool check_settled(struct world *w);
+NONNULL_ALL void check_end(struct world *w);
+
+#endif
