@@ -289,6 +289,8 @@ void http_pool_ready(struct http_conn *conn)
 									      : &host->waiting;
 	if (q->first != NULL)
 		http_conn_serve(conn, queue_take(q, q->first));
+	else if (conn->pool->starved) /* its room is worth more to another host */
+		http_conn_kill(conn);
 	else
 		put_idle(conn);
 }

@@ -15,7 +15,7 @@ struct peer_conn {
 	char *in;
 	size_t in_len;
 	uint8_t *out;
-	size_t out_len;
+	size_t out_len, out_done;
 	bool close_when_sent;
 };
 
@@ -44,17 +44,19 @@ static void on_conn(void *ctx, int fd, unsigned ready);
 static void conn_flush(struct peer_conn *c)
 {
 	size_t n = 0;
-	while (c->fd >= 0 && c->out_len > 0) {
-		const enum err err = sock_write(c->fd, slice_of(c->out, c->out_len), &n);
+	while (c->fd >= 0 && c->out_done < c->out_len) {
+		const enum err err = sock_write(
+			c->fd, slice_of(c->out + c->out_done, c->out_len - c->out_done), &n);
 		if (err == ERR_SHORT)
 			break;
 		if (err != OK) {
 			conn_shut(c);
 			return;
 		}
-		memmove(c->out, c->out + n, c->out_len - n);
-		c->out_len -= n;
+		c->out_done += n;
 	}
+	if (c->out_done == c->out_len)
+		c->out_done = c->out_len = 0;
 	if (c->out_len == 0 && c->close_when_sent)
 		conn_shut(c);
 	if (c->fd >= 0)
@@ -179,6 +181,11 @@ void peer_send(struct peer_conn *c, struct slice bytes)
 	memcpy(c->out + c->out_len, bytes.ptr, bytes.len);
 	c->out_len += bytes.len;
 	conn_flush(c);
+}
+
+size_t peer_unsent(const struct peer_conn *c)
+{
+	return c->fd < 0 ? 0 : c->out_len - c->out_done;
 }
 
 void peer_answer(struct peer_conn *c, unsigned status, const char *body)

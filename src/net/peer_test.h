@@ -18,6 +18,8 @@ unsigned peer_requests(const struct peer *peer);
 /* Stop listening; connections stay. */
 void peer_deaf(struct peer *peer);
 void peer_send(struct peer_conn *conn, struct slice bytes);
+/* What the other side has no room for so far. */
+size_t peer_unsent(const struct peer_conn *conn);
 /* The usual answer, with its length. */
 void peer_answer(struct peer_conn *conn, unsigned status, const char *body);
 void peer_close(struct peer_conn *conn);
