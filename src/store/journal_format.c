@@ -231,20 +231,27 @@ uint32_t journal_group_leaves(const uint8_t header[JOURNAL_GROUP_HEADER_SIZE])
 enum journal_fault journal_group_check(struct journal_group_header *out, struct hash256 *leaf,
 	struct slice segment, uint64_t offset, const struct journal_segment_header *in)
 {
-	struct journal_group_header h;
-	struct hash256 computed;
 	if (offset >= segment.len)
 		return JOURNAL_FAULT_END;
-	if (segment.len - offset < JOURNAL_SECTOR)
+	return journal_group_check_at(out, leaf,
+		slice_of(segment.ptr + offset, segment.len - (size_t)offset), offset, in);
+}
+
+enum journal_fault journal_group_check_at(struct journal_group_header *out, struct hash256 *leaf,
+	struct slice bytes, uint64_t offset, const struct journal_segment_header *in)
+{
+	struct journal_group_header h;
+	struct hash256 computed;
+	if (bytes.len < JOURNAL_SECTOR)
 		return JOURNAL_FAULT_LENGTH;
-	const uint8_t *group = segment.ptr + offset;
+	const uint8_t *group = bytes.ptr;
 	if (load_le32(group) != GROUP_MAGIC)
 		return is_zero(group, JOURNAL_SECTOR) ? JOURNAL_FAULT_END : JOURNAL_FAULT_MAGIC;
 	journal_group_header_read(&h, group);
 	if (h.segment != in->segment || h.offset != offset || !id128_eq(&h.cluster, &in->cluster))
 		return JOURNAL_FAULT_PLACE;
 	if (h.body_size > JOURNAL_GROUP_SIZE_MAX - JOURNAL_GROUP_HEADER_SIZE ||
-		journal_group_size(h.body_size) > segment.len - offset)
+		journal_group_size(h.body_size) > bytes.len)
 		return JOURNAL_FAULT_LENGTH;
 	if (!counts_fit(h.record_count, h.body_size) || h.first_seq == 0 ||
 		h.record_count > UINT64_MAX - h.first_seq)

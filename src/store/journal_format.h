@@ -120,6 +120,10 @@ MUST_USE NONNULL_ALL bool journal_record_next(struct journal_record_view *out, s
 MUST_USE enum journal_fault journal_group_check(struct journal_group_header *out,
 	struct hash256 *leaf, struct slice segment, uint64_t offset,
 	const struct journal_segment_header *in);
+/* The same, of bytes that begin with the group and are all that the segment has from there on. */
+MUST_USE enum journal_fault journal_group_check_at(struct journal_group_header *out,
+	struct hash256 *leaf, struct slice bytes, uint64_t offset,
+	const struct journal_segment_header *in);
 /* The header of a group that passed that. */
 NONNULL_ALL void journal_group_header_read(
 	struct journal_group_header *out, const uint8_t group[JOURNAL_GROUP_HEADER_SIZE]);

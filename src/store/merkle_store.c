@@ -1,5 +1,6 @@
 #include "store/merkle_store.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,7 +34,9 @@ struct merkle_store {
 	int file[MERKLE_FLOORS];
 	bool written[MERKLE_FLOORS]; /* since the last sync */
 	bool named;                  /* a file was made since the folder was synced */
-	bool failed, doubtful;
+	bool failed;
+	_Atomic bool
+		doubtful; /* relaxed: it says to whom it concerns that something is to be done */
 	uint64_t size, saved, reads;
 	struct tile open[MERKLE_FLOORS]; /* the last tile of each floor: not whole */
 	struct kept kept[MERKLE_FLOORS][KEPT_PER_FLOOR];
@@ -169,7 +172,7 @@ static enum err read_tile(
 	if (err != OK && err != ERR_SHORT)
 		return err;
 	if (err == ERR_SHORT || !page_decode(&k->tile, s->page, s, tier, index)) {
-		s->doubtful = true;
+		atomic_store_explicit(&s->doubtful, true, memory_order_relaxed);
 		return ERR_CHECKSUM;
 	}
 	k->used = true;
@@ -238,7 +241,8 @@ static void forget(struct merkle_store *s)
 	memset(s->open, 0, sizeof s->open);
 	memset(s->kept, 0, sizeof s->kept);
 	s->size = 0;
-	s->doubtful = s->failed = false;
+	s->failed = false;
+	atomic_store_explicit(&s->doubtful, false, memory_order_relaxed);
 }
 
 /* What the head counts on is there: its sums are looked at when it is read. */
@@ -326,7 +330,7 @@ uint64_t merkle_store_saved(const struct merkle_store *s)
 
 bool merkle_store_doubtful(const struct merkle_store *s)
 {
-	return s->doubtful;
+	return atomic_load_explicit(&s->doubtful, memory_order_relaxed);
 }
 
 uint64_t merkle_store_reads(const struct merkle_store *s)
@@ -400,9 +404,10 @@ enum err merkle_store_checkpoint(struct merkle_store *s)
 {
 	if (s->failed)
 		return ERR_STATE;
-	if (s->saved == s->size && !s->doubtful)
+	const bool doubtful = merkle_store_doubtful(s);
+	if (s->saved == s->size && !doubtful)
 		return OK;
-	const enum err err = s->doubtful ? remove_head(s) : save(s);
+	const enum err err = doubtful ? remove_head(s) : save(s);
 	s->failed = err != OK; /* a sync that failed is not repeated */
 	return err;
 }

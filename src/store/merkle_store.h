@@ -13,7 +13,9 @@
  * a page whose sum is wrong, or that belongs to another place or cluster: then the answer is
  * ERR_CHECKSUM, and the next opening starts from nothing.
  *
- * Threads: one. Ownership: the folder's name and the operations are borrowed as long as the store.
+ * Threads: one at a time; but a checkpoint may run while one other thread reads (the reader, find,
+ * size, doubtful): it touches nothing that those change.
+ * Ownership: the folder's name and the operations are borrowed as long as the store.
  * Must not: decide what is durable. Its caller pushes leaves of durable records only.
  */
 #ifndef STORE_MERKLE_STORE_H
