@@ -18,7 +18,8 @@ test="clang clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git util-
 	valgrind"
 peers="g++ cmake make libboost-dev libevent-dev libsqlite3-dev python3-venv ca-certificates"
 bench="g++ make ca-certificates libboost-dev libck-dev libdpdk-dev libtbb-dev libuv1-dev
-	libconcurrentqueue-dev libreaderwriterqueue-dev libtcmalloc-minimal4 libjemalloc2 libmimalloc2.0"
+	libconcurrentqueue-dev libreaderwriterqueue-dev libtcmalloc-minimal4 libjemalloc2 libmimalloc2.0
+	libsqlite3-dev liblmdb-dev librocksdb-dev"
 
 # A tool that may as well come from elsewhere than apt: its package counts only if no such command is there.
 # Debian's own cargo is too old for the registry's sparse index; cargo-web is the one that it keeps current.

@@ -207,7 +207,7 @@ static size_t guess_ahead(struct journal_scan *scan)
  * it finds is not where a group is looked for later. */
 static enum err look_ahead(struct journal_scan *scan)
 {
-	const size_t leaves = guess_ahead(scan);
+	const size_t leaves = guess_ahead(scan) + 1; /* never nothing */
 	if (leaves > scan->leaf_cap) {
 		free(scan->leaf);
 		scan->leaf = malloc(leaves * sizeof scan->leaf[0]);
