@@ -207,6 +207,12 @@ static void test_scan(void)
 	fake_run(&fake, 2000);
 	CHECK(scanned.err == ERR_FORMAT);
 	json_free(chain.unspent);
+	/* terms that are none: said at once, and nobody is called back */
+	const struct layer_lock_ref none = {.leg = slice_str("no terms")};
+	called = 0;
+	CHECK(layer_scan(fake.layer, &none, 1, on_scan, NULL) != OK);
+	fake_run(&fake, 2000);
+	CHECK(called == 0);
 	world_end();
 }
 

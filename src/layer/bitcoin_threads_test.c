@@ -146,8 +146,49 @@ static void test_back_pressure(void)
 	world_end();
 }
 
+/* ---- scans ---- */
+
+#define LOCKS 400u
+
+static struct layer_scan scanned;
+static uint32_t called;
+
+static void on_scan(void *ctx, const struct layer_scan *s)
+{
+	(void)ctx;
+	scanned = *s;
+	called++;
+}
+
+/* The scripts of many lock-ups are made by workers; terms that are none are said by callback. */
+static void test_scan(void)
+{
+	static struct layer_lock_ref ref[LOCKS];
+	world_begin_threads();
+	world_mine();
+	chain.unspent = json_array();
+	called = 0;
+	for (uint32_t i = 0; i < LOCKS; i++)
+		ref[i] = (struct layer_lock_ref){.leg = leg, .at = {.tx = lock.txid, .index = i}};
+	CHECK(layer_scan(fake.layer, ref, LOCKS, on_scan, NULL) == OK && called == 0);
+	while (called == 0)
+		(void)loop_step(fake.loop, STEP_MS);
+	CHECK(scanned.err == OK && amount_is_zero(scanned.locked));
+	ref[LOCKS / 2].leg = slice_str("no terms");
+	CHECK(layer_scan(fake.layer, ref, LOCKS, on_scan, NULL) == OK && called == 1);
+	while (called == 1)
+		(void)loop_step(fake.loop, STEP_MS);
+	CHECK(scanned.err != OK);
+	/* and the layer goes meanwhile */
+	CHECK(layer_scan(fake.layer, ref, LOCKS, on_scan, NULL) == OK);
+	json_free(chain.unspent);
+	world_end();
+	CHECK(called == 2);
+}
+
 int main(void)
 {
+	test_scan();
 	test_follows();
 	test_lies();
 	test_destroyed();

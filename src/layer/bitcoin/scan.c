@@ -19,8 +19,22 @@ struct scan_script {
 	uint32_t kind;
 };
 
+/* A lock-up that is asked about, and what comes of its terms. */
+struct scan_lock {
+	struct point_key at;
+	uint8_t leg[BTC_HTLC_SIZE];
+	size_t leg_len;
+	enum err err;
+	struct script_key script;
+};
+
 struct scan_op {
+	struct offload_job job; /* first */
 	struct layer *layer;
+	struct scan_lock *asked; /* owned */
+	size_t asked_count;
+	bool calling; /* bitcoin_scan has not returned: nobody is called back */
+	enum err failed;
 	layer_scan_cb cb;
 	void *ctx;
 	struct table script; /* what is asked for */
@@ -34,6 +48,7 @@ static void scan_free(struct scan_op *s)
 {
 	table_fini(&s->script);
 	table_fini(&s->lock);
+	free(s->asked);
 	free(s);
 }
 
@@ -184,48 +199,101 @@ static enum err add_script(struct scan_op *s, const struct script_key *script, u
 	return OK;
 }
 
-static enum err add_lock(struct scan_op *s, const struct layer_lock_ref *lock)
-{
-	const struct btc_outpoint at = {.txid = lock->at.tx, .index = lock->at.index};
-	struct btc_htlc terms;
-	struct btc_htlc_tree tree;
-	struct script_key script;
-	struct point_key key;
+/* ---- what is asked for: two multiplications on the curve for each lock-up, by the workers ---- */
 
-	TRY(btc_htlc_parse(&terms, lock->leg));
-	TRY(btc_htlc_tree(&tree, &terms));
-	memcpy(script.b, tree.script_pubkey, sizeof script.b);
-	point_key_of(&key, &at);
-	if (table_put(&s->lock, &key) == NULL)
+static void make_scripts(void *ctx, size_t begin, size_t end)
+{
+	struct scan_op *s = ctx;
+	for (size_t i = begin; i < end; i++) {
+		struct scan_lock *lock = &s->asked[i];
+		struct btc_htlc terms;
+		struct btc_htlc_tree tree;
+		lock->err = btc_htlc_parse(&terms, slice_of(lock->leg, lock->leg_len));
+		if (lock->err == OK)
+			lock->err = btc_htlc_tree(&tree, &terms);
+		if (lock->err == OK)
+			memcpy(lock->script.b, tree.script_pubkey, sizeof lock->script.b);
+	}
+}
+
+static void run_scripts(struct offload_job *job, const struct parallel *parallel)
+{
+	struct scan_op *s = (struct scan_op *)(void *)job;
+	parallel_run(parallel, s->asked_count, sizeof *s->asked, make_scripts, s);
+}
+
+static enum err take_scripts(struct scan_op *s)
+{
+	const struct bitcoin *b = bitcoin_of(s->layer);
+	for (size_t i = 0; i < s->asked_count; i++) {
+		const struct scan_lock *lock = &s->asked[i];
+		TRY(lock->err);
+		if (table_put(&s->lock, &lock->at) == NULL)
+			return ERR_FULL;
+		TRY(add_script(s, &lock->script, OURS_LOCK));
+	}
+	for (uint32_t i = 0; b->has_wallet && i < KEY_INDEX_COUNT; i++)
+		TRY(add_script(s, &b->wallet[i], OURS_WALLET));
+	return OK;
+}
+
+static void scripts_done(struct offload_job *job, enum err err)
+{
+	struct scan_op *s = (struct scan_op *)(void *)job;
+	struct layer *layer = s->layer;
+	if (err == OK)
+		err = take_scripts(s);
+	if (err == OK)
+		err = scan_send(s);
+	if (err != OK && s->calling)
+		s->failed = err;
+	else if (err != OK)
+		scan_end(s, err, "cannot ask the node");
+	layer_computed(layer);
+}
+
+static enum err take_locks(struct scan_op *s, const struct layer_lock_ref *lock, size_t lock_count)
+{
+	s->asked = calloc(lock_count + 1, sizeof *s->asked);
+	if (s->asked == NULL)
 		return ERR_FULL;
-	return add_script(s, &script, OURS_LOCK);
+	s->asked_count = lock_count;
+	for (size_t i = 0; i < lock_count; i++) {
+		const struct btc_outpoint at = {.txid = lock[i].at.tx, .index = lock[i].at.index};
+		struct scan_lock *own = &s->asked[i];
+		if (lock[i].leg.len > sizeof own->leg)
+			return ERR_FORMAT;
+		point_key_of(&own->at, &at);
+		memcpy(own->leg, lock[i].leg.ptr, lock[i].leg.len);
+		own->leg_len = lock[i].leg.len;
+	}
+	return OK;
 }
 
 enum err bitcoin_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 	layer_scan_cb cb, void *ctx)
 {
-	const struct bitcoin *b = bitcoin_of(layer);
-	if (!b->has_wallet && lock_count == 0)
+	if (!bitcoin_of(layer)->has_wallet && lock_count == 0)
 		return ERR_STATE;
 	struct scan_op *s = malloc(sizeof *s);
 	if (s == NULL)
 		return ERR_FULL;
-	*s = (struct scan_op){.layer = layer,
+	*s = (struct scan_op){.job = {.run = run_scripts, .done = scripts_done},
+		.layer = layer,
 		.cb = cb,
 		.ctx = ctx,
+		.calling = true,
 		.out = {.wallet = amount_zero(ASSET_BTC), .locked = amount_zero(ASSET_BTC)}};
 	table_init(&s->script, sizeof(struct scan_script), sizeof(struct script_key),
 		LAYER_SCAN_LOCKS_MAX + KEY_INDEX_COUNT);
 	table_init(
 		&s->lock, sizeof(struct point_key), sizeof(struct point_key), LAYER_SCAN_LOCKS_MAX);
-
-	enum err err = OK;
-	for (size_t i = 0; i < lock_count && err == OK; i++)
-		err = add_lock(s, &lock[i]);
-	for (uint32_t i = 0; b->has_wallet && i < KEY_INDEX_COUNT && err == OK; i++)
-		err = add_script(s, &b->wallet[i], OURS_WALLET);
+	enum err err = take_locks(s, lock, lock_count);
 	if (err == OK)
-		err = scan_send(s);
+		err = layer_compute(layer, &s->job);
+	if (err == OK)
+		err = s->failed;
+	s->calling = false;
 	if (err != OK)
 		scan_free(s);
 	return err;
