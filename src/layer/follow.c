@@ -53,6 +53,15 @@ static bool far_behind(const struct follow *f, uint64_t node_height)
 	return node_height > f->ring[0].height + (lag > 0 ? lag : 1);
 }
 
+/* At multiples of the interval: the polls of all layers wake the process together. */
+static uint64_t until_poll_ms(const struct follow *f)
+{
+	const uint64_t interval = f->layer->config.poll_ms;
+	const uint64_t now = loop_now_ms(f->layer->config.loop);
+	const uint64_t least = now + interval / 2; /* a round takes its time, too */
+	return (least / interval + 1) * interval - now;
+}
+
 /* The round is over; the next poll begins anew. */
 static void round_over(struct follow *f)
 {
@@ -60,7 +69,7 @@ static void round_over(struct follow *f)
 	f->round++;
 	f->keep = 0;
 	f->phase = FOLLOW_WAIT;
-	set_timer(f, f->layer->config.poll_ms, begin_poll);
+	set_timer(f, until_poll_ms(f), begin_poll);
 }
 
 static void give_up(struct follow *f, enum err err, const char *what)

@@ -13,6 +13,9 @@
 #define TIMEOUT_DEFAULT_MS 10000u
 #define IN_FLIGHT_MAX_DEFAULT 256u
 #define QUEUE_MAX_DEFAULT 4096u
+/* Hundreds of times what reading takes, and enough for what is made to be hard to read: an answer
+ * that is so short that it can't spend its budget does not wake the watchdog. */
+#define READ_NS_PER_BYTE_MAX 10000u
 #define LATENCY_WEIGHT 8u /* a new measurement counts for an eighth */
 
 /* Where an upstream's calls live: as many as it may have, from the start. */
@@ -256,7 +259,9 @@ static void *read_answer(
 	if (reading == NULL)
 		return NULL;
 	struct cpu_budget budget;
-	cpu_budget_begin(&budget, args.task, args.cpu_ns == 0 ? CPU_BUDGET_NONE : args.cpu_ns);
+	const bool short_enough = body.len < args.cpu_ns / READ_NS_PER_BYTE_MAX;
+	cpu_budget_begin(&budget, args.task,
+		args.cpu_ns == 0 || short_enough ? CPU_BUDGET_NONE : args.cpu_ns);
 	rpc_answer_read(reading, status, body, args.id);
 	(void)cpu_budget_end(&budget);
 	*cost = sizeof *reading + body.len + reading->values * JSON_VALUE_COST;

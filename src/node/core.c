@@ -244,16 +244,24 @@ static bool layer_is_current(const struct core *k, unsigned id)
 	return info.err == OK && !info.syncing;
 }
 
+/* How long the loop may wait for something that only the clock tells: at rest there is none. */
+static uint64_t patience_ms(const struct core *k)
+{
+	const bool at_rest = k->ledger->active_swap_count == 0 && k->ledger->open_effect_count == 0;
+	return at_rest ? CORE_REST_MS : CORE_TURN_MS;
+}
+
+/* The wall clock may have been set back, too. */
 static void tick(struct core *k)
 {
 	const uint64_t wall = loop_wall_ms(k->loop);
-	uint64_t next;
 	if (!engine_ok(k->engine) ||
-		(wall < k->tick_due_ms && wall + CORE_TURN_MS >= k->tick_due_ms))
+		(wall >= k->ticked_ms && wall < k->ticked_ms + patience_ms(k) &&
+			wall < k->tick_next_ms))
 		return;
-	(void)!engine_tick(k->engine, wall, &next);
+	(void)!engine_tick(k->engine, wall, &k->tick_next_ms);
 	watch_sweep(k->watch);
-	k->tick_due_ms = next < wall + CORE_TURN_MS ? next : wall + CORE_TURN_MS;
+	k->ticked_ms = wall;
 }
 
 enum err core_turn(struct core *k, uint64_t *wait_ms)
@@ -278,7 +286,7 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 	engine_flush(k->engine);
 
 	const uint64_t now = loop_now_ms(k->loop);
-	*wait_ms = CORE_TURN_MS;
+	*wait_ms = patience_ms(k);
 	if (effects_next < now + *wait_ms)
 		*wait_ms = effects_next > now ? effects_next - now : 1;
 	return OK;

@@ -9,7 +9,9 @@
 #include "node/watch.h"
 
 #define CORE_RETRY_MS 1000u
-#define CORE_TURN_MS 1000u
+#define CORE_TURN_MS 1000u         /* between two looks at what is due by the clock.. */
+#define CORE_REST_MS 10000u        /* ..and where nothing is under way */
+#define CORE_SIGNER_CHECK_MS 5000u /* between two looks at a signer that was there */
 #define CORE_RESUBMIT_MS 5000u
 
 /* One layer on its way from a URL to being followed. */
@@ -42,7 +44,7 @@ struct core {
 	struct api *api;
 	uint32_t waker;
 	bool has_waker;
-	uint64_t tick_due_ms; /* wall time of the next engine_tick */
+	uint64_t ticked_ms, tick_next_ms; /* wall times: the last engine_tick; when it is due */
 	_Atomic bool journal_failed;
 	char journal_failure[160];
 	bool stopping;

@@ -52,7 +52,8 @@ static void on_hello(void *ctx, const struct signer_info *info)
 			if (k->layer[i] != NULL)
 				core_start_layer(&k->start[i]);
 	}
-	if (loop_timer_set(k->loop, &k->signer_timer, CORE_RETRY_MS, core_ask_signer, k) != OK)
+	const uint64_t again_ms = k->signer_connected ? CORE_SIGNER_CHECK_MS : CORE_RETRY_MS;
+	if (loop_timer_set(k->loop, &k->signer_timer, again_ms, core_ask_signer, k) != OK)
 		log_line(LOG_WARNING, "signer: no timer left for its health check");
 }
 
