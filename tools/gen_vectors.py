@@ -150,9 +150,37 @@ def bolt11(source):
     yield f"static const char bolt11_secret[] =\n\t{text(vectors['secret'])};"
 
 
+def elements_transactions(source):
+    rows = [[text(t["name"]), blob(t["tx"]), text(t["txid"]), text(t["wtxid"])]
+            + [f"{t[n]}u" for n in ("weight", "vsize", "discount_weight", "discount_vsize")]
+            for t in json.loads(source)["recorded"]]
+    yield from table("elements_recorded", texts("name") + ["struct slice tx"] + texts("txid", "wtxid")
+                     + ["uint64_t weight, vsize, discount_weight, discount_vsize"], rows)
+
+
+def elements_liquidjs(source):
+    vectors = json.loads(source)
+    rows = []
+    for t in vectors["transactions"]:
+        spent = [array([text(s[n]) for n in ("asset", "value", "script")]) for s in t["spent"]]
+        rows.append([text(t["name"]), blob(t["tx"]), text(t["txid"]), text(t["wtxid"]), array(spent),
+                     f"{t['input']}u", text(t["leaf"]), text(t["key_path"]), text(t["script_path"])])
+    spent_type = "struct {\n\t\tconst char *asset, *value, *script;\n\t} spent[30]"
+    yield from table("liquidjs_transactions", texts("name") + ["struct slice tx"] + texts("txid", "wtxid")
+                     + [spent_type, "uint32_t input"] + texts("leaf", "key_path", "script_path"), rows)
+    yield f"static const char liquidjs_genesis[] =\n\t{text(vectors['genesis'])};"
+    yield from table("liquidjs_leaves", texts("script", "hash"),
+                     [[text(x["script"]), text(x["hash"])] for x in vectors["leaves"]])
+    yield f"static const char liquidjs_root[] =\n\t{text(vectors['root'])};"
+    fields = ("network", "script", "blinding", "plain", "confidential")
+    yield from table("liquidjs_addresses", texts(*fields),
+                     [[text(a[n]) for n in fields] for a in vectors["addresses"]])
+
+
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
-         "bolt11": bolt11}
+         "bolt11": bolt11, "elements_transactions": elements_transactions,
+         "elements_liquidjs": elements_liquidjs}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

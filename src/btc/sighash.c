@@ -11,81 +11,48 @@
 #define MESSAGE_SIZE (1u + 1u + 4u + 4u + 5u * 32u + 1u + 4u)
 #define EXTENSION_SIZE (32u + 1u + 4u)
 
-static void add_le32(struct sha256_stream *s, uint32_t v)
-{
-	uint8_t bytes[4];
-	store_le32(bytes, v);
-	sha256_add(s, slice_of(bytes, sizeof bytes));
-}
-
-static void add_le64(struct sha256_stream *s, uint64_t v)
-{
-	uint8_t bytes[8];
-	store_le64(bytes, v);
-	sha256_add(s, slice_of(bytes, sizeof bytes));
-}
-
-static void add_script(struct sha256_stream *s, struct slice script)
-{
-	uint8_t bytes[9];
-	struct buf b = buf_init(bytes, sizeof bytes);
-	btc_put_compact(&b, script.len);
-	sha256_add(s, buf_slice(&b));
-	sha256_add(s, script);
-}
-
 /* One of BIP-341's five hashes over all inputs or outputs: what each of them adds. */
 struct part {
 	const struct btc_tx *tx;
 	const struct btc_txout *spent;
 };
 
-static void add_prevout(struct sha256_stream *s, const struct part *p, uint32_t i)
+static void add_prevout(struct btc_sink *s, const void *part, uint32_t i)
 {
-	sha256_add(s, slice_of(p->tx->in[i].prev.txid.b, 32));
-	add_le32(s, p->tx->in[i].prev.index);
+	const struct btc_outpoint *prev = &((const struct part *)part)->tx->in[i].prev;
+	btc_sink_put(s, slice_of(prev->txid.b, sizeof prev->txid.b));
+	btc_sink_le32(s, prev->index);
 }
 
-static void add_amount(struct sha256_stream *s, const struct part *p, uint32_t i)
+static void add_amount(struct btc_sink *s, const void *part, uint32_t i)
 {
-	add_le64(s, p->spent[i].value.raw);
+	btc_sink_le64(s, ((const struct part *)part)->spent[i].value.raw);
 }
 
-static void add_spent_script(struct sha256_stream *s, const struct part *p, uint32_t i)
+static void add_spent_script(struct btc_sink *s, const void *part, uint32_t i)
 {
-	add_script(s, p->spent[i].script);
+	btc_sink_bytes(s, ((const struct part *)part)->spent[i].script);
 }
 
-static void add_sequence(struct sha256_stream *s, const struct part *p, uint32_t i)
+static void add_sequence(struct btc_sink *s, const void *part, uint32_t i)
 {
-	add_le32(s, p->tx->in[i].sequence);
+	btc_sink_le32(s, ((const struct part *)part)->tx->in[i].sequence);
 }
 
-static void add_output(struct sha256_stream *s, const struct part *p, uint32_t i)
+static void add_output(struct btc_sink *s, const void *part, uint32_t i)
 {
-	add_le64(s, p->tx->out[i].value.raw);
-	add_script(s, p->tx->out[i].script);
-}
-
-static void hash_each(struct hash256 *out, const struct part *p, uint32_t count,
-	void (*add)(struct sha256_stream *s, const struct part *p, uint32_t i))
-{
-	struct sha256_stream s;
-	sha256_begin(&s);
-	for (uint32_t i = 0; i < count; i++)
-		add(&s, p, i);
-	sha256_end(out, &s);
+	btc_sink_txout(s, &((const struct part *)part)->tx->out[i]);
 }
 
 void btc_sighash_prepare(
 	struct btc_sighash_cache *cache, const struct btc_tx *tx, const struct btc_txout *spent)
 {
 	const struct part p = {tx, spent};
-	hash_each(&cache->prevouts, &p, tx->in_count, add_prevout);
-	hash_each(&cache->amounts, &p, tx->in_count, add_amount);
-	hash_each(&cache->scripts, &p, tx->in_count, add_spent_script);
-	hash_each(&cache->sequences, &p, tx->in_count, add_sequence);
-	hash_each(&cache->outputs, &p, tx->out_count, add_output);
+	btc_hash_each(&cache->prevouts, &p, tx->in_count, add_prevout);
+	btc_hash_each(&cache->amounts, &p, tx->in_count, add_amount);
+	btc_hash_each(&cache->scripts, &p, tx->in_count, add_spent_script);
+	btc_hash_each(&cache->sequences, &p, tx->in_count, add_sequence);
+	btc_hash_each(&cache->outputs, &p, tx->out_count, add_output);
 }
 
 static void put_message(struct buf *b, const struct btc_sighash_cache *cache,

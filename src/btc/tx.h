@@ -3,7 +3,7 @@
 #ifndef BTC_TX_H
 #define BTC_TX_H
 #include "base/amount.h"
-#include "base/buf.h"
+#include "btc/codec.h"
 
 struct btc_outpoint {
 	struct hash256 txid; /* hashing order */
@@ -33,7 +33,6 @@ struct btc_tx {
 };
 
 #define BTC_WITNESS_ITEM_MAX 500u /* items in a stack that we look at; more is not ours */
-#define BTC_TX_SIZE_MAX 4000000u
 
 /* Parse one transaction at the start of in, with or without witnesses. tx->in and tx->out are the
  * caller's arrays with room for in_max and out_max. OK *used bytes were consumed; ERR_SHORT;
@@ -44,6 +43,7 @@ MUST_USE NONNULL_ALL enum err btc_tx_parse(
 	struct btc_tx *tx, size_t *used, uint32_t in_max, uint32_t out_max, struct slice in);
 /* With witnesses when any input has one. Overflow is remembered in out. */
 NONNULL_ALL void btc_tx_put(struct buf *out, const struct btc_tx *tx);
+NONNULL_ALL void btc_sink_txout(struct btc_sink *s, const struct btc_txout *out);
 NONNULL_ALL void btc_tx_put_stripped(struct buf *out, const struct btc_tx *tx);
 /* The hash that outpoints name: of the serialisation without witnesses. */
 NONNULL_ALL void btc_tx_id(struct hash256 *out, const struct btc_tx *tx);
@@ -56,9 +56,5 @@ NONNULL_ALL bool btc_tx_is_coinbase(const struct btc_tx *tx);
 struct slice btc_witness_item(struct slice witness, uint32_t index);
 /* The number of items; 0 also where malformed. */
 uint32_t btc_witness_count(struct slice witness);
-
-/* Compact size integers. */
-NONNULL_ALL void btc_put_compact(struct buf *out, uint64_t v);
-MUST_USE NONNULL_ALL uint64_t btc_get_compact(struct reader *in); /* non-canonical: in->failed */
 
 #endif
