@@ -27,6 +27,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "rt/pace.h"
+#include "rt/prefetch.h"
 
 #define MPMC_LANES_MAX 63u
 #define MPMC_CAPACITY_MAX ((size_t)1 << 31)
@@ -139,27 +140,48 @@ NONNULL_ALL static inline size_t mpmc_room(struct mpmc_producer *p, size_t want)
 	return room < want ? (size_t)room : want;
 }
 
+/* Copies words to slots in a row. relaxed: a consumer may read one too late, and then finds that
+ * out. `ahead`: the slots whose lines are taken for writing meanwhile. */
+NONNULL_ALL static inline void mpmc_copy_in(
+	_Atomic uint64_t *slot, const uint8_t *from, const _Atomic uint64_t *ahead, size_t words)
+{
+	for (size_t w = 0; w < words; w++) {
+		uint64_t word;
+		if (w % (CACHE_LINE / sizeof word) == 0)
+			prefetch_write((const void *)(uintptr_t)(ahead + w));
+		memcpy(&word, from + w * sizeof word, sizeof word);
+		atomic_store_explicit(&slot[w], word, memory_order_relaxed);
+	}
+}
+
+/* Copies items to the slots from the tail on, around the lane's end; there is room. */
+NONNULL_ALL static inline void mpmc_put(
+	const struct mpmc_producer *p, const uint8_t *from, size_t count, size_t item_size)
+{
+	const size_t words = item_size / sizeof(uint64_t);
+	/* lines that the consumers have given back: others they may be about to read */
+	const size_t items_ahead = MPMC_AHEAD / item_size + 1;
+	const size_t ahead = p->room_end - p->tail >= count + items_ahead ? items_ahead : 0;
+	for (size_t done = 0; done < count;) {
+		const size_t at = (size_t)(p->tail + done) & p->mask, straight = p->mask + 1 - at;
+		const size_t n = count - done < straight ? count - done : straight;
+		mpmc_copy_in(p->slots + at * words, from + done * item_size,
+			p->slots + ((at + ahead) & p->mask) * words, n * words);
+		done += n;
+	}
+}
+
 /* As many of the items as there is room for, all published at once; returns how many. 0 with a
  * count of 1 or more: the lane is full, or the queue is closed. */
 MUST_USE NONNULL_ALL static inline size_t mpmc_push_batch(
 	struct mpmc_producer *p, const void *items, size_t count, size_t item_size)
 {
-	const size_t words = item_size / sizeof(uint64_t);
-	const uint8_t *from = items;
 	if (mpmc_is_closed(p->ring))
 		return 0;
 	const size_t room = mpmc_room(p, count);
-	for (size_t i = 0; i < room; i++) {
-		_Atomic uint64_t *slot = p->slots + ((size_t)(p->tail + i) & p->mask) * words;
-		for (size_t w = 0; w < words; w++, from += sizeof(uint64_t)) {
-			uint64_t word;
-			memcpy(&word, from, sizeof word);
-			/* relaxed: a consumer may read it too late, and then finds that out */
-			atomic_store_explicit(&slot[w], word, memory_order_relaxed);
-		}
-	}
 	if (room == 0)
 		return 0;
+	mpmc_put(p, items, room, item_size);
 	p->tail += room;
 	/* [PUSH] release: pairs with the acquires of tail in the consumer: items, then the index */
 	atomic_store_explicit(&p->lane->tail, p->tail, memory_order_release);
@@ -191,6 +213,16 @@ MUST_USE NONNULL_ALL static inline bool mpmc_ready(struct mpmc_consumer *c)
 	return mpmc_look(c);
 }
 
+/* relaxed: whether they were there still is known after the exchange. */
+NONNULL_ALL static inline void mpmc_copy_out(
+	uint8_t *to, const _Atomic uint64_t *slot, size_t words)
+{
+	for (size_t w = 0; w < words; w++) {
+		const uint64_t word = atomic_load_explicit(&slot[w], memory_order_relaxed);
+		memcpy(to + w * sizeof word, &word, sizeof word);
+	}
+}
+
 /* Up to `count` items of one lane, by one exchange; returns how many. 0: every lane was empty. */
 MUST_USE NONNULL_ALL static inline size_t mpmc_pop_batch(
 	struct mpmc_consumer *c, void *items, size_t count, size_t item_size)
@@ -205,14 +237,12 @@ MUST_USE NONNULL_ALL static inline size_t mpmc_pop_batch(
 		if (there > MPMC_AHEAD / item_size)
 			__builtin_prefetch((const void *)(uintptr_t)(c->slots +
 				((size_t)(c->head + MPMC_AHEAD / item_size) & c->mask) * words));
-		for (size_t i = 0; i < take; i++) {
-			_Atomic uint64_t *slot = c->slots +
-				((size_t)(c->head + i) & c->mask) * words;
-			for (size_t w = 0; w < words; w++, to += sizeof(uint64_t)) {
-				const uint64_t word = atomic_load_explicit(
-					&slot[w], memory_order_relaxed);
-				memcpy(to, &word, sizeof word);
-			}
+		for (size_t done = 0; done < take;) {
+			const size_t at = (size_t)(c->head + done) & c->mask;
+			const size_t straight = c->mask + 1 - at, left = take - done;
+			const size_t n = left < straight ? left : straight;
+			mpmc_copy_out(to + done * item_size, c->slots + at * words, n * words);
+			done += n;
 		}
 		/* [REUSE] release: pairs with the acquire in mpmc_room: the copy, then the index.
 		 * It fails where somebody else has taken these items: the copy is worth nothing. */
