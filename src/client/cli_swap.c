@@ -153,16 +153,9 @@ static enum client_exit prepare_rescue_dir(struct cli *cli)
 {
 	const struct file_ops *ops = file_system();
 	const char *dir = cli->config.rescue_dir;
-	char parent[FILE_PATH_SIZE], probe[FILE_PATH_SIZE];
+	char probe[FILE_PATH_SIZE];
 	int file;
-	enum err err = ops->mkdir(ops->ctx, dir);
-	if (err == OK) {
-		err = file_path_parent(parent, dir);
-		if (err == OK)
-			err = ops->sync_dir(ops->ctx, parent);
-	} else if (err == ERR_EXISTS) {
-		err = OK;
-	}
+	enum err err = file_make_dir(ops, dir);
 	if (err == ERR_NOT_FOUND)
 		return cli_usage(cli, "--rescue-dir %s: can't be made: mkdir -p its parent", dir);
 	if (err == OK)

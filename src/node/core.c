@@ -47,9 +47,8 @@ static enum err replay(void *ctx, const struct journal_record *r)
 
 static enum err make_data_dir(const struct core *k)
 {
-	const struct file_ops *files = k->c.files;
-	const enum err err = files->mkdir(files->ctx, k->config->data_dir);
-	if (err == OK || err == ERR_EXISTS)
+	const enum err err = file_make_dir(k->c.files, k->config->data_dir);
+	if (err == OK)
 		return OK;
 	log_line(LOG_ERROR, "data_dir %s can't be made: %s", k->config->data_dir, file_why(err));
 	return err;

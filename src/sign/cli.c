@@ -257,8 +257,8 @@ static int command_init(const struct options *o)
 
 	if (o->dir == NULL)
 		return misused("init", "--dir DIR is missing");
-	const enum err err = ops->mkdir(ops->ctx, o->dir);
-	if (err != OK && err != ERR_EXISTS)
+	const enum err err = file_make_dir(ops, o->dir);
+	if (err != OK)
 		return fail(EXIT_FAILED, o->dir, file_why(err));
 	if (file_path_join(key_path, o->dir, KEYFILE_NAME) != OK)
 		return fail(EXIT_FAILED, o->dir, "too long");

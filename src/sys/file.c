@@ -395,6 +395,18 @@ enum err file_write_atomic(const struct file_ops *ops, const char *path, struct 
 	return ops->sync_dir(ops->ctx, parent);
 }
 
+enum err file_make_dir(const struct file_ops *ops, const char *path)
+{
+	char parent[FILE_PATH_SIZE];
+	TRY(file_path_parent(parent, path));
+	const enum err made = ops->mkdir(ops->ctx, path);
+	if (made != OK && made != ERR_EXISTS)
+		return made;
+	/* also where it was there: whoever made it may have died before this */
+	const enum err err = ops->sync_dir(ops->ctx, parent);
+	return made == ERR_EXISTS && err == ERR_DENIED ? OK : err;
+}
+
 enum err file_read_all(
 	const struct file_ops *ops, const char *path, void *bytes, size_t *len, size_t cap)
 {

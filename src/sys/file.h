@@ -91,6 +91,9 @@ MUST_USE NONNULL_ALL enum err file_read_exact(
  * is there; what a caller may rely on is decided by reading it again. */
 MUST_USE NONNULL_ALL enum err file_write_atomic(
 	const struct file_ops *ops, const char *path, struct slice content);
+/* A folder whose name survives a power cut: made where it is not there, and its parent synced.
+ * Where it was there before, a parent that may not be opened is no error: somebody else made it. */
+MUST_USE NONNULL_ALL enum err file_make_dir(const struct file_ops *ops, const char *path);
 /* The whole of a small file. ERR_FULL where it is longer than cap. */
 MUST_USE NONNULL_ALL enum err file_read_all(
 	const struct file_ops *ops, const char *path, void *bytes, size_t *len, size_t cap);

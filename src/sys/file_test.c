@@ -214,6 +214,22 @@ static void test_sim_model(void)
 	file_sim_destroy(sim);
 }
 
+/* A folder that was made is there after a power cut, also where its first maker died. */
+static void test_make_dir(void)
+{
+	struct file_sim *sim = file_sim_create();
+	const struct file_ops *ops = file_sim_ops(sim);
+	CHECK(file_make_dir(ops, "d") == OK);
+	CHECK(file_sim_unsynced(sim) == 0);
+	CHECK(file_make_dir(ops, "d/e") == OK && file_sim_unsynced(sim) == 0);
+	CHECK(ops->mkdir(ops->ctx, "d/f") == OK && file_sim_unsynced(sim) == 1);
+	CHECK(file_make_dir(ops, "d/f") == OK && file_sim_unsynced(sim) == 0);
+	CHECK(file_make_dir(ops, "none/e") == ERR_NOT_FOUND);
+	file_sim_inject(sim, &(struct file_sim_fault){.op = FILE_SIM_SYNC_DIR, .err = ERR_IO});
+	CHECK(file_make_dir(ops, "g") == ERR_IO);
+	file_sim_destroy(sim);
+}
+
 int main(void)
 {
 	char base[] = "/tmp/sluice-file-test-XXXXXX", dir[FILE_PATH_SIZE];
@@ -229,5 +245,6 @@ int main(void)
 	file_sim_destroy(sim);
 	test_sim_model();
 	test_atomic_write();
+	test_make_dir();
 	return EXIT_SUCCESS;
 }
