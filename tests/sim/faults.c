@@ -121,8 +121,7 @@ static void evict(struct world *w, const struct plan_item *i)
 	for (size_t n = 0; n < json_count(pool); n++) {
 		const char *txid = (const char *)json_string(json_at(pool, n)).ptr;
 		/* it may have gone with one that it depended on */
-		w->nets.lever[LAYER_BITCOIN].now_ms = WORLD_START_MS + now_of(w);
-		(void)peer_call(&w->nets.lever[LAYER_BITCOIN], "sim_evict", "[\"%s\"]", txid);
+		nets_try(&w->nets, LAYER_BITCOIN, "sim_evict", "[\"%s\"]", txid);
 	}
 	json_free(pool);
 }

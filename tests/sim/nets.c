@@ -108,18 +108,35 @@ void nets_serve(struct nets *n, enum actor who, struct http_local_request *reque
 
 /* ---- levers ---- */
 
+PRINTF_LIKE(4, 0)
+static const struct json *call(
+	struct nets *n, enum layer_id layer, const char *method, const char *fmt, va_list args)
+{
+	char *text = NULL;
+	CHECK(vasprintf(&text, fmt, args) >= 0);
+	n->lever[layer].now_ms = WORLD_START_MS + now_of(n);
+	const struct json *v = peer_call(&n->lever[layer], method, "%s", text);
+	free(text);
+	return v;
+}
+
 const struct json *nets_lever(
 	struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...)
 {
-	char text[4096];
 	va_list args;
 	va_start(args, fmt);
-	CHECK(vsnprintf(text, sizeof text, fmt, args) < (int)sizeof text);
+	const struct json *v = call(n, layer, method, fmt, args);
 	va_end(args);
-	n->lever[layer].now_ms = WORLD_START_MS + now_of(n);
-	const struct json *v = peer_call(&n->lever[layer], method, "%s", text);
 	ACCEPTED(&n->lever[layer]);
 	return v;
+}
+
+void nets_try(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	(void)call(n, layer, method, fmt, args);
+	va_end(args);
 }
 
 static void on_lever(void *ctx, const struct sim_node_answer *a)

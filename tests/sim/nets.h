@@ -50,6 +50,9 @@ void nets_serve(struct nets *n, enum actor who, struct http_local_request *reque
 PRINTF_LIKE(4, 5)
 const struct json *nets_lever(
 	struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);
+/* The same, and it may fail. */
+PRINTF_LIKE(4, 5)
+void nets_try(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);
 /* A lever of the node itself: sim_fault, sim_latency, sim_fault_clear. */
 PRINTF_LIKE(4, 5)
 void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);

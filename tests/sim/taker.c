@@ -15,6 +15,7 @@
 #define GAS_WEI "0x4563918244f40000" /* 5 */
 #define MINUTE_MS UINT64_C(60000)
 #define BEGIN_TRIES_MAX 6u
+#define RESEND_MS 60000u
 #define BEGIN_AGAIN_MS 20000u
 
 /* How somebody behaves who takes a swap. */
@@ -56,6 +57,9 @@ struct taker {
 	bool killed; /* by the plan: the process is to end at the next write */
 	uint64_t dies_at, writes;
 	bool paid, revealed;
+	char *payment; /* owned: its raw transaction in hex; its wallet sends it until it is mined
+			*/
+	uint64_t resend_ms;
 	unsigned sessions;
 	enum rescue_phase said_phase;
 };
@@ -94,8 +98,20 @@ static void go_on(struct taker *t)
 	running = NULL;
 }
 
+/* What a wallet does whose transaction is in no block. */
+static void resend(struct taker *t)
+{
+	const uint64_t now = loop_now_ms(t->w->loop);
+	if (t->payment == NULL || now < t->resend_ms)
+		return;
+	t->resend_ms = now + RESEND_MS;
+	nets_try(&t->w->nets, LAYER_BITCOIN, "sendrawtransaction", "[\"%s\"]", t->payment);
+}
+
 void takers_turn(struct world *w)
 {
+	for (uint32_t i = 0; i < w->taker_count; i++)
+		resend(w->taker[i]);
 	for (uint32_t i = 0; i < w->taker_count; i++)
 		if (w->taker[i]->ready && !w->taker[i]->over)
 			go_on(w->taker[i]);
@@ -158,8 +174,13 @@ static void pay(struct taker *t, const char *uri)
 	char amount[AMOUNT_TEXT_SIZE];
 	amount_format(amount, a);
 	t->paid = true;
-	(void)nets_lever(
+	const struct json *v = nets_lever(
 		&t->w->nets, LAYER_BITCOIN, "sim_fund", "[\"%s\", \"%s\"]", address, amount);
+	char txid[65];
+	(void)snprintf(txid, sizeof txid, "%s", (const char *)json_string(v).ptr);
+	const struct slice raw = json_string(
+		nets_lever(&t->w->nets, LAYER_BITCOIN, "getrawtransaction", "[\"%s\"]", txid));
+	t->payment = sim_copy(raw.ptr, raw.len + 1);
 	world_say(t->w, LANE_TAKERS, TRACE_NOTE, "%u pays %s", t->index, amount);
 }
 
@@ -437,6 +458,7 @@ void takers_fini(struct world *w)
 		rescue_fini(&t->rescue);
 		file_sim_destroy(t->disk);
 		free(t->stack);
+		free(t->payment);
 		free(t);
 	}
 	w->taker_count = 0;
