@@ -20,7 +20,7 @@ static void sign(struct buf *text, const char *prefix, const uint8_t *data, size
 	CHECK(ecdsa_sign(sig, &recovery_id, &hash, &key) == OK);
 	sig[64] = (uint8_t)recovery_id;
 	len += bech32_from_bytes(value + len, sizeof value - len, slice_of(sig, sizeof sig));
-	bech32_put(text, prefix, value, len, BECH32_FINAL);
+	bech32_put(text, &bech32_code, prefix, value, len, BECH32_FINAL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

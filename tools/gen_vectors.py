@@ -158,6 +158,15 @@ def elements_transactions(source):
                      + ["uint64_t weight, vsize, discount_weight, discount_vsize"], rows)
 
 
+def elements_addresses(source):
+    vectors = json.loads(source)
+    yield from table("elements_addresses", texts("text", "script", "blinding"),
+                     [[text(c) for c in row] for row in vectors["valid"]])
+    yield "static const char *const elements_not_addresses[] = {"
+    yield from (f"\t{text(a)}," for a in vectors["invalid"])
+    yield "};"
+
+
 def elements_liquidjs(source):
     vectors = json.loads(source)
     rows = []
@@ -180,7 +189,7 @@ def elements_liquidjs(source):
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
          "bolt11": bolt11, "elements_transactions": elements_transactions,
-         "elements_liquidjs": elements_liquidjs}
+         "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

@@ -2,26 +2,35 @@
 
 static const char digits[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
-static uint32_t sum_step(uint32_t sum, uint8_t value)
+const struct bech32_code bech32_code = {
+	.sum_len = 6,
+	.generator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3},
+};
+const struct bech32_code blech32_code = {
+	.sum_len = 12,
+	.generator = {0x7d52fba40bd886, 0x5e8dbf1a03950c, 0x1c3a3c74072a18, 0x385d72fa0e5139,
+		0x7093e5a608865b},
+};
+
+static uint64_t sum_step(const struct bech32_code *code, uint64_t sum, uint8_t value)
 {
-	static const uint32_t generator[] = {
-		0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3};
-	const uint32_t top = sum >> 25;
-	sum = (sum & 0x1ffffffu) << 5 ^ value;
-	for (unsigned i = 0; i < ARRAY_LEN(generator); i++)
+	const unsigned top_at = 5 * (code->sum_len - 1);
+	const uint64_t top = sum >> top_at;
+	sum = (sum & ((UINT64_C(1) << top_at) - 1)) << 5 ^ value;
+	for (unsigned i = 0; i < ARRAY_LEN(code->generator); i++)
 		if (top >> i & 1u)
-			sum ^= generator[i];
+			sum ^= code->generator[i];
 	return sum;
 }
 
-static uint32_t sum_prefix(const char *prefix, size_t len)
+static uint64_t sum_prefix(const struct bech32_code *code, const char *prefix, size_t len)
 {
-	uint32_t sum = 1;
+	uint64_t sum = 1;
 	for (size_t i = 0; i < len; i++)
-		sum = sum_step(sum, (uint8_t)((uint8_t)prefix[i] >> 5));
-	sum = sum_step(sum, 0);
+		sum = sum_step(code, sum, (uint8_t)((uint8_t)prefix[i] >> 5));
+	sum = sum_step(code, sum, 0);
 	for (size_t i = 0; i < len; i++)
-		sum = sum_step(sum, (uint8_t)((uint8_t)prefix[i] & 31u));
+		sum = sum_step(code, sum, (uint8_t)((uint8_t)prefix[i] & 31u));
 	return sum;
 }
 
@@ -42,7 +51,7 @@ static char to_lower(uint8_t c)
 
 /* Printable, of one case; *separator is the last '1', with a prefix before and a check sum after.
  */
-static enum err check_shape(size_t *separator, struct slice text)
+static enum err check_shape(size_t *separator, unsigned sum_len, struct slice text)
 {
 	bool upper = false;
 	bool lower = false;
@@ -56,16 +65,17 @@ static enum err check_shape(size_t *separator, struct slice text)
 			*separator = i;
 	}
 	if ((upper && lower) || *separator == 0 || *separator > BECH32_PREFIX_MAX ||
-		text.len - *separator <= BECH32_SUM_LEN)
+		text.len - *separator <= sum_len)
 		return ERR_FORMAT;
 	return OK;
 }
 
-enum err bech32_decode(struct bech32 *out, uint8_t *storage, size_t value_cap, struct slice text)
+enum err bech32_decode(struct bech32 *out, uint8_t *storage, size_t value_cap,
+	const struct bech32_code *code, struct slice text)
 {
 	if (text.len > BECH32_PREFIX_MAX + 1 + value_cap)
 		return ERR_FORMAT;
-	TRY(check_shape(&out->prefix_len, text));
+	TRY(check_shape(&out->prefix_len, code->sum_len, text));
 	if (text.len - out->prefix_len - 1 > value_cap)
 		return ERR_FORMAT;
 	for (size_t i = 0; i < out->prefix_len; i++)
@@ -73,31 +83,31 @@ enum err bech32_decode(struct bech32 *out, uint8_t *storage, size_t value_cap, s
 	out->prefix[out->prefix_len] = '\0';
 	out->value = storage;
 	out->value_len = 0;
-	out->final = sum_prefix(out->prefix, out->prefix_len);
+	out->final = sum_prefix(code, out->prefix, out->prefix_len);
 	for (size_t i = out->prefix_len + 1; i < text.len; i++) {
 		const char *digit = strchr(digits, to_lower(text.ptr[i]));
 		if (digit == NULL)
 			return ERR_FORMAT;
 		storage[out->value_len] = (uint8_t)(digit - digits);
-		out->final = sum_step(out->final, storage[out->value_len++]);
+		out->final = sum_step(code, out->final, storage[out->value_len++]);
 	}
-	out->value_len -= BECH32_SUM_LEN;
+	out->value_len -= code->sum_len;
 	return OK;
 }
 
-void bech32_put(
-	struct buf *out, const char *prefix, const uint8_t *value, size_t value_len, uint32_t final)
+void bech32_put(struct buf *out, const struct bech32_code *code, const char *prefix,
+	const uint8_t *value, size_t value_len, uint64_t final)
 {
-	uint32_t sum = sum_prefix(prefix, strlen(prefix));
+	uint64_t sum = sum_prefix(code, prefix, strlen(prefix));
 	buf_printf(out, "%s1", prefix);
 	for (size_t i = 0; i < value_len; i++) {
-		sum = sum_step(sum, value[i]);
+		sum = sum_step(code, sum, value[i]);
 		buf_u8(out, (uint8_t)digits[value[i]]);
 	}
-	for (unsigned i = 0; i < BECH32_SUM_LEN; i++)
-		sum = sum_step(sum, 0);
+	for (unsigned i = 0; i < code->sum_len; i++)
+		sum = sum_step(code, sum, 0);
 	sum ^= final;
-	for (unsigned i = BECH32_SUM_LEN; i-- > 0;)
+	for (unsigned i = code->sum_len; i-- > 0;)
 		buf_u8(out, (uint8_t)digits[sum >> 5 * i & 31u]);
 }
 

@@ -1,5 +1,6 @@
 #include "btc/script.h"
 #include "base/bech32.h"
+#include "btc/base58.h"
 #include "btc/tx.h"
 #include "crypto/hash.h"
 
@@ -97,91 +98,29 @@ enum btc_script_kind btc_script_kind(unsigned *version, struct slice *program, s
 	return BTC_SCRIPT_OTHER;
 }
 
-/* ---- Base58Check: version, 20 bytes of a hash, 4 bytes of its double SHA-256 ---- */
+/* ---- Base58: version, and the hash of a key or of a script ---- */
 
-#define BASE58_SIZE 25u
-#define BASE58_TEXT_MAX 35u /* 25 bytes have no more digits */
 #define BASE58_HASH_AT 1u
-#define BASE58_SUM_AT 21u
-
-static const char base58_digits[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-
-static enum err base58_decode(uint8_t out[BASE58_SIZE], struct slice text)
-{
-	uint8_t b[BASE58_SIZE] = {0};
-	size_t zeros = 0;
-	size_t ones = 0;
-	if (text.len == 0 || text.len > BASE58_TEXT_MAX)
-		return ERR_FORMAT;
-	for (size_t i = 0; i < text.len; i++) {
-		const char *digit = text.ptr[i] == 0 ? NULL
-						     : strchr(base58_digits, (char)text.ptr[i]);
-		if (digit == NULL)
-			return ERR_FORMAT;
-		unsigned carry = (unsigned)(digit - base58_digits);
-		for (size_t k = BASE58_SIZE; k-- > 0;) {
-			carry += 58u * b[k];
-			b[k] = (uint8_t)carry;
-			carry >>= 8;
-		}
-		if (carry != 0)
-			return ERR_FORMAT;
-	}
-	/* one leading digit '1' for each leading zero byte: a value has one text */
-	while (ones < text.len && text.ptr[ones] == '1')
-		ones++;
-	while (zeros < BASE58_SIZE && b[zeros] == 0)
-		zeros++;
-	if (ones != zeros)
-		return ERR_FORMAT;
-	struct hash256 sum;
-	sha256d(&sum, slice_of(b, BASE58_SUM_AT));
-	if (memcmp(sum.b, b + BASE58_SUM_AT, BASE58_SIZE - BASE58_SUM_AT) != 0)
-		return ERR_CHECKSUM;
-	memcpy(out, b, sizeof b);
-	return OK;
-}
+#define BASE58_SIZE 21u
 
 static void base58_encode(struct buf *out, uint8_t version, const uint8_t hash[20])
 {
-	uint8_t b[BASE58_SIZE];
-	char text[BASE58_TEXT_MAX];
-	struct hash256 sum;
-	size_t zeros = 0;
-	b[0] = version;
-	memcpy(b + BASE58_HASH_AT, hash, 20);
-	sha256d(&sum, slice_of(b, BASE58_SUM_AT));
-	memcpy(b + BASE58_SUM_AT, sum.b, BASE58_SIZE - BASE58_SUM_AT);
-	while (zeros < BASE58_SIZE && b[zeros] == 0)
-		zeros++;
-	size_t at = sizeof text;
-	for (size_t first = zeros; first < BASE58_SIZE;) {
-		unsigned rest = 0;
-		for (size_t i = first; i < BASE58_SIZE; i++) {
-			rest = rest << 8 | b[i];
-			b[i] = (uint8_t)(rest / 58u);
-			rest %= 58u;
-		}
-		CHECK(at > 0);
-		text[--at] = base58_digits[rest];
-		while (first < BASE58_SIZE && b[first] == 0)
-			first++;
-	}
-	for (; zeros > 0; zeros--)
-		buf_u8(out, '1');
-	buf_put(out, text + at, sizeof text - at);
+	uint8_t payload[BASE58_SIZE];
+	payload[0] = version;
+	memcpy(payload + BASE58_HASH_AT, hash, 20);
+	base58_put(out, slice_of(payload, sizeof payload));
 }
 
 static enum err base58_address(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len,
-	const struct network *network, struct slice text)
+	const struct btc_prefixes *own, struct slice text)
 {
 	uint8_t b[BASE58_SIZE];
-	TRY(base58_decode(b, text));
+	TRY(base58_decode(b, sizeof b, text));
 	const uint8_t *hash = b + BASE58_HASH_AT;
-	if (b[0] == network->p2pkh) {
+	if (b[0] == own->p2pkh) {
 		btc_script_p2pkh(script, hash);
 		*script_len = 25;
-	} else if (b[0] == network->p2sh) {
+	} else if (b[0] == own->p2sh) {
 		btc_script_p2sh(script, hash);
 		*script_len = 23;
 	} else {
@@ -220,42 +159,61 @@ static void bech32_encode(struct buf *out, const char *hrp, unsigned version, st
 	uint8_t value[BECH32_TEXT_MAX];
 	value[0] = (uint8_t)version;
 	const size_t len = 1 + bech32_from_bytes(value + 1, sizeof value - 1, program);
-	bech32_put(out, hrp, value, len, version == 0 ? BECH32_FINAL : BECH32M_FINAL);
+	bech32_put(out, &bech32_code, hrp, value, len, version == 0 ? BECH32_FINAL : BECH32M_FINAL);
 }
 
 /* ---- Addresses ---- */
 
 /* A text of bech32's shape is one where its prefix is this network's, or its check sum is right;
  * everything else is judged as Base58. */
-enum err btc_address_parse(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len,
-	const struct network *network, struct slice text)
+enum err btc_address_parse_as(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len,
+	const struct btc_prefixes *prefixes, struct slice text)
 {
 	struct bech32 b;
 	uint8_t value[BECH32_TEXT_MAX];
-	CHECK(network->hrp != NULL);
-	if (text.len <= BECH32_TEXT_MAX && bech32_decode(&b, value, sizeof value, text) == OK) {
-		const bool own = strcmp(b.prefix, network->hrp) == 0;
+	if (text.len <= BECH32_TEXT_MAX &&
+		bech32_decode(&b, value, sizeof value, &bech32_code, text) == OK) {
+		const bool own = strcmp(b.prefix, prefixes->hrp) == 0;
 		if (own || b.final == BECH32_FINAL || b.final == BECH32M_FINAL)
 			return bech32_address(script, script_len, own, &b);
 	}
-	return base58_address(script, script_len, network, text);
+	return base58_address(script, script_len, prefixes, text);
+}
+
+static struct btc_prefixes prefixes_of(const struct network *network)
+{
+	CHECK(network->hrp != NULL);
+	return (struct btc_prefixes){network->hrp, network->p2pkh, network->p2sh};
+}
+
+enum err btc_address_parse(uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len,
+	const struct network *network, struct slice text)
+{
+	const struct btc_prefixes prefixes = prefixes_of(network);
+	return btc_address_parse_as(script, script_len, &prefixes, text);
 }
 
 enum err btc_address_format(
 	char text[BTC_ADDRESS_TEXT_SIZE], const struct network *network, struct slice script)
 {
+	const struct btc_prefixes prefixes = prefixes_of(network);
+	return btc_address_format_as(text, &prefixes, script);
+}
+
+enum err btc_address_format_as(
+	char text[BTC_ADDRESS_TEXT_SIZE], const struct btc_prefixes *prefixes, struct slice script)
+{
 	struct buf out = buf_init(text, BTC_ADDRESS_TEXT_SIZE);
 	struct slice program;
 	unsigned version;
-	CHECK(network->hrp != NULL);
 	switch (btc_script_kind(&version, &program, script)) {
 	case BTC_SCRIPT_WITNESS:
 		if (version == 0 && program.len != 20 && program.len != 32)
 			return ERR_FORMAT;
-		bech32_encode(&out, network->hrp, version, program);
+		bech32_encode(&out, prefixes->hrp, version, program);
 		break;
-	case BTC_SCRIPT_P2PKH: base58_encode(&out, network->p2pkh, program.ptr); break;
-	case BTC_SCRIPT_P2SH: base58_encode(&out, network->p2sh, program.ptr); break;
+	case BTC_SCRIPT_P2PKH: base58_encode(&out, prefixes->p2pkh, program.ptr); break;
+	case BTC_SCRIPT_P2SH: base58_encode(&out, prefixes->p2sh, program.ptr); break;
 	case BTC_SCRIPT_OTHER: return ERR_FORMAT;
 	}
 	CHECK(!out.overflow);

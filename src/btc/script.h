@@ -29,14 +29,25 @@ enum btc_script_kind {
 NONNULL_ALL enum btc_script_kind btc_script_kind(
 	unsigned *version, struct slice *program, struct slice script);
 
+/* What a network's addresses begin with: for Bitcoin's they come from the network; chains made from
+ * it have their own. */
+struct btc_prefixes {
+	const char *hrp;     /* of bech32; static */
+	uint8_t p2pkh, p2sh; /* versions of Base58 */
+};
+
 /* ERR_FORMAT no address; ERR_CHECKSUM wrong check sum (also bech32 where bech32m is due);
  * ERR_NETWORK valid, but of another network; ERR_RANGE a witness version or length that has no rule
  * yet. */
 MUST_USE NONNULL_ALL enum err btc_address_parse(uint8_t script[BTC_SCRIPT_STD_MAX],
 	size_t *script_len, const struct network *network, struct slice text);
+MUST_USE NONNULL_ALL enum err btc_address_parse_as(uint8_t script[BTC_SCRIPT_STD_MAX],
+	size_t *script_len, const struct btc_prefixes *prefixes, struct slice text);
 /* ERR_FORMAT where the script has no address. */
 MUST_USE NONNULL_ALL enum err btc_address_format(
 	char text[BTC_ADDRESS_TEXT_SIZE], const struct network *network, struct slice script);
+MUST_USE NONNULL_ALL enum err btc_address_format_as(
+	char text[BTC_ADDRESS_TEXT_SIZE], const struct btc_prefixes *prefixes, struct slice script);
 
 #define BTC_LEAF_VERSION 0xc0u
 NONNULL_ALL void btc_tapleaf_hash(struct hash256 *out, struct slice script); /* leaf version 0xc0 */

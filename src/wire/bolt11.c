@@ -403,7 +403,7 @@ enum err bolt11_decode(struct bolt11 *out, struct slice text)
 	struct bolt11 made = {0};
 	if (text.len > BOLT11_TEXT_MAX)
 		return ERR_RANGE;
-	TRY(bech32_decode(&b, value, sizeof value, text));
+	TRY(bech32_decode(&b, value, sizeof value, &bech32_code, text));
 	if (b.final != BECH32_FINAL)
 		return ERR_CHECKSUM;
 	TRY(decode(&made, &b));

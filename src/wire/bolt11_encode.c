@@ -164,7 +164,7 @@ enum err bolt11_encode(
 	sig[64] = (uint8_t)recovery_id;
 	d.len += bech32_from_bytes(
 		d.value + d.len, sizeof d.value - d.len, slice_of(sig, sizeof sig));
-	bech32_put(&out, buf_cstr(&b), d.value, d.len, BECH32_FINAL);
+	bech32_put(&out, &bech32_code, buf_cstr(&b), d.value, d.len, BECH32_FINAL);
 	if (out.overflow || out.len > BOLT11_TEXT_MAX)
 		return ERR_FULL;
 	(void)buf_cstr(&out);

@@ -141,7 +141,7 @@ static enum err decode_made(struct bolt11 *out, const char *prefix, const uint8_
 	CHECK(ecdsa_sign(sig, &recovery_id, &hash, key) == OK);
 	sig[64] = (uint8_t)recovery_id;
 	len += bech32_from_bytes(all + len, sizeof all - len, slice_of(sig, sizeof sig));
-	bech32_put(&b, prefix, all, len, BECH32_FINAL);
+	bech32_put(&b, &bech32_code, prefix, all, len, BECH32_FINAL);
 	CHECK(!b.overflow);
 	return bolt11_decode(out, buf_slice(&b));
 }
@@ -153,7 +153,8 @@ static enum err decode_with(const char *prefix, unsigned tag, const uint8_t *fie
 	uint8_t value[BOLT11_TEXT_MAX];
 	struct bech32 parts;
 	struct bolt11 out;
-	CHECK(bech32_decode(&parts, value, sizeof value, slice_str(bolt11_valid[1].text)) == OK);
+	CHECK(bech32_decode(&parts, value, sizeof value, &bech32_code,
+		      slice_str(bolt11_valid[1].text)) == OK);
 	size_t len = parts.value_len - BOLT11_SIGNATURE_LEN;
 	value[len++] = (uint8_t)tag;
 	value[len++] = (uint8_t)(field_len >> 5);
@@ -235,7 +236,8 @@ static void test_lengths(const struct seckey *key)
 	uint8_t value[BOLT11_TEXT_MAX];
 	struct bech32 parts;
 	struct bolt11 out;
-	CHECK(bech32_decode(&parts, value, sizeof value, slice_str(bolt11_valid[1].text)) == OK);
+	CHECK(bech32_decode(&parts, value, sizeof value, &bech32_code,
+		      slice_str(bolt11_valid[1].text)) == OK);
 	const size_t whole = parts.value_len - BOLT11_SIGNATURE_LEN;
 	CHECK(decode_made(&out, "lnbc", value, whole, key) == OK);
 	for (size_t len = 0; len < whole; len++)
@@ -275,12 +277,14 @@ static void test_signature(const struct seckey *key)
 	b.payee_stated = true;
 	CHECK(pubkey_from_seckey(&payee, key) == OK);
 	CHECK(bolt11_encode(text, &b, key) == OK);
-	for (size_t i = 0; bech32_decode(&parts, value, sizeof value, slice_str(text)) == OK &&
+	for (size_t i = 0;
+		bech32_decode(&parts, value, sizeof value, &bech32_code, slice_str(text)) == OK &&
 		i < parts.value_len;
 		i++) {
 		struct buf again = buf_init(changed, sizeof changed);
 		parts.value[i] ^= 1;
-		bech32_put(&again, parts.prefix, parts.value, parts.value_len, BECH32_FINAL);
+		bech32_put(&again, &bech32_code, parts.prefix, parts.value, parts.value_len,
+			BECH32_FINAL);
 		/* the recovery id is not looked at where the payee is stated: its byte's last two
 		 * values change no meaning */
 		if (i + 2 < parts.value_len)
