@@ -191,7 +191,24 @@ MUST_USE NONNULL_ALL static inline size_t mpmc_push_batch(
 MUST_USE NONNULL_ALL static inline bool mpmc_push(
 	struct mpmc_producer *p, const void *item, size_t item_size)
 {
-	return mpmc_push_batch(p, item, 1, item_size) == 1;
+	const size_t words = item_size / sizeof(uint64_t);
+	const size_t of_line = item_size < CACHE_LINE ? CACHE_LINE / item_size : 1;
+	const size_t ahead = MPMC_AHEAD / item_size + 1;
+	if (mpmc_is_closed(p->ring) || mpmc_room(p, 1) == 0)
+		return false;
+	if (p->tail % of_line == 0 && p->room_end - p->tail > ahead)
+		prefetch_write((const void *)(uintptr_t)(p->slots +
+			((size_t)(p->tail + ahead) & p->mask) * words));
+	_Atomic uint64_t *slot = p->slots + ((size_t)p->tail & p->mask) * words;
+	for (size_t w = 0; w < words; w++) {
+		uint64_t word;
+		memcpy(&word, (const uint8_t *)item + w * sizeof word, sizeof word);
+		atomic_store_explicit(&slot[w], word, memory_order_relaxed); /* as in a batch */
+	}
+	p->tail++;
+	/* [PUSH] as in mpmc_push_batch */
+	atomic_store_explicit(&p->lane->tail, p->tail, memory_order_release);
+	return true;
 }
 
 /* ---- the consumer ---- */
@@ -223,6 +240,20 @@ NONNULL_ALL static inline void mpmc_copy_out(
 	}
 }
 
+/* Copies items from the head on, around the lane's end; they were there. */
+NONNULL_ALL static inline void mpmc_get(
+	const struct mpmc_consumer *c, uint8_t *to, size_t count, size_t item_size)
+{
+	const size_t words = item_size / sizeof(uint64_t);
+	for (size_t done = 0; done < count;) {
+		const size_t at = (size_t)(c->head + done) & c->mask;
+		const size_t straight = c->mask + 1 - at, left = count - done;
+		const size_t n = left < straight ? left : straight;
+		mpmc_copy_out(to + done * item_size, c->slots + at * words, n * words);
+		done += n;
+	}
+}
+
 /* Up to `count` items of one lane, by one exchange; returns how many. 0: every lane was empty. */
 MUST_USE NONNULL_ALL static inline size_t mpmc_pop_batch(
 	struct mpmc_consumer *c, void *items, size_t count, size_t item_size)
@@ -237,13 +268,11 @@ MUST_USE NONNULL_ALL static inline size_t mpmc_pop_batch(
 		if (there > MPMC_AHEAD / item_size)
 			__builtin_prefetch((const void *)(uintptr_t)(c->slots +
 				((size_t)(c->head + MPMC_AHEAD / item_size) & c->mask) * words));
-		for (size_t done = 0; done < take;) {
-			const size_t at = (size_t)(c->head + done) & c->mask;
-			const size_t straight = c->mask + 1 - at, left = take - done;
-			const size_t n = left < straight ? left : straight;
-			mpmc_copy_out(to + done * item_size, c->slots + at * words, n * words);
-			done += n;
-		}
+		/* one in place, as its caller's constant count says: no loop */
+		if (count == 1)
+			mpmc_copy_out(to, c->slots + ((size_t)c->head & c->mask) * words, words);
+		else
+			mpmc_get(c, to, take, item_size);
 		/* [REUSE] release: pairs with the acquire in mpmc_room: the copy, then the index.
 		 * It fails where somebody else has taken these items: the copy is worth nothing. */
 		uint64_t head = c->head;
