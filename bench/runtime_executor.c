@@ -155,7 +155,7 @@ struct executor_row {
 		}                                                                                  \
 	}
 #define SPAWN_RIVALS                                                                               \
-	{&peer_tokio, {5}}, {&peer_rayon, {0}},                                                    \
+	{&peer_tokio, {5}}, {&peer_rayon, {0}}, {&peer_deque, {0}},                                \
 	{                                                                                          \
 		&peer_tbb,                                                                         \
 		{                                                                                  \

@@ -14,12 +14,14 @@
 #define LIMBS_MAX 1024u
 #define VECTOR_ITEMS (2u << 20)
 #define VECTOR_PARTS 64u
+#define SORT_PARTS 16u
+#define SORT_ITEMS (VECTOR_ITEMS / VECTOR_PARTS)
 #define ROUNDS 11u
 #define CPU_GOAL 1.95
 #define WAIT_GOAL 2
 
 static volatile uint64_t results[ITEMS_MAX]; /* volatile: they count as read */
-static uint64_t *vector;
+static uint64_t *vector, *sorted;
 
 /* n! in limbs of 32 bits; its highest one. */
 static uint64_t factorial(uint32_t n)
@@ -63,6 +65,31 @@ static void vector_part(void *ctx, uint64_t index)
 	results[index] = sum;
 }
 
+/* By bytes, from the vector to and fro between two places: every pass reads and writes all of it.
+ */
+static void sort_part(void *ctx, uint64_t index)
+{
+	const uint64_t *from = vector + index * SORT_ITEMS;
+	uint64_t *place[2] = {sorted + index * 2 * SORT_ITEMS, NULL};
+	(void)ctx;
+	place[1] = place[0] + SORT_ITEMS;
+	for (uint32_t pass = 0; pass < sizeof *from; pass++) {
+		uint64_t *to = place[pass % 2];
+		uint32_t at[256] = {0}, sum = 0;
+		for (uint32_t i = 0; i < SORT_ITEMS; i++)
+			at[from[i] >> pass * 8 & 0xff]++;
+		for (uint32_t b = 0; b < 256; b++) {
+			const uint32_t count = at[b];
+			at[b] = sum;
+			sum += count;
+		}
+		for (uint32_t i = 0; i < SORT_ITEMS; i++)
+			to[at[from[i] >> pass * 8 & 0xff]++] = from[i];
+		from = to;
+	}
+	results[index] = from[SORT_ITEMS / 2];
+}
+
 static void mixed_item(void *ctx, uint64_t index)
 {
 	if (index % 2 == 0)
@@ -93,6 +120,7 @@ static const struct family {
 	{"CPU-bound, 10 factorials", 10, large_factorial, CPU_GOAL, 0},
 	{"CPU-bound, 10,000 factorials", 10000, small_factorial, CPU_GOAL, 0},
 	{"memory-bound, sums of 16 MiB", VECTOR_PARTS, vector_part, 0, 0},
+	{"memory-bound, 16 sorts of 256 KiB", SORT_PARTS, sort_part, 0, 0},
 	{"mixed", 200, mixed_item, 0, 0},
 	{"uneven", 2000, uneven_item, 0, 0},
 	{"one task, submitted and waited for", 1, empty_item, 0, WAIT_GOAL},
@@ -160,9 +188,10 @@ unsigned runtime_families(void)
 		entry[VARIANTS + i] = (struct entry){
 			pool_ours.each, create_variant(&variants[i]), NULL};
 	vector = malloc(VECTOR_ITEMS * sizeof *vector);
-	CHECK(vector != NULL);
+	sorted = malloc((size_t)2 * SORT_PARTS * SORT_ITEMS * sizeof *sorted);
+	CHECK(vector != NULL && sorted != NULL);
 	for (uint32_t i = 0; i < VECTOR_ITEMS; i++)
-		vector[i] = i;
+		vector[i] = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
 	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
 		const struct contest contest = {
 			.name = families[f].name, .unit = "ns", .rounds = ROUNDS};
@@ -185,6 +214,7 @@ unsigned runtime_families(void)
 	pool_ours.destroy(entry[OURS].pool);
 	peer_rayon_range.destroy(entry[RAYON].pool);
 	pool_before.destroy(entry[BEFORE].pool);
+	free(sorted);
 	free(vector);
 	return missed;
 }

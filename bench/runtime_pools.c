@@ -102,6 +102,7 @@ static unsigned run_kind(const struct pool_kind *kind, uint32_t size)
 
 #define LIVE_SIZE 64u
 #define LIVE_ROUNDS 21u
+#define LIVE_MAX 10000000u
 
 static const struct live_row {
 	uint32_t op;
@@ -110,8 +111,8 @@ static const struct live_row {
 } live_rows[] = {
 	{POOL_LIFO, 1000000, "pool, 64 B, 64 out and back beside 1 million"},
 	{POOL_RANDOM, 1000000, "pool, 64 B, any of 1 million replaced"},
-	{POOL_LIFO, 10000000, "pool, 64 B, 64 out and back beside 10 million"},
-	{POOL_RANDOM, 10000000, "pool, 64 B, any of 10 million replaced"},
+	{POOL_LIFO, LIVE_MAX, "pool, 64 B, 64 out and back beside 10 million"},
+	{POOL_RANDOM, LIVE_MAX, "pool, 64 B, any of 10 million replaced"},
 };
 
 static void keep(uint64_t count)
@@ -136,6 +137,34 @@ static unsigned run_live(const struct live_row *row)
 		list, WORKERS);
 }
 
+/* Ours beside ten million live objects against ours with none: two processes of the same kind, the
+ * first of which keeps them. */
+#define BESIDE_GOAL (1 / 1.5)
+
+static unsigned run_beside(void)
+{
+	static struct worker alone;
+	const struct contest contest = {
+		.name = "pool, 64 B, 64 out and back, 10 million live or none",
+		.unit = "ns/object",
+		.granule = POOL_BURST,
+		.rounds = LIVE_ROUNDS};
+	struct contestant list[] = {{.ctx = &workers[0], .run = ask},
+		{.peer = "sluice, none live", .ctx = &alone, .run = ask, .goal = {BESIDE_GOAL}}};
+	const struct pool_request keep_all = {.op = POOL_KEEP, .size = LIVE_SIZE};
+	if (!compare_wants(contest.name))
+		return 0;
+	CHECK(child_start(
+		&alone.child, "pool_worker", allocators[0].arguments, allocators[0].environment));
+	workers[0].request = keep_all;
+	(void)ask(&workers[0], LIVE_MAX);
+	workers[0].request = alone.request = (struct pool_request){
+		.op = POOL_LIFO, .size = LIVE_SIZE};
+	const unsigned missed = compare_contest(&contest, list, ARRAY_LEN(list));
+	child_stop(&alone.child);
+	return missed;
+}
+
 unsigned runtime_pools(void)
 {
 	unsigned missed = 0;
@@ -147,6 +176,7 @@ unsigned runtime_pools(void)
 			missed += run_kind(&kinds[k], sizes[s]);
 	for (size_t i = 0; i < ARRAY_LEN(live_rows); i++)
 		missed += run_live(&live_rows[i]);
+	missed += run_beside();
 	keep(0);
 	for (size_t i = 0; i < WORKERS; i++)
 		child_stop(&workers[i].child);

@@ -413,6 +413,72 @@ unsafe extern "C" fn deque_each(pool: *mut c_void, count: u64, item: Item, ctx: 
     }
 }
 
+#[repr(C)]
+struct SpawnJob {
+    job: Job,
+    count: u64,
+    work: unsafe fn(&Seat, u64),
+}
+
+unsafe fn do_nothing(job: *const Job) {
+    (*job).done.store(true, Ordering::Release);
+}
+
+fn empty() -> Job {
+    Job {
+        run: do_nothing,
+        done: AtomicBool::new(false),
+    }
+}
+
+unsafe fn spawn_join_on(seat: &Seat, count: u64) {
+    for _ in 0..count {
+        let job = empty();
+        seat.own.push(JobRef(&job));
+        seat.wait(&job);
+    }
+}
+
+unsafe fn spawn_many_on(seat: &Seat, count: u64) {
+    let jobs: Vec<_> = (0..count).map(|_| empty()).collect();
+    for job in &jobs {
+        seat.own.push(JobRef(job));
+    }
+    for job in &jobs {
+        seat.wait(job);
+    }
+}
+
+unsafe fn spawn_run(job: *const Job) {
+    let me = &*job.cast::<SpawnJob>();
+    (me.work)(&*SEAT.get(), me.count);
+    me.job.done.store(true, Ordering::Release);
+}
+
+/// Spawns on a worker, as the others do; the caller waits outside.
+unsafe fn deque_spawn(pool: *mut c_void, count: u64, work: unsafe fn(&Seat, u64)) {
+    let root = SpawnJob {
+        job: Job {
+            run: spawn_run,
+            done: AtomicBool::new(false),
+        },
+        count,
+        work,
+    };
+    (*pool.cast::<DequePool>()).injector.push(JobRef(&root.job));
+    while !root.job.done.load(Ordering::Acquire) {
+        std::hint::spin_loop();
+    }
+}
+
+unsafe extern "C" fn deque_spawn_join(pool: *mut c_void, count: u64) {
+    deque_spawn(pool, count, spawn_join_on)
+}
+
+unsafe extern "C" fn deque_spawn_many(pool: *mut c_void, count: u64) {
+    deque_spawn(pool, count, spawn_many_on)
+}
+
 #[no_mangle]
 pub static peer_deque: PeerPool = PeerPool {
     name: c!("crossbeam-deque by hand"),
@@ -421,8 +487,8 @@ pub static peer_deque: PeerPool = PeerPool {
     create: deque_create,
     destroy: deque_destroy,
     fib: Some(deque_fib),
-    spawn_join: None,
-    spawn_many: None,
+    spawn_join: Some(deque_spawn_join),
+    spawn_many: Some(deque_spawn_many),
     each: Some(deque_each),
     sum: None,
     sort: None,
