@@ -116,15 +116,16 @@ static const struct family {
 	uint64_t count;
 	peer_item item;
 	double over_one, over_before; /* goals */
+	bool has_bound;               /* items keep to themselves: all cores may do all of them */
 } families[] = {
-	{"CPU-bound, 10 factorials", 10, large_factorial, CPU_GOAL, 0},
-	{"CPU-bound, 10,000 factorials", 10000, small_factorial, CPU_GOAL, 0},
-	{"memory-bound, sums of 16 MiB", VECTOR_PARTS, vector_part, 0, 0},
-	{"memory-bound, 16 sorts of 256 KiB", SORT_PARTS, sort_part, 0, 0},
-	{"mixed", 200, mixed_item, 0, 0},
-	{"uneven", 2000, uneven_item, 0, 0},
-	{"one task, submitted and waited for", 1, empty_item, 0, WAIT_GOAL},
-	{"throughput, 10,000 tiny ones", 10000, empty_item, 0, WAIT_GOAL},
+	{"CPU-bound, 10 factorials", 10, large_factorial, CPU_GOAL, 0, true},
+	{"CPU-bound, 10,000 factorials", 10000, small_factorial, CPU_GOAL, 0, true},
+	{"memory-bound, sums of 16 MiB", VECTOR_PARTS, vector_part, 0, 0, true},
+	{"memory-bound, 16 sorts of 256 KiB", SORT_PARTS, sort_part, 0, 0, false},
+	{"mixed", 200, mixed_item, 0, 0, true},
+	{"uneven", 2000, uneven_item, 0, 0, true},
+	{"one task, submitted and waited for", 1, empty_item, 0, WAIT_GOAL, false},
+	{"throughput, 10,000 tiny ones", 10000, empty_item, 0, WAIT_GOAL, false},
 };
 
 /* One thread, no pool. */
@@ -174,7 +175,25 @@ static uint64_t run(void *ctx, uint64_t count)
 	return clock_mono_ns() - began;
 }
 
-enum { OURS, ONE, RAYON, BEFORE, VARIANTS, ENTRIES = VARIANTS + 5 };
+static void bound_part(void *ctx, unsigned member)
+{
+	const struct family *f = ctx;
+	(void)member;
+	inline_each(NULL, f->count, f->item, NULL);
+}
+
+/* What two cores can do: each does all of it at the same time, and what they did is divided. One
+ * thread alone is faster than one beside another that is busy, where cores share something. */
+static uint64_t run_bound(void *ctx, uint64_t count)
+{
+	const struct entry *e = ctx;
+	uint64_t took = 0;
+	for (uint64_t i = 0; i < count; i++)
+		took += crew_run(WORKERS, bound_part, (void *)(uintptr_t)e->family);
+	return took / WORKERS;
+}
+
+enum { OURS, ONE, BOUND, RAYON, BEFORE, VARIANTS, ENTRIES = VARIANTS + 5 };
 _Static_assert(ARRAY_LEN(variants) == ENTRIES - VARIANTS, "a contestant for each variant");
 
 unsigned runtime_families(void)
@@ -197,13 +216,16 @@ unsigned runtime_families(void)
 			.name = families[f].name, .unit = "ns", .rounds = ROUNDS};
 		struct contestant list[ENTRIES] = {
 			[ONE] = {.peer = "one thread", .goal = {families[f].over_one}},
+			[BOUND] = {.peer = "both cores, no pool"},
 			[RAYON] = {.peer = peer_rayon_range.name,
 				.version = peer_rayon_range.version},
 			[BEFORE] = {.peer = pool_before.name, .goal = {families[f].over_before}}};
 		for (size_t i = 0; i < ENTRIES; i++) {
 			entry[i].family = &families[f];
-			list[i].run = run;
+			list[i].run = i == BOUND ? run_bound : run;
 			list[i].ctx = &entry[i];
+			if (i == BOUND && !families[f].has_bound)
+				list[i].run = NULL;
 			if (i >= VARIANTS)
 				list[i].peer = variants[i - VARIANTS].name;
 		}

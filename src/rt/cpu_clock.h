@@ -17,7 +17,7 @@
 #include "sys/switch_mark.h"
 #include "sys/tsc.h"
 
-#define CPU_CLOCK_RESYNC_NS UINT64_C(4000000)
+#define CPU_CLOCK_RESYNC_NS UINT64_C(16000000)
 
 struct cpu_clock {
 	struct switch_mark mark;
