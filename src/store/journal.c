@@ -30,7 +30,7 @@ enum err journal_room(struct journal *j, size_t payload_len, unsigned flags)
 	const enum err err = journal_stage_room(&j->stage, size, (flags & JOURNAL_ESSENTIAL) != 0);
 	atomic_store_explicit(&j->promised, err == OK ? size : 0, memory_order_relaxed);
 	if (err != OK && !j->config.synchronous)
-		journal_flush(j);
+		journal_commit_ask(j, journal_last(j));
 	return err;
 }
 
@@ -44,7 +44,7 @@ enum err journal_append(
 		&j->stage, &put, type, payload, (flags & JOURNAL_ESSENTIAL) != 0, promised);
 	if (err != OK) { /* what is staged makes room when it is written */
 		if (!j->config.synchronous)
-			journal_flush(j);
+			journal_commit_ask(j, journal_last(j));
 		return err;
 	}
 	if (promised != 0)
@@ -55,16 +55,22 @@ enum err journal_append(
 	return OK;
 }
 
+/* Of a synchronous journal. */
+static void commit_all(struct journal *j)
+{
+	journal_commit_want(j, journal_last(j));
+	CHECK(journal_commit_here(j));
+}
+
 void journal_flush(struct journal *j)
 {
-	if (journal_has_failed(j))
+	if (journal_has_failed(j) || journal_is(j, JOURNAL_INTERVAL))
 		return;
 	if (!j->config.synchronous) {
 		journal_commit_ask(j, journal_last(j));
 		return;
 	}
-	journal_commit_want(j, journal_last(j));
-	CHECK(journal_commit_here(j));
+	commit_all(j);
 	if (j->tail.spare == JOURNAL_SPARE_NO_SPACE)
 		journal_commit_chore(j, journal_tail_spare);
 }
@@ -84,6 +90,63 @@ uint64_t journal_durable(const struct journal *j)
 {
 	/* [DURABLE] acquire: pairs with the release in journal_stage_publish */
 	return atomic_load_explicit(&j->stage.durable, memory_order_acquire);
+}
+
+const char *journal_mode_name(enum journal_mode mode)
+{
+	static const char *const name[JOURNAL_MODE_COUNT] = {
+		[JOURNAL_GROUP] = "group",
+		[JOURNAL_STRICT] = "strict",
+		[JOURNAL_INTERVAL] = "interval",
+		[JOURNAL_MEMORY] = "memory",
+	};
+	CHECK(mode < JOURNAL_MODE_COUNT);
+	return name[mode];
+}
+
+uint64_t journal_answerable(const struct journal *j)
+{
+	/* staged first: a switch in between makes it wait */
+	const uint64_t last = journal_last(j);
+	const bool early = journal_is(j, JOURNAL_INTERVAL) || journal_is(j, JOURNAL_MEMORY);
+	return early && !journal_has_failed(j) ? last : journal_durable(j);
+}
+
+enum journal_mode journal_mode_of(const struct journal *j)
+{
+	return (enum journal_mode)atomic_load_explicit(&j->mode, memory_order_relaxed);
+}
+
+static enum err check_mode(enum journal_mode mode, uint32_t interval_ms)
+{
+	if (mode >= JOURNAL_MODE_COUNT)
+		return ERR_RANGE;
+	return mode != JOURNAL_INTERVAL ||
+			(interval_ms > 0 && interval_ms <= JOURNAL_INTERVAL_MS_MAX)
+		? OK
+		: ERR_RANGE;
+}
+
+static void apply_mode(struct journal *j, enum journal_mode mode, uint32_t interval_ms)
+{
+	const size_t max = j->config.group_max;
+	atomic_store_explicit(&j->interval_ms, interval_ms, memory_order_relaxed);
+	atomic_store_explicit(&j->stage.several_max,
+		mode == JOURNAL_STRICT ? max / JOURNAL_STRICT_GROWTH : max, memory_order_relaxed);
+	atomic_store_explicit(&j->mode, (uint32_t)mode, memory_order_relaxed);
+}
+
+enum err journal_set_mode(struct journal *j, enum journal_mode mode, uint32_t interval_ms)
+{
+	TRY(check_mode(mode, interval_ms));
+	if ((mode == JOURNAL_MEMORY) != journal_is(j, JOURNAL_MEMORY))
+		return ERR_STATE;
+	apply_mode(j, mode, interval_ms);
+	if (j->config.synchronous)
+		commit_all(j);
+	else
+		journal_commit_ask(j, journal_last(j));
+	return OK;
 }
 
 struct id128 journal_cluster(const struct journal *j)
@@ -122,6 +185,12 @@ static enum err apply_config(
 	if (j->config.segment_size == 0)
 		j->config.segment_size = JOURNAL_SEGMENT_SIZE;
 	const size_t group_max = j->config.group_max, segment_size = j->config.segment_size;
+	if (check_mode(config->mode, config->interval_ms) != OK ||
+		(config->mode == JOURNAL_MEMORY && !config->synchronous)) {
+		journal_error_set(
+			error, "%s: the mode or its interval is out of range", config->dir);
+		return ERR_RANGE;
+	}
 	const int n = snprintf(j->dir, sizeof j->dir, "%s", config->dir);
 	if (n > 0 && (size_t)n < sizeof j->dir - JOURNAL_NAME_SIZE && group_max >= JOURNAL_SECTOR &&
 		group_max <= JOURNAL_GROUP_MAX && segment_size % JOURNAL_SECTOR == 0 &&
@@ -191,6 +260,7 @@ static void journal_free(struct journal *j)
 	if (j->lock_file != FILE_NONE)
 		j->ops->close(j->ops->ctx, j->lock_file);
 	journal_stage_fini(&j->stage);
+	free(j->single);
 	free(j);
 }
 
@@ -225,6 +295,10 @@ static enum err start(struct journal *j, struct journal_error *error)
 	const uint64_t last = j->tail.chain.next_seq - 1;
 	enum err err = journal_stage_init(&j->stage, j->config.group_max, last);
 	atomic_init(&j->wanted, last);
+	j->single = aligned_alloc(FILE_DIRECT_ALIGN, journal_group_size(j->config.group_max));
+	if (err == OK && j->single == NULL)
+		err = ERR_FULL;
+	apply_mode(j, j->config.mode, j->config.interval_ms);
 	j->told = last;
 	journal_commit_state(j);
 	if (err == OK && !j->config.synchronous)
@@ -273,7 +347,8 @@ void journal_close(struct journal *j)
 		eventcount_notify_all(&j->work);
 		thread_join(&j->thread);
 	} else {
-		journal_flush(j);
+		if (!journal_has_failed(j))
+			commit_all(j);
 		journal_mark(j);
 	}
 	journal_free(j);

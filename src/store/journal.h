@@ -34,6 +34,22 @@
 
 struct journal;
 
+/* When a group is closed, and when an answer that depends on a record may leave
+ * (journal_answerable). What must never be undone, an effect or a preimage, waits for
+ * journal_durable in every mode. */
+enum journal_mode {
+	JOURNAL_GROUP,    /* when the disk is free; answers wait for the sync: nothing is lost */
+	JOURNAL_STRICT,   /* likewise, and each record has a sync of its own */
+	JOURNAL_INTERVAL, /* at most interval_ms after the first record; answers don't wait: those
+			   * of the last interval_ms, and of the sync under way, may be lost */
+	JOURNAL_MEMORY,   /* nothing is ever written. For simulations: of a synchronous journal
+			   * from its opening on */
+	JOURNAL_MODE_COUNT
+};
+#define JOURNAL_INTERVAL_MS_MAX 1000u
+/* "group", ...; static. */
+const char *journal_mode_name(enum journal_mode mode);
+
 struct journal_config {
 	const char *dir; /* created 0700 when missing; locked: a second opener gets ERR_EXISTS */
 	struct id128 cluster; /* all zero: take what the directory says, or draw `fresh_cluster` */
@@ -42,6 +58,8 @@ struct journal_config {
 	size_t segment_size;        /* 0: 64 MiB, preallocated; at least four times group_max */
 	size_t group_max; /* bytes of an open group before append answers ERR_FULL; 0: the most, 4
 			     MiB */
+	enum journal_mode mode;
+	uint32_t interval_ms; /* JOURNAL_INTERVAL: from 1 to JOURNAL_INTERVAL_MS_MAX */
 	/* No thread: journal_flush writes and syncs on the caller's thread, callbacks run there,
 	 * and nothing is written behind the caller's back. For the simulation on virtual time. */
 	bool synchronous;
@@ -87,8 +105,17 @@ MUST_USE NONNULL_ALL enum err journal_room(struct journal *j, size_t payload_len
 NONNULL_ALL uint64_t journal_last(const struct journal *j); /* last staged sequence, 0: none */
 NONNULL_ALL uint64_t journal_durable(
 	const struct journal *j); /* acquire: pairs with the writer's release */
+/* The last sequence on which an answer may depend: what is durable, or, in the modes that say so,
+ * what is staged. */
+NONNULL_ALL uint64_t journal_answerable(const struct journal *j);
+/* From now on; what is staged is wanted durable. That it is switched is for the caller to record,
+ * before. ERR_RANGE: interval_ms; ERR_STATE: from or to JOURNAL_MEMORY. Not while another thread
+ * does the same. */
+MUST_USE NONNULL_ALL enum err journal_set_mode(
+	struct journal *j, enum journal_mode mode, uint32_t interval_ms);
+NONNULL_ALL enum journal_mode journal_mode_of(const struct journal *j);
 /* The open group is wanted durable now, rather than within JOURNAL_MARK_IDLE_MS; does not wait.
- * Cheap when there is none. */
+ * Cheap when there is none. In JOURNAL_INTERVAL it does nothing: time comes, or journal_wait. */
 NONNULL_ALL void journal_flush(struct journal *j);
 /* Write a mark group now if the last group has none: what the writer does by itself after
  * JOURNAL_MARK_IDLE_MS without work, and journal_close at the end. For synchronous journals; does

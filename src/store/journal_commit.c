@@ -68,7 +68,8 @@ static void put(_Atomic uint64_t *counter, uint64_t value)
 /* What an open group may take of the disk, where `closing` bytes more go before it. */
 static void set_limits(struct journal *j, uint64_t closing)
 {
-	const uint64_t room = journal_tail_room(&j->tail), kept = closing + MARK_ROOM;
+	const uint64_t growth = journal_is(j, JOURNAL_STRICT) ? JOURNAL_STRICT_GROWTH : 1;
+	const uint64_t room = journal_tail_room(&j->tail) / growth, kept = closing + MARK_ROOM;
 	const bool full = j->tail.spare == JOURNAL_SPARE_NO_SPACE;
 	put(&j->stage.limit[0], full ? 0 : UINT64_MAX);
 	put(&j->stage.limit[1], !full ? UINT64_MAX : room > kept ? room - kept : 0);
@@ -180,9 +181,9 @@ static struct journal_flight *begin(struct journal *j)
 	return f;
 }
 
-static void note_time(struct journal *j, const struct journal_flight *f)
+static void note_time(struct journal *j, uint64_t begun_ns)
 {
-	const uint64_t now = now_ns(j), took = now - f->begun_ns;
+	const uint64_t now = now_ns(j), took = now - begun_ns;
 	put(&j->last_ns, now);
 	if (j->config.synchronous)
 		return;
@@ -205,7 +206,7 @@ static void finish(struct journal *j)
 			fail(j);
 			continue;
 		}
-		note_time(j, f);
+		note_time(j, f->begun_ns);
 		journal_stage_publish(&j->stage, f->sealed.first_seq + f->sealed.count - 1);
 	}
 	put(&j->second_at, j->flight_count == 0 ? 0 : flight_at(j, 0)->body.size);
@@ -213,7 +214,7 @@ static void finish(struct journal *j)
 
 /* ---- committing on the thread that is here ---- */
 
-static void commit_one(struct journal *j)
+static void commit_group(struct journal *j)
 {
 	struct journal_flight *f = begin(j);
 	if (f == NULL)
@@ -223,6 +224,76 @@ static void commit_one(struct journal *j)
 	f->done = true;
 	journal_tail_fold(&j->tail, &f->body);
 	finish(j);
+}
+
+/* All that is staged; nothing is under way. False: nothing is. */
+static bool take(struct journal *j, struct journal_body *out)
+{
+	struct journal_closing closing;
+	do {
+		closing = journal_stage_look(&j->stage);
+		if (closing.bytes == 0)
+			return false;
+		set_limits(j, journal_group_size(closing.bytes));
+	} while (!journal_stage_close(&j->stage, out, closing));
+	return true;
+}
+
+static enum err commit_single(struct journal *j, const struct journal_body *body)
+{
+	struct journal_sealed sealed;
+	if (journal_group_size(body->size) > journal_tail_room(&j->tail))
+		TRY(journal_tail_roll(&j->tail));
+	journal_tail_seal(&j->tail, &sealed, body, body->first_seq - 1);
+	const uint64_t begun = now_ns(j);
+	TRY(journal_tail_write(&j->tail, &sealed));
+	journal_tail_fold(&j->tail, body);
+	note_time(j, begun);
+	journal_stage_publish(&j->stage, body->first_seq);
+	return OK;
+}
+
+/* Each record in a group of its own. */
+static void commit_each(struct journal *j)
+{
+	struct journal_body all;
+	if (!take(j, &all))
+		return;
+	const uint8_t *at = all.group + JOURNAL_GROUP_HEADER_SIZE;
+	enum err err = OK;
+	for (uint32_t i = 0; i < all.count && err == OK; i++) {
+		const size_t size = JOURNAL_RECORD_HEADER_SIZE + load_le32(at);
+		const struct slice leaf = slice_of(
+			&j->stage.leaf[(all.first_seq + i) % JOURNAL_STAGE_RECORDS_MAX],
+			sizeof j->stage.leaf[0]);
+		memcpy(j->single + JOURNAL_GROUP_HEADER_SIZE, at, size);
+		at += size;
+		err = commit_single(j,
+			&(struct journal_body){.group = j->single,
+				.size = size,
+				.first_seq = all.first_seq + i,
+				.count = 1,
+				.leaves = {{leaf, slice_of(NULL, 0)}}});
+	}
+	if (err != OK)
+		fail(j);
+}
+
+static void commit_nowhere(struct journal *j)
+{
+	struct journal_body all;
+	if (take(j, &all))
+		journal_stage_publish(&j->stage, all.first_seq + all.count - 1);
+}
+
+static void commit_one(struct journal *j)
+{
+	if (journal_is(j, JOURNAL_STRICT))
+		commit_each(j);
+	else if (journal_is(j, JOURNAL_MEMORY))
+		commit_nowhere(j);
+	else
+		commit_group(j);
 	journal_commit_state(j);
 	tell(j);
 	if (j->tail.spare == JOURNAL_SPARE_WANTED)
@@ -251,6 +322,7 @@ void journal_commit_wrote(void *ctx, uint64_t id, enum err err)
 static bool may_begin(const struct journal *j)
 {
 	return j->flight_count < JOURNAL_FLIGHTS_MAX && has_work(j) &&
+		!journal_is(j, JOURNAL_STRICT) &&
 		journal_stage_bytes(&j->stage) >=
 		atomic_load_explicit(&j->second_at, memory_order_relaxed);
 }
@@ -275,7 +347,7 @@ static void commit_on_ring(struct journal *j)
 			(void)file_ring_step(j->ring, f == NULL || !may_begin(j));
 		finish(j);
 		journal_commit_state(j);
-	} while (j->flight_count > 0 || has_work(j));
+	} while (j->flight_count > 0 || may_begin(j));
 	tell(j);
 }
 
@@ -283,12 +355,12 @@ static void commit_on_ring(struct journal *j)
 
 static void commit(struct journal *j)
 {
-	if (j->ring != NULL) {
-		commit_on_ring(j);
-		return;
+	while (has_work(j)) {
+		if (j->ring != NULL && !journal_is(j, JOURNAL_STRICT))
+			commit_on_ring(j);
+		else
+			commit_one(j);
 	}
-	while (has_work(j))
-		commit_one(j);
 }
 
 static bool is_flagged(const _Atomic bool *flag)
@@ -296,14 +368,31 @@ static bool is_flagged(const _Atomic bool *flag)
 	return atomic_load_explicit(flag, memory_order_relaxed);
 }
 
-/* Until when the thread may rest. */
-static uint64_t rest_until(const struct journal *j)
+/* When the open group was first seen to hold something; 0: it does not. */
+static uint64_t open_since(struct journal *j)
 {
-	const uint64_t last_ns = atomic_load_explicit(&j->last_ns, memory_order_relaxed);
-	if (journal_stage_bytes(&j->stage) > 0)
-		return clock_mono_ns() + JOURNAL_MARK_IDLE_MS * NS_PER_MS;
+	const uint64_t closed = atomic_load_explicit(&j->stage.closed, memory_order_relaxed);
+	if (journal_stage_bytes(&j->stage) == 0) {
+		j->open_ns = 0;
+	} else if (j->open_ns == 0 || j->open_after != closed) {
+		j->open_ns = clock_mono_ns();
+		j->open_after = closed;
+	}
+	return j->open_ns;
+}
+
+/* Until when the thread may rest. */
+static uint64_t rest_until(struct journal *j)
+{
+	const uint64_t open_ns = open_since(j);
+	const uint64_t open_ms = journal_is(j, JOURNAL_INTERVAL)
+		? atomic_load_explicit(&j->interval_ms, memory_order_relaxed)
+		: JOURNAL_MARK_IDLE_MS;
+	if (open_ns > 0)
+		return open_ns + open_ms * NS_PER_MS;
 	if (is_flagged(&j->wants_mark))
-		return last_ns + JOURNAL_MARK_IDLE_MS * NS_PER_MS;
+		return atomic_load_explicit(&j->last_ns, memory_order_relaxed) +
+			JOURNAL_MARK_IDLE_MS * NS_PER_MS;
 	return is_flagged(&j->wants_spare) ? clock_mono_ns() + SPARE_RETRY_MS * NS_PER_MS
 					   : FUTEX_FOREVER;
 }
@@ -340,7 +429,7 @@ static void rest(struct journal *j)
 	const uint32_t key = eventcount_prepare(&j->work);
 	const bool work = has_work(j) && atomic_load_explicit(&j->role, memory_order_relaxed) == 0;
 	const bool changed = work || is_flagged(&j->stop) || journal_has_failed(j) ||
-		(endless && rest_until(j) != FUTEX_FOREVER);
+		rest_until(j) < until; /* a first record came */
 	if (changed)
 		eventcount_cancel(&j->work, key);
 	else if (eventcount_wait(&j->work, key, until) == ERR_TIMEOUT)
@@ -351,7 +440,10 @@ static void rest(struct journal *j)
 void journal_commit_first(struct journal *j)
 {
 	fence_seq_cst(&j->rest); /* [REST] */
-	if (atomic_load_explicit(&j->rest, memory_order_relaxed) == JOURNAL_RESTS)
+	const uint32_t rest = atomic_load_explicit(&j->rest, memory_order_relaxed);
+	/* what it may rest until is no later than it would be, but where the interval is short */
+	if (rest == JOURNAL_RESTS ||
+		(rest == JOURNAL_RESTS_TIMED && journal_is(j, JOURNAL_INTERVAL)))
 		eventcount_notify_one(&j->work);
 }
 

@@ -24,6 +24,13 @@
 #define JOURNAL_WAITS 32u
 #define JOURNAL_WAIT_CHUNK_BITS 5u
 
+/* How much longer records can get on the disk where each has a group of its own: the smallest takes
+ * a sector. Groups to be taken apart are kept so much smaller, so that room for one is room. */
+#define JOURNAL_STRICT_GROWTH 26u
+_Static_assert(JOURNAL_STRICT_GROWTH *JOURNAL_RECORD_HEADER_SIZE >= JOURNAL_SECTOR &&
+		JOURNAL_RECORD_HEADER_SIZE + JOURNAL_GROUP_HEADER_SIZE <= JOURNAL_SECTOR,
+	"of the smallest record");
+
 enum journal_rest { JOURNAL_AWAKE, JOURNAL_RESTS_TIMED, JOURNAL_RESTS };
 
 /* A group under way. */
@@ -49,6 +56,8 @@ struct journal {
 	_Atomic size_t promised; /* journal_room said yes to a record of this size */
 
 	struct journal_stage stage;
+	_Atomic uint32_t mode; /* enum journal_mode */
+	_Atomic uint32_t interval_ms;
 	_Atomic bool failed;
 	_Atomic uint64_t wanted; /* up to here it is wanted durable */
 	_Atomic uint32_t role;   /* 1: somebody has it */
@@ -57,7 +66,8 @@ struct journal {
 	struct journal_tail tail;
 	struct journal_flight flight[JOURNAL_FLIGHTS_MAX];
 	uint32_t flight_first, flight_count;
-	uint64_t told; /* those who wait for this and what is before it were woken */
+	uint8_t *single; /* JOURNAL_STRICT: a record's own group */
+	uint64_t told;   /* those who wait for this and what is before it were woken */
 	struct journal_counters counters;
 	_Atomic uint64_t second_at; /* bytes at which another group may go: see above */
 	_Atomic uint64_t last_ns;   /* when a group was last written */
@@ -71,9 +81,15 @@ struct journal {
 	struct file_ring *ring; /* NULL: it writes group by group */
 	struct eventcount work;
 	_Atomic uint32_t rest; /* enum journal_rest */
+	uint64_t open_after;   /* the open group's first record is behind this one, ... */
+	uint64_t open_ns;      /* ... and was there by then; 0: there is none */
 	_Atomic bool stop;
 };
 
+static inline bool journal_is(const struct journal *j, enum journal_mode mode)
+{
+	return atomic_load_explicit(&j->mode, memory_order_relaxed) == (uint32_t)mode;
+}
 bool journal_has_failed(const struct journal *j);
 /* Everything up to seq is wanted durable; see journal_commit_ask. */
 void journal_commit_want(struct journal *j, uint64_t seq);

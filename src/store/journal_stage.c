@@ -55,6 +55,7 @@ enum err journal_stage_init(struct journal_stage *s, size_t group_max, uint64_t 
 	atomic_init(&s->word, pack(0, 0, last + 1));
 	atomic_init(&s->durable, last);
 	atomic_init(&s->closed, last);
+	atomic_init(&s->several_max, group_max);
 	atomic_init(&s->limit[0], UINT64_MAX);
 	atomic_init(&s->limit[1], UINT64_MAX);
 	s->leaf = calloc(JOURNAL_STAGE_RECORDS_MAX, sizeof s->leaf[0]);
@@ -80,7 +81,10 @@ static enum err admit(const struct journal_stage *s, uint64_t word, uint64_t dur
 	bool essential, size_t promised)
 {
 	const size_t whole = journal_group_size(bytes_of(word) + size);
-	if (whole > s->group_max || next_of(word, durable) - durable > JOURNAL_STAGE_RECORDS_MAX)
+	const bool several = bytes_of(word) > 0;
+	if (whole > s->group_max ||
+		(several && whole > atomic_load_explicit(&s->several_max, memory_order_relaxed)) ||
+		next_of(word, durable) - durable > JOURNAL_STAGE_RECORDS_MAX)
 		return ERR_FULL;
 	if (size <= promised)
 		return OK;

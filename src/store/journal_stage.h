@@ -46,6 +46,8 @@ struct journal_stage {
 	_Alignas(2 * CACHE_LINE) _Atomic uint64_t durable;
 	/* Bytes on disk that an open group may take: of plain records, of essential ones. */
 	_Atomic uint64_t limit[2];
+	/* Likewise, of a group of several records: no more than group_max. */
+	_Atomic uint64_t several_max;
 	_Atomic uint64_t closed; /* last sequence of the last group that was closed */
 };
 
