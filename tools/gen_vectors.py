@@ -186,10 +186,29 @@ def elements_liquidjs(source):
                      [[text(a[n]) for n in fields] for a in vectors["addresses"]])
 
 
+def elements_taproot(source):
+    vectors = json.loads(source)
+    rows = []
+    for s in vectors["spends"]:
+        spent = [array([text(o[n]) for n in ("asset", "value", "script")]) for o in s["spent"]]
+        rows.append([text(s["name"]), blob(s["tx"]), f"{s['input']}u", array(spent), array([text(f) for f in s["fields"]]),
+                     text(s["sighash"]), text(s["key"]), f"{s['vsize']}u"])
+    spent_type = "struct {\n\t\tconst char *asset, *value, *script;\n\t} spent[2]"
+    yield from table("elements_spends", texts("name") + ["struct slice tx", "uint32_t input", spent_type,
+                     "const char *fields[9]"] + texts("sighash", "key") + ["uint64_t vsize"], rows)
+    for name in ("genesis", "asset"):
+        yield f"static const char elements_{name}[] =\n\t{text(vectors[name])};"
+    for name, value in vectors["tree"].items():
+        if isinstance(value, int):
+            yield f"static const uint32_t elements_tree_{name} = {value}u;"
+        else:
+            yield f"static const char elements_tree_{name}[] =\n\t{text(value)};"
+
+
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
          "bolt11": bolt11, "elements_transactions": elements_transactions,
-         "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs}
+         "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

@@ -151,11 +151,11 @@ static enum err internal_key(struct xonly *out, const struct btc_htlc *h)
 	return OK;
 }
 
-static void put_control(struct btc_htlc_tree *t, enum btc_htlc_leaf leaf,
+static void put_control(struct btc_htlc_tree *t, enum btc_htlc_leaf leaf, uint8_t version,
 	const struct hash256 *const *path, size_t depth)
 {
 	struct buf b = buf_init(t->control[leaf], sizeof t->control[leaf]);
-	buf_u8(&b, (uint8_t)(BTC_LEAF_VERSION | (t->odd ? 1u : 0u)));
+	buf_u8(&b, (uint8_t)(version | (t->odd ? 1u : 0u)));
 	buf_put(&b, t->internal.b, sizeof t->internal.b);
 	for (size_t i = 0; i < depth; i++)
 		buf_put(&b, path[i]->b, sizeof path[i]->b);
@@ -164,6 +164,12 @@ static void put_control(struct btc_htlc_tree *t, enum btc_htlc_leaf leaf,
 }
 
 enum err btc_htlc_tree(struct btc_htlc_tree *out, const struct btc_htlc *h)
+{
+	return btc_htlc_tree_by(out, h, &btc_taproot);
+}
+
+enum err btc_htlc_tree_by(
+	struct btc_htlc_tree *out, const struct btc_htlc *h, const struct btc_taproot *rules)
 {
 	struct btc_htlc_tree t = {0};
 	struct hash256 branch;
@@ -174,18 +180,21 @@ enum err btc_htlc_tree(struct btc_htlc_tree *out, const struct btc_htlc *h)
 		put_leaf[i](&b, h);
 		CHECK(!b.overflow);
 		t.leaf_len[i] = b.len;
-		btc_tapleaf_hash(&t.leaf_hash[i], buf_slice(&b));
+		btc_tapleaf_hash(&t.leaf_hash[i], rules, buf_slice(&b));
 	}
 	const struct hash256 *claim = &t.leaf_hash[BTC_LEAF_CLAIM];
 	const struct hash256 *refund = &t.leaf_hash[BTC_LEAF_REFUND];
 	const struct hash256 *cooperative = &t.leaf_hash[BTC_LEAF_COOPERATIVE];
-	btc_tapbranch_hash(&branch, refund, cooperative);
-	btc_tapbranch_hash(&t.root, claim, &branch);
-	TRY(taproot_output_key(&t.output, &t.odd, &t.internal, &t.root));
+	btc_tapbranch_hash(&branch, rules, refund, cooperative);
+	btc_tapbranch_hash(&t.root, rules, claim, &branch);
+	TRY(taproot_output_key_tagged(&t.output, &t.odd, &t.internal, &t.root, rules->tweak_tag));
 	btc_script_p2tr(t.script_pubkey, &t.output);
-	put_control(&t, BTC_LEAF_CLAIM, (const struct hash256 *[]){&branch}, 1);
-	put_control(&t, BTC_LEAF_REFUND, (const struct hash256 *[]){cooperative, claim}, 2);
-	put_control(&t, BTC_LEAF_COOPERATIVE, (const struct hash256 *[]){refund, claim}, 2);
+	put_control(
+		&t, BTC_LEAF_CLAIM, rules->leaf_version, (const struct hash256 *[]){&branch}, 1);
+	put_control(&t, BTC_LEAF_REFUND, rules->leaf_version,
+		(const struct hash256 *[]){cooperative, claim}, 2);
+	put_control(&t, BTC_LEAF_COOPERATIVE, rules->leaf_version,
+		(const struct hash256 *[]){refund, claim}, 2);
 	*out = t;
 	return OK;
 }

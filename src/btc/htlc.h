@@ -1,11 +1,11 @@
-/* btc/htlc: the swap tree on Bitcoin (docs/swap.md).
+/* btc/htlc: the swap tree on Bitcoin, and on chains that have Taproot from it (docs/swap.md).
  *
  * Internal key: H, the point that BIP-341 suggests, plus H_"sluice/htlc"(terms) G, so that nobody
  * knows its logarithm and every swap's output looks different. The terms are the encoding below
  * without the amount: the script does not change where somebody pays too much or too little, so
  * that every lock-up can be refunded.
  *
- * Leaves, version 0xc0:
+ * Leaves, of the version that the chain has (0xc0; on Elements 0xc4):
  *   claim        SIZE 32 EQUALVERIFY SHA256 <h> EQUALVERIFY <claim> CHECKSIG      depth 1
  *   refund       <refund> CHECKSIGVERIFY <height> CHECKLOCKTIMEVERIFY             depth 2
  *   cooperative  <client> CHECKSIGVERIFY <provider> CHECKSIG                      depth 2
@@ -56,6 +56,9 @@ struct btc_htlc_tree {
 
 /* ERR_FORMAT as btc_htlc_parse; ERR_RANGE where the hash of the terms is no scalar (2^-128). */
 MUST_USE NONNULL_ALL enum err btc_htlc_tree(struct btc_htlc_tree *out, const struct btc_htlc *h);
+/* The same by the rules of another chain. */
+MUST_USE NONNULL_ALL enum err btc_htlc_tree_by(
+	struct btc_htlc_tree *out, const struct btc_htlc *h, const struct btc_taproot *rules);
 
 /* Witness stacks, raw (as struct btc_txin.witness). */
 #define BTC_HTLC_WITNESS_MAX 400u

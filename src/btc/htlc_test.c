@@ -180,12 +180,12 @@ static void test_control_blocks(void)
 		struct xonly internal, output;
 		bool odd;
 		CHECK(t.control_len[leaf] == 33 + 32 * depth[leaf]);
-		btc_tapleaf_hash(&node, slice_of(t.leaf[leaf], t.leaf_len[leaf]));
+		btc_tapleaf_hash(&node, &btc_taproot, slice_of(t.leaf[leaf], t.leaf_len[leaf]));
 		CHECK(hash256_eq(&node, &t.leaf_hash[leaf]));
 		for (size_t i = 0; i < depth[leaf]; i++) {
 			const struct hash256 below = node;
 			memcpy(sibling.b, control + 33 + 32 * i, 32);
-			btc_tapbranch_hash(&node, &below, &sibling);
+			btc_tapbranch_hash(&node, &btc_taproot, &below, &sibling);
 		}
 		CHECK(hash256_eq(&node, &t.root));
 		memcpy(internal.b, control + 1, 32);

@@ -223,22 +223,67 @@ enum err btc_address_format_as(
 
 /* ---- Taproot ---- */
 
-void btc_tapleaf_hash(struct hash256 *out, struct slice script)
+const struct btc_taproot btc_taproot = {
+	.leaf_tag = "TapLeaf",
+	.branch_tag = "TapBranch",
+	.tweak_tag = "TapTweak",
+	.sighash_tag = "TapSighash",
+	.leaf_version = BTC_LEAF_VERSION,
+};
+
+static void leaf_hash(struct hash256 *out, const char *tag, uint8_t version, struct slice script)
 {
-	uint8_t head[1 + 9];
+	uint8_t head[1 + BTC_COMPACT_SIZE_MAX];
 	struct buf b = buf_init(head, sizeof head);
-	buf_u8(&b, BTC_LEAF_VERSION);
+	buf_u8(&b, version);
 	btc_put_compact(&b, script.len);
 	const struct slice part[2] = {buf_slice(&b), script};
-	tagged_hash_parts(out, "TapLeaf", part, ARRAY_LEN(part));
+	tagged_hash_parts(out, tag, part, ARRAY_LEN(part));
 }
 
-void btc_tapbranch_hash(struct hash256 *out, const struct hash256 *a, const struct hash256 *b)
+void btc_tapleaf_hash(struct hash256 *out, const struct btc_taproot *rules, struct slice script)
+{
+	leaf_hash(out, rules->leaf_tag, rules->leaf_version, script);
+}
+
+void btc_tapbranch_hash(struct hash256 *out, const struct btc_taproot *rules,
+	const struct hash256 *a, const struct hash256 *b)
 {
 	const bool ordered = memcmp(a->b, b->b, sizeof a->b) < 0;
 	const struct slice part[2] = {
 		slice_of(ordered ? a->b : b->b, 32), slice_of(ordered ? b->b : a->b, 32)};
-	tagged_hash_parts(out, "TapBranch", part, ARRAY_LEN(part));
+	tagged_hash_parts(out, rules->branch_tag, part, ARRAY_LEN(part));
+}
+
+#define PARITY_BIT 0x01u /* of the output's key, in a control block's first byte */
+
+enum err btc_control_check(struct hash256 *leaf, const struct btc_taproot *rules,
+	const struct xonly *output, struct slice script, struct slice control)
+{
+	struct hash256 made, node;
+	struct xonly internal, key;
+	bool odd;
+	if (control.len < BTC_CONTROL_BASE ||
+		(control.len - BTC_CONTROL_BASE) % BTC_CONTROL_STEP != 0 ||
+		control.len > BTC_CONTROL_BASE + BTC_CONTROL_STEP * BTC_CONTROL_DEPTH_MAX)
+		return ERR_FORMAT;
+	const uint8_t version = control.ptr[0] & (uint8_t)~PARITY_BIT;
+	leaf_hash(&made, rules->leaf_tag, version, script);
+	node = made;
+	for (size_t at = BTC_CONTROL_BASE; at < control.len; at += BTC_CONTROL_STEP) {
+		struct hash256 sibling;
+		memcpy(sibling.b, control.ptr + at, sizeof sibling.b);
+		btc_tapbranch_hash(&node, rules, &node, &sibling);
+	}
+	memcpy(internal.b, control.ptr + 1, sizeof internal.b);
+	if (taproot_output_key_tagged(&key, &odd, &internal, &node, rules->tweak_tag) != OK ||
+		memcmp(key.b, output->b, sizeof key.b) != 0 ||
+		odd != ((control.ptr[0] & PARITY_BIT) != 0))
+		return ERR_CHECKSUM;
+	if (version != rules->leaf_version)
+		return ERR_RANGE;
+	*leaf = made;
+	return OK;
 }
 
 /* ---- Dust ---- */

@@ -49,11 +49,31 @@ MUST_USE NONNULL_ALL enum err btc_address_format(
 MUST_USE NONNULL_ALL enum err btc_address_format_as(
 	char text[BTC_ADDRESS_TEXT_SIZE], const struct btc_prefixes *prefixes, struct slice script);
 
+/* What of Taproot differs between Bitcoin and chains made from it. A leaf of any other version than
+ * this one has no rules yet: whoever shows it can spend. */
+struct btc_taproot {
+	const char *leaf_tag, *branch_tag, *tweak_tag, *sighash_tag; /* static */
+	uint8_t leaf_version;
+};
+extern const struct btc_taproot btc_taproot; /* BIP-341, BIP-342 */
+
 #define BTC_LEAF_VERSION 0xc0u
-NONNULL_ALL void btc_tapleaf_hash(struct hash256 *out, struct slice script); /* leaf version 0xc0 */
+/* Of a leaf of the chain's version. */
+NONNULL_ALL void btc_tapleaf_hash(
+	struct hash256 *out, const struct btc_taproot *rules, struct slice script);
 /* Sorts the two as BIP-341 says. */
-NONNULL_ALL void btc_tapbranch_hash(
-	struct hash256 *out, const struct hash256 *a, const struct hash256 *b);
+NONNULL_ALL void btc_tapbranch_hash(struct hash256 *out, const struct btc_taproot *rules,
+	const struct hash256 *a, const struct hash256 *b);
+
+#define BTC_CONTROL_BASE 33u /* leaf version and parity, internal key; then 32 for each level */
+#define BTC_CONTROL_STEP 32u
+#define BTC_CONTROL_DEPTH_MAX 128u
+/* Whether a control block leads from a script to an output's key; *leaf is the script's hash.
+ * ERR_FORMAT: not of a control block's size; ERR_CHECKSUM: leads elsewhere; ERR_RANGE: leads there
+ * with another leaf version than the chain's, so that anybody can spend. */
+MUST_USE NONNULL_ALL enum err btc_control_check(struct hash256 *leaf,
+	const struct btc_taproot *rules, const struct xonly *output, struct slice script,
+	struct slice control);
 
 /* The smallest output of this script that nodes relay, at 3,000 sat/kvB (Bitcoin Core's dust
  * limit). */

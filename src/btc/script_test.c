@@ -191,8 +191,8 @@ static void test_taproot_outputs(void)
 		for (const char *op = bip341_outputs[i].shape; *op != 0; op++) {
 			if (*op == '+') {
 				CHECK(depth >= 2);
-				btc_tapbranch_hash(
-					&stack[depth - 2], &stack[depth - 2], &stack[depth - 1]);
+				btc_tapbranch_hash(&stack[depth - 2], &btc_taproot,
+					&stack[depth - 2], &stack[depth - 1]);
 				depth--;
 				continue;
 			}
@@ -203,7 +203,7 @@ static void test_taproot_outputs(void)
 				      slice_str(bip341_outputs[i].leaf[leaf].hash)) == OK);
 			CHECK(hex_decode_var(script, &len, sizeof script,
 				      slice_str(bip341_outputs[i].leaf[leaf].script)) == OK);
-			btc_tapleaf_hash(&stack[depth], slice_of(script, len));
+			btc_tapleaf_hash(&stack[depth], &btc_taproot, slice_of(script, len));
 			if (bip341_outputs[i].leaf[leaf].version == BTC_LEAF_VERSION)
 				CHECK(hash256_eq(&stack[depth], &want));
 			stack[depth++] = want;

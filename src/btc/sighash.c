@@ -1,4 +1,5 @@
 #include "btc/sighash.h"
+#include "btc/script.h"
 #include "crypto/hash.h"
 
 #define EPOCH 0x00u
@@ -7,9 +8,10 @@
 #define KEY_VERSION 0x00u
 #define NO_CODE_SEPARATOR 0xffffffffu
 
-/* BIP-341's message without annex, hash type SIGHASH_DEFAULT; then BIP-342's extension */
+/* BIP-341's message without annex, hash type SIGHASH_DEFAULT */
 #define MESSAGE_SIZE (1u + 1u + 4u + 4u + 5u * 32u + 1u + 4u)
-#define EXTENSION_SIZE (32u + 1u + 4u)
+
+_Static_assert(BTC_SIGHASH_EXTENSION_SIZE == 32 + 1 + 4, "leaf, key version, code separator");
 
 /* One of BIP-341's five hashes over all inputs or outputs: what each of them adds. */
 struct part {
@@ -73,24 +75,29 @@ static void put_message(struct buf *b, const struct btc_sighash_cache *cache,
 	CHECK(!b->overflow && b->len == MESSAGE_SIZE);
 }
 
+void btc_sighash_put_extension(struct buf *message, const struct hash256 *leaf)
+{
+	buf_put(message, leaf->b, sizeof leaf->b);
+	buf_u8(message, KEY_VERSION);
+	buf_le32(message, NO_CODE_SEPARATOR);
+}
+
 void btc_sighash_key_path(struct hash256 *out, const struct btc_sighash_cache *cache,
 	const struct btc_tx *tx, uint32_t input)
 {
 	uint8_t message[MESSAGE_SIZE];
 	struct buf b = buf_init(message, sizeof message);
 	put_message(&b, cache, tx, input, 0);
-	tagged_hash(out, "TapSighash", buf_slice(&b));
+	tagged_hash(out, btc_taproot.sighash_tag, buf_slice(&b));
 }
 
 void btc_sighash_script_path(struct hash256 *out, const struct btc_sighash_cache *cache,
 	const struct btc_tx *tx, uint32_t input, const struct hash256 *leaf)
 {
-	uint8_t message[MESSAGE_SIZE + EXTENSION_SIZE];
+	uint8_t message[MESSAGE_SIZE + BTC_SIGHASH_EXTENSION_SIZE];
 	struct buf b = buf_init(message, sizeof message);
 	put_message(&b, cache, tx, input, EXT_SCRIPT_PATH);
-	buf_put(&b, leaf->b, 32);
-	buf_u8(&b, KEY_VERSION);
-	buf_le32(&b, NO_CODE_SEPARATOR);
+	btc_sighash_put_extension(&b, leaf);
 	CHECK(!b.overflow && b.len == sizeof message);
-	tagged_hash(out, "TapSighash", buf_slice(&b));
+	tagged_hash(out, btc_taproot.sighash_tag, buf_slice(&b));
 }

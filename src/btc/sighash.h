@@ -10,6 +10,9 @@ struct btc_sighash_cache {
 /* spent[i] is the output that input i spends; in_count of them. */
 NONNULL_ALL void btc_sighash_prepare(
 	struct btc_sighash_cache *cache, const struct btc_tx *tx, const struct btc_txout *spent);
+/* What BIP-342 adds to the message of a script path: the leaf, no code separator. */
+#define BTC_SIGHASH_EXTENSION_SIZE 37u
+NONNULL_ALL void btc_sighash_put_extension(struct buf *message, const struct hash256 *leaf);
 /* SIGHASH_DEFAULT, no annex. leaf NULL: key path; otherwise the tapleaf hash (code separator none).
  */
 NONNULL_ALL void btc_sighash_key_path(struct hash256 *out, const struct btc_sighash_cache *cache,

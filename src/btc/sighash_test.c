@@ -83,12 +83,12 @@ static struct hash256 control_leaf(
 	struct hash256 node;
 	CHECK(control.len >= 33 && (control.len - 33) % 32 == 0);
 	memcpy(internal.b, control.ptr + 1, 32);
-	btc_tapleaf_hash(&leaf, script);
+	btc_tapleaf_hash(&leaf, &btc_taproot, script);
 	node = leaf;
 	for (size_t at = 33; at < control.len; at += 32) {
 		struct hash256 other;
 		memcpy(other.b, control.ptr + at, 32);
-		btc_tapbranch_hash(&node, &node, &other);
+		btc_tapbranch_hash(&node, &btc_taproot, &node, &other);
 	}
 	CHECK(taproot_output_key(output, odd, &internal, &node) == OK);
 	return leaf;

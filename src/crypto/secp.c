@@ -118,18 +118,26 @@ enum err pubkey_tweak_add(struct pubkey *out, const struct pubkey *key, const st
 	return OK;
 }
 
-static void taproot_tweak(
-	struct hash256 *out, const uint8_t internal[32], const struct hash256 *merkle_root)
+#define TWEAK_TAG "TapTweak" /* BIP-341 */
+
+static void taproot_tweak(struct hash256 *out, const uint8_t internal[32],
+	const struct hash256 *merkle_root, const char *tag)
 {
 	const struct slice part[2] = {
 		slice_of(internal, 32),
 		merkle_root == NULL ? slice_of(NULL, 0) : slice_of(merkle_root->b, 32),
 	};
-	tagged_hash_parts(out, "TapTweak", part, ARRAY_LEN(part));
+	tagged_hash_parts(out, tag, part, ARRAY_LEN(part));
 }
 
 enum err taproot_output_key(struct xonly *out, bool *odd, const struct xonly *internal,
 	const struct hash256 *merkle_root)
+{
+	return taproot_output_key_tagged(out, odd, internal, merkle_root, TWEAK_TAG);
+}
+
+enum err taproot_output_key_tagged(struct xonly *out, bool *odd, const struct xonly *internal,
+	const struct hash256 *merkle_root, const char *tag)
 {
 	const secp256k1_context *ctx = public_context();
 	secp256k1_xonly_pubkey inner;
@@ -139,7 +147,7 @@ enum err taproot_output_key(struct xonly *out, bool *odd, const struct xonly *in
 	int parity;
 	if (secp256k1_xonly_pubkey_parse(ctx, &inner, internal->b) != 1)
 		return ERR_FORMAT;
-	taproot_tweak(&tweak, internal->b, merkle_root);
+	taproot_tweak(&tweak, internal->b, merkle_root, tag);
 	if (secp256k1_xonly_pubkey_tweak_add(ctx, &full, &inner, tweak.b) != 1)
 		return ERR_RANGE;
 	CHECK(secp256k1_xonly_pubkey_from_pubkey(ctx, &outer, &parity, &full) == 1);
@@ -151,6 +159,12 @@ enum err taproot_output_key(struct xonly *out, bool *odd, const struct xonly *in
 enum err taproot_seckey(
 	struct seckey *out, const struct seckey *internal, const struct hash256 *merkle_root)
 {
+	return taproot_seckey_tagged(out, internal, merkle_root, TWEAK_TAG);
+}
+
+enum err taproot_seckey_tagged(struct seckey *out, const struct seckey *internal,
+	const struct hash256 *merkle_root, const char *tag)
+{
 	const secp256k1_context *ctx = signing_context();
 	secp256k1_keypair pair;
 	secp256k1_xonly_pubkey inner;
@@ -161,7 +175,7 @@ enum err taproot_seckey(
 		goto out;
 	CHECK(secp256k1_keypair_xonly_pub(ctx, &inner, NULL, &pair) == 1);
 	CHECK(secp256k1_xonly_pubkey_serialize(ctx, inner_bytes, &inner) == 1);
-	taproot_tweak(&tweak, inner_bytes, merkle_root);
+	taproot_tweak(&tweak, inner_bytes, merkle_root, tag);
 	if (secp256k1_keypair_xonly_tweak_add(ctx, &pair, tweak.b) != 1)
 		goto out;
 	CHECK(secp256k1_keypair_sec(ctx, out->b, &pair) == 1);

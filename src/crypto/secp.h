@@ -47,6 +47,11 @@ MUST_USE enum err taproot_output_key(struct xonly *out, bool *odd, const struct 
 	const struct hash256 *merkle_root);
 MUST_USE enum err taproot_seckey(
 	struct seckey *out, const struct seckey *internal, const struct hash256 *merkle_root);
+/* The same with another tag than "TapTweak": chains made from Bitcoin have tags of their own. */
+MUST_USE enum err taproot_output_key_tagged(struct xonly *out, bool *odd,
+	const struct xonly *internal, const struct hash256 *merkle_root, const char *tag);
+MUST_USE enum err taproot_seckey_tagged(struct seckey *out, const struct seckey *internal,
+	const struct hash256 *merkle_root, const char *tag);
 
 /* BIP-340; aux is 32 fresh random bytes, or zeros in vectors. ERR_RANGE the key is invalid. */
 MUST_USE NONNULL_ALL enum err schnorr_sign(uint8_t sig[64], const struct hash256 *message,

@@ -7,10 +7,6 @@
 
 #define STACK_MAX 100u
 #define ITEM_MAX 520u
-#define LEAF_MASK 0xfeu
-#define CONTROL_BASE 33u
-#define CONTROL_STEP 32u
-#define CONTROL_DEPTH_MAX 128u
 #define SIGNATURE_WEIGHT 50 /* BIP-342: what the witness must weigh for each signature */
 #define NUMBER_MAX 5u
 
@@ -306,43 +302,18 @@ static verdict run_script(struct machine *m, struct slice script)
 
 /* ---- the two ways to spend ---- */
 
-/* The leaf, its path and the internal key make the output's key. */
-static bool commits(
-	struct hash256 *leaf, const uint8_t output[32], struct slice control, struct slice script)
-{
-	uint8_t head[10];
-	struct buf prefix = buf_init(head, sizeof head);
-	buf_u8(&prefix, control.ptr[0] & LEAF_MASK);
-	btc_put_compact(&prefix, script.len);
-	const struct slice part[2] = {buf_slice(&prefix), script};
-	tagged_hash_parts(leaf, "TapLeaf", part, 2);
-
-	struct hash256 node = *leaf;
-	for (size_t at = CONTROL_BASE; at < control.len; at += CONTROL_STEP) {
-		struct hash256 sibling, parent;
-		memcpy(sibling.b, control.ptr + at, sizeof sibling.b);
-		btc_tapbranch_hash(&parent, &node, &sibling);
-		node = parent;
-	}
-	struct xonly internal, key;
-	bool odd;
-	memcpy(internal.b, control.ptr + 1, sizeof internal.b);
-	return taproot_output_key(&key, &odd, &internal, &node) == OK &&
-		memcmp(key.b, output, sizeof key.b) == 0 && odd == ((control.ptr[0] & 1) != 0);
-}
-
 static verdict spend_by_script(struct machine *m, const uint8_t output[32], struct slice witness)
 {
 	const uint32_t count = btc_witness_count(witness);
 	const struct slice control = btc_witness_item(witness, count - 1);
 	const struct slice script = btc_witness_item(witness, count - 2);
-	if (control.len < CONTROL_BASE || (control.len - CONTROL_BASE) % CONTROL_STEP != 0 ||
-		control.len > CONTROL_BASE + CONTROL_STEP * CONTROL_DEPTH_MAX)
-		return &control_size;
-	if (!commits(&m->leaf, output, control, script))
-		return &witness_mismatch;
-	if ((control.ptr[0] & LEAF_MASK) != BTC_LEAF_VERSION)
-		return &taproot_version;
+	struct xonly key;
+	memcpy(key.b, output, sizeof key.b);
+	const enum err err = btc_control_check(&m->leaf, &btc_taproot, &key, script, control);
+	if (err != OK)
+		return err == ERR_FORMAT   ? &control_size
+			: err == ERR_RANGE ? &taproot_version
+					   : &witness_mismatch;
 	m->weight_left = (int64_t)witness.len + SIGNATURE_WEIGHT;
 	for (uint32_t i = 0; i + 2 < count; i++) {
 		const struct slice it = btc_witness_item(witness, i);

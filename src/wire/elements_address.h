@@ -6,7 +6,7 @@
  * Threads: pure. Ownership: rows of networks are static.
  * What it must not do: decide whether an output should be blinded.
  *
- * Source: Elements 23.3 (blech32.cpp, key_io.cpp, chainparams.cpp), ELIP 151's texts; BIP-173,
+ * Source: Elements 23.3 (blech32.cpp, key_io.cpp, chainparams.cpp); BIP-173,
  * BIP-350.
  */
 #ifndef WIRE_ELEMENTS_ADDRESS_H

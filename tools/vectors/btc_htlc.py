@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The swap tree of src/btc/htlc.h computed a second time, from BIP-340 and BIP-341 alone.
 
-Prints the output script of the terms that src/btc/htlc_test.c uses; with that file as argument it fails where the
+btc_htlc.py bitcoin|elements [TEST.c]: prints the output script, by that chain's rules, of the terms that
+src/btc/htlc_test.c and src/wire/elements_sighash_test.c use; with one of these as argument it fails where the
 file expects another. Slow and not constant time: for vectors only.
 """
 import hashlib
@@ -55,23 +56,26 @@ def number(n):
     return bytes([len(b)]) + b
 
 
-def leaf(script):
-    return tagged("TapLeaf", bytes([0xC0, len(script)]) + script)
+RULES = {"bitcoin": ("", 0xC0), "elements": ("/elements", 0xC4)}  # after each tag, and the version of leaves
 
 
-def branch(a, b):
-    return tagged("TapBranch", min(a, b) + max(a, b))
+def leaf(rules, script):
+    return tagged("TapLeaf" + rules[0], bytes([rules[1], len(script)]) + script)
 
 
-def output_script(h, claim, refund, client, provider, height):
+def branch(rules, a, b):
+    return tagged("TapBranch" + rules[0], min(a, b) + max(a, b))
+
+
+def output_script(rules, h, claim, refund, client, provider, height):
     terms = h + claim + refund + client + provider + height.to_bytes(4, "little")
     internal = add(lift_x(H), mul(int.from_bytes(tagged("sluice/htlc", terms), "big"), G))
-    claim_leaf = leaf(bytes.fromhex("82012088a820") + h + b"\x88\x20" + claim + b"\xac")
-    refund_leaf = leaf(b"\x20" + refund + b"\xad" + number(height) + b"\xb1")
-    cooperative_leaf = leaf(b"\x20" + client + b"\xad\x20" + provider + b"\xac")
-    root = branch(claim_leaf, branch(refund_leaf, cooperative_leaf))
+    claim_leaf = leaf(rules, bytes.fromhex("82012088a820") + h + b"\x88\x20" + claim + b"\xac")
+    refund_leaf = leaf(rules, b"\x20" + refund + b"\xad" + number(height) + b"\xb1")
+    cooperative_leaf = leaf(rules, b"\x20" + client + b"\xad\x20" + provider + b"\xac")
+    root = branch(rules, claim_leaf, branch(rules, refund_leaf, cooperative_leaf))
     x = internal[0].to_bytes(32, "big")
-    tweak = int.from_bytes(tagged("TapTweak", x + root), "big")
+    tweak = int.from_bytes(tagged("TapTweak" + rules[0], x + root), "big")
     return b"\x51\x20" + add(lift_x(internal[0]), mul(tweak, G))[0].to_bytes(32, "big")
 
 
@@ -81,7 +85,7 @@ def key(n):
 
 if __name__ == "__main__":
     preimage = bytes([1, 2, 3]) + bytes(29)
-    script = output_script(hashlib.sha256(preimage).digest(), key(2), key(3), key(3), key(2), 840000).hex()
+    script = output_script(RULES[sys.argv[1]], hashlib.sha256(preimage).digest(), key(2), key(3), key(3), key(2), 840000).hex()
     print(script)
-    if len(sys.argv) > 1 and script not in pathlib.Path(sys.argv[1]).read_text():
-        sys.exit(f"{sys.argv[1]} expects another script")
+    if len(sys.argv) > 2 and script not in pathlib.Path(sys.argv[2]).read_text():
+        sys.exit(f"{sys.argv[2]} expects another script")
