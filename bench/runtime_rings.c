@@ -81,17 +81,21 @@ struct ring_row {
 	struct rival rivals[PEERS_MAX]; /* until one without a ring; the first is ours */
 };
 
+uint32_t peer_cores_are_shared;
+
 static unsigned run_row(const struct ring_row *row)
 {
 	struct entry entries[PEERS_MAX];
 	struct contestant list[PEERS_MAX];
+	const bool shared = row->producers + row->consumers > crew_cores();
 	const struct contest contest = {.name = row->name,
 		.unit = "ns/item",
-		.rounds = row->producers + row->consumers > crew_cores() ? ROUNDS_SHARED : 0,
+		.rounds = shared ? ROUNDS_SHARED : 0,
 		.goal_best = row->goal_best,
 		.goal_ours = row->goal_ours,
 		.granule = (uint64_t)PEER_TABLE_SIZE * PEER_THREADS_MAX};
 	size_t count = 0;
+	peer_cores_are_shared = shared;
 	for (; count < PEERS_MAX && row->rivals[count].ring; count++) {
 		const struct peer_ring *ring = row->rivals[count].ring;
 		entries[count] = (struct entry){.ring = ring,
@@ -149,5 +153,6 @@ unsigned runtime_rings(void)
 		table_sum += table[i] = UINT64_C(0x9E3779B97F4A7C15) * (i + 1);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		missed += run_row(&rows[i]);
+	peer_cores_are_shared = false;
 	return missed;
 }

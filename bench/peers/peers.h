@@ -16,6 +16,10 @@ extern "C" {
 #define PEER_BATCH_MAX 1024u
 #define PEER_THREADS_MAX 4u
 
+/* More threads than cores: whoever waits gives up its core now and then. Where each has its own,
+ * that would only let other processes in. */
+extern uint32_t peer_cores_are_shared;
+
 /* A queue of 64-bit items. Producer and consumer wait by peer_wait (or its twin in Rust). */
 struct peer_ring {
 	const char *name, *form, *version;

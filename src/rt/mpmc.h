@@ -192,13 +192,8 @@ MUST_USE NONNULL_ALL static inline bool mpmc_push(
 	struct mpmc_producer *p, const void *item, size_t item_size)
 {
 	const size_t words = item_size / sizeof(uint64_t);
-	const size_t of_line = item_size < CACHE_LINE ? CACHE_LINE / item_size : 1;
-	const size_t ahead = MPMC_AHEAD / item_size + 1;
 	if (mpmc_is_closed(p->ring) || mpmc_room(p, 1) == 0)
 		return false;
-	if (p->tail % of_line == 0 && p->room_end - p->tail > ahead)
-		prefetch_write((const void *)(uintptr_t)(p->slots +
-			((size_t)(p->tail + ahead) & p->mask) * words));
 	_Atomic uint64_t *slot = p->slots + ((size_t)p->tail & p->mask) * words;
 	for (size_t w = 0; w < words; w++) {
 		uint64_t word;

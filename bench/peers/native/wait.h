@@ -1,16 +1,18 @@
-/* How every contestant waits for room or for items: it spins, and gives up its core now and then,
- * for the one it waits for may need it. */
+/* How every contestant waits for room or for items: it spins, and, where threads share a core
+ * (peers.h), gives it up now and then, for the one it waits for may need it. */
 #ifndef PEERS_WAIT_H
 #define PEERS_WAIT_H
 #include <sched.h>
 #include <stdint.h>
+
+#include "../peers.h"
 
 #define PEER_SPINS_BEFORE_YIELD 128u
 
 static inline void peer_wait(uint32_t *spins)
 {
 	__builtin_ia32_pause();
-	if (++*spins % PEER_SPINS_BEFORE_YIELD == 0)
+	if (++*spins % PEER_SPINS_BEFORE_YIELD == 0 && peer_cores_are_shared != 0)
 		(void)sched_yield();
 }
 

@@ -54,6 +54,7 @@ pub struct PeerWake {
 unsafe impl Sync for PeerWake {}
 
 extern "C" {
+    static peer_cores_are_shared: u32;
     pub fn peer_now_ns() -> u64;
     pub fn peer_pin(core: u32);
     pub fn peer_pause_ns();
@@ -107,7 +108,7 @@ impl Wait {
     pub fn turn(&mut self) {
         std::hint::spin_loop();
         self.0 = self.0.wrapping_add(1);
-        if self.0 % SPINS_BEFORE_YIELD == 0 {
+        if self.0 % SPINS_BEFORE_YIELD == 0 && unsafe { peer_cores_are_shared } != 0 {
             std::thread::yield_now();
         }
     }
