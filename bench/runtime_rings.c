@@ -1,4 +1,5 @@
 /* Rings: items of 64 bits through a ring of 4,096, on pinned threads. */
+#include "base/atomic.h"
 #include "crew.h"
 #include "peers/peers.h"
 #include "ring_ours.h"
@@ -48,6 +49,40 @@ static uint64_t transfer_run(void *ctx, uint64_t count)
 	CHECK(sum == count / PEER_TABLE_SIZE * table_sum);
 	return took;
 }
+
+/* ---- how far apart the two cores are: everything between threads stands on it ---- */
+
+static struct {
+	_Alignas(128) _Atomic uint64_t there;
+	_Alignas(128) _Atomic uint64_t back;
+	uint64_t count;
+} ball;
+
+static void ball_part(void *ctx, unsigned member)
+{
+	(void)ctx;
+	for (uint64_t i = 1; i <= ball.count; i++)
+		if (member == 0) {
+			atomic_store_explicit(&ball.there, i, memory_order_release);
+			while (atomic_load_explicit(&ball.back, memory_order_acquire) != i)
+				continue;
+		} else {
+			while (atomic_load_explicit(&ball.there, memory_order_acquire) != i)
+				continue;
+			atomic_store_explicit(&ball.back, i, memory_order_release);
+		}
+}
+
+static uint64_t ball_run(void *ctx, uint64_t count)
+{
+	(void)ctx;
+	ball.count = count;
+	atomic_store(&ball.there, 0);
+	atomic_store(&ball.back, 0);
+	return crew_run(2, ball_part, NULL);
+}
+
+/* ---- the rings ---- */
 
 static void pair_part(void *ctx, unsigned member)
 {
@@ -147,10 +182,15 @@ static const struct ring_row rows[] = {
 
 unsigned runtime_rings(void)
 {
+	static const struct contest distance = {
+		.name = "a line to the other core and back", .unit = "ns"};
+	const struct contestant across = {.run = ball_run};
 	unsigned missed = 0;
 	table_sum = 0;
 	for (uint32_t i = 0; i < PEER_TABLE_SIZE; i++)
 		table_sum += table[i] = UINT64_C(0x9E3779B97F4A7C15) * (i + 1);
+	if (crew_cores() > 1)
+		missed += compare_contest(&distance, &across, 1);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		missed += run_row(&rows[i]);
 	peer_cores_are_shared = false;
