@@ -33,7 +33,7 @@ static const struct http_row {
 	unsigned rounds;
 } rows[] = {
 	{"HTTP client, 1,000 in flight", 1000, 10000, 9},
-	{"HTTP client, 10,000 in flight", 10000, 10000, 5},
+	{"HTTP client, 10,000 in flight", 10000, 20000, 3},
 };
 
 struct pair {

@@ -44,8 +44,8 @@ static void open_on(uint16_t port, uint32_t count, enum loop_backend_kind backen
 	const struct loop_config config = {
 		.backend = backend, .timer_max = 4 * count + SPARE, .fd_max = 2 * count + SPARE};
 	CHECK(count <= HTTP_IN_FLIGHT_MAX && loop_create(&loop, &config) == OK);
-	CHECK(http_client_create_with(
-		      &client, loop, &(struct http_client_config){.connection_max = count}) == OK);
+	const struct http_client_config bounds = {.connection_max = count, .idle_max = count};
+	CHECK(http_client_create_with(&client, loop, &bounds) == OK);
 	(void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
 	in_flight = count;
 }

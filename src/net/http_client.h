@@ -56,6 +56,7 @@ struct http_request {
 #define HTTP_ANSWER_MAX_DEFAULT (16u << 20)
 #define HTTP_IN_FLIGHT_MAX 16384u
 #define HTTP_CONNECTIONS_MAX_DEFAULT 2048u /* requests beyond wait for one */
+#define HTTP_IDLE_MAX_DEFAULT 512u         /* the one that is idle longest goes first */
 #define HTTP_PARTIAL_MAX (256u << 20)      /* bytes of answers that are not whole yet */
 
 struct http_answer {
@@ -78,6 +79,7 @@ struct http_call {
 struct http_client_config {
 	uint32_t connection_max;      /* in all; 0: HTTP_CONNECTIONS_MAX_DEFAULT */
 	uint32_t connection_host_max; /* to one host and port; 0: as many as in all */
+	uint32_t idle_max;            /* kept for later; 0: HTTP_IDLE_MAX_DEFAULT */
 	size_t partial_max;           /* 0: HTTP_PARTIAL_MAX */
 	bool by_library;              /* http:// by libcurl, too */
 	bool by_readiness;            /* sys/streams: leave the ring's own operations alone */

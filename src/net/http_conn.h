@@ -90,7 +90,7 @@ struct http_pool {
 	struct resolver *resolver; /* owned */
 	struct http_host *host;    /* owned; the last asked for first */
 	uint32_t host_count;
-	uint32_t connection_max, connection_host_max;
+	uint32_t connection_max, connection_host_max, idle_max;
 	struct http_conn *conn; /* owned; DEAD ones, too */
 	struct http_conn *oldest, *newest;
 	uint32_t conn_count, idle_count;

@@ -278,7 +278,7 @@ static void put_idle(struct http_conn *conn)
 	pool->idle_count++;
 	if (stream_deadline(pool->streams, conn->stream, HTTP_IDLE_MS) != OK)
 		http_conn_kill(conn);
-	else if (pool->idle_count > HTTP_IDLE_MAX)
+	else if (pool->idle_count > pool->idle_max)
 		http_conn_kill(pool->oldest);
 }
 
@@ -457,6 +457,7 @@ enum err http_pool_create(
 							   : config->connection_max;
 	pool->connection_host_max = config->connection_host_max == 0 ? pool->connection_max
 								     : config->connection_host_max;
+	pool->idle_max = config->idle_max == 0 ? HTTP_IDLE_MAX_DEFAULT : config->idle_max;
 	pool->partial_max = config->partial_max == 0 ? HTTP_PARTIAL_MAX : config->partial_max;
 	enum err err = streams_create(&pool->streams, pool->loop,
 		&(struct streams_config){

@@ -19,7 +19,6 @@
 #include "net/http_real.h"
 
 #define HTTP_HOSTS_MAX 256u      /* with connections or calls; beyond that ERR_FULL */
-#define HTTP_IDLE_MAX 512u       /* kept for later; the longest idle one goes first */
 #define HTTP_IDLE_MS 25000u      /* before the node ends it by itself (Bitcoin Core: 30 s) */
 #define HTTP_ATTEMPT_MS 250u     /* until the next address is tried, too */
 #define HTTP_NAME_MS 60000u      /* how long an address of a name is good */
