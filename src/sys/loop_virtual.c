@@ -1,11 +1,16 @@
 /* The virtual loop: its clock stands still while callbacks run, and jumps to the next timer when
  * nothing is left to do. It has no descriptors. */
-#include "sys/loop_internal.h"
+#include "sys/streams_internal.h"
 
 static enum err virtual_open(struct loop *loop)
 {
 	(void)loop;
 	return OK;
+}
+
+static void virtual_close(struct loop *loop)
+{
+	streams_virtual_free(loop);
 }
 
 static void virtual_nothing(struct loop *loop)
@@ -29,9 +34,19 @@ static uint32_t pass(struct loop *loop, uint64_t end_ns)
 	}
 }
 
+/* Until something ran, or there is nothing to do. */
+static uint32_t run_hooks(struct loop *loop)
+{
+	uint32_t ran;
+	while (loop_run_hooks(loop, &ran) && ran == 0)
+		continue;
+	return ran;
+}
+
 static uint32_t virtual_step(struct loop *loop, uint64_t wait_ms)
 {
-	const uint32_t ran = loop_run_wakers(loop) + loop_run_timers(loop, loop->virtual_now_ns);
+	const uint32_t ran = run_hooks(loop) + loop_run_wakers(loop) +
+		loop_run_timers(loop, loop->virtual_now_ns);
 	if (ran > 0)
 		return ran;
 	const uint64_t wait_ns = (wait_ms > DELAY_MAX_MS ? DELAY_MAX_MS : wait_ms) * NS_PER_MS;
@@ -57,7 +72,7 @@ static void virtual_fd_disarm(struct loop *loop, int fd, const struct fd_slot *s
 const struct loop_backend loop_virtual = {
 	.name = "virtual",
 	.open = virtual_open,
-	.close = virtual_nothing,
+	.close = virtual_close,
 	.step = virtual_step,
 	.wake = virtual_nothing, /* whoever steps a virtual loop is awake */
 	.fd_arm = virtual_fd_arm,

@@ -220,6 +220,12 @@ enum err sock_connect_tcp(int *fd, const char *address, uint16_t port)
 	return OK;
 }
 
+enum err sock_pair(int fd[2])
+{
+	const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	return socketpair(AF_UNIX, type, 0, fd) == 0 ? OK : err_of_errno();
+}
+
 enum err sock_error(int fd)
 {
 	int what = 0;

@@ -41,6 +41,8 @@ MUST_USE NONNULL_ALL enum err sock_open_tcp(int *fd, const struct sock_address *
 MUST_USE NONNULL_ALL enum err sock_connect(int fd, const struct sock_address *address);
 /* What a system's error number means for who wanted a connection; errno is set to it. */
 MUST_USE enum err sock_error_of(int error);
+/* Two ends of one connection within this process. ERR_FULL, ERR_IO. */
+MUST_USE NONNULL_ALL enum err sock_pair(int fd[2]);
 /* What happened to a socket: OK, ERR_UNAVAILABLE refused or unreachable, ERR_TIMEOUT, ERR_IO. */
 MUST_USE enum err sock_error(int fd);
 

@@ -20,8 +20,7 @@ struct stream stream_of(const struct streams *s, uint32_t index)
 	return (struct stream){.id = (uint64_t)s->slot[index].generation << 32 | (index + 1)};
 }
 
-/* NULL: stale, or being closed. */
-static struct stream_slot *slot_of(struct streams *s, struct stream stream)
+struct stream_slot *stream_slot_of(struct streams *s, struct stream stream)
 {
 	const uint32_t number = (uint32_t)stream.id;
 	if (number == 0 || number > s->touched)
@@ -59,6 +58,7 @@ static enum err slot_take(struct streams *s, struct stream_slot **out, int fd)
 		index = s->touched++;
 	else
 		return ERR_FULL;
+	s->open_count++;
 	struct stream_slot *slot = &s->slot[index];
 	*slot = (struct stream_slot){.generation = slot->generation,
 		.owner = s,
@@ -76,8 +76,9 @@ uint32_t stream_finish(struct streams *s, uint32_t index)
 	const struct stream_events *events = slot->events;
 	void *ctx = slot->ctx;
 	loop_timer_cancel(s->loop, &slot->timer);
-	sock_close(slot->fd);
+	stream_discard(s, slot->fd);
 	slot->fd = -1;
+	s->open_count--;
 	slot->generation++;
 	slot->next = s->free;
 	s->free = index;
@@ -172,7 +173,8 @@ uint32_t stream_tell_accepted(struct streams *s, uint32_t index, int result)
 {
 	struct stream_slot *slot = &s->slot[index];
 	if (slot->closing) {
-		sock_close(result);
+		if (result >= 0)
+			stream_discard(s, result);
 		return 0;
 	}
 	if (result >= 0) {
@@ -206,29 +208,77 @@ enum err stream_open(struct streams *s, struct stream *out, int fd,
 	return OK;
 }
 
+static enum err socket_connect(
+	struct streams *s, int *fd, struct sock_address *to, const char *address, uint16_t port)
+{
+	TRY(sock_address_parse(to, address, port));
+	return s->way->connect != NULL ? s->way->connect(s, fd, address, port)
+				       : sock_open_tcp(fd, to);
+}
+
 enum err stream_connect(struct streams *s, struct stream *out, const char *address, uint16_t port,
 	const struct stream_events *events, void *ctx)
 {
 	struct sock_address to;
 	int fd;
 	CHECK(events->connected != NULL);
-	TRY(sock_address_parse(&to, address, port));
-	TRY(sock_open_tcp(&fd, &to));
+	TRY(socket_connect(s, &fd, &to, address, port));
 	const enum err err = stream_open(s, out, fd, events, ctx);
 	if (err != OK) {
-		sock_close(fd);
+		stream_discard(s, fd);
 		return err;
 	}
-	struct stream_slot *slot = slot_of(s, *out);
+	struct stream_slot *slot = stream_slot_of(s, *out);
 	CHECK(slot != NULL);
 	slot->to = to;
 	slot->connecting = true;
 	return OK;
 }
 
+enum err stream_pair(struct streams *s, struct stream out[2], const struct stream_events *events[2],
+	void *ctx[2])
+{
+	int fd[2];
+	/* both or none, so that nothing is left of one alone */
+	if (s->stream_max - s->open_count < 2)
+		return ERR_FULL;
+	TRY(s->way->pair != NULL ? s->way->pair(s, fd) : sock_pair(fd));
+	for (uint32_t i = 0; i < 2; i++)
+		CHECK(stream_open(s, &out[i], fd[i], events[i], ctx[i]) == OK);
+	return OK;
+}
+
+enum err stream_listen_tcp(struct streams *s, struct stream *out, const char *address,
+	uint16_t port, stream_accept_cb cb, void *ctx)
+{
+	int fd;
+	TRY(s->way->listen != NULL ? s->way->listen(s, &fd, address, port)
+				   : sock_listen_tcp(&fd, address, port));
+	const enum err err = stream_listen(s, out, fd, cb, ctx);
+	if (err != OK)
+		stream_discard(s, fd);
+	return err;
+}
+
+uint16_t stream_port(struct streams *s, struct stream stream)
+{
+	const struct stream_slot *slot = stream_slot_of(s, stream);
+	if (slot == NULL)
+		return 0;
+	return s->way->port != NULL ? s->way->port(s, slot) : sock_port(slot->fd);
+}
+
+void stream_discard(struct streams *s, int fd)
+{
+	if (s->way->drop != NULL)
+		s->way->drop(s, fd);
+	else
+		sock_close(fd);
+}
+
 enum err stream_deadline(struct streams *s, struct stream stream, uint64_t delay_ms)
 {
-	struct stream_slot *slot = slot_of(s, stream);
+	struct stream_slot *slot = stream_slot_of(s, stream);
 	if (slot == NULL)
 		return OK;
 	CHECK(slot->accepted == NULL);
@@ -253,7 +303,7 @@ enum err stream_listen(
 
 enum err stream_send(struct streams *s, struct stream stream, struct slice bytes)
 {
-	struct stream_slot *slot = slot_of(s, stream);
+	struct stream_slot *slot = stream_slot_of(s, stream);
 	CHECK(bytes.len > 0);
 	if (slot == NULL || slot->end_wanted || slot->connecting || slot->events == NULL)
 		return ERR_STATE;
@@ -267,26 +317,27 @@ enum err stream_send(struct streams *s, struct stream stream, struct slice bytes
 
 bool stream_is_sending(struct streams *s, struct stream stream)
 {
-	const struct stream_slot *slot = slot_of(s, stream);
+	const struct stream_slot *slot = stream_slot_of(s, stream);
 	return slot != NULL && slot->out.len > 0;
 }
 
 bool stream_has_begun(struct streams *s, struct stream stream)
 {
-	const struct stream_slot *slot = slot_of(s, stream);
+	const struct stream_slot *slot = stream_slot_of(s, stream);
 	return slot == NULL || slot->out.len == 0 || slot->begun;
 }
 
 bool stream_is_quiet(struct streams *s, struct stream stream)
 {
-	const struct stream_slot *slot = slot_of(s, stream);
-	return slot != NULL && !slot->ended && slot->stash == STREAM_NONE &&
-		sock_is_quiet(slot->fd);
+	const struct stream_slot *slot = stream_slot_of(s, stream);
+	if (slot == NULL || slot->ended || slot->stash != STREAM_NONE)
+		return false;
+	return s->way->is_quiet != NULL ? s->way->is_quiet(s, slot) : sock_is_quiet(slot->fd);
 }
 
 void stream_pause(struct streams *s, struct stream stream)
 {
-	struct stream_slot *slot = slot_of(s, stream);
+	struct stream_slot *slot = stream_slot_of(s, stream);
 	if (slot == NULL || slot->paused)
 		return;
 	slot->paused = true;
@@ -295,7 +346,7 @@ void stream_pause(struct streams *s, struct stream stream)
 
 void stream_resume(struct streams *s, struct stream stream)
 {
-	struct stream_slot *slot = slot_of(s, stream);
+	struct stream_slot *slot = stream_slot_of(s, stream);
 	if (slot == NULL || !slot->paused)
 		return;
 	slot->paused = false;
@@ -304,7 +355,7 @@ void stream_resume(struct streams *s, struct stream stream)
 
 void stream_end(struct streams *s, struct stream stream)
 {
-	struct stream_slot *slot = slot_of(s, stream);
+	struct stream_slot *slot = stream_slot_of(s, stream);
 	if (slot == NULL || slot->end_wanted)
 		return;
 	slot->end_wanted = true;
@@ -313,7 +364,7 @@ void stream_end(struct streams *s, struct stream stream)
 
 void stream_close(struct streams *s, struct stream stream)
 {
-	struct stream_slot *slot = slot_of(s, stream);
+	struct stream_slot *slot = stream_slot_of(s, stream);
 	if (slot == NULL)
 		return;
 	slot->closing = true;
@@ -343,8 +394,6 @@ static bool push_all(void *ctx, uint32_t *ran)
 enum err streams_create(
 	struct streams **out, struct loop *loop, const struct streams_config *config)
 {
-	if (loop_is_virtual(loop))
-		return ERR_STATE;
 	struct streams *s = calloc(1, sizeof *s);
 	if (s == NULL)
 		return ERR_FULL;
@@ -357,7 +406,9 @@ enum err streams_create(
 	s->free = s->pending = s->pending_end = STREAM_NONE;
 	s->hook = (struct loop_hook){.run = push_all, .ctx = s};
 	s->slot = calloc(s->stream_max, sizeof *s->slot);
-	s->way = config->by_readiness ? &streams_by_readiness : &streams_by_ring;
+	s->way = loop_is_virtual(loop) ? &streams_by_simulation
+		: config->by_readiness ? &streams_by_readiness
+				       : &streams_by_ring;
 	enum err err = s->slot == NULL ? ERR_FULL : s->way->open(s);
 	if (err == ERR_UNAVAILABLE) {
 		s->way = &streams_by_readiness;

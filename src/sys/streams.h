@@ -10,7 +10,9 @@
  * Threads: the loop's. Ownership: descriptors are taken; events and contexts are borrowed; bytes
  * that are sent are borrowed until `sent` or `closed`, bytes received until the callback returns.
  * Bounds: streams, buffers. When a slow reader holds what there is, others wait for buffers.
- * It must not: be used on a virtual loop (ERR_STATE).
+ * On a virtual loop there are no descriptors of the system: all of that loop's streams are ends of
+ * one simulated network (sys/streams_virtual.h), and a descriptor names a place in it. Code that is
+ * to run on all loops uses stream_pair, stream_listen_tcp and stream_connect, and never sys/sock.
  */
 #ifndef SYS_STREAMS_H
 #define SYS_STREAMS_H
@@ -48,7 +50,7 @@ struct stream_events {
 /* OK: fd is the caller's. ERR_FULL, fd -1: out of descriptors; accepting goes on after a while. */
 typedef void (*stream_accept_cb)(void *ctx, enum err err, int fd);
 
-/* Returns owned. ERR_FULL, ERR_STATE; ERR_IO with errno. */
+/* Returns owned. ERR_FULL; ERR_IO with errno. */
 MUST_USE NONNULL_ALL enum err streams_create(
 	struct streams **out, struct loop *loop, const struct streams_config *config);
 /* Before its loop. Ends what is in flight; no callback comes any more. NULL does nothing. */
@@ -64,6 +66,16 @@ MUST_USE enum err stream_open(struct streams *s, struct stream *out, int fd,
  * ERR_UNAVAILABLE: the system has no addresses of this kind; ERR_IO. */
 MUST_USE NONNULL_ALL enum err stream_connect(struct streams *s, struct stream *out,
 	const char *address, uint16_t port, const struct stream_events *events, void *ctx);
+/* Two that are connected with each other, with their events and contexts. ERR_FULL, ERR_IO. */
+MUST_USE NONNULL_ALL enum err stream_pair(struct streams *s, struct stream out[2],
+	const struct stream_events *events[2], void *ctx[2]);
+/* A listener of its own; errors as sock_listen_tcp, ERR_FULL. */
+MUST_USE enum err stream_listen_tcp(struct streams *s, struct stream *out, const char *address,
+	uint16_t port, stream_accept_cb cb, void *ctx);
+/* The local port of a listener; 0 for others than TCP. */
+NONNULL_ALL uint16_t stream_port(struct streams *s, struct stream stream);
+/* Closes what was accepted and not opened. */
+NONNULL_ALL void stream_discard(struct streams *s, int fd);
 /* A listening socket. ERR_FULL as above. */
 MUST_USE enum err stream_listen(
 	struct streams *s, struct stream *out, int fd, stream_accept_cb cb, void *ctx);

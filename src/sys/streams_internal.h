@@ -42,16 +42,27 @@ struct streams_way {
 	/* Brings the system in line with what the slot wants. Runs callbacks; returns how many. A
 	 * slot that can't be served now is made pending again. */
 	uint32_t (*push)(struct streams *s, uint32_t index);
+
+	/* The rest is as sockets have it where it is NULL. */
+	void (*drop)(struct streams *s, int fd); /* closes */
+	bool (*is_quiet)(struct streams *s, const struct stream_slot *slot);
+	uint16_t (*port)(struct streams *s, const struct stream_slot *slot);
+	enum err (*pair)(struct streams *s, int fd[2]);
+	enum err (*listen)(struct streams *s, int *fd, const char *address, uint16_t port);
+	enum err (*connect)(struct streams *s, int *fd, const char *address, uint16_t port);
 };
 
-extern const struct streams_way streams_by_readiness, streams_by_ring;
+extern const struct streams_way streams_by_readiness, streams_by_ring, streams_by_simulation;
+
+/* What a virtual loop has for its streams, if it has any. */
+void streams_virtual_free(struct loop *loop);
 
 struct streams {
 	struct loop *loop;
 	const struct streams_way *way;
 	void *state;              /* the way's own */
 	struct stream_slot *slot; /* owned; stream_max */
-	uint32_t stream_max, touched, free;
+	uint32_t stream_max, open_count, touched, free;
 	uint32_t pending, pending_end; /* slots to be pushed before the loop waits */
 	uint32_t buffer_count, buffer_size;
 	uint8_t *buffer; /* owned; native: all of them, readiness: one */
@@ -60,6 +71,8 @@ struct streams {
 };
 
 void streams_make_pending(struct streams *s, uint32_t index);
+/* NULL: stale, or being closed. */
+struct stream_slot *stream_slot_of(struct streams *s, struct stream stream);
 struct stream stream_of(const struct streams *s, uint32_t index);
 /* Callbacks, unless the stream is being closed; each returns 1 if it ran. */
 uint32_t stream_tell_received(struct streams *s, uint32_t index, const void *bytes, size_t len);
