@@ -2,7 +2,7 @@
  *
  * Every request ends in exactly one callback, never from inside http_client_send: with a status, or
  * with an error. Every request has a deadline and a bound on its answer. Behind the one interface:
- * connections of our own for http://, libcurl for https://, and for simulations a form
+ * connections of our own for http://, libcurl for https:// (ADR 11), and for simulations a form
  * that hands requests to in-process handlers on a virtual loop. Connections are kept and used
  * again, one request at a time on each. Redirects are not followed, proxies of the environment not
  * used. When a kept connection turns out to be dead before any byte of an answer, the request is
@@ -85,7 +85,15 @@ struct http_client_config {
 	bool by_readiness;            /* sys/streams: leave the ring's own operations alone */
 	/* Names to addresses instead of the system's way (sys/resolve.h); NULL: that. */
 	void (*lookup)(const char *name, struct resolve_answer *answer);
+
+	/* With a network thread: bytes of answers that wait for the loop. As they were made by
+	 * their readers; beyond that the next ones stay as they came; beyond both one fails. */
+	size_t held_max; /* 0: HTTP_HELD_MAX */
+	size_t raw_max;  /* 0: HTTP_RAW_MAX */
 };
+
+#define HTTP_HELD_MAX (64u << 20)
+#define HTTP_RAW_MAX (128u << 20)
 
 /* Returns owned. ERR_STATE on a virtual loop. */
 MUST_USE enum err http_client_create(struct http_client **out, struct loop *loop);
@@ -96,6 +104,8 @@ MUST_USE NONNULL_ALL enum err http_client_create_with(
  * http_client_send has returned is an answer, ERR_UNAVAILABLE. ERR_FULL: no memory, too many. */
 MUST_USE NONNULL_ALL enum err http_client_create_remote(
 	struct http_client **out, struct loop *loop, struct net_thread *net);
+MUST_USE NONNULL_ALL enum err http_client_create_remote_with(struct http_client **out,
+	struct loop *loop, struct net_thread *net, const struct http_client_config *config);
 /* Every open request is answered with ERR_CANCELLED first. */
 void http_client_destroy(struct http_client *client);
 /* ERR_FULL over HTTP_IN_FLIGHT_MAX; ERR_FORMAT a URL, method or header that can't be;

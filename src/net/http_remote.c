@@ -7,8 +7,8 @@
  * So a call is freed by the network's side, and with it what an answer was made into: a large tree
  * costs the owner's thread neither its making nor its end.
  *
- * What waits for the owner is bounded: as long as answers of HELD_MAX bytes were not given back,
- * the next ones stay as they came, up to RAW_MAX bytes; an answer beyond that fails with ERR_FULL.
+ * What waits for the owner is bounded: as long as answers of held_max bytes were not given back,
+ * the next ones stay as they came, up to raw_max bytes; an answer beyond that fails with ERR_FULL.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,6 @@
 #include "net/http_calls.h"
 #include "net/net_thread.h"
 
-#define HELD_MAX (64u << 20)
-#define RAW_MAX (128u << 20)
 #define LAZY_MAX                                                                                   \
 	(1u << 20) /* of answers that were used, until the network is woken to free them           \
 		    */
@@ -38,6 +36,7 @@ struct remote_client {
 	struct net_thread *net;
 	struct link *link; /* owned */
 	bool in_callback, closing;
+	struct http_client_config config;
 	char *url;   /* owned: the last one that was found good; a client has few */
 	size_t lazy; /* bytes of the calls whose FREE woke nobody */
 
@@ -124,7 +123,7 @@ static bool keep_body(struct remote_call *c, struct slice body)
 static void keep_raw(struct remote_call *c, struct slice body)
 {
 	struct remote_client *client = c->client;
-	if (body.len > RAW_MAX - client->raw || !keep_body(c, body)) {
+	if (body.len > client->config.raw_max - client->raw || !keep_body(c, body)) {
 		done_with(c, ERR_FULL, "too many answers wait to be used");
 		return;
 	}
@@ -140,7 +139,7 @@ static void keep_raw(struct remote_call *c, struct slice body)
 
 static void use_raw(struct remote_client *client)
 {
-	while (client->first_raw != NULL && client->held < HELD_MAX) {
+	while (client->first_raw != NULL && client->held < client->config.held_max) {
 		struct remote_call *c = client->first_raw;
 		client->first_raw = c->next_raw;
 		if (client->first_raw == NULL)
@@ -166,7 +165,7 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 		return;
 	}
 	c->answer = (struct http_answer){.err = OK, .status = answer->status, .detail = ""};
-	if (c->client->first_raw != NULL || c->client->held >= HELD_MAX) {
+	if (c->client->first_raw != NULL || c->client->held >= c->client->config.held_max) {
 		keep_raw(c, answer->body);
 		return;
 	}
@@ -343,7 +342,8 @@ static void remote_cancel(struct http_client *base, struct http_call handle)
 static void create_real(void *ctx)
 {
 	struct remote_client *client = ctx;
-	client->created = http_client_create(&client->real, net_thread_loop(client->net));
+	client->created = http_client_create_with(
+		&client->real, net_thread_loop(client->net), &client->config);
 }
 
 /* Every call that is open there is done with. */
@@ -376,13 +376,18 @@ static void remote_destroy(struct http_client *base)
 static const struct http_client_ops remote_ops = {
 	.send = remote_send, .cancel = remote_cancel, .destroy = remote_destroy};
 
-enum err http_client_create_remote(
-	struct http_client **out, struct loop *loop, struct net_thread *net)
+enum err http_client_create_remote_with(struct http_client **out, struct loop *loop,
+	struct net_thread *net, const struct http_client_config *config)
 {
 	struct remote_client *client = calloc(1, sizeof *client);
 	if (client == NULL)
 		return ERR_FULL;
-	*client = (struct remote_client){.base = {.ops = &remote_ops, .loop = loop}, .net = net};
+	*client = (struct remote_client){
+		.base = {.ops = &remote_ops, .loop = loop}, .net = net, .config = *config};
+	if (client->config.held_max == 0)
+		client->config.held_max = HTTP_HELD_MAX;
+	if (client->config.raw_max == 0)
+		client->config.raw_max = HTTP_RAW_MAX;
 	const struct link_config link = {.net = net,
 		.depth = HTTP_IN_FLIGHT_MAX,
 		.end = {[LINK_OWNER] = {.name = "node_answers", .take = on_owner, .ctx = client},
@@ -400,4 +405,10 @@ enum err http_client_create_remote(
 	}
 	*out = &client->base;
 	return OK;
+}
+
+enum err http_client_create_remote(
+	struct http_client **out, struct loop *loop, struct net_thread *net)
+{
+	return http_client_create_remote_with(out, loop, net, &(struct http_client_config){0});
 }

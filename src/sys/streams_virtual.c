@@ -47,7 +47,7 @@ struct end {
 
 struct network {
 	struct loop *loop;
-	struct end **end; /* owned; NULL: a free place */
+	struct end **end;       /* owned; NULL: a free place */
 	int end_max, free_from; /* below that all places are taken */
 	uint64_t latency_ms;
 	uint32_t next_port;
