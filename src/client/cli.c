@@ -26,6 +26,8 @@ static const struct option options[] = {
 	{"--amount", "COINS", "what is paid, in whole coins: 0.01", offsetof(struct cli, amount)},
 	{"--to-address", "ADDRESS", "where what is bought goes to",
 		offsetof(struct cli, to_address)},
+	{"--head", "HEX", "receipt verify: the head of the log, from somebody you trust",
+		offsetof(struct cli, head)},
 	{"--rescue", "FILE", "the rescue file of a swap", offsetof(struct cli, rescue)},
 	{"--yes", NULL, "don't ask before paying", offsetof(struct cli, yes)},
 	{"--wait", NULL, "refund: wait for the time lock", offsetof(struct cli, wait)},
@@ -159,10 +161,12 @@ static enum client_exit read_options(
 		used = 1;
 		if (argv[i][0] == '-')
 			exit = read_option(cli, &used, argv + i, argc - i, &config_file);
-		else if (!command->argument || cli->argument != NULL)
-			exit = cli_usage(cli, "%s: what is this for?", argv[i]);
-		else
+		else if (cli->argument == NULL && command->arguments > 0)
 			cli->argument = argv[i];
+		else if (cli->argument2 == NULL && command->arguments > 1)
+			cli->argument2 = argv[i];
+		else
+			exit = cli_usage(cli, "%s: what is this for?", argv[i]);
 		if (exit != CLIENT_OK)
 			return exit;
 	}
@@ -221,6 +225,15 @@ void cli_end(struct cli *cli)
 
 /* ---- help ---- */
 
+static const struct {
+	const struct cli_command *command;
+	const size_t *count;
+} groups[] = {
+	{cli_swap_commands, &cli_swap_command_count},
+	{cli_query_commands, &cli_query_command_count},
+	{cli_receipt_commands, &cli_receipt_command_count},
+};
+
 static void print_commands(FILE *to, const struct cli_command *command, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -232,8 +245,8 @@ static void print_help(FILE *to)
 	(void)fputs(
 		"sluice: swap between Bitcoin and its layers, trusting nobody; ask a daemon\n\n",
 		to);
-	print_commands(to, cli_swap_commands, cli_swap_command_count);
-	print_commands(to, cli_query_commands, cli_query_command_count);
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		print_commands(to, groups[i].command, *groups[i].count);
 	(void)fputs("  sluice config check FILE [--set KEY=VALUE]... | explain     the daemon's "
 		    "configuration\n"
 		    "  sluice journal verify|stat|dump DIR                         the daemon's "
@@ -257,12 +270,10 @@ static void print_help(FILE *to)
 
 static const struct cli_command *command_find(const char *name)
 {
-	for (size_t i = 0; i < cli_swap_command_count; i++)
-		if (strcmp(cli_swap_commands[i].name, name) == 0)
-			return &cli_swap_commands[i];
-	for (size_t i = 0; i < cli_query_command_count; i++)
-		if (strcmp(cli_query_commands[i].name, name) == 0)
-			return &cli_query_commands[i];
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		for (size_t k = 0; k < *groups[i].count; k++)
+			if (strcmp(groups[i].command[k].name, name) == 0)
+				return &groups[i].command[k];
 	return NULL;
 }
 

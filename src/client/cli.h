@@ -15,7 +15,8 @@ struct cli {
 	struct settings settings;
 	struct client_config config;
 	bool json, yes, wait, no_wait, watch, no_color;
-	const char *from, *to, *amount, *to_address, *rescue, *argument;
+	const char *from, *to, *amount, *to_address, *rescue, *head;
+	const char *argument, *argument2; /* words that are no options */
 	const char *const *environment;
 	struct loop *loop;
 	struct http_client *http;
@@ -27,14 +28,16 @@ struct cli {
 struct cli_command {
 	const char *name, *usage, *text;
 	enum client_exit (*run)(struct cli *cli);
-	bool argument; /* takes one word that is no option */
+	unsigned arguments; /* how many words it takes that are no options: at most two */
 };
-extern const struct cli_command cli_swap_commands[], cli_query_commands[];
-extern const size_t cli_swap_command_count, cli_query_command_count;
+extern const struct cli_command cli_swap_commands[], cli_query_commands[], cli_receipt_commands[];
+extern const size_t cli_swap_command_count, cli_query_command_count, cli_receipt_command_count;
 
 /* Loop, HTTP client, printer, signals; undone by cli_end. */
 MUST_USE NONNULL_ALL enum client_exit cli_begin(struct cli *cli);
 NONNULL_ALL void cli_end(struct cli *cli);
+/* Ask the provider, with the operator's token where there is one, and print what it answers. */
+MUST_USE NONNULL_ALL enum client_exit cli_print_answer(struct cli *cli, const char *path);
 /* Says what is wrong with the command line and gives CLIENT_USAGE. */
 PRINTF_LIKE(2, 3)
 enum client_exit cli_usage(struct cli *cli, const char *fmt, ...);

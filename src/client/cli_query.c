@@ -144,6 +144,20 @@ static enum client_exit list(struct cli *cli, const char *path, const char *memb
 	return exit;
 }
 
+enum client_exit cli_print_answer(struct cli *cli, const char *path)
+{
+	struct asking a;
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	struct json *v = ask(&a, &exit, path);
+	if (exit == CLIENT_OK)
+		dump(v, 0);
+	json_free(v);
+	cli_end(cli);
+	return exit;
+}
+
 static enum client_exit command_layers(struct cli *cli)
 {
 	static const struct column columns[] = {{"layer", "LAYER", 10},
@@ -372,12 +386,11 @@ static enum client_exit command_settings(struct cli *cli)
 
 const struct cli_command cli_query_commands[] = {
 	{"status", "status ID [--watch] | --rescue FILE",
-		"what the provider, or a rescue file, says", command_status, true},
-	{"transfers", "transfers", "payouts (operators)", command_transfers, false},
-	{"layers", "layers", "the networks that the provider serves", command_layers, false},
-	{"accounts", "accounts", "the books (operators)", command_accounts, false},
-	{"keygen", "keygen FILE", "make a key for gas", command_keygen, true},
-	{"settings", "settings", "every setting with its meaning and default", command_settings,
-		false},
+		"what the provider, or a rescue file, says", command_status, 1},
+	{"transfers", "transfers", "payouts (operators)", command_transfers, 0},
+	{"layers", "layers", "the networks that the provider serves", command_layers, 0},
+	{"accounts", "accounts", "the books (operators)", command_accounts, 0},
+	{"keygen", "keygen FILE", "make a key for gas", command_keygen, 1},
+	{"settings", "settings", "every setting with its meaning and default", command_settings, 0},
 };
 const size_t cli_query_command_count = ARRAY_LEN(cli_query_commands);

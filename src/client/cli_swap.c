@@ -290,10 +290,10 @@ static enum client_exit command_refund(struct cli *cli)
 
 const struct cli_command cli_swap_commands[] = {
 	{"swap", "swap --from LAYER --to LAYER --amount COINS --to-address ADDRESS",
-		"pay on one layer, be paid on the other", command_swap, false},
+		"pay on one layer, be paid on the other", command_swap, 0},
 	{"resume", "resume --rescue FILE", "go on with a swap: claim or refund, whichever is safe",
-		command_resume, false},
+		command_resume, 0},
 	{"refund", "refund --rescue FILE [--wait]",
-		"call a swap off if it still can be; get the money back", command_refund, false},
+		"call a swap off if it still can be; get the money back", command_refund, 0},
 };
 const size_t cli_swap_command_count = ARRAY_LEN(cli_swap_commands);

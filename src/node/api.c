@@ -20,6 +20,9 @@ const struct route api_routes[] = {
 	{"GET", "/v1/transactions/{layer}/{id}", SCOPE_OPERATOR, handle_transaction_get},
 	{"GET", "/v1/layers", SCOPE_TAKER, handle_layers},
 	{"GET", "/v1/accounts", SCOPE_OPERATOR, handle_accounts},
+	{"GET", "/v1/receipts/{id}", SCOPE_TAKER, handle_receipt},
+	{"GET", "/v1/log/root", SCOPE_TAKER, handle_log_root},
+	{"GET", "/v1/log/consistency", SCOPE_TAKER, handle_log_consistency},
 	{"GET", "/v1/events", SCOPE_OPERATOR, handle_events},
 	{"POST", "/v1/latch", SCOPE_OPERATOR, handle_latch},
 	{"GET", "/v1/latency", SCOPE_OPERATOR, handle_latency},
@@ -231,6 +234,8 @@ enum err api_create(struct api **out, const struct api_config *config)
 	api->config = config->config;
 	api->tokens = config->tokens;
 	api->ports = config->ports;
+	api->log = config->log;
+	api->cluster = config->cluster;
 	api->task_request = cpu_task_kind("http_request");
 	api->task_decode = cpu_task_kind("transaction_decode");
 	quote_key_derive(&api->quote_key, config->seal);

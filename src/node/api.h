@@ -16,6 +16,7 @@
 #include "node/config.h"
 #include "node/engine.h"
 #include "node/secrets.h"
+#include "store/log_index.h"
 #include "rt/executor.h"
 
 struct api;
@@ -49,6 +50,8 @@ struct api_ports {
 
 struct api_config {
 	struct loop *loop;
+	struct log_index *log; /* NULL: proofs can't be given */
+	struct id128 cluster;
 	struct engine *engine;
 	const struct config *config;
 	const struct token_set *tokens;

@@ -69,6 +69,8 @@ struct api {
 	const struct config *config;
 	const struct token_set *tokens;
 	struct api_ports ports;
+	struct log_index *log;
+	struct id128 cluster;
 	struct quote_key quote_key;
 	struct rate_limit *requests, *swaps;
 	struct events *events;
@@ -135,6 +137,10 @@ MUST_USE NONNULL_ALL bool call_page(struct call *c, struct page *out, uint32_t t
 MUST_USE NONNULL_ALL bool page_goes_on(const struct page *p, uint32_t count);
 #define CURSOR_TEXT_SIZE BASE64URL_SIZE(5)
 NONNULL_ALL void page_cursor(char text[CURSOR_TEXT_SIZE], uint32_t next);
+/* "?name=" as a number of records, from 1; untouched where it is not there and not needed. What is
+ * wrong is added to errors. */
+NONNULL_ALL void call_query_size(
+	struct call *c, uint64_t *out, const char *name, bool needed, struct field_errors *errors);
 /* The layer of that name when it is enabled; false: answered. */
 MUST_USE NONNULL_ALL bool call_layer_enabled(struct call *c, enum layer_id layer);
 /* Parameters are journaled: the node knows its wallet. False: answered. */
@@ -166,6 +172,9 @@ void handle_transaction_submit(struct call *c);
 void handle_transaction_get(struct call *c);
 void handle_layers(struct call *c);
 void handle_accounts(struct call *c);
+void handle_log_root(struct call *c);
+void handle_log_consistency(struct call *c);
+void handle_receipt(struct call *c);
 void handle_latch(struct call *c);
 void handle_events(struct call *c);
 void handle_latency(struct call *c);

@@ -103,6 +103,28 @@ static bool parse_u32(uint32_t *out, const char *text)
 	return true;
 }
 
+void call_query_size(
+	struct call *c, uint64_t *out, const char *name, bool needed, struct field_errors *errors)
+{
+	const char *text = http_query(c->x, name);
+	char pointer[CALL_PARAM_SIZE];
+	struct buf at = buf_init(pointer, sizeof pointer);
+	uint64_t v = 0;
+	bool good = text != NULL && text[0] >= '1' && text[0] <= '9';
+	buf_printf(&at, "?%s", name);
+	for (size_t i = 0; good && text[i] != '\0'; i++) {
+		good = text[i] >= '0' && text[i] <= '9' && v < UINT64_MAX / 100;
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (good)
+		*out = v;
+	else if (text != NULL)
+		field_error_add(
+			errors, buf_cstr(&at), "range", "must be a number of records, from 1");
+	else if (needed)
+		field_error_add(errors, buf_cstr(&at), "missing", "is needed");
+}
+
 #define CURSOR_VERSION 1u
 
 void page_cursor(char text[CURSOR_TEXT_SIZE], uint32_t next)

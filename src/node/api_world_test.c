@@ -116,14 +116,17 @@ static enum err replay(void *ctx, const struct journal_record *r)
 static void on_durable(void *ctx)
 {
 	struct world *w = ctx;
-	if (!w->hold_durable && w->engine != NULL)
-		engine_on_durable(w->engine);
+	if (w->hold_durable || w->engine == NULL)
+		return;
+	engine_on_durable(w->engine);
+	log_index_turn(w->log);
 }
 
 void world_release(struct world *w)
 {
 	w->hold_durable = false;
 	engine_on_durable(w->engine);
+	log_index_turn(w->log);
 }
 
 void world_block(
@@ -163,6 +166,12 @@ static void open_engine(struct world *w)
 		.ctx = w};
 	CHECK(ledger_create(&w->ledger, &w->config.capacity, &w->seal, 7) == OK);
 	CHECK(journal_open(&w->journal, &journal, replay, w->ledger, &error) == OK);
+	const struct log_index_config log = {.journal = w->journal,
+		.journal_dir = journal.dir,
+		.dir = "log",
+		.ops = file_sim_ops(w->disk),
+		.synchronous = true};
+	CHECK(log_index_open(&w->log, &log) == OK);
 	const struct engine_config engine = {.journal = w->journal, .ledger = w->ledger};
 	CHECK(engine_create(&w->engine, &engine) == OK);
 }
@@ -223,6 +232,8 @@ void world_open(struct world *w, const char *yaml)
 	CHECK(loop_create(&w->loop, &(struct loop_config){.timer_max = 0}) == OK);
 	open_engine(w);
 	const struct api_config api = {.loop = w->loop,
+		.log = w->log,
+		.cluster = journal_cluster(w->journal),
 		.engine = w->engine,
 		.config = &w->config,
 		.tokens = &w->tokens,
@@ -247,6 +258,7 @@ void world_close(struct world *w)
 	http_server_destroy(w->server);
 	engine_destroy(w->engine);
 	api_destroy(w->api);
+	log_index_close(w->log);
 	journal_close(w->journal);
 	ledger_destroy(w->ledger);
 	loop_destroy(w->loop);

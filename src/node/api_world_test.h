@@ -14,6 +14,7 @@ struct world {
 	struct loop *loop;
 	struct file_sim *disk;
 	struct journal *journal;
+	struct log_index *log;
 	struct ledger *ledger;
 	struct engine *engine;
 	struct config config;

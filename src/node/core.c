@@ -54,6 +54,33 @@ static enum err make_data_dir(const struct core *k)
 	return err;
 }
 
+/* Roots and receipts; business goes on without. */
+static void open_log(struct core *k, const char *journal_dir)
+{
+	char dir[CONFIG_TEXT_SIZE + 16];
+	const struct log_index_config config = {.journal = k->journal,
+		.journal_dir = journal_dir,
+		.dir = dir,
+		.ops = k->c.files,
+		.synchronous = k->c.synchronous};
+	(void)snprintf(dir, sizeof dir, "%s/log", k->config->data_dir);
+	const enum err err = log_index_open(&k->log, &config);
+	if (err != OK)
+		log_line(LOG_WARNING, "log: %s can't be opened (%s): there are no receipts", dir,
+			err_name(err));
+}
+
+/* What is durable goes into the log's tree. */
+static void turn_log(struct core *k)
+{
+	if (k->log == NULL)
+		return;
+	log_index_turn(k->log);
+	const char *trouble = log_index_trouble(k->log);
+	if (trouble != NULL)
+		log_line(LOG_WARNING, "log: %s: there are no receipts", trouble);
+}
+
 static enum err open_journal(struct core *k)
 {
 	char dir[CONFIG_TEXT_SIZE + 16];
@@ -81,6 +108,7 @@ static enum err open_journal(struct core *k)
 		log_line(LOG_ERROR, "journal: %s: %s", err_name(err), error.text);
 		return err;
 	}
+	open_log(k, dir);
 	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms",
 		(unsigned long long)k->ledger->seq, (unsigned long long)(clock_mono_ms() - begun));
 	const struct engine_config engine = {.journal = k->journal, .ledger = k->ledger};
@@ -218,6 +246,7 @@ void core_destroy(struct core *k)
 	api_destroy(k->api);
 	effect_runner_destroy(k->effects);
 	watch_destroy(k->watch);
+	log_index_close(k->log);
 	journal_close(k->journal);
 	engine_destroy(k->engine);
 	ledger_destroy(k->ledger);
@@ -281,6 +310,7 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 	}
 	engine_flush(k->engine);
 	engine_on_durable(k->engine);
+	turn_log(k);
 	effect_runner_run(k->effects, &effects_next);
 	engine_flush(k->engine);
 

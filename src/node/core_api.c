@@ -47,6 +47,8 @@ static enum err port_layer_status(
 enum err core_start_api(struct core *k)
 {
 	const struct api_config api = {.loop = k->loop,
+		.log = k->log,
+		.cluster = journal_cluster(k->journal),
 		.engine = k->engine,
 		.config = k->config,
 		.tokens = k->c.tokens,

@@ -36,6 +36,7 @@ struct core {
 	bool signer_connected, signer_known;
 	struct loop_timer signer_timer;
 	struct journal *journal;
+	struct log_index *log; /* NULL: it could not be opened; nothing else needs it */
 	struct ledger *ledger;
 	struct engine *engine;
 	struct effect_runner *effects;

@@ -8,8 +8,10 @@ that both sides take their own back. What each side has is asked of the chains. 
 daemon and networks wait that way, which is looked up in the system.
 """
 import decimal
+import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import deployment
@@ -62,7 +64,9 @@ class Case:
 
     def there(self):
         address = self.client.fresh_account()
-        self.completes(self.begin("bitcoin-to-rootstock", "bitcoin", "0.01", address), address)
+        run = self.begin("bitcoin-to-rootstock", "bitcoin", "0.01", address)
+        self.completes(run, address)
+        self.receipt(run.id())
 
     def back(self):
         address = taker.BITCOIN_ADDRESSES[0]
@@ -72,10 +76,39 @@ class Case:
         address = self.client.fresh_account()
         run = self.begin("provider-killed", "bitcoin", "0.03", address)
         self.state(run, "dest_locking", "dest_locked")
+        before = self.p.ask("/v1/log/root")
         self.p.kill_daemon()
         self.p.start_daemon()
         self.p.wait("the provider again", self.p.layers)
         self.completes(run, address)
+        self.log_has_grown(before)
+        self.receipt(run.id())
+
+    def sluice(self, *args):
+        return subprocess.run([self.p.bin / "sluice", *args], stdout=subprocess.PIPE, check=False)
+
+    def receipt(self, swap_id):
+        """Taken from the provider, verified without it, and refused with a byte changed."""
+        path = pathlib.Path(self.p.root) / "receipt.json"
+        fetched = self.sluice("receipt", swap_id, "--provider", self.p.url())
+        check(fetched.returncode == 0, f"sluice receipt: {fetched.returncode}")
+        path.write_bytes(fetched.stdout)
+        head = json.loads(fetched.stdout)["head"]
+        for more, want in ((), 0), (("--head", head), 0), (("--head", head[::-1]), 7):
+            got = self.sluice("receipt", "verify", str(path), *more)
+            check(got.returncode == want, f"verify {more}: {got}")
+        for at in range(0, len(fetched.stdout) - 1, 17):
+            changed = bytearray(fetched.stdout)
+            changed[at] ^= 1 << at % 8
+            path.write_bytes(changed)
+            check(self.sluice("receipt", "verify", str(path)).returncode == 7, f"byte {at} changed, and taken")
+        print("receipt: verified, and refused with any byte changed")
+
+    def log_has_grown(self, before):
+        """The log is still the one that it was before, as a tree that was read from the disk says."""
+        now = self.p.ask(f"/v1/log/consistency?from={before['size']}")
+        check(now["from"]["head"] == before["head"], f"{before} became {now['from']}")
+        check(now["to"]["size"] > before["size"], now["to"])
 
     def client_killed(self):
         address = self.client.fresh_account()
