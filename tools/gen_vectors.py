@@ -205,10 +205,16 @@ def elements_taproot(source):
             yield f"static const char elements_tree_{name}[] =\n\t{text(value)};"
 
 
+def elements_blinding(source):
+    yield from table("elements_blinding", texts("name") + ["struct slice asked", "struct slice answered"],
+                     [[text(b["name"]), blob(b["asked"]), blob(b["answered"])] for b in json.loads(source)["blinding"]])
+
+
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
          "bolt11": bolt11, "elements_transactions": elements_transactions,
-         "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot}
+         "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
+         "elements_blinding": elements_blinding}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

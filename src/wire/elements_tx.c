@@ -31,7 +31,8 @@ struct field_kind {
 	size_t explicit_size;
 };
 static const struct field_kind asset_kind = {{0x0a, 0x0b}, 33};
-static const struct field_kind value_kind = {{0x08, 0x09}, 9};
+static const struct field_kind value_kind = {
+	{ELEMENTS_VALUE_COMMITMENT, ELEMENTS_VALUE_COMMITMENT + 1}, 9};
 static const struct field_kind nonce_kind = {{0x02, 0x03}, 33};
 
 /* *size: of the whole field. false: no such prefix. */

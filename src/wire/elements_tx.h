@@ -26,6 +26,7 @@ struct elements_asset {
 struct elements_value {
 	uint8_t b[ELEMENTS_FIELD_SIZE];
 };
+#define ELEMENTS_VALUE_COMMITMENT 0x08u /* the prefix of a value that is one; or the next */
 struct elements_nonce {
 	uint8_t b[ELEMENTS_FIELD_SIZE];
 };
