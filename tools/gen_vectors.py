@@ -210,11 +210,19 @@ def elements_blinding(source):
                      [[text(b["name"]), blob(b["asked"]), blob(b["answered"])] for b in json.loads(source)["blinding"]])
 
 
+def elements_wally(source):
+    vectors = json.loads(source)
+    yield from table("wally_weights", texts("name") + ["uint64_t weight, discount"],
+                     [[text(x["name"]), f"{x['weight']}u", f"{x['discount']}u"] for x in vectors["weights"]])
+    yield from table("wally_proofs", ["uint32_t inputs", "size_t surjection, range"],
+                     [[f"{x[n]}u" for n in ("inputs", "surjection", "range")] for x in vectors["proofs"]])
+
+
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
          "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
-         "elements_blinding": elements_blinding}
+         "elements_blinding": elements_blinding, "elements_wally": elements_wally}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

@@ -3,6 +3,7 @@
 #include "wire/elements_sighash.h"
 #include "wire/vectors_elements_blinding.h"
 #include "wire/vectors_elements_taproot.h"
+#include "wire/vectors_elements_wally.h"
 
 #define ROOM 8u
 #define RATE 100u /* sat/kvB: what nodes relay at least */
@@ -497,6 +498,49 @@ static void test_other_asset(void)
 	CHECK(elements_build_spend(&b, &size, &value, &l.spend) == ERR_RANGE);
 }
 
+/* With proofs of the sizes that wallycore makes, and signed, a spend is as large as was said. */
+static void test_proof_sizes(void)
+{
+	static const uint8_t proof[8192];
+	static const uint8_t key_path[66] = {1, 64};
+	const struct pubkey key = blinding_key(6);
+	for (uint32_t inputs = 1; inputs <= 2; inputs++) {
+		const size_t row = inputs - 1;
+		struct elements_coin fee_coin;
+		struct elements_size size;
+		struct sat value;
+		struct parsed p;
+		struct lock l;
+		uint8_t raw[1024], witness[BTC_HTLC_WITNESS_MAX];
+		struct buf b = buf_init(raw, sizeof raw);
+		struct buf w = buf_init(witness, sizeof witness);
+		CHECK(wally_proofs[row].inputs == inputs);
+		lock_make(&l, BTC_LEAF_COOPERATIVE);
+		fee_coin = l.coin;
+		fee_coin.at.index++;
+		l.spend.to_blinding = &key;
+		l.spend.beside = (struct elements_pay){
+			.script = slice_of(to, 22), .value = {1000}, .blinding = &key};
+		l.spend.change_script = slice_of(to, sizeof to);
+		l.spend.change_blinding = &key;
+		l.spend.fee_coin = inputs == 2 ? &fee_coin : NULL;
+		CHECK(elements_build_spend(&b, &size, &value, &l.spend) == OK);
+		parse(&p, buf_slice(&b));
+		btc_htlc_witness_cooperative(&w, &l.tree, proof, proof);
+		p.in[0].witness = buf_slice(&w);
+		if (inputs == 2)
+			p.in[1].witness = slice_of(key_path, sizeof key_path);
+		CHECK(p.tx.in_count == inputs && p.tx.out_count == inputs + 2);
+		for (uint32_t i = 0; i + 1 < p.tx.out_count; i++) {
+			p.out[i].value = (struct elements_value){{ELEMENTS_VALUE_COMMITMENT}};
+			p.out[i].range_proof = slice_of(proof, wally_proofs[row].range);
+			p.out[i].surjection_proof = slice_of(proof, wally_proofs[row].surjection);
+		}
+		CHECK(elements_tx_vsize(&p.tx) == size.vsize);
+		CHECK(elements_tx_discount_vsize(&p.tx) == size.discount_vsize);
+	}
+}
+
 static void test_spends_refused(void)
 {
 	struct elements_size size = {77, 77};
@@ -544,6 +588,7 @@ int main(void)
 	test_spends();
 	test_confidential();
 	test_other_asset();
+	test_proof_sizes();
 	test_spends_refused();
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "wire/vectors_elements_liquidjs.h"
 #include "wire/vectors_elements_transactions.h"
+#include "wire/vectors_elements_wally.h"
 
 #define ROOM 64u
 
@@ -95,6 +96,16 @@ static struct elements_tx by_name(const char *name)
 			CHECK(parse(&tx, &used, elements_recorded[i].tx) == OK);
 	CHECK(tx.in_count > 0);
 	return tx;
+}
+
+/* Inputs and outputs of all kinds, as wallycore weighs them. */
+static void test_weights(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wally_weights); i++) {
+		const struct elements_tx tx = by_name(wally_weights[i].name);
+		CHECK(elements_tx_weight(&tx) == wally_weights[i].weight);
+		CHECK(elements_tx_discount_weight(&tx) == wally_weights[i].discount);
+	}
 }
 
 /* What the parts of a transaction say. */
@@ -239,6 +250,7 @@ int main(void)
 {
 	test_recorded();
 	test_liquidjs();
+	test_weights();
 	test_parts();
 	test_inputs();
 	test_strict();

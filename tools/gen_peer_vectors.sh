@@ -1,0 +1,29 @@
+#!/bin/bash
+# Generates the test vectors that come from other people's libraries: gen_peer_vectors.sh evm|elements|wally [--check].
+# With --check it changes nothing and fails where the file in the tree is not what the libraries give; 77 where
+# they are not to be had.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+vectors=$root/tests/vectors
+usage() { echo "usage: $0 evm|elements|wally [--check]" >&2; exit 2; }
+peer() { "$root/tools/peers/$1.sh" || exit 77; }
+case ${1-} in evm | elements | wally) ;; *) usage ;; esac
+case ${2-} in "" | --check) ;; *) usage ;; esac
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+case $1 in
+evm)
+	made=$root/src/wire/evm_vectors.h modules=$(peer evm_js)
+	node "$root/tools/vectors/evm.cjs" "$modules" "$root/contracts/HashTimeLock.json" "$out" ;;
+elements)
+	made=$vectors/elements_liquidjs.json modules=$(peer elements_js)
+	node "$root/tools/vectors/elements.cjs" "$modules" "$out" ;;
+wally)
+	made=$vectors/elements_wally.json python=$(peer wally)
+	"$python" "$root/tools/vectors/elements_wally.py" "$vectors" "$out" ;;
+esac
+if [ "${2-}" = --check ]; then
+	diff -u "$made" "$out"
+else
+	cp "$out" "$made"
+fi
