@@ -141,7 +141,7 @@ sanitizer_runs() { # KIND RUNNER...
 
 stage_gcc() {
 	build gcc build || return
-	tests gcc build unit lint fuzz e2e
+	tests gcc build unit sim lint fuzz e2e
 }
 stage_style() {
 	one style clang-format check_format

@@ -9,7 +9,6 @@
 #include "world.h"
 
 #define DATA "provider"
-#define JOURNAL DATA "/journal"
 #define SEGMENT_SIZE (512u << 10)
 #define GROUP_MAX (96u << 10)
 #define RESTART_MIN_MS 500u
@@ -204,6 +203,7 @@ static void start(struct host *h)
 		(unsigned long long)core_ledger(h->core)->seq);
 	if (h->check)
 		check_start(h);
+	h->durable_before = 0;
 	core_start(h->core);
 }
 
@@ -220,7 +220,10 @@ void host_turn(struct host *h)
 	}
 	if (h->core == NULL || now_of(h) < h->stalled_until_ms)
 		return;
+	const uint64_t before = journal_durable(core_journal(h->core));
 	const enum err err = core_turn(h->core, &h->wait_ms);
+	if (journal_durable(core_journal(h->core)) != before)
+		h->durable_before = before;
 	if (err != OK && !h->dead) { /* its disk failed: it ends as sluiced does */
 		world_say(h->w, LANE_PROVIDER, TRACE_FAULT, "ends: its disk failed");
 		note(h);
@@ -263,7 +266,7 @@ enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
 	struct fold fold = {.up_to = up_to};
 	struct file_sim *copy = file_sim_copy(disk);
 	struct journal *j = NULL;
-	const struct journal_config config = {.dir = JOURNAL,
+	const struct journal_config config = {.dir = HOST_JOURNAL,
 		.fresh_cluster = {{1}},
 		.ops = file_sim_ops(copy),
 		.segment_size = SEGMENT_SIZE,

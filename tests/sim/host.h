@@ -36,6 +36,8 @@ struct host {
 	uint64_t wait_ms;
 	uint64_t capacity; /* of the disk; UINT64_MAX */
 
+	uint64_t durable_before; /* the last turn made anything durable; of this process */
+
 	/* what the next start must find */
 	bool check;
 	uint64_t durable, staged;
@@ -53,6 +55,7 @@ NONNULL_ALL void host_serve(struct host *h, struct http_local_request *request, 
 NONNULL_ALL void host_kill(struct host *h, bool power);
 /* NULL while there is no process. */
 NONNULL_ALL const struct ledger *host_ledger(const struct host *h);
+#define HOST_JOURNAL "provider/journal"
 /* The state that the journal on this disk folds to, up to a record; compares with nothing. ERR:
  * the journal is refused, in words. */
 MUST_USE NONNULL_ALL enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,

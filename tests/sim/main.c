@@ -11,8 +11,8 @@ static const char usage[] =
 	"sluice-sim: a whole deployment in one process, from one seed, on virtual time\n"
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
-	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--trace]\n"
-	"             [--plan]\n"
+	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
+	"             [--plan] [--trace] [--timeline FILE.svg]\n"
 	"\n"
 	"  --seed N        the run of this seed (1)\n"
 	"  --seeds N..M    those of several\n"
@@ -20,6 +20,8 @@ static const char usage[] =
 	"  --faults N      so many things go wrong\n"
 	"  --without I,J   but not these (numbers as --plan shows them)\n"
 	"  --twice         each seed twice: both runs must be the same, byte for byte\n"
+	"  --minimise      where a checker finds something: with as few faults as it takes\n"
+	"  --timeline FILE a picture of the run\n"
 	"  --trace         everything that happens, as it happens\n"
 	"  --plan          what a seed holds\n"
 	"\n"
@@ -29,7 +31,8 @@ struct options {
 	uint64_t first, last;
 	struct plan_profile profile;
 	const char *without;
-	bool trace, plan, twice;
+	const char *timeline;
+	bool trace, plan, twice, minimise;
 };
 
 static bool number(uint64_t *out, const char *text)
@@ -55,7 +58,8 @@ static bool parse(struct options *o, int argc, char **argv)
 	const struct {
 		const char *name;
 		bool *on;
-	} flags[] = {{"--trace", &o->trace}, {"--plan", &o->plan}, {"--twice", &o->twice}};
+	} flags[] = {{"--trace", &o->trace}, {"--plan", &o->plan}, {"--twice", &o->twice},
+		{"--minimise", &o->minimise}};
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
 		uint64_t n = 0;
@@ -69,6 +73,10 @@ static bool parse(struct options *o, int argc, char **argv)
 		i++;
 		if (strcmp(a, "--seeds") == 0 && range(o, v))
 			continue;
+		if (strcmp(a, "--timeline") == 0 && v != NULL) {
+			o->timeline = v;
+			continue;
+		}
 		if (strcmp(a, "--without") == 0 && v != NULL) {
 			o->without = v;
 			continue;
@@ -112,59 +120,123 @@ static void show_plan(const struct plan *p)
 	for (uint32_t i = 0; i < p->count; i++) {
 		trace_time(when, p->item[i].at_ms);
 		plan_text(text, &p->item[i]);
-		(void)printf("%4u %14s %s%s\n", i, when, plan_is_fault(p->item[i].kind) ? "! " : "",
-			text);
+		if (p->item[i].left_out)
+			continue;
+		const bool fault = plan_is_fault(p->item[i].kind);
+		(void)printf("%4u %14s %s%s\n", i, when, fault ? "! " : "", text);
 	}
 }
 
-static void report(uint64_t seed, const struct world_result *r, uint64_t took_ms)
+static void report(const struct plan *p, const struct world_result *r, uint64_t took_ms)
 {
 	char hash[65];
 	hex_encode(hash, r->hash.b, sizeof r->hash.b);
 	(void)printf("seed %llu: %s %.16s; %u swaps: %u completed, %u refunded, %u else; "
-		     "%u payouts; %llu records, %llu + %llu crashes, %llu folds; "
+		     "%u payouts; %llu records, %llu + %llu crashes, %llu folds, "
+		     "%llu of %llu damages refused; "
 		     "%.1f h in %.2f s: %.0f times real time\n",
-		(unsigned long long)seed, r->wrong == 0 ? "ok" : "WRONG", hash, r->swaps,
+		(unsigned long long)p->seed, r->wrong == 0 ? "ok" : "WRONG", hash, r->swaps,
 		r->completed, r->refunded, r->other, r->payouts, (unsigned long long)r->records,
 		(unsigned long long)r->crashes, (unsigned long long)r->signer_crashes,
-		(unsigned long long)r->folds, (double)r->virtual_ms / 3600e3, (double)took_ms / 1e3,
+		(unsigned long long)r->folds, (unsigned long long)r->damage_refused,
+		(unsigned long long)r->damaged, (double)r->virtual_ms / 3600e3,
+		(double)took_ms / 1e3,
 		(double)r->virtual_ms / (double)(took_ms == 0 ? 1 : took_ms));
-	if (r->wrong > 0)
-		(void)printf("  %s\n", r->wrong_text);
-	(void)fflush(stdout);
 }
 
-static void run(struct world_result *out, uint64_t seed, const struct options *o)
+/* The command that does this again. */
+static void say_command(const struct plan *p, const struct options *o)
 {
-	static struct plan plan;
+	const struct plan_profile *f = &o->profile;
+	const char *comma = " --without ";
+	(void)printf("  again: sluice-sim --seed %llu --minutes %llu --swaps %u --payouts %u "
+		     "--deposits %u --faults %u",
+		(unsigned long long)p->seed, (unsigned long long)f->minutes, f->swaps, f->payouts,
+		f->deposits, f->faults);
+	for (uint32_t i = 0; i < p->count; i++) {
+		if (!p->item[i].left_out)
+			continue;
+		(void)printf("%s%u", comma, i);
+		comma = ",";
+	}
+	(void)printf("\n");
+}
+
+static void run(struct world_result *out, const struct plan *plan, const struct options *o)
+{
 	static struct world world;
-	plan_draw(&plan, seed, &o->profile);
-	leave_out(&plan, o->without);
-	const uint64_t begun = clock_mono_ms();
-	world_init(&world, &plan);
+	world_init(&world, plan);
 	world.trace.print = o->trace;
+	world.trace.keep = o->timeline != NULL;
 	world_run(&world);
 	world_result(out, &world);
-	report(seed, out, clock_mono_ms() - begun);
+	if (o->timeline != NULL) {
+		char title[TRACE_TEXT_MAX + 32];
+		(void)snprintf(title, sizeof title, "seed %llu %s", (unsigned long long)plan->seed,
+			out->wrong_text);
+		if (trace_draw(&world.trace, o->timeline, title) != OK)
+			(void)fprintf(stderr, "%s can't be written\n", o->timeline);
+	}
 	world_fini(&world);
+}
+
+/* Leaves out faults in ever smaller runs of neighbours, as long as something is still wrong. */
+static void minimise(struct plan *p, const struct options *o)
+{
+	struct options quiet = *o;
+	struct world_result r;
+	uint32_t fault[PLAN_ITEMS_MAX], count = 0;
+	quiet.trace = false;
+	quiet.timeline = NULL;
+	for (uint32_t i = 0; i < p->count; i++)
+		if (plan_is_fault(p->item[i].kind) && !p->item[i].left_out)
+			fault[count++] = i;
+	for (uint32_t size = count; size > 0; size /= 2) {
+		for (uint32_t at = 0; at < count; at += size) {
+			static struct plan less;
+			const uint32_t end = at + size < count ? at + size : count;
+			less = *p;
+			for (uint32_t i = at; i < end; i++)
+				less.item[fault[i]].left_out = true;
+			if (memcmp(&less, p, sizeof less) == 0)
+				continue;
+			run(&r, &less, &quiet);
+			if (r.wrong > 0)
+				*p = less;
+		}
+	}
+	(void)printf("  what is left:\n");
+	show_plan(p);
 }
 
 static bool run_seed(uint64_t seed, const struct options *o)
 {
+	static struct plan plan;
 	struct world_result first, second;
+	plan_draw(&plan, seed, &o->profile);
+	leave_out(&plan, o->without);
 	if (o->plan) {
-		static struct plan plan;
-		plan_draw(&plan, seed, &o->profile);
 		show_plan(&plan);
 		return true;
 	}
-	run(&first, seed, o);
-	if (!o->twice)
-		return first.wrong == 0;
-	run(&second, seed, o);
-	if (!hash256_eq(&first.hash, &second.hash))
-		(void)printf("  the second run is another than the first\n");
-	return first.wrong == 0 && hash256_eq(&first.hash, &second.hash);
+	const uint64_t begun = clock_mono_ms();
+	run(&first, &plan, o);
+	report(&plan, &first, clock_mono_ms() - begun);
+	bool good = first.wrong == 0;
+	if (!good)
+		(void)printf("  %s\n", first.wrong_text);
+	if (!good && o->minimise)
+		minimise(&plan, o);
+	if (good && o->twice) {
+		run(&second, &plan, o);
+		good = hash256_eq(&first.hash, &second.hash);
+		if (!good)
+			(void)printf("  the second run is another than the first\n");
+	}
+	if (!good)
+		say_command(&plan, o);
+	(void)fflush(stdout);
+	return good;
 }
 
 int main(int argc, char **argv)

@@ -128,6 +128,34 @@ void operator_pay(struct world *w, const struct plan_item *item, uint32_t number
 	ask(p);
 }
 
+/* ---- the latch ---- */
+
+static void on_latch(void *ctx, const struct http_answer *answer)
+{
+	struct world *w = ctx;
+	if (answer->err != OK)
+		return;
+	trace_mix(&w->trace, answer->body);
+	if (answer->status == 200)
+		world_say(w, LANE_WORLD, TRACE_NOTE, "the operator lifts the latch");
+}
+
+void operator_turn(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	const uint64_t now = loop_now_ms(w->loop);
+	static const char body[] = "{\"on\":false,\"reason\":\"looked at\"}";
+	if (l == NULL || !l->latched || now < w->latch_ms)
+		return;
+	w->latch_ms = now + AGAIN_MS;
+	const struct http_request request = {.method = "POST",
+		.url = "http://provider/v1/latch",
+		.content_type = "application/json",
+		.authorization = "Bearer " HOST_TOKEN,
+		.body = slice_str(body)};
+	(void)!http_client_send(w->operator, NULL, &request, on_latch, w);
+}
+
 bool operator_done(const struct world *w)
 {
 	for (uint32_t i = 0; i < w->payout_count; i++)

@@ -12,7 +12,6 @@
 
 #define STACK_SIZE (1u << 20)
 #define RESCUE "rescue.json"
-#define GAS_WEI "0x4563918244f40000" /* 5 */
 #define MINUTE_MS UINT64_C(60000)
 #define BEGIN_TRIES_MAX 6u
 #define RESEND_MS 60000u
@@ -106,6 +105,14 @@ static void resend(struct taker *t)
 		return;
 	t->resend_ms = now + RESEND_MS;
 	nets_try(&t->w->nets, LAYER_BITCOIN, "sendrawtransaction", "[\"%s\"]", t->payment);
+}
+
+void takers_resend(struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++) {
+		w->taker[i]->resend_ms = 0;
+		resend(w->taker[i]);
+	}
 }
 
 void takers_turn(struct world *w)
@@ -364,20 +371,29 @@ static void make_addresses(struct taker *t)
 		      slice_of(t->refund_script, 22)) == OK);
 }
 
-static void fund_gas(struct taker *t)
+static void gas_key(struct seckey *out, uint64_t seed, uint32_t number)
+{
+	struct draw draw;
+	draw_init(&draw, seed, "gas key", number);
+	do
+		draw_bytes(&draw, out->b, sizeof out->b);
+	while (!seckey_valid(out));
+}
+
+void taker_account(struct evm_address *out, uint64_t seed, uint32_t number)
 {
 	struct seckey key;
-	struct evm_address account;
+	gas_key(&key, seed, number);
+	CHECK(spend_account(out, &key) == OK);
+}
+
+static void put_gas_key(struct taker *t, uint32_t number)
+{
+	struct seckey key;
 	char text[65];
-	do
-		draw_bytes(&t->draw, key.b, sizeof key.b);
-	while (!seckey_valid(&key));
+	gas_key(&key, t->w->seed, number);
 	hex_encode(text, key.b, sizeof key.b);
 	file_sim_put(t->disk, "gas", slice_str(text));
-	CHECK(spend_account(&account, &key) == OK);
-	hex_encode(text, account.b, sizeof account.b);
-	(void)nets_lever(&t->w->nets, LAYER_ROOTSTOCK, "anvil_setBalance", "[\"0x%s\", \"%s\"]",
-		text, GAS_WEI);
 }
 
 static enum manner manner_of(uint64_t b, enum layer_id from)
@@ -414,7 +430,7 @@ void takers_begin(struct world *w, const struct plan_item *item, uint32_t number
 		t->dies_at = draw_between(&t->draw, 2, 7);
 	make_addresses(t);
 	configure(t);
-	fund_gas(t);
+	put_gas_key(t, number);
 	CHECK(http_client_create_local(&t->http, w->loop, on_request, t) == OK);
 	char amount[AMOUNT_TEXT_SIZE];
 	amount_format(amount, t->amount);

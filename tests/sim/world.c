@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
 #include "node/log.h"
 
 #define FUND_MS 30000u /* the first deposits */
 #define FUND_BITCOIN_SAT 60000000u
 #define FUND_BITCOIN_COINS 6u
 #define FUND_ROOTSTOCK_SAT 500000000u
+#define TAKER_GAS "5"
 #define STEP_MAX_MS 1000u
 #define CHECK_EVERY_MS 5000u
 #define FOLD_EVERY_MS 1800000u
@@ -100,8 +102,24 @@ static void do_plan(struct world *w)
 	}
 }
 
+/* Takers have their gas before they begin. */
+static void fund_takers(struct world *w)
+{
+	for (uint32_t i = 0; i < w->plan.count; i++) {
+		struct evm_address account;
+		char hex[41];
+		if (w->plan.item[i].kind != PLAN_SWAP)
+			continue;
+		taker_account(&account, w->seed, i);
+		hex_encode(hex, account.b, sizeof account.b);
+		(void)nets_lever(&w->nets, LAYER_ROOTSTOCK, "sim_fund", "[\"0x%s\", \"%s\"]", hex,
+			TAKER_GAS);
+	}
+}
+
 static void fund(struct world *w)
 {
+	fund_takers(w);
 	for (unsigned i = 0; i < FUND_BITCOIN_COINS; i++)
 		operator_deposit(w, LAYER_BITCOIN, FUND_BITCOIN_SAT);
 	operator_deposit(w, LAYER_ROOTSTOCK, FUND_ROOTSTOCK_SAT);
@@ -121,6 +139,7 @@ static void step(struct world *w)
 	takers_turn(w);
 	do_plan(w);
 	faults_turn(w);
+	operator_turn(w);
 	w->steps++;
 }
 
@@ -152,6 +171,7 @@ static void run_until(struct world *w, uint64_t end_ms, bool settle)
 		check_moved(w);
 		if (now_of(w) >= fold_ms) {
 			check_fold(w);
+			check_media(w);
 			fold_ms = now_of(w) + FOLD_EVERY_MS;
 		}
 		if (settle && takers_done(w) && check_settled(w))
@@ -185,6 +205,8 @@ void world_result(struct world_result *out, const struct world *w)
 		.signer_crashes = w->keeper.crashes,
 		.steps = w->steps,
 		.folds = w->folds,
+		.damaged = w->damaged,
+		.damage_refused = w->damage_refused,
 		.payouts = w->payout_count};
 	memcpy(out->wrong_text, w->wrong_text, sizeof out->wrong_text);
 	const struct ledger *l = host_ledger(&w->host);

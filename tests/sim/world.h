@@ -47,10 +47,12 @@ struct world {
 	struct payout payout[WORLD_PAYOUTS_MAX];
 	uint32_t payout_count;
 	struct http_client *operator; /* owned */
+	uint64_t latch_ms;            /* when the operator looks at it again */
 	struct draw deposits;
 	struct amount deposited[LAYER_COUNT];
 	uint64_t calm_ms; /* no fault any more from here on */
 	uint64_t steps, checks, folds;
+	uint64_t damaged, damage_refused, damage_harmless, damage_cut;
 	uint32_t wrong;                  /* what a checker found */
 	char wrong_text[TRACE_TEXT_MAX]; /* the first */
 	bool blocks_moved[LAYER_COUNT];
@@ -61,7 +63,7 @@ struct world_result {
 	uint32_t wrong;
 	char wrong_text[TRACE_TEXT_MAX];
 	uint64_t virtual_ms;
-	uint64_t records, crashes, signer_crashes, steps, folds;
+	uint64_t records, crashes, signer_crashes, steps, folds, damaged, damage_refused;
 	uint32_t swaps, completed, refunded, other, payouts;
 };
 
@@ -85,6 +87,10 @@ NONNULL_ALL void world_block(struct world *w, enum layer_id layer);
 NONNULL_ALL void takers_begin(struct world *w, const struct plan_item *item, uint32_t number);
 /* Lets those go on that wait for nothing. */
 NONNULL_ALL void takers_turn(struct world *w);
+/* Their wallets send what is not in a block, now. */
+NONNULL_ALL void takers_resend(struct world *w);
+/* The account that the taker of this number pays gas from. */
+NONNULL_ALL void taker_account(struct evm_address *out, uint64_t seed, uint32_t number);
 NONNULL_ALL bool takers_done(const struct world *w);
 /* Their sessions end, as by a signal. */
 NONNULL_ALL void takers_stop(struct world *w);
@@ -103,6 +109,8 @@ NONNULL_ALL void operator_init(struct world *w);
 NONNULL_ALL void operator_fini(struct world *w);
 NONNULL_ALL void operator_pay(struct world *w, const struct plan_item *item, uint32_t number);
 NONNULL_ALL void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat);
+/* Lifts the latch where a deep reorganisation was the reason for it. */
+NONNULL_ALL void operator_turn(struct world *w);
 NONNULL_ALL bool operator_done(const struct world *w);
 NONNULL_ALL void operator_check_books(struct world *w, const struct ledger *l);
 NONNULL_ALL void operator_check_end(struct world *w);
@@ -122,6 +130,8 @@ NONNULL_ALL void check_step(struct world *w);
 NONNULL_ALL void check_block(struct world *w, enum layer_id layer);
 /* The journal on the disk folds to the state that there is. */
 NONNULL_ALL void check_fold(struct world *w);
+/* Copies of the disk are damaged: the journal must notice, or have lost nothing. */
+NONNULL_ALL void check_media(struct world *w);
 /* Nothing is under way any more. */
 NONNULL_ALL bool check_settled(struct world *w);
 NONNULL_ALL void check_end(struct world *w);

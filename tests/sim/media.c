@@ -1,0 +1,94 @@
+/* Media faults on the only copy: bits flip, sectors land in another's place. The journal refuses to
+ * start, or it has lost nothing: but for the last group before its mark (docs/data-on-disk.md). */
+#include <stdio.h>
+
+#include "node/core.h"
+#include "world.h"
+
+#define DAMAGES 4u /* at each look */
+#define FILES_MAX 16u
+
+struct names {
+	char path[FILES_MAX][FILE_SIM_NAME_MAX];
+	uint32_t count;
+};
+
+static enum err on_name(void *ctx, const char *name)
+{
+	struct names *n = ctx;
+	if (n->count < FILES_MAX)
+		(void)snprintf(n->path[n->count++], FILE_SIM_NAME_MAX, HOST_JOURNAL "/%s", name);
+	return OK;
+}
+
+/* Where something was written: beyond it everything is zero. */
+static size_t used_of(const uint8_t *bytes, size_t len)
+{
+	while (len > 0 && bytes[len - 1] == 0)
+		len--;
+	return len;
+}
+
+/* False: there is nothing to damage. */
+static bool damage(struct file_sim *disk, struct draw *d, char *what, size_t what_size)
+{
+	const struct file_ops *ops = file_sim_ops(disk);
+	struct names names = {.count = 0};
+	size_t len = 0;
+	if (ops->list(ops->ctx, HOST_JOURNAL, on_name, &names) != OK || names.count == 0)
+		return false;
+	const char *path = names.path[draw_between(d, 0, names.count - 1)];
+	uint8_t *bytes = file_sim_content(disk, path, &len);
+	const size_t used = bytes == NULL ? 0 : used_of(bytes, len);
+	if (used < 2 * FILE_SIM_SECTOR)
+		return false;
+	const size_t at = draw_between(d, 0, used - 1), sectors = used / FILE_SIM_SECTOR;
+	if (draw_chance(d, 700)) {
+		bytes[at] ^= (uint8_t)(1u << draw_between(d, 0, 7));
+		(void)snprintf(what, what_size, "%.60s: a bit of byte %zu flips", path, at);
+	} else {
+		const size_t from = draw_between(d, 0, sectors - 1);
+		const size_t to = draw_between(d, 0, sectors - 1);
+		memmove(bytes + to * FILE_SIM_SECTOR, bytes + from * FILE_SIM_SECTOR,
+			FILE_SIM_SECTOR);
+		(void)snprintf(what, what_size, "%.60s: sector %zu lands on %zu", path, from, to);
+	}
+	return true;
+}
+
+static void judge(struct world *w, const struct file_sim *damaged, const char *what)
+{
+	const uint64_t last = journal_durable(core_journal(w->host.core));
+	struct journal_error error = {.text = ""};
+	struct hash256 is, want;
+	uint64_t seq = 0, upto = 0;
+	w->damaged++;
+	if (host_fold(&w->host, &is, &seq, &error, damaged, UINT64_MAX) != OK) {
+		w->damage_refused++;
+		return;
+	}
+	if (seq < w->host.durable_before || seq > last)
+		world_wrong(w, "%s: %llu of %llu records are left, and nobody says so", what,
+			(unsigned long long)seq, (unsigned long long)last);
+	w->damage_cut += seq < last;
+	w->damage_harmless += seq == last;
+	if (host_fold(&w->host, &want, &upto, &error, w->host.disk, seq) != OK ||
+		!hash256_eq(&is, &want))
+		world_wrong(w, "%s: the records are others, and nobody says so", what);
+}
+
+void check_media(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	struct draw draw;
+	if (l == NULL || journal_durable(core_journal(w->host.core)) != l->seq)
+		return;
+	draw_init(&draw, w->seed, "media", w->damaged + w->folds);
+	for (unsigned i = 0; i < DAMAGES; i++) {
+		char what[120];
+		struct file_sim *copy = file_sim_copy(w->host.disk);
+		if (damage(copy, &draw, what, sizeof what))
+			judge(w, copy, what);
+		file_sim_destroy(copy);
+	}
+}
