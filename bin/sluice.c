@@ -1,9 +1,8 @@
 /* sluice: the taker's and operator's commands are client/cli's; those that read the daemon's own
  * files, its configuration and its journal, are put beside them here. */
 #include "client/cli.h"
-#include "ledger/record.h"
 #include "node/config.h"
-#include "store/journal_read.h"
+#include "node/journal_cli.h"
 
 #include <stdlib.h>
 
@@ -69,62 +68,11 @@ static int config_command(int argc, char **argv, char **environment)
 				   : fail("config check", "FILE is missing");
 }
 
-/* ---- journal ---- */
-
-static enum err dump_record(
-	void *ctx, const struct journal_record *record, const struct journal_place *place)
-{
-	(void)ctx;
-	(void)printf("%llu %s, %zu bytes, segment %u at %llu\n", (unsigned long long)record->seq,
-		record_name(record->type), record->payload.len, (unsigned)place->segment,
-		(unsigned long long)place->group_offset);
-	return OK;
-}
-
-static void print_journal(const struct journal_report *r)
-{
-	(void)printf("segments   %u\nbytes      %llu, %llu in groups, %llu in records\n",
-		(unsigned)r->segments, (unsigned long long)r->file_bytes,
-		(unsigned long long)r->group_bytes, (unsigned long long)r->payload_bytes);
-	(void)printf("groups     %llu, %llu of them marks, at most %llu records in one\n",
-		(unsigned long long)r->groups, (unsigned long long)r->marks,
-		(unsigned long long)r->group_records_max);
-	(void)printf("records    %llu, %llu to %llu\nopened     %llu times\n",
-		(unsigned long long)r->records, (unsigned long long)r->first_seq,
-		(unsigned long long)r->last_seq, (unsigned long long)r->epoch);
-}
-
-static int journal_command(int argc, char **argv)
-{
-	struct journal_report report = {.empty = false};
-	const char *what = argc == 4 ? argv[2] : "";
-	const bool dump = strcmp(what, "dump") == 0, stat = strcmp(what, "stat") == 0;
-
-	if (!dump && !stat && strcmp(what, "verify") != 0)
-		return fail("journal", "verify DIR, stat DIR, or dump DIR");
-	const enum err err = journal_read(
-		&report, file_system(), argv[3], dump ? dump_record : NULL, NULL);
-	if (err != OK) {
-		(void)fprintf(stderr, "sluice: %s: %s: %s%s%s\n", argv[3], err_name(err),
-			report.text, report.detail[0] != '\0' ? "; " : "", report.detail);
-		return CLIENT_FAILED;
-	}
-	if (report.empty)
-		return fail(argv[3], "there is no journal");
-	if (stat)
-		print_journal(&report);
-	if (!dump)
-		(void)printf("%s: good%s%s\n", argv[3],
-			report.torn ? ", with an unfinished end: " : "",
-			report.torn ? report.text : "");
-	return CLIENT_OK;
-}
-
 int main(int argc, char **argv, char **environment)
 {
 	if (argc > 1 && strcmp(argv[1], "config") == 0)
 		return config_command(argc, argv, environment);
 	if (argc > 1 && strcmp(argv[1], "journal") == 0)
-		return journal_command(argc, argv);
+		return journal_command(argc - 2, argv + 2);
 	return (int)client_main(argc, argv, environment);
 }

@@ -249,7 +249,7 @@ static void print_help(FILE *to)
 		print_commands(to, groups[i].command, *groups[i].count);
 	(void)fputs("  sluice config check FILE [--set KEY=VALUE]... | explain     the daemon's "
 		    "configuration\n"
-		    "  sluice journal verify|stat|dump DIR                         the daemon's "
+		    "  sluice journal verify|stat|dump DIR [--json]                the daemon's "
 		    "journal\n\nOptions:\n",
 		to);
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)

@@ -27,6 +27,7 @@ const char *journal_fault_text(enum journal_fault fault)
 		[JOURNAL_FAULT_HASH] = "the hash does not match the content",
 		[JOURNAL_FAULT_RECORD] = "a record is not what its group says",
 		[JOURNAL_FAULT_CHAIN] = "this does not continue what is before it",
+		[JOURNAL_FAULT_MISSING] = "the segment's file is missing",
 	};
 	CHECK(fault < JOURNAL_FAULT_COUNT);
 	return text[fault];

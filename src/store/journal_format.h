@@ -43,6 +43,7 @@ enum journal_fault {
 	JOURNAL_FAULT_HASH,    /* its bytes are not those that were written */
 	JOURNAL_FAULT_RECORD,  /* its records don't fit together */
 	JOURNAL_FAULT_CHAIN,   /* does not continue the group before it */
+	JOURNAL_FAULT_MISSING, /* a segment's file is not there */
 	JOURNAL_FAULT_COUNT
 };
 /* A sentence without its end, for people; static. */

@@ -60,9 +60,9 @@ static enum err read_record(void *ctx, const struct journal_record *record)
  */
 static void find_record(struct journal_report *report, const struct journal_scan *scan)
 {
-	const bool content = scan->at_end == JOURNAL_FAULT_HASH ||
-		scan->at_end == JOURNAL_FAULT_RECORD;
-	if (!content || scan->bytes_segment != scan->last.segment ||
+	const struct journal_damage *d = &report->damage;
+	const bool content = d->fault == JOURNAL_FAULT_HASH || d->fault == JOURNAL_FAULT_RECORD;
+	if (!content || scan->bytes_segment != d->segment || d->offset != scan->end ||
 		scan->bytes_len < scan->end + JOURNAL_GROUP_HEADER_SIZE)
 		return;
 	const uint8_t *group = scan->bytes + scan->end;
@@ -75,6 +75,8 @@ static void find_record(struct journal_report *report, const struct journal_scan
 	for (uint32_t i = 0; i < count; i++, seq++) {
 		const size_t before = body.len;
 		if (!journal_record_next(&record, &body) || record.seq != seq) {
+			report->record_seq = seq;
+			report->record_offset = offset;
 			(void)snprintf(report->detail, sizeof report->detail,
 				"record %" PRIu64 ", at offset %" PRIu64
 				", is the first of its group that is damaged",
@@ -86,6 +88,54 @@ static void find_record(struct journal_report *report, const struct journal_scan
 	(void)snprintf(report->detail, sizeof report->detail,
 		"the %" PRIu32 " records of the group are whole; its header or its padding is not",
 		count);
+}
+
+static void note_behind(struct journal_behind *b, const struct journal_group_header *group)
+{
+	if (b->groups++ == 0) {
+		b->segment = group->segment;
+		b->offset = group->offset;
+	}
+	if (group->durable_seq > b->claimed_seq)
+		b->claimed_seq = group->durable_seq;
+	if (group->record_count == 0)
+		return;
+	if (b->first_seq == 0)
+		b->first_seq = group->first_seq;
+	b->last_seq = group->first_seq + group->record_count - 1;
+}
+
+/* The segment in scan->bytes, from an offset on, whatever its header is worth. */
+static void look_through(struct journal_report *report, const struct journal_scan *scan,
+	uint32_t segment, uint64_t from)
+{
+	const struct slice bytes = slice_of(scan->bytes, scan->bytes_len);
+	const struct journal_segment_header in = {
+		.segment = segment, .cluster = report->cluster, .size = bytes.len};
+	struct journal_group_header group;
+	for (uint64_t at = from; at < bytes.len;) {
+		const enum journal_fault fault = journal_group_check(&group, NULL, bytes, at, &in);
+		if (fault == JOURNAL_FAULT_NONE)
+			note_behind(&report->behind, &group);
+		at += fault == JOURNAL_FAULT_NONE ? journal_group_size(group.body_size)
+						  : JOURNAL_SECTOR;
+	}
+}
+
+/* To the last segment that is there, or the first that is not. */
+static void look_behind(struct journal_report *report, struct journal_scan *scan)
+{
+	const struct journal_damage *d = &report->damage;
+	for (uint32_t segment = d->segment; segment <= JOURNAL_SEGMENTS_MAX; segment++) {
+		const bool first = segment == d->segment;
+		const enum err err = journal_scan_load(scan, segment);
+		if (err == OK)
+			look_through(report, scan, segment,
+				first && d->offset > 0 ? d->offset + JOURNAL_SECTOR
+						       : JOURNAL_SEGMENT_HEADER_SIZE);
+		else if (!first)
+			break;
+	}
 }
 
 enum err journal_read(struct journal_report *report, const struct file_ops *ops, const char *dir,
@@ -111,8 +161,15 @@ enum err journal_read(struct journal_report *report, const struct file_ops *ops,
 		(void)snprintf(report->text, sizeof report->text,
 			"%s: segment %" PRIu32 ", offset %" PRIu64 ": unfinished: %s", dir,
 			scan.last.segment, scan.end, journal_fault_text(scan.at_end));
-	if (err == ERR_CHECKSUM || report->torn)
-		find_record(report, &scan);
+	merkle_frontier_root(&report->root, &scan.tree);
+	report->damage = scan.damage;
+	if (report->torn)
+		report->damage = (struct journal_damage){scan.at_end, scan.last.segment, scan.end};
+	if (report->damage.fault != JOURNAL_FAULT_NONE) {
+		if (journal_scan_load(&scan, report->damage.segment) == OK)
+			find_record(report, &scan);
+		look_behind(report, &scan);
+	}
 	journal_scan_fini(&scan);
 	return err;
 }

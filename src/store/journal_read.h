@@ -6,7 +6,7 @@
  */
 #ifndef STORE_JOURNAL_READ_H
 #define STORE_JOURNAL_READ_H
-#include "store/journal.h"
+#include "store/journal_scan.h"
 
 /* A record and where it is. */
 struct journal_place {
@@ -18,6 +18,15 @@ struct journal_place {
 /* Return other than OK to stop; journal_read then fails with it. */
 typedef enum err (*journal_read_cb)(
 	void *ctx, const struct journal_record *record, const struct journal_place *place);
+
+/* Groups behind something unsound, or unfinished, that are sound by themselves. */
+struct journal_behind {
+	uint64_t groups;
+	uint32_t segment; /* of the first of them ... */
+	uint64_t offset;
+	uint64_t first_seq, last_seq; /* of their records; 0: only marks */
+	uint64_t claimed_seq;         /* the highest of what they say was durable */
+};
 
 struct journal_report {
 	bool empty; /* there is no journal in the folder; the rest is zero */
@@ -31,9 +40,14 @@ struct journal_report {
 	uint64_t claimed_seq;         /* the journal itself says that so much was durable */
 	uint32_t end_segment;         /* where the next group goes */
 	uint64_t end_offset;
-	bool torn;        /* something unfinished lies there: a power cut, or a journal in use */
-	char text[256];   /* torn or damaged: where, and how */
-	char detail[256]; /* the record at which the damage begins, where that can be told */
+	bool torn;           /* something unfinished lies there: a power cut, or a journal in use */
+	struct hash256 root; /* of the log's tree over all sound records */
+	struct journal_damage damage; /* torn or damaged: what is there, and where */
+	uint64_t record_seq;    /* the record at which it begins, where that can be told ... */
+	uint64_t record_offset; /* ... and where that is; 0: it can't */
+	struct journal_behind behind; /* torn or damaged: what follows */
+	char text[256];               /* the same for people: where, and how */
+	char detail[256];             /* the record, for people */
 };
 
 /* Verify everything, and give each record to cb (may be NULL). *report is filled as far as it got,

@@ -55,6 +55,7 @@ static enum err list_name(void *ctx, const char *name)
 static enum err damaged(struct journal_scan *scan, uint32_t segment, uint64_t offset,
 	enum journal_fault fault, const char *what)
 {
+	scan->damage = (struct journal_damage){fault, segment, offset};
 	journal_error_set(&scan->error, "%s: segment %" PRIu32 ", offset %" PRIu64 ": %s: %s",
 		scan->dir, segment, offset, what, journal_fault_text(fault));
 	return fault == JOURNAL_FAULT_VERSION ? ERR_FORMAT : ERR_CHECKSUM;
@@ -89,6 +90,7 @@ static enum err read_segment(struct journal_scan *scan, uint32_t segment)
 	if (err == OK)
 		err = ops->open(ops->ctx, &file, path, 0);
 	if (err == ERR_NOT_FOUND) {
+		scan->damage = (struct journal_damage){JOURNAL_FAULT_MISSING, segment, 0};
 		journal_error_set(
 			&scan->error, "%s: segment %" PRIu32 " is missing", scan->dir, segment);
 		return ERR_CHECKSUM;
@@ -111,6 +113,12 @@ out:
 	if (file != FILE_NONE)
 		ops->close(ops->ctx, file);
 	return err;
+}
+
+/* What is at the end of the last segment that was walked, where nothing unsound may be. */
+static void damaged_at_end(struct journal_scan *scan, uint32_t segment)
+{
+	scan->damage = (struct journal_damage){scan->at_end, segment, scan->end};
 }
 
 static bool root_matches(const struct journal_scan *scan, const struct hash256 *root)
@@ -142,6 +150,7 @@ static enum err check_header(
 	/* Segment 1 begins the chain: with zeros, and the first record. */
 	if (!hash256_eq(&h.prev, &scan->chain.prev) || h.first_seq != scan->chain.next_seq ||
 		h.epoch < scan->chain.epoch || !root_matches(scan, &h.root)) {
+		damaged_at_end(scan, segment == 1 ? 1 : segment - 1);
 		journal_error_set(&scan->error,
 			"%s: segment %" PRIu32 ", offset %" PRIu64 ": damaged: %s, and segment "
 			"%" PRIu32 " was begun after record %" PRIu64 " was durable",
@@ -296,6 +305,7 @@ static enum err search_claims(struct journal_scan *scan)
 			scan->dirty_end = at + JOURNAL_SECTOR;
 		if (fault != JOURNAL_FAULT_NONE || group.durable_seq < scan->chain.next_seq)
 			continue;
+		damaged_at_end(scan, scan->last.segment);
 		journal_error_set(&scan->error,
 			"%s: segment %" PRIu32 ", offset %" PRIu64 ": damaged: %s, but the group "
 			"at offset %" PRIu64 " says that record %" PRIu64 " was durable",
@@ -335,6 +345,16 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 		return OK;
 	find_doubt(scan);
 	return search_claims(scan);
+}
+
+enum err journal_scan_load(struct journal_scan *scan, uint32_t segment)
+{
+	const struct journal_damage damage = scan->damage;
+	const struct journal_error error = scan->error;
+	const enum err err = read_segment(scan, segment);
+	scan->damage = damage;
+	scan->error = error;
+	return err;
 }
 
 void journal_scan_fini(struct journal_scan *scan)

@@ -49,6 +49,13 @@ struct journal_ahead {
 	struct journal_group_header group;
 };
 
+/* The first thing that can't be accepted. */
+struct journal_damage {
+	enum journal_fault fault; /* NONE: nothing was found */
+	uint32_t segment;
+	uint64_t offset; /* in its file: of the group, or 0, the segment's header */
+};
+
 struct journal_scan {
 	const struct file_ops *ops;
 	const char *dir;
@@ -63,8 +70,9 @@ struct journal_scan {
 	uint64_t doubt;            /* from here to `end`, groups that may not be durable yet: those
 				    * of the last segment that none claims, the last one always */
 	uint64_t claimed;          /* the last claim of what was durable */
-	struct merkle_frontier tree; /* over all records */
-	struct journal_error error;  /* set with every failure */
+	struct merkle_frontier tree;  /* over all records */
+	struct journal_damage damage; /* with ERR_CHECKSUM, ERR_FORMAT */
+	struct journal_error error;   /* set with every failure */
 	/* its storage */
 	uint8_t *bytes; /* the file of bytes_segment, the last one after a success */
 	size_t bytes_len, bytes_cap;
@@ -83,6 +91,9 @@ NONNULL_ALL void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t seg
 MUST_USE enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	const char *dir, const struct id128 *cluster, const struct journal_visitor *visitor,
 	const struct parallel *parallel);
+/* After journal_scan_run: another segment's file into scan->bytes. ERR_CHECKSUM: it is not there,
+ * or too short for one; errors of sys/file. */
+MUST_USE NONNULL_ALL enum err journal_scan_load(struct journal_scan *scan, uint32_t segment);
 /* Frees the storage; call it after success and after failure. */
 NONNULL_ALL void journal_scan_fini(struct journal_scan *scan);
 

@@ -1,0 +1,215 @@
+#include "node/journal_cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ledger/record.h"
+#include "net/json.h"
+#include "store/journal_read.h"
+
+enum { EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE };
+
+static const char usage[] = "verify DIR, stat DIR, or dump DIR; --json";
+
+static int wrong(const char *word)
+{
+	(void)fprintf(
+		stderr, "sluice: journal: %s%s%s\n", word, word[0] != '\0' ? "? " : "", usage);
+	return EXIT_USAGE;
+}
+
+/* In one word; what is not good follows. */
+static const char *verdict_of(enum err err, const struct journal_report *r)
+{
+	switch ((int)err) {
+	case OK: return r->empty ? "empty" : r->torn ? "unfinished" : "good";
+	case ERR_CHECKSUM: return "damaged";
+	case ERR_FORMAT: return "unknown_version";
+	case ERR_NOT_FOUND: return "not_found";
+	default: return "unreadable";
+	}
+}
+
+static void put_line(struct json *v)
+{
+	size_t len;
+	char *text = json_dump(v, 0, &len);
+	(void)puts(text == NULL ? "" : text);
+	json_text_free(text);
+	json_free(v);
+}
+
+/* ---- dump ---- */
+
+struct dumping {
+	bool json;
+};
+
+static enum err dump_record(
+	void *ctx, const struct journal_record *record, const struct journal_place *place)
+{
+	const struct dumping *d = ctx;
+	struct reader in = reader_init(record->payload);
+	uint64_t time_ms = 0;
+	if (record_open(&in, &time_ms) != OK)
+		time_ms = 0; /* not one of ours; the journal does not mind */
+	if (!d->json) {
+		(void)printf("%" PRIu64 " %s, %zu bytes, at %" PRIu64 " ms, segment %" PRIu32
+			     " at %" PRIu64 "\n",
+			record->seq, record_name(record->type), record->payload.len, time_ms,
+			place->segment, place->group_offset);
+		return OK;
+	}
+	struct json *v = json_object();
+	json_set_u64(v, "sequence", record->seq);
+	json_set_u64(v, "type", record->type);
+	json_set_string(v, "name", record_name(record->type));
+	json_set_u64(v, "bytes", record->payload.len);
+	json_set_u64(v, "time_ms", time_ms);
+	json_set_u64(v, "segment", place->segment);
+	json_set_u64(v, "group_offset", place->group_offset);
+	json_set_u64(v, "epoch", place->epoch);
+	json_set_u64(v, "durable", place->durable_seq);
+	put_line(v);
+	return OK;
+}
+
+/* ---- what was found ---- */
+
+static struct json *damage_json(const struct journal_report *r)
+{
+	const struct journal_behind *b = &r->behind;
+	struct json *v = json_object(), *behind = json_object();
+	json_set_u64(v, "segment", r->damage.segment);
+	json_set_u64(v, "offset", r->damage.offset);
+	json_set_string(v, "reason", journal_fault_text(r->damage.fault));
+	if (r->record_seq != 0) {
+		json_set_u64(v, "record", r->record_seq);
+		json_set_u64(v, "record_offset", r->record_offset);
+	}
+	json_set_u64(behind, "groups", b->groups);
+	if (b->groups > 0) {
+		json_set_u64(behind, "segment", b->segment);
+		json_set_u64(behind, "offset", b->offset);
+		json_set_u64(behind, "first_sequence", b->first_seq);
+		json_set_u64(behind, "last_sequence", b->last_seq);
+		json_set_u64(behind, "claimed_durable", b->claimed_seq);
+	}
+	json_set(v, "behind", behind);
+	return v;
+}
+
+static void print_json(const char *dir, enum err err, const struct journal_report *r)
+{
+	struct json *v = json_object();
+	json_set_string(v, "dir", dir);
+	json_set_string(v, "verdict", verdict_of(err, r));
+	json_set_u64(v, "segments", r->segments);
+	json_set_u64(v, "file_bytes", r->file_bytes);
+	json_set_u64(v, "group_bytes", r->group_bytes);
+	json_set_u64(v, "payload_bytes", r->payload_bytes);
+	json_set_u64(v, "groups", r->groups);
+	json_set_u64(v, "marks", r->marks);
+	json_set_u64(v, "group_records_max", r->group_records_max);
+	json_set_u64(v, "records", r->records);
+	json_set_u64(v, "first_sequence", r->first_seq);
+	json_set_u64(v, "last_sequence", r->last_seq);
+	json_set_u64(v, "claimed_durable", r->claimed_seq);
+	json_set_u64(v, "openings", r->epoch);
+	json_set_hex(v, "root", "", r->root.b, sizeof r->root.b);
+	json_set_u64(v, "end_segment", r->end_segment);
+	json_set_u64(v, "end_offset", r->end_offset);
+	if (r->text[0] != '\0')
+		json_set_string(v, "text", r->text);
+	if (r->damage.fault != JOURNAL_FAULT_NONE)
+		json_set(v, "damage", damage_json(r));
+	put_line(v);
+}
+
+static void print_stat(const struct journal_report *r)
+{
+	(void)printf("segments   %" PRIu32 "\nbytes      %" PRIu64 ", %" PRIu64
+		     " in groups, %" PRIu64 " in records\n",
+		r->segments, r->file_bytes, r->group_bytes, r->payload_bytes);
+	(void)printf("groups     %" PRIu64 ", %" PRIu64 " of them marks, at most %" PRIu64
+		     " records in one\n",
+		r->groups, r->marks, r->group_records_max);
+	(void)printf("records    %" PRIu64 ", %" PRIu64 " to %" PRIu64 "\nopened     %" PRIu64
+		     " times\n",
+		r->records, r->first_seq, r->last_seq, r->epoch);
+	(void)printf(
+		"end        segment %" PRIu32 " at %" PRIu64 "\n", r->end_segment, r->end_offset);
+}
+
+/* Where it is unsound, how, and what follows: to standard error unless it is a power cut's. */
+static void print_damage(FILE *to, const struct journal_report *r)
+{
+	const struct journal_behind *b = &r->behind;
+	if (r->detail[0] != '\0')
+		(void)fprintf(to, "  %s\n", r->detail);
+	(void)fprintf(to, "  sound before it: %" PRIu64 " records, up to %" PRIu64 "\n", r->records,
+		r->last_seq);
+	if (b->groups == 0)
+		(void)fprintf(to, "  behind it: no group\n");
+	else if (b->first_seq == 0)
+		(void)fprintf(to,
+			"  behind it: %" PRIu64 " marks, from segment %" PRIu32 ", offset %" PRIu64
+			" on; %" PRIu64 " was durable\n",
+			b->groups, b->segment, b->offset, b->claimed_seq);
+	else
+		(void)fprintf(to,
+			"  behind it: %" PRIu64
+			" groups that are sound by themselves, from segment "
+			"%" PRIu32 ", offset %" PRIu64 " on, with records %" PRIu64 " to %" PRIu64
+			"; %" PRIu64 " was durable\n",
+			b->groups, b->segment, b->offset, b->first_seq, b->last_seq,
+			b->claimed_seq);
+}
+
+static void print_text(const char *dir, enum err err, const struct journal_report *r, bool stat)
+{
+	if (err != OK) {
+		(void)fprintf(stderr, "sluice: %s: %s: %s\n", dir, verdict_of(err, r), r->text);
+		if (r->damage.fault != JOURNAL_FAULT_NONE)
+			print_damage(stderr, r);
+		return;
+	}
+	if (r->empty) {
+		(void)fprintf(stderr, "sluice: %s: there is no journal\n", dir);
+		return;
+	}
+	if (stat)
+		print_stat(r);
+	(void)printf("%s: good%s%s\n", dir, r->torn ? ", with an unfinished end: " : "",
+		r->torn ? r->text : "");
+	if (r->torn)
+		print_damage(stdout, r);
+}
+
+int journal_command(int argc, char **argv)
+{
+	static struct journal_report report;
+	const char *word[2] = {"", ""};
+	struct dumping dumping = {.json = false};
+	int count = 0;
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			dumping.json = true;
+		else if (argv[i][0] == '-' || count == 2)
+			return wrong(argv[i]);
+		else
+			word[count++] = argv[i];
+	}
+	const bool dump = strcmp(word[0], "dump") == 0, stat = strcmp(word[0], "stat") == 0;
+	if (count < 2 || (!dump && !stat && strcmp(word[0], "verify") != 0))
+		return wrong(count == 0 ? "" : word[0]);
+	const enum err err = journal_read(
+		&report, file_system(), word[1], dump ? dump_record : NULL, &dumping);
+	if (dumping.json && !dump)
+		print_json(word[1], err, &report);
+	else if (!dump || err != OK || report.empty)
+		print_text(word[1], err, &report, stat);
+	if (err == OK && report.empty)
+		return EXIT_USAGE;
+	return err == OK ? EXIT_SOUND : EXIT_UNSOUND;
+}
