@@ -183,6 +183,15 @@ static enum err apply_latch(struct ledger *l, struct reader *in)
 	return OK;
 }
 
+static enum err apply_durability(struct ledger *l, struct reader *in)
+{
+	struct rec_durability r;
+	TRY(rec_durability_get(in, &r));
+	l->durability = r.mode;
+	l->durability_ms = r.interval_ms;
+	return OK;
+}
+
 static enum err apply_prepared(struct ledger *l, struct reader *in)
 {
 	static _Thread_local uint8_t plain[RECORD_RAW_MAX];
@@ -235,6 +244,7 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 	case REC_EXPIRED: return apply_expired(l, in);
 	case REC_RECONCILED: return apply_reconciled(l, in);
 	case REC_LATCH: return apply_latch(l, in);
+	case REC_DURABILITY: return apply_durability(l, in);
 	case REC_TYPE_COUNT: break;
 	}
 	return ERR_FORMAT;

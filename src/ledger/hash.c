@@ -130,6 +130,8 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 	buf_le64(&d.buf, l->seq);
 	buf_u8(&d.buf, l->latched);
 	buf_le64(&d.buf, l->latch_seq);
+	buf_u8(&d.buf, (uint8_t)l->durability);
+	buf_le32(&d.buf, l->durability_ms);
 	buf_le32(&d.buf, l->active_swap_count);
 	buf_le32(&d.buf, l->open_effect_count);
 	buf_le32(&d.buf, l->free_coin_count);

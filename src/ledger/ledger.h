@@ -213,6 +213,10 @@ struct layer_state {
 	uint64_t reconciled_ms, reconciled_seq;
 };
 
+/* When an answer may leave: what the journal does with records (store/journal.h has the same
+ * modes). */
+enum durability { DURABILITY_GROUP, DURABILITY_STRICT, DURABILITY_INTERVAL, DURABILITY_COUNT };
+
 struct ledger {
 	struct ledger_params params;
 	bool has_params;
@@ -242,6 +246,8 @@ struct ledger {
 	struct blobs *blobs;
 	bool latched;
 	char latch_reason[TEXT_REASON_SIZE];
+	enum durability durability; /* as it was last recorded */
+	uint32_t durability_ms;
 	uint64_t latch_seq; /* of the last record that was a reason for it */
 	uint64_t seq;       /* last applied */
 	uint64_t time_ms;   /* of the last applied record */

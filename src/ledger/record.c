@@ -25,6 +25,7 @@ const char *record_name(uint16_t type)
 		[REC_RECONCILED] = "reconciled",
 		[REC_LATCH] = "latch",
 		[REC_CALL_OFF] = "call_off",
+		[REC_DURABILITY] = "durability",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }
@@ -413,6 +414,23 @@ enum err rec_latch_get(struct reader *in, struct rec_latch *r)
 	r->on = get_bool(in);
 	get_text(in, r->reason);
 	return reader_finish(in);
+}
+
+void rec_durability_put(struct buf *out, const struct rec_durability *r)
+{
+	buf_u8(out, (uint8_t)r->mode);
+	buf_le32(out, r->interval_ms);
+}
+
+enum err rec_durability_get(struct reader *in, struct rec_durability *r)
+{
+	const uint8_t mode = reader_u8(in);
+	r->interval_ms = reader_le32(in);
+	r->mode = mode < DURABILITY_COUNT ? (enum durability)mode : DURABILITY_GROUP;
+	TRY(reader_finish(in));
+	return mode < DURABILITY_COUNT && (r->mode == DURABILITY_INTERVAL) == (r->interval_ms > 0)
+		? OK
+		: ERR_FORMAT;
 }
 
 /* ---- chain events: only the fields that the kind gives a meaning ---- */

@@ -31,6 +31,7 @@ enum record_type {
 	REC_RECONCILED,
 	REC_LATCH,
 	REC_CALL_OFF,
+	REC_DURABILITY,
 	REC_TYPE_COUNT
 };
 
@@ -124,6 +125,11 @@ struct rec_latch {
 	char reason[TEXT_REASON_SIZE];
 };
 
+struct rec_durability {
+	enum durability mode;
+	uint32_t interval_ms; /* 0 but for DURABILITY_INTERVAL */
+};
+
 NONNULL_ALL void rec_birth_put(struct buf *out, const struct rec_birth *r);
 MUST_USE NONNULL_ALL enum err rec_birth_get(struct reader *in, struct rec_birth *r);
 NONNULL_ALL void rec_swap_put(struct buf *out, const struct rec_swap *r);
@@ -149,6 +155,9 @@ NONNULL_ALL void rec_reconciled_put(struct buf *out, const struct rec_reconciled
 MUST_USE NONNULL_ALL enum err rec_reconciled_get(struct reader *in, struct rec_reconciled *r);
 NONNULL_ALL void rec_latch_put(struct buf *out, const struct rec_latch *r);
 MUST_USE NONNULL_ALL enum err rec_latch_get(struct reader *in, struct rec_latch *r);
+
+NONNULL_ALL void rec_durability_put(struct buf *out, const struct rec_durability *r);
+MUST_USE NONNULL_ALL enum err rec_durability_get(struct reader *in, struct rec_durability *r);
 
 NONNULL_ALL void rec_layer_put(struct buf *out, enum layer_id layer);
 MUST_USE NONNULL_ALL enum err rec_layer_get(struct reader *in, enum layer_id *layer);

@@ -38,7 +38,8 @@ struct node_status {
 struct api_ports {
 	void *ctx;
 	void (*random)(void *ctx, void *out, size_t len);
-	uint64_t (*durable)(void *ctx); /* journal_durable */
+	uint64_t (*durable)(void *ctx);    /* journal_durable */
+	uint64_t (*answerable)(void *ctx); /* journal_answerable */
 	void (*status)(void *ctx, struct node_status *out);
 	/* Only for layers that are enabled; as the functions of layer/layer.h of these names. */
 	void (*layer_info)(void *ctx, enum layer_id id, struct layer_info *out);

@@ -195,11 +195,13 @@ static void on_durable(void *ctx, enum err err)
 	pending_release(p);
 }
 
-void call_answer_durable(struct call *c, unsigned status, struct json *body, const char *location)
+static void answer_when(struct call *c, unsigned status, struct json *body, const char *location,
+	uint64_t (*reached)(void *ctx),
+	enum err (*when)(struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx))
 {
 	struct api *api = c->api;
 	const uint64_t seq = engine_ledger(api->engine)->seq;
-	if (api->ports.durable(api->ports.ctx) >= seq) {
+	if (reached(api->ports.ctx) >= seq) {
 		answer_made(c, status, body, location);
 		return;
 	}
@@ -214,13 +216,23 @@ void call_answer_durable(struct call *c, unsigned status, struct json *body, con
 	struct buf b = buf_init(p->location, sizeof p->location);
 	buf_printf(&b, "%s", location != NULL ? location : "");
 	(void)buf_cstr(&b);
-	if (engine_when_durable(api->engine, seq, on_durable, p) != OK) {
+	if (when(api->engine, seq, on_durable, p) != OK) {
 		pending_release(p);
 		call_problem(c, "not_durable", "too many answers wait already");
 		return;
 	}
 	start_deadline(p);
 	engine_flush(api->engine);
+}
+
+void call_answer_durable(struct call *c, unsigned status, struct json *body, const char *location)
+{
+	answer_when(c, status, body, location, c->api->ports.answerable, engine_when_answerable);
+}
+
+void call_answer_synced(struct call *c, unsigned status, struct json *body, const char *location)
+{
+	answer_when(c, status, body, location, c->api->ports.durable, engine_when_durable);
 }
 
 struct pending *call_suspend(struct call *c)

@@ -104,9 +104,12 @@ NONNULL_ALL void call_problem_fields(
 /* Takes a token of the peer from the limit; false: answered. */
 MUST_USE NONNULL_ALL bool call_take(struct call *c, struct rate_limit *limit);
 NONNULL_ALL void call_refused(struct call *c, const struct engine_refusal *refusal);
-/* When everything that the ledger shows now is durable. Takes body. location may be NULL. A call
+/* When an answer may depend on everything that the ledger shows now: durable, or what the journal's
+ * mode calls answerable. Takes body. location may be NULL. A call
  * whose idempotency key is set (call_idempotency) keeps it in flight until then. */
 void call_answer_durable(struct call *c, unsigned status, struct json *body, const char *location);
+/* The same for what shows a preimage: when it is durable, in every mode. */
+void call_answer_synced(struct call *c, unsigned status, struct json *body, const char *location);
 
 /* When a node has answered: a pending answer to hand to a layer's callback; NULL: none is left, and
  * the call is answered. Then exactly one of pending_finish and pending_abandon. */
@@ -149,6 +152,7 @@ MUST_USE NONNULL_ALL struct id128 call_fresh_id(struct call *c);
 
 /* ---- resources ---- */
 
+MUST_USE NONNULL_ALL bool swap_shows_preimage(const struct swap *s);
 MUST_USE NONNULL_ALL struct json *swap_json(struct api *api, const struct swap *s);
 MUST_USE NONNULL_ALL struct json *transfer_json(const struct ledger *l, const struct transfer *t);
 /* The transactions of an effect, oldest first; an empty array where index is INDEX_NONE. */

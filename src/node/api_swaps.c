@@ -93,7 +93,8 @@ static void answer_swap(struct call *c, unsigned status, const struct id128 *id)
 	id_format(text, id);
 	struct buf b = buf_init(location, sizeof location);
 	buf_printf(&b, "/v1/swaps/%s", text);
-	call_answer_durable(c, status, swap_json(c->api, s), buf_cstr(&b));
+	(swap_shows_preimage(s) ? call_answer_synced : call_answer_durable)(
+		c, status, swap_json(c->api, s), buf_cstr(&b));
 }
 
 /* The key was used before: the same swap again, or a mismatch. False: it was not used. */
@@ -152,7 +153,8 @@ void handle_swap_get(struct call *c)
 	if (s == NULL)
 		call_problem(c, "not_found", "there is no such swap");
 	else
-		call_answer_durable(c, 200, swap_json(c->api, s), NULL);
+		(swap_shows_preimage(s) ? call_answer_synced : call_answer_durable)(
+			c, 200, swap_json(c->api, s), NULL);
 }
 
 void handle_swap_list(struct call *c)
@@ -163,11 +165,15 @@ void handle_swap_list(struct call *c)
 		return;
 	struct json *list = json_array(), *body = json_object();
 	uint32_t next = page.next;
-	for (uint32_t i = 0; next > 0 && page_goes_on(&page, i); i++)
-		json_push(list, swap_json(c->api, &l->swap[--next]));
+	bool secret = false;
+	for (uint32_t i = 0; next > 0 && page_goes_on(&page, i); i++) {
+		const struct swap *s = &l->swap[--next];
+		secret = secret || swap_shows_preimage(s);
+		json_push(list, swap_json(c->api, s));
+	}
 	char cursor[CURSOR_TEXT_SIZE];
 	page_cursor(cursor, next);
 	json_set(body, "swaps", list);
 	json_set(body, "next_cursor", next > 0 ? json_new_string(cursor) : json_new_null());
-	call_answer_durable(c, 200, body, NULL);
+	(secret ? call_answer_synced : call_answer_durable)(c, 200, body, NULL);
 }

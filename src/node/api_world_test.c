@@ -36,6 +36,12 @@ static uint64_t port_durable(void *ctx)
 	return w->hold_durable ? 0 : journal_durable(w->journal);
 }
 
+static uint64_t port_answerable(void *ctx)
+{
+	const struct world *w = ctx;
+	return w->hold_durable ? 0 : journal_answerable(w->journal);
+}
+
 static void port_status(void *ctx, struct node_status *out)
 {
 	const struct world *w = ctx;
@@ -241,6 +247,7 @@ void world_open(struct world *w, const char *yaml)
 		.ports = {.ctx = w,
 			.random = port_random,
 			.durable = port_durable,
+			.answerable = port_answerable,
 			.status = port_status,
 			.layer_info = port_layer_info,
 			.layer_submit = port_submit,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "node/config_keys.h"
+#include "store/journal.h"
 #include "sys/file.h"
 #include "sys/yaml.h"
 
@@ -167,6 +168,16 @@ static const char *put_value(struct config *c, const struct config_key *key, con
 		if (n == NULL)
 			return "is no network of this layer";
 		memcpy(field, &n, sizeof n);
+		return NULL;
+	}
+	case CONFIG_DURABILITY: {
+		enum durability mode = DURABILITY_GROUP;
+		while (mode < DURABILITY_COUNT &&
+			strcmp(value, journal_mode_name((enum journal_mode)mode)) != 0)
+			mode++;
+		if (mode == DURABILITY_COUNT)
+			return "must be group, strict or interval";
+		memcpy(field, &mode, sizeof mode);
 		return NULL;
 	}
 	case CONFIG_LOOP: {
@@ -512,6 +523,7 @@ static void show_value(struct buf *out, const struct config *c, const struct con
 		struct amount amount;
 		const struct network *network;
 		enum loop_backend_kind loop;
+		enum durability durability;
 	} v;
 	char amount[AMOUNT_TEXT_SIZE];
 	switch (key->type) {
@@ -540,6 +552,10 @@ static void show_value(struct buf *out, const struct config *c, const struct con
 	case CONFIG_NETWORK:
 		memcpy(&v.network, field, sizeof v.network);
 		buf_printf(out, "%s", v.network->name);
+		return;
+	case CONFIG_DURABILITY:
+		memcpy(&v.durability, field, sizeof v.durability);
+		buf_printf(out, "%s", journal_mode_name((enum journal_mode)v.durability));
 		return;
 	case CONFIG_LOOP:
 		memcpy(&v.loop, field, sizeof v.loop);

@@ -58,6 +58,8 @@ struct config {
 	uint64_t reconcile_interval_ms;
 	struct ledger_capacity capacity;
 	struct config_limits limits;
+	enum durability durability;
+	uint32_t durability_ms;
 	enum loop_backend_kind loop_backend;
 };
 

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "store/journal.h"
+
 #define SECOND UINT64_C(1000)
 #define HOUR (UINT64_C(3600) * SECOND)
 #define DAY (24 * HOUR)
@@ -27,6 +29,14 @@ static const struct plain_key plain_keys[] = {
 	{"loop_backend", CONFIG_LOOP, "auto",
 		"how the daemon waits: auto (io_uring, or epoll where it is refused), epoll, uring",
 		offsetof(struct config, loop_backend), 0, 0},
+	{"journal.mode", CONFIG_DURABILITY, "group",
+		"when an answer leaves: group (when its record is durable), strict (likewise, a "
+		"sync for each record), interval (at once; answers of the last interval_ms may be "
+		"lost)",
+		offsetof(struct config, durability), 0, 0},
+	{"journal.interval_ms", CONFIG_U32, "10",
+		"the longest time until a record is synced, in interval mode",
+		offsetof(struct config, durability_ms), 1, JOURNAL_INTERVAL_MS_MAX},
 	{"http.bind", CONFIG_TEXT, "127.0.0.1", "address that the API listens on",
 		offsetof(struct config, http_bind), 0, 0},
 	{"http.port", CONFIG_U16, "8480", "port of the API; 0: any free one",

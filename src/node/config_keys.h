@@ -4,15 +4,16 @@
 #include "node/config.h"
 
 enum config_type {
-	CONFIG_TEXT,    /* char[CONFIG_TEXT_SIZE] */
-	CONFIG_BOOL,    /* bool: true, false */
-	CONFIG_U16,     /* uint16_t */
-	CONFIG_U32,     /* uint32_t */
-	CONFIG_U64,     /* uint64_t */
-	CONFIG_AMOUNT,  /* struct amount of the layer's asset, in whole coins */
-	CONFIG_NETWORK, /* const struct network *, by name */
-	CONFIG_LOOP,    /* enum loop_backend_kind: auto, epoll, uring */
-	CONFIG_DEPTH,   /* depth[] and depth_steps of struct layer_params: "0:1, 0.1:3, 1:6" */
+	CONFIG_TEXT,       /* char[CONFIG_TEXT_SIZE] */
+	CONFIG_BOOL,       /* bool: true, false */
+	CONFIG_U16,        /* uint16_t */
+	CONFIG_U32,        /* uint32_t */
+	CONFIG_U64,        /* uint64_t */
+	CONFIG_AMOUNT,     /* struct amount of the layer's asset, in whole coins */
+	CONFIG_NETWORK,    /* const struct network *, by name */
+	CONFIG_DURABILITY, /* enum durability: group, strict, interval */
+	CONFIG_LOOP,       /* enum loop_backend_kind: auto, epoll, uring */
+	CONFIG_DEPTH,      /* depth[] and depth_steps of struct layer_params: "0:1, 0.1:3, 1:6" */
 };
 
 struct config_key {

@@ -13,6 +13,12 @@ static uint64_t port_durable(void *ctx)
 	return journal_durable(k->journal);
 }
 
+static uint64_t port_answerable(void *ctx)
+{
+	struct core *k = ctx;
+	return journal_answerable(k->journal);
+}
+
 static void port_status(void *ctx, struct node_status *out)
 {
 	struct core *k = ctx;
@@ -56,6 +62,7 @@ enum err core_start_api(struct core *k)
 		.ports = {.ctx = k,
 			.random = port_random,
 			.durable = port_durable,
+			.answerable = port_answerable,
 			.status = port_status,
 			.layer_info = port_layer_info,
 			.layer_submit = port_layer_submit,

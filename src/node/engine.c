@@ -127,12 +127,22 @@ enum err engine_append(struct engine *e, uint16_t type, const struct buf *record
 
 /* ---- durability ---- */
 
-enum err engine_when_durable(struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx)
+static enum err wait_for(struct engine *e, const struct waiter *w)
 {
 	if (e->waiter_count == ENGINE_WAITERS_MAX)
 		return ERR_FULL;
-	e->waiter[e->waiter_count++] = (struct waiter){.seq = seq, .cb = cb, .ctx = ctx};
+	e->waiter[e->waiter_count++] = *w;
 	return OK;
+}
+
+enum err engine_when_durable(struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx)
+{
+	return wait_for(e, &(struct waiter){.seq = seq, .cb = cb, .ctx = ctx});
+}
+
+enum err engine_when_answerable(struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx)
+{
+	return wait_for(e, &(struct waiter){.seq = seq, .cb = cb, .ctx = ctx, .answer = true});
 }
 
 void engine_flush(struct engine *e)
@@ -181,15 +191,17 @@ static void tell_events(struct engine *e, uint64_t durable)
 void engine_on_durable(struct engine *e)
 {
 	const uint64_t durable = journal_durable(e->journal);
+	const uint64_t answerable = journal_answerable(e->journal);
 	uint32_t kept = 0;
 	tell_events(e, durable);
 	/* callbacks may wait for more: those come behind the ones that are looked at */
 	for (uint32_t i = 0; i < e->waiter_count; i++) {
 		const struct waiter w = e->waiter[i];
-		if (w.seq > durable && !e->failed)
+		const bool waits = w.seq > (w.answer ? answerable : durable);
+		if (waits && !e->failed)
 			e->waiter[kept++] = w;
 		else
-			w.cb(w.ctx, w.seq > durable ? ERR_IO : OK);
+			w.cb(w.ctx, waits ? ERR_IO : OK);
 	}
 	e->waiter_count = kept;
 }
@@ -366,6 +378,28 @@ enum err engine_latch(struct engine *e, uint64_t now_ms, bool on, const char *re
 	TRY(engine_append(e, REC_LATCH, &out, JOURNAL_ESSENTIAL));
 	engine_decide(e, now_ms);
 	return OK;
+}
+
+_Static_assert((int)DURABILITY_GROUP == (int)JOURNAL_GROUP &&
+		(int)DURABILITY_STRICT == (int)JOURNAL_STRICT &&
+		(int)DURABILITY_INTERVAL == (int)JOURNAL_INTERVAL,
+	"one numbering");
+
+enum err engine_set_durability(
+	struct engine *e, uint64_t now_ms, enum durability mode, uint32_t interval_ms)
+{
+	const struct rec_durability r = {
+		.mode = mode, .interval_ms = mode == DURABILITY_INTERVAL ? interval_ms : 0};
+	if (mode == DURABILITY_INTERVAL &&
+		(interval_ms == 0 || interval_ms > JOURNAL_INTERVAL_MS_MAX))
+		return ERR_RANGE;
+	if (r.mode != e->ledger->durability || r.interval_ms != e->ledger->durability_ms) {
+		struct buf out = engine_record(e, now_ms);
+		rec_durability_put(&out, &r);
+		TRY(engine_append(e, REC_DURABILITY, &out, JOURNAL_ESSENTIAL));
+		TRY(journal_wait(e->journal, e->ledger->seq));
+	}
+	return journal_set_mode(e->journal, (enum journal_mode)mode, r.interval_ms);
 }
 
 enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms)

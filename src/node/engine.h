@@ -86,6 +86,15 @@ typedef void (*engine_durable_cb)(void *ctx, enum err err);
 MUST_USE enum err engine_when_durable(
 	struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx);
 
+/* The same for an answer, which may leave earlier where the journal's mode says so. Not for what
+ * can't be taken back: effects, events, preimages. */
+MUST_USE enum err engine_when_answerable(
+	struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx);
+/* Switch the journal's mode, where it is another one: records that, waits until the record is
+ * durable, and switches. Errors of the journal. */
+MUST_USE NONNULL_ALL enum err engine_set_durability(
+	struct engine *e, uint64_t now_ms, enum durability mode, uint32_t interval_ms);
+
 /* ---- observations ---- */
 
 MUST_USE NONNULL_ALL enum err engine_params(

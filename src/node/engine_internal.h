@@ -8,6 +8,7 @@ struct waiter {
 	uint64_t seq;
 	engine_durable_cb cb;
 	void *ctx;
+	bool answer; /* may go when an answer may */
 };
 
 struct kept_event {

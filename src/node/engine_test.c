@@ -424,8 +424,49 @@ static void test_clock_steps(void)
 	world_end(&w);
 }
 
+static void note_called(void *ctx, enum err err)
+{
+	CHECK(err == OK);
+	++*(unsigned *)ctx;
+}
+
+/* The journal's mode is a record; in interval mode an answer leaves before the sync, and nothing
+ * else does. */
+static void test_durability(void)
+{
+	struct world w;
+	unsigned answered = 0, synced = 0;
+	world_begin(&w);
+	const uint64_t before = w.ledger->seq;
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_GROUP, 7) == OK);
+	CHECK(w.ledger->seq == before); /* it is that already */
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 0) == ERR_RANGE);
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 5000) == ERR_RANGE);
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 20) == OK);
+	CHECK(w.ledger->seq == before + 1 && journal_durable(w.journal) == before + 1);
+	CHECK(w.ledger->durability == DURABILITY_INTERVAL && w.ledger->durability_ms == 20);
+	CHECK(journal_mode_of(w.journal) == JOURNAL_INTERVAL);
+
+	CHECK(engine_latch(w.engine, w.now, true, "for the test") == OK);
+	const uint64_t seq = w.ledger->seq;
+	CHECK(engine_when_answerable(w.engine, seq, note_called, &answered) == OK);
+	CHECK(engine_when_durable(w.engine, seq, note_called, &synced) == OK);
+	engine_flush(w.engine);
+	engine_on_durable(w.engine);
+	CHECK(answered == 1 && synced == 0 && journal_durable(w.journal) < seq);
+	CHECK(journal_wait(w.journal, seq) == OK);
+	engine_on_durable(w.engine);
+	CHECK(answered == 1 && synced == 1);
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_STRICT, 0) == OK);
+	CHECK(journal_mode_of(w.journal) == JOURNAL_STRICT && w.ledger->durability_ms == 0);
+	world_replay(&w);
+	CHECK(w.ledger->durability == DURABILITY_STRICT);
+	world_end(&w);
+}
+
 int main(void)
 {
+	test_durability();
 	test_dust_in_the_account();
 	test_change_reorganised();
 	test_events_lost();

@@ -28,6 +28,13 @@ static enum err take_params(struct core *k, const struct pubkey *wallet)
 	return engine_params(k->engine, loop_wall_ms(k->loop), &p);
 }
 
+/* A switch of the journal's mode is a record, too. */
+static enum err take_durability(struct core *k)
+{
+	return engine_set_durability(
+		k->engine, loop_wall_ms(k->loop), k->config->durability, k->config->durability_ms);
+}
+
 static void on_hello(void *ctx, const struct signer_info *info)
 {
 	struct core *k = ctx;
@@ -41,6 +48,11 @@ static void on_hello(void *ctx, const struct signer_info *info)
 		if (take_params(k, &info->wallet) != OK) {
 			log_line(LOG_ERROR,
 				"the signer's wallet or a network is not this journal's");
+			core_stop(k, CORE_END_DATA);
+			return;
+		}
+		if (take_durability(k) != OK) {
+			log_line(LOG_ERROR, "the journal's mode can't be switched");
 			core_stop(k, CORE_END_DATA);
 			return;
 		}

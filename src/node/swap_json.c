@@ -200,6 +200,11 @@ static struct json *next_json(const struct ledger *l, const struct swap *s)
 	return v;
 }
 
+bool swap_shows_preimage(const struct swap *s)
+{
+	return s->state == SWAP_COMPLETED && s->preimage_known;
+}
+
 struct json *swap_json(struct api *api, const struct swap *s)
 {
 	const struct ledger *l = engine_ledger(api->engine);
@@ -213,8 +218,7 @@ struct json *swap_json(struct api *api, const struct swap *s)
 	json_set_amount(v, "destination_amount", s->dest.amount);
 	json_set_amount(v, "fee", s->fee);
 	json_set_hex(v, "preimage_hash", "", s->hash.b, sizeof s->hash.b);
-	const bool show = s->state == SWAP_COMPLETED && s->preimage_known;
-	if (show)
+	if (swap_shows_preimage(s))
 		json_set_hex(v, "preimage", "", s->preimage.b, sizeof s->preimage.b);
 	else
 		json_set(v, "preimage", json_new_null());
