@@ -257,6 +257,8 @@ static void journal_free(struct journal *j)
 {
 	file_ring_destroy(j->ring);
 	journal_tail_close(&j->tail);
+	if (j->tail.filler != NULL)
+		journal_filler_stop(j->tail.filler);
 	if (j->lock_file != FILE_NONE)
 		j->ops->close(j->ops->ctx, j->lock_file);
 	journal_stage_fini(&j->stage);
@@ -303,6 +305,10 @@ static enum err start(struct journal *j, struct journal_error *error)
 	journal_commit_state(j);
 	if (err == OK && !j->config.synchronous)
 		err = open_ring(j);
+	if (err == OK && !j->config.synchronous) {
+		err = journal_filler_start(&j->filler, j->ops);
+		j->tail.filler = err == OK ? &j->filler : NULL;
+	}
 	if (err == OK && !j->config.synchronous) {
 		j->thread_runs = true; /* before it does */
 		err = thread_start(&j->thread, "journal", journal_thread_main, j);

@@ -78,6 +78,7 @@ struct journal {
 	/* The journal's thread. */
 	struct thread thread;
 	bool thread_runs;
+	struct journal_filler filler;
 	struct file_ring *ring; /* NULL: it writes group by group */
 	struct eventcount work;
 	_Atomic uint32_t rest; /* enum journal_rest */

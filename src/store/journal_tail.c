@@ -36,6 +36,31 @@ static void spare_drop(struct journal_tail *t, const char *path)
 	(void)t->ops->unlink(t->ops->ctx, path); /* gives back what it took, as far as it goes */
 }
 
+/* The space is taken now; zeros are written by somebody else, if there is one. */
+static enum err fill(struct journal_tail *t)
+{
+	const struct file_ops *ops = t->ops;
+	if (t->filler != NULL && ops->reserve != NULL) {
+		const enum err err = ops->reserve(ops->ctx, t->spare_file, t->segment_size);
+		t->filling = err == OK;
+		if (t->filling)
+			journal_filler_ask(t->filler, t->spare_file, t->segment_size);
+		if (err != ERR_UNAVAILABLE)
+			return err;
+	}
+	TRY(ops->preallocate(ops->ctx, t->spare_file, t->segment_size));
+	return sync_file(t, t->spare_file);
+}
+
+static enum err await_filled(struct journal_tail *t)
+{
+	if (!t->filling)
+		return OK;
+	t->filling = false;
+	t->syncs++;
+	return journal_filler_wait(t->filler);
+}
+
 enum err journal_tail_spare(struct journal_tail *t)
 {
 	const struct file_ops *ops = t->ops;
@@ -51,9 +76,7 @@ enum err journal_tail_spare(struct journal_tail *t)
 	if (err == OK && size > t->segment_size) /* of another configuration */
 		err = ops->truncate(ops->ctx, t->spare_file, t->segment_size);
 	if (err == OK)
-		err = ops->preallocate(ops->ctx, t->spare_file, t->segment_size);
-	if (err == OK)
-		err = sync_file(t, t->spare_file);
+		err = fill(t);
 	if (err == OK) {
 		t->spare = JOURNAL_SPARE_READY;
 		return OK;
@@ -84,6 +107,7 @@ enum err journal_tail_roll(struct journal_tail *t)
 	TRY(journal_tail_spare(t));
 	if (t->spare != JOURNAL_SPARE_READY || next.segment > JOURNAL_SEGMENTS_MAX)
 		return failed(t, "no room for another segment", ERR_FULL);
+	TRY(failed(t, "the spare segment can't be filled", await_filled(t)));
 	journal_segment_name(name, next.segment);
 	TRY(file_path_join(from, t->dir, JOURNAL_SPARE_NAME));
 	TRY(file_path_join(to, t->dir, name));
@@ -281,6 +305,7 @@ enum err journal_tail_open(
 
 void journal_tail_close(struct journal_tail *t)
 {
+	(void)!await_filled(t);
 	if (t->file != FILE_NONE)
 		t->ops->close(t->ops->ctx, t->file);
 	if (t->spare_file != FILE_NONE)

@@ -11,6 +11,7 @@
  */
 #ifndef STORE_JOURNAL_TAIL_H
 #define STORE_JOURNAL_TAIL_H
+#include "store/journal_filler.h"
 #include "store/journal_scan.h"
 #include "store/journal_stage.h"
 
@@ -28,6 +29,8 @@ struct journal_tail {
 	size_t segment_size; /* of segments to be made */
 	int file, spare_file;
 	enum journal_spare spare;
+	struct journal_filler *filler; /* NULL: spares are filled in place */
+	bool filling;                  /* it has the spare */
 	struct journal_segment_header segment;
 	struct journal_chain chain;
 	struct merkle_frontier tree; /* over all records of groups that were folded */

@@ -158,6 +158,16 @@ static enum err sys_truncate(void *ctx, int file, uint64_t size)
 	return err_of(rc);
 }
 
+static enum err sys_reserve(void *ctx, int file, uint64_t size)
+{
+	(void)ctx;
+	int rc;
+	do
+		rc = fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
+	while (rc != 0 && errno == EINTR);
+	return rc != 0 && errno == EOPNOTSUPP ? ERR_UNAVAILABLE : err_of(rc);
+}
+
 /* Zeros are written, rather than space only reserved: a write into reserved but unwritten space
  * makes each later sync commit metadata too. */
 static enum err sys_preallocate(void *ctx, int file, uint64_t size)
@@ -171,9 +181,9 @@ static enum err sys_preallocate(void *ctx, int file, uint64_t size)
 		at += FILE_DIRECT_ALIGN - at % FILE_DIRECT_ALIGN;
 		TRY(sys_truncate(ctx, file, at < size ? at : size));
 	}
-	if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) != 0 && errno != EOPNOTSUPP &&
-		errno != EINTR)
-		return err_of_errno();
+	const enum err err = sys_reserve(ctx, file, size);
+	if (err != OK && err != ERR_UNAVAILABLE)
+		return err;
 	while (at < size) {
 		const size_t len = size - at < ZEROS_SIZE ? (size_t)(size - at) : ZEROS_SIZE;
 		TRY(file_write_all(file_system(), file, zeros, len, at));
@@ -261,6 +271,7 @@ const struct file_ops *file_system(void)
 		.fdatasync = sys_fdatasync,
 		.fsync = sys_fsync,
 		.preallocate = sys_preallocate,
+		.reserve = sys_reserve,
 		.truncate = sys_truncate,
 		.size = sys_size,
 		.rename = sys_rename,

@@ -54,6 +54,9 @@ struct file_ops {
 	/* Make the file at least size bytes, zeros, with its space taken: later writes within it
 	 * don't meet a full disk. */
 	enum err (*preallocate)(void *ctx, int file, uint64_t size);
+	/* Take the space only, at once: preallocate, which may take long, does not meet a full disk
+	 * then. ERR_UNAVAILABLE: the file system can't. May be NULL. */
+	enum err (*reserve)(void *ctx, int file, uint64_t size);
 	enum err (*truncate)(void *ctx, int file, uint64_t size);
 	enum err (*size)(void *ctx, uint64_t *size, int file);
 	/* Replaces `to` where it is there. */
