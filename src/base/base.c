@@ -1,5 +1,7 @@
 #include "base/base.h"
+#include "base/failure.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,8 +28,20 @@ const char *err_name(enum err e)
 	UNREACHABLE();
 }
 
+static _Atomic(void (*)(void)) failure_hook;
+
+void check_on_failure(void (*hook)(void))
+{
+	/* [HOOK] release: pairs with the acquire in check_failed: what the hook uses is there */
+	atomic_store_explicit(&failure_hook, hook, memory_order_release);
+}
+
 _Noreturn void check_failed(const char *expr, const char *file, int line)
 {
+	/* [HOOK] acquire; taken out, for a CHECK of its own may fail */
+	void (*hook)(void) = atomic_exchange_explicit(&failure_hook, NULL, memory_order_acq_rel);
+	if (hook != NULL)
+		hook();
 	(void)fprintf(stderr, "%s:%d: CHECK(%s)\n", file, line, expr);
 	abort();
 }

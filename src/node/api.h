@@ -21,7 +21,7 @@
 
 struct api;
 
-#define NODE_RINGS_MAX (NET_RINGS_MAX + 2u) /* those to the workers and back, too */
+#define NODE_RINGS_MAX (NET_RINGS_MAX + 3u) /* those to the workers and back, and the log's */
 
 struct node_status {
 	bool signer_connected;

@@ -269,7 +269,7 @@ static const struct {
 	{"sluice_ring_capacity", METRIC_GAUGE, UNIT_PLAIN, depth, "Items that it can hold."},
 	{"sluice_ring_items_total", METRIC_COUNTER, UNIT_PLAIN, posted, "Items put on the ring."},
 	{"sluice_ring_refused_total", METRIC_COUNTER, UNIT_PLAIN, refused,
-		"Requests or calls refused because too many waited."},
+		"Items refused because too many waited."},
 	{"sluice_ring_expired_total", METRIC_COUNTER, UNIT_PLAIN, amended,
 		"Requests answered with 503 because nobody looked at them in time."},
 	{"sluice_ring_wait_seconds_total", METRIC_COUNTER, UNIT_MS, wait_sum,

@@ -138,11 +138,24 @@ static uint32_t job_rings(struct link_stat out[2], const struct offload *offload
 	return 2;
 }
 
+static struct link_stat log_ring(void)
+{
+	struct log_stat s;
+	log_stat(&s);
+	return (struct link_stat){.name = "log",
+		.posted = s.said,
+		.refused = s.dropped,
+		.depth = s.room,
+		.waiting = s.waiting,
+		.waiting_peak = s.waiting_peak};
+}
+
 static void status(void *ctx, struct node_status *out)
 {
 	const struct daemon *d = ctx;
 	out->ring_count = net_thread_stat(d->net, out->ring);
 	out->ring_count += job_rings(&out->ring[out->ring_count], d->offload);
+	out->ring[out->ring_count++] = log_ring();
 	executor_totals(d->executor, &out->work, &out->imbalance_milli);
 	out->workers = executor_workers(d->executor);
 }
@@ -261,8 +274,10 @@ static void run(struct daemon *d)
 	while (!d->stopping) {
 		(void)loop_step(d->loop, wait_ms);
 		say_over_budget(d);
-		if (core_turn(d->core, &wait_ms) != OK)
+		if (core_turn(d->core, &wait_ms) != OK) {
+			log_flush();
 			_exit(1); /* no clean-up: what is not durable must not leave by any path */
+		}
 		latency_record(d->loop_turn, loop_turn_ns(d->loop));
 	}
 }
@@ -367,6 +382,8 @@ int daemon_main(int argc, char **argv)
 	if (open_loop(&d) != OK || loop_waker_add(d.loop, &d.waker, on_wake, &d) != OK ||
 		signals_watch(d.loop, on_signal, &d) != OK)
 		return 1;
+	if (log_start() != OK)
+		log_line(LOG_WARNING, "no thread for the log: its reader can hold up the engine");
 	if (cpu_watchdog_start(on_over_budget, &d) != OK)
 		log_line(LOG_WARNING,
 			"no thread for the CPU watchdog: tasks look at their own "
@@ -374,5 +391,6 @@ int daemon_main(int argc, char **argv)
 	if (open_core(&d) == OK)
 		run(&d);
 	close_all(&d);
+	log_stop();
 	return d.status;
 }
