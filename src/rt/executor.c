@@ -23,7 +23,7 @@ struct executor_config executor_config_default(void)
 static bool config_is_valid(const struct executor_config *c)
 {
 	return c->worker_count <= EXECUTOR_WORKERS_MAX && c->max_batch_size >= 1 &&
-		c->max_batch_size <= EXECUTOR_BATCH_MAX && c->queue_size >= 1 &&
+		c->max_batch_size <= EXECUTOR_BATCH_MAX && c->queue_size >= INJECTOR_SIZE_MIN &&
 		c->queue_size <= EXECUTOR_QUEUE_MAX && (c->queue_size & (c->queue_size - 1)) == 0 &&
 		c->fork_depth >= 1 && c->fork_depth <= FORK_SLOTS_MAX &&
 		(c->cache_line_size & (c->cache_line_size - 1)) == 0;

@@ -45,7 +45,7 @@ struct executor_config {
 	bool pin_threads;         /* each worker on one processor, in the order of the map */
 	uint32_t cache_line_size; /* chunks of loops begin at multiples; 0: the machine's, 1: any */
 	uint32_t max_batch_size;  /* tasks taken at once from the queue that all share; 1: singly */
-	uint32_t queue_size;      /* of that queue, and of each deque: a power of two */
+	uint32_t queue_size;      /* of that queue, and of each deque: a power of two, from 2 on */
 	uint32_t fork_depth; /* forks that a worker can have open, up to FORK_SLOTS_MAX; deeper ones
 				are calls */
 	uint32_t spin;       /* rounds of looking for work before a worker sleeps */

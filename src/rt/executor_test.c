@@ -372,7 +372,7 @@ static void test_pinned(void)
 static void test_config(void)
 {
 	struct executor *x = NULL;
-	struct executor_config bad[8];
+	struct executor_config bad[9];
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		bad[i] = config_of(1);
 	bad[0].worker_count = EXECUTOR_WORKERS_MAX + 1;
@@ -383,6 +383,7 @@ static void test_config(void)
 	bad[5].fork_depth = 0;
 	bad[6].fork_depth = FORK_SLOTS_MAX + 1;
 	bad[7].cache_line_size = 48;
+	bad[8].queue_size = 1;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK(executor_create(&x, &bad[i]) == ERR_RANGE && x == NULL);
 }

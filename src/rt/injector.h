@@ -16,6 +16,9 @@
 #include "base/atomic.h"
 #include "base/base.h"
 
+/* Of one cell, "full" and "free for the next push" would be the same turn. */
+#define INJECTOR_SIZE_MIN 2u
+
 struct injector_cell {
 	_Atomic uint64_t turn;
 	void *item;
@@ -30,7 +33,7 @@ struct injector {
 
 static inline void injector_init(struct injector *q, struct injector_cell *cell, uint32_t size)
 {
-	CHECK(size > 0 && (size & (size - 1)) == 0);
+	CHECK(size >= INJECTOR_SIZE_MIN && (size & (size - 1)) == 0);
 	atomic_init(&q->tail, 0);
 	atomic_init(&q->head, 0);
 	q->cell = cell;
@@ -66,7 +69,7 @@ MUST_USE NONNULL_ALL static inline enum err injector_push(struct injector *q, vo
 	struct injector_cell *cell = injector_claim(q, &q->tail, &at, 0);
 	if (cell == NULL)
 		return ERR_FULL;
-	cell->item = item;
+	memcpy(&cell->item, &item, sizeof item);
 	/* [CELL] release: the item, and what it points to */
 	atomic_store_explicit(&cell->turn, at + 1, memory_order_release);
 	return OK;
@@ -79,7 +82,8 @@ NONNULL_ALL static inline void *injector_pop(struct injector *q)
 	struct injector_cell *cell = injector_claim(q, &q->head, &at, 1);
 	if (cell == NULL)
 		return NULL;
-	void *item = cell->item;
+	void *item;
+	memcpy(&item, &cell->item, sizeof item);
 	/* [CELL] release: it has been read; free for the push of the next round */
 	atomic_store_explicit(&cell->turn, at + q->size, memory_order_release);
 	return item;

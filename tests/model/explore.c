@@ -1,6 +1,7 @@
 #include "explore.h"
 #undef memcpy
 
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <ucontext.h>
@@ -84,14 +85,17 @@ static const struct model_program *running;
 static ucontext_t scheduler;
 static uint32_t self = SETUP;
 static uint8_t sleep_set;
-static bool is_pruned, in_setup;
+static bool is_pruned, in_setup, in_finish;
+static jmp_buf finishing;
 static uint64_t steps;
 static char failure[160];
 
 _Noreturn static void leave(void)
 {
+	if (in_finish)
+		longjmp(finishing, 1);
 	if (self == SETUP) {
-		(void)fprintf(stderr, "model: in setup or finish: %s\n", failure);
+		(void)fprintf(stderr, "model: in setup: %s\n", failure);
 		abort();
 	}
 	(void)setcontext(&scheduler);
@@ -605,8 +609,10 @@ static void finish(void)
 		view_join(&coroutine[SETUP].now, &coroutine[i].now);
 	for (size_t i = 0; i < location_count; i++)
 		coroutine[SETUP].now.oldest[i] = (uint16_t)(location[i].count - 1);
-	if (running->finish != NULL)
+	in_finish = true;
+	if (running->finish != NULL && setjmp(finishing) == 0)
 		running->finish();
+	in_finish = false;
 }
 
 static void run_once(void)

@@ -23,6 +23,8 @@ static const struct {
 		"the exchange: read-modify-writes are in order anyway"},
 	{"eventcount_prepare", "acquire as relaxed", "the fence after it acquires as well"},
 	{"eventcount_wake", "release as relaxed", "the fence before it releases as well"},
+	{"slab_stack_pop", "acquire as relaxed",
+		"of the exchange that succeeds: whatever head it finds was acquired before"},
 	{"withdraw", "acquire as relaxed",
 		"of the exchange that succeeds: it may not be weaker than of one that fails"},
 };
@@ -44,10 +46,10 @@ static bool is_spare(int number)
 static bool explore_all(uint64_t limit)
 {
 	bool good = true;
-	for (size_t i = 0; i < program_count; i++) {
+	for (size_t i = 0; i < program_total(); i++) {
 		struct model_result r;
-		model_explore(&programs[i], limit, &r);
-		(void)printf("%-28s %9llu executions, %10llu steps%s%s%s\n", programs[i].name,
+		model_explore(program_at(i), limit, &r);
+		(void)printf("%-28s %9llu executions, %10llu steps%s%s%s\n", program_at(i)->name,
 			(unsigned long long)r.executions, (unsigned long long)r.steps,
 			r.exhausted ? "" : ", and there are more", r.failure[0] ? ": " : "",
 			r.failure);
@@ -60,10 +62,10 @@ static bool explore_all(uint64_t limit)
 static const char *find_mutant(int number, uint64_t limit, struct model_result *r)
 {
 	model_mutate(number);
-	for (size_t i = 0; i < program_count; i++) {
-		model_explore(&programs[i], limit, r);
+	for (size_t i = 0; i < program_total(); i++) {
+		model_explore(program_at(i), limit, r);
 		if (r->failure[0] != 0)
-			return programs[i].name;
+			return program_at(i)->name;
 	}
 	return NULL;
 }

@@ -1,33 +1,12 @@
 /* The model check's programs: the runtime's lock-free pieces, each in the smallest use in which its
  * barriers matter. */
 #include "programs.h"
+#include "tally.h"
 
 #include "rt/completion.h"
 #include "rt/deque.h"
 #include "rt/mpmc.h"
 #include "rt/spsc.h"
-
-#define ITEMS_MAX 4u
-
-/* What came out, by which thread: nothing twice, and in order for each. */
-static uint32_t seen[ITEMS_MAX + 1];
-static uint64_t got, sent;
-
-static void expect_nothing_yet(void)
-{
-	for (size_t i = 0; i <= ITEMS_MAX; i++)
-		seen[i] = 0;
-	got = sent = 0;
-}
-
-static void note(uint64_t item, uint64_t *after)
-{
-	CHECK(item > 0 && item <= ITEMS_MAX && seen[item] == 0);
-	CHECK(item > *after);
-	seen[item] = 1;
-	*after = item;
-	got++;
-}
 
 /* ---- rt/spsc ---- */
 
