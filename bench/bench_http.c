@@ -21,6 +21,8 @@ static const struct sender {
 } senders[] = {
 	{"ours", NULL, NULL, 0},
 	{"ours_epoll", "sluice on epoll", NULL, 0},
+	{"ours_registered", "sluice with registered files", NULL, 0},
+	{"ours_sq_poll", "sluice with SQPOLL", NULL, 0},
 	{"epoll", "bare epoll", NULL, 0.8},
 	{"curl", "libcurl", "one multi", 2},
 	{"curl_64", "libcurl", "64 multis", 2},
@@ -32,7 +34,7 @@ static const struct http_row {
 	uint64_t count; /* of requests in a round */
 	unsigned rounds;
 } rows[] = {
-	{"HTTP client, 1,000 in flight", 1000, 10000, 9},
+	{"HTTP client, 1,000 in flight", 1000, 10000, 7},
 	{"HTTP client, 10,000 in flight", 10000, 20000, 3},
 };
 

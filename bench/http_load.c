@@ -17,7 +17,8 @@ static size_t latency_count;
 static uint64_t failed;
 
 static const struct http_load_way *const ways[] = {&http_load_ours, &http_load_ours_epoll,
-	&http_load_epoll, &http_load_curl, &http_load_curl_64};
+	&http_load_ours_registered, &http_load_ours_sq_poll, &http_load_epoll, &http_load_curl,
+	&http_load_curl_64};
 
 uint64_t http_load_began(void)
 {

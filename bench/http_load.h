@@ -31,8 +31,8 @@ struct http_load_way {
 	void (*run)(uint64_t count);
 };
 
-extern const struct http_load_way http_load_ours, http_load_ours_epoll, http_load_epoll,
-	http_load_curl, http_load_curl_64;
+extern const struct http_load_way http_load_ours, http_load_ours_epoll, http_load_ours_registered,
+	http_load_ours_sq_poll, http_load_epoll, http_load_curl, http_load_curl_64;
 
 /* The clock of one request: when it began, and that it is over. */
 uint64_t http_load_began(void);

@@ -5,6 +5,7 @@
 #include "net/http_client.h"
 
 #define URL_SIZE 64u
+#define SQ_IDLE_MS 10u
 #define SPARE 64u /* timers and descriptors beside those of requests */
 
 static struct loop *loop;
@@ -39,12 +40,12 @@ static void send_one(uint64_t *place)
 	CHECK(http_client_send(client, NULL, &request, on_answer, place) == OK);
 }
 
-static void open_on(uint16_t port, uint32_t count, enum loop_backend_kind backend)
+static void open_on(uint16_t port, uint32_t count, struct loop_config config)
 {
-	const struct loop_config config = {
-		.backend = backend, .timer_max = 4 * count + SPARE, .fd_max = 2 * count + SPARE};
-	CHECK(count <= HTTP_IN_FLIGHT_MAX && loop_create(&loop, &config) == OK);
 	const struct http_client_config bounds = {.connection_max = count, .idle_max = count};
+	config.timer_max = 4 * count + SPARE;
+	config.fd_max = 2 * count + SPARE;
+	CHECK(count <= HTTP_IN_FLIGHT_MAX && loop_create(&loop, &config) == OK);
 	CHECK(http_client_create_with(&client, loop, &bounds) == OK);
 	(void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
 	in_flight = count;
@@ -52,12 +53,22 @@ static void open_on(uint16_t port, uint32_t count, enum loop_backend_kind backen
 
 static void open_auto(uint16_t port, uint32_t count)
 {
-	open_on(port, count, LOOP_AUTO);
+	open_on(port, count, (struct loop_config){.backend = LOOP_AUTO});
 }
 
 static void open_epoll(uint16_t port, uint32_t count)
 {
-	open_on(port, count, LOOP_EPOLL);
+	open_on(port, count, (struct loop_config){.backend = LOOP_EPOLL});
+}
+
+static void open_registered(uint16_t port, uint32_t count)
+{
+	open_on(port, count, (struct loop_config){.registered_max = 2 * count});
+}
+
+static void open_sq_poll(uint16_t port, uint32_t count)
+{
+	open_on(port, count, (struct loop_config){.sq_idle_ms = SQ_IDLE_MS});
 }
 
 static void run(uint64_t count)
@@ -69,6 +80,10 @@ static void run(uint64_t count)
 		(void)loop_step(loop, UINT64_MAX);
 }
 
-const struct http_load_way http_load_ours = {.name = "ours", .open = open_auto, .run = run},
-			   http_load_ours_epoll = {
-				   .name = "ours_epoll", .open = open_epoll, .run = run};
+const struct http_load_way http_load_ours = {.name = "ours", .open = open_auto, .run = run};
+const struct http_load_way http_load_ours_epoll = {
+	.name = "ours_epoll", .open = open_epoll, .run = run};
+const struct http_load_way http_load_ours_registered = {
+	.name = "ours_registered", .open = open_registered, .run = run};
+const struct http_load_way http_load_ours_sq_poll = {
+	.name = "ours_sq_poll", .open = open_sq_poll, .run = run};

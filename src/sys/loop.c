@@ -295,6 +295,8 @@ enum err loop_create(struct loop **out, const struct loop_config *config)
 	loop->virtual_start_wall_ms = config->start_wall_ms;
 	loop->fd_max = config->fd_max == 0 ? FD_MAX_DEFAULT : config->fd_max;
 	CHECK(loop->fd_max <= FD_NUMBER_MAX);
+	loop->registered_max = config->registered_max;
+	loop->sq_idle_ms = config->sq_idle_ms;
 	enum err err = timer_wheel_init(&loop->timers,
 		config->timer_max == 0 ? TIMER_MAX_DEFAULT : config->timer_max,
 		config->virtual_time ? 0 : clock_mono_ns());

@@ -28,6 +28,10 @@ struct loop_config {
 	enum loop_backend_kind backend;
 	uint32_t timer_max; /* default 65,536 when 0 */
 	uint32_t fd_max;    /* default 4,096 when 0 */
+	/* Of io_uring, ignored elsewhere and where the kernel has none. ADR 12: neither pays today.
+	 */
+	uint32_t registered_max; /* descriptors of streams in the ring's own table; 0: none */
+	uint32_t sq_idle_ms;     /* not 0: a thread of the kernel submits, and sleeps after this */
 	bool virtual_time;
 	uint64_t start_wall_ms; /* virtual: the wall clock at start */
 };

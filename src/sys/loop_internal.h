@@ -65,6 +65,7 @@ struct loop {
 	struct timer_wheel timers;
 	struct fd_slot *fd; /* owned; indexed by descriptor */
 	uint32_t fd_table_size, fd_count, fd_max;
+	uint32_t registered_max, sq_idle_ms; /* io_uring: as configured */
 
 	struct loop_hook *hook;
 	struct waker waker[LOOP_WAKERS_MAX];

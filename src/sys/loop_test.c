@@ -22,12 +22,14 @@ struct kind {
 	bool virtual_time;
 	enum loop_backend_kind backend;
 	const char *name;
+	uint32_t sq_idle_ms;
 };
 
 static const struct kind kinds[] = {
 	{.virtual_time = true, .name = "virtual"},
 	{.backend = LOOP_EPOLL, .name = "epoll"},
 	{.backend = LOOP_URING, .name = "io_uring"},
+	{.backend = LOOP_URING, .name = "io_uring", .sq_idle_ms = 5},
 };
 
 static const struct kind *kind = &kinds[0];
@@ -39,6 +41,7 @@ static struct loop *make(uint32_t timer_max, uint32_t fd_max)
 		.backend = kind->backend,
 		.timer_max = timer_max,
 		.fd_max = fd_max,
+		.sq_idle_ms = kind->sq_idle_ms,
 		.start_wall_ms = START_WALL_MS};
 	CHECK(loop_create(&loop, &config) == OK);
 	CHECK(loop_is_virtual(loop) == kind->virtual_time);

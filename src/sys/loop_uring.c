@@ -178,7 +178,7 @@ static void uring_fd_disarm(struct loop *loop, int fd, const struct fd_slot *slo
 	loop->fd[fd].interest = 0;
 	mark_dirty(state, (uint32_t)fd);
 	submit_polls(loop);
-	uring_enter(&state->uring, 0, 0);
+	uring_flush(&state->uring);
 }
 
 static uint32_t poll_done(struct loop *loop, const struct io_uring_cqe *cqe)
@@ -270,7 +270,10 @@ static uint32_t uring_step(struct loop *loop, uint64_t wait_ms)
 	const uint32_t count = 1 +
 		(state->expected < EXPECTED_MAX ? state->expected : EXPECTED_MAX);
 	state->expected = 0;
-	uring_enter(uring, count, ready ? 0 : wait_ns);
+	if (ready || wait_ns == 0)
+		uring_flush(uring); /* what is ready now is seen now */
+	else
+		uring_enter(uring, count, wait_ns);
 	ran += loop_run_wakers(loop);
 	ran += complete_all(loop);
 	return ran + loop_run_timers(loop, clock_mono_ns());
@@ -358,7 +361,10 @@ static enum err uring_backend_open(struct loop *loop)
 		return ERR_FULL;
 	loop->state = state;
 	state->wake_fd = state->probe_fd = -1;
-	const struct uring_config config = {.sq_entries = SQ_ENTRIES, .cq_entries = CQ_ENTRIES};
+	const struct uring_config config = {.sq_entries = SQ_ENTRIES,
+		.cq_entries = CQ_ENTRIES,
+		.file_max = loop->registered_max,
+		.sq_idle_ms = loop->sq_idle_ms};
 	TRY(uring_open(&state->uring, &config, loop->reason, sizeof loop->reason));
 	state->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return state->wake_fd < 0 ? ERR_IO : OK;

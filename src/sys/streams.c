@@ -63,6 +63,7 @@ static enum err slot_take(struct streams *s, struct stream_slot **out, int fd)
 	*slot = (struct stream_slot){.generation = slot->generation,
 		.owner = s,
 		.fd = fd,
+		.file = -1,
 		.stash = STREAM_NONE,
 		.stash_end = STREAM_NONE};
 	*out = slot;

@@ -14,7 +14,8 @@ struct stream_slot {
 	void *ctx;
 	struct slice out; /* being sent; out_done of it are on their way */
 	size_t out_done;
-	int fd; /* -1: free */
+	int fd;   /* -1: free */
+	int file; /* native: its place in the ring's table, or -1 */
 	uint32_t generation;
 	uint32_t next;             /* free or pending: the next one */
 	uint32_t next_starved;     /* native */
@@ -32,6 +33,7 @@ struct stream_slot {
 	bool end_wanted, end_done, closing, shut;
 	bool receiving, sending, cancelling; /* native: armed */
 	bool submitted;                      /* native: its connect */
+	bool registered;                     /* native: file was asked for */
 	bool send_waits;                     /* native: there was no room at once */
 };
 

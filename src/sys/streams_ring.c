@@ -135,6 +135,17 @@ static void submit(struct streams *s, uint32_t index, struct io_uring_sqe *sqe, 
 	state_of(s)->in_flight++;
 }
 
+/* On the stream's descriptor, which the ring's own table may have. */
+static void submit_on(struct streams *s, uint32_t index, struct io_uring_sqe *sqe, unsigned op)
+{
+	const struct stream_slot *slot = &s->slot[index];
+	if (slot->file >= 0) {
+		sqe->fd = slot->file;
+		sqe->flags |= IOSQE_FIXED_FILE;
+	}
+	submit(s, index, sqe, op);
+}
+
 static void push_cancel(struct streams *s, uint32_t index, unsigned op)
 {
 	struct stream_slot *slot = &s->slot[index];
@@ -161,13 +172,13 @@ static void push_receive(struct streams *s, uint32_t index)
 	if (slot->accepted != NULL) {
 		io_uring_prep_multishot_accept(
 			sqe, slot->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		submit(s, index, sqe, OP_ACCEPT);
+		submit_on(s, index, sqe, OP_ACCEPT);
 		return;
 	}
 	io_uring_prep_recv_multishot(sqe, slot->fd, NULL, 0, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = state_of(s)->group;
-	submit(s, index, sqe, OP_RECEIVE);
+	submit_on(s, index, sqe, OP_RECEIVE);
 }
 
 /* First without waiting for room, so that it has completed when the submission has: where nobody
@@ -182,7 +193,7 @@ static void push_send(struct streams *s, uint32_t index)
 		slot->out.len - slot->out_done,
 		MSG_NOSIGNAL | MSG_WAITALL | (slot->send_waits ? 0 : MSG_DONTWAIT));
 	slot->sending = slot->begun = true;
-	submit(s, index, sqe, OP_SEND);
+	submit_on(s, index, sqe, OP_SEND);
 	if (!slot->send_waits && !slot->end_wanted && slot->events->sent == NULL)
 		loop_uring_expect(s->loop);
 }
@@ -196,7 +207,7 @@ static void push_connect(struct streams *s, uint32_t index)
 	slot->submitted = true;
 	io_uring_prep_connect(
 		sqe, slot->fd, (const struct sockaddr *)(void *)slot->to.bytes, slot->to.len);
-	submit(s, index, sqe, OP_CONNECT);
+	submit_on(s, index, sqe, OP_CONNECT);
 }
 
 /* Ending both directions makes whatever is in flight complete, but for a connection that is under
@@ -212,7 +223,11 @@ static uint32_t push_close(struct streams *s, uint32_t index)
 		push_cancel(s, index, OP_CONNECT);
 	(void)unstash(s, index);
 	starve_no_more(s, index);
-	return slot->in_flight == 0 && !slot->pending ? stream_finish(s, index) : 0;
+	if (slot->in_flight > 0 || slot->pending)
+		return 0;
+	if (slot->file >= 0)
+		uring_file_remove(state_of(s)->uring, slot->file);
+	return stream_finish(s, index);
 }
 
 static uint32_t ring_push(struct streams *s, uint32_t index)
@@ -220,6 +235,10 @@ static uint32_t ring_push(struct streams *s, uint32_t index)
 	struct stream_slot *slot = &s->slot[index];
 	if (slot->closing)
 		return push_close(s, index);
+	if (!slot->registered) {
+		slot->registered = true;
+		slot->file = uring_file_add(state_of(s)->uring, slot->fd);
+	}
 	if (slot->connecting) {
 		push_connect(s, index);
 		return 0;
@@ -381,8 +400,11 @@ static void ring_close(struct streams *s)
 		loop_uring_drain(s->loop, &state->user);
 	(void)io_uring_unregister_buf_ring(&state->uring->ring, state->group);
 	loop_uring_user_remove(s->loop, &state->user);
-	for (uint32_t i = 0; i < s->touched; i++)
+	for (uint32_t i = 0; i < s->touched; i++) {
+		if (s->slot[i].fd >= 0 && s->slot[i].file >= 0)
+			uring_file_remove(state->uring, s->slot[i].file);
 		sock_close(s->slot[i].fd);
+	}
 	unmap_buffers(s, state);
 }
 

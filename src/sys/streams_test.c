@@ -681,73 +681,32 @@ static void test_destroy(void)
 	}
 }
 
-/* ---- what only the simulated network has ---- */
+#define FD_MAX (1u << 16)
+#define REGISTERED_FEW 64u /* than some of the tests have streams */
 
-/* Bytes, ends and connections take their time, keep their order also where it changes, and what
- * happens does not depend on how the loop is stepped. */
-static void test_latency(void)
+static const struct kind {
+	const char *name;
+	struct loop_config loop;
+	bool by_readiness, with_many;
+} kinds[] = {
+	{"virtual", {.virtual_time = true}, false, true},
+	{"epoll", {.backend = LOOP_EPOLL, .fd_max = FD_MAX}, false, true},
+	{"io_uring, by readiness", {.backend = LOOP_URING, .fd_max = FD_MAX}, true, true},
+	{"io_uring", {.backend = LOOP_URING}, false, true},
+	{"registered files", {.backend = LOOP_URING, .registered_max = REGISTERED_FEW}, false,
+		false},
+	{"SQPOLL", {.backend = LOOP_URING, .sq_idle_ms = 10}, false, false},
+};
+
+static void run_all(const struct kind *kind)
 {
-	struct end e = {0};
-	struct far far;
-	open_pair(&e, &far);
-	streams_virtual_latency(streams, 100);
-	const uint64_t began = loop_now_ms(loop);
-	far_write(&far, "\0\1", 2);
-	(void)loop_step(loop, 0);
-	CHECK(e.received == 0);
-	streams_virtual_latency(streams, 10); /* does not overtake */
-	far_write(&far, "\2", 1);
-	far_end(&far);
-	STEP_UNTIL(e.received > 0);
-	CHECK(loop_now_ms(loop) == began + 100);
-	STEP_UNTIL(e.ended == 1);
-	CHECK(e.received == 3 && loop_now_ms(loop) == began + 100);
-	finish(&e, &far);
-
-	struct accepting a = {0};
-	struct stream listener;
-	e = (struct end){0};
-	CHECK(stream_listen_tcp(streams, &listener, "10.1.2.3", 8332, on_accept, &a) == OK);
-	CHECK(stream_connect(streams, &e.stream, "10.1.2.3", 8332, &events, &e) == OK);
-	const uint64_t dialled = loop_now_ms(loop);
-	STEP_UNTIL(e.connected == 1);
-	CHECK(a.count == 1 && loop_now_ms(loop) == dialled + 20);
-	stream_discard(streams, a.fd[0]);
-	STEP_UNTIL(e.ended == 1);
-	CHECK(loop_now_ms(loop) == dialled + 30);
-	finish(&e, NULL);
-	stream_close(streams, listener);
-	streams_virtual_latency(streams, 0);
-	step_some();
-}
-
-/* Lost with bytes on their way: they never come, and both ends know at once. */
-static void test_lost(void)
-{
-	struct end e = {0};
-	struct far far;
-	open_pair(&e, &far);
-	streams_virtual_latency(streams, 50);
-	far_write(&far, "\0", 1);
-	(void)loop_step(loop, 0);
-	const uint64_t began = loop_now_ms(loop);
-	stream_virtual_lose(streams, e.stream);
-	STEP_UNTIL(e.ended == 1 && far.ended);
-	CHECK(e.ended_with == ERR_IO && e.received == 0 && loop_now_ms(loop) == began);
-	streams_virtual_latency(streams, 0);
-	finish(&e, &far);
-}
-
-static void run_all(enum loop_backend_kind backend, bool readiness, bool virtual_time)
-{
-	const struct loop_config config = {
-		.backend = backend, .fd_max = 1u << 16, .virtual_time = virtual_time};
 	const struct streams_config few = {
-		.stream_max = 128, .buffer_count = 8, .by_readiness = readiness};
-	const struct streams_config many = {.stream_max = 10000, .by_readiness = readiness};
-	CHECK(loop_create(&loop, &config) == OK);
+		.stream_max = 128, .buffer_count = 8, .by_readiness = kind->by_readiness};
+	const struct streams_config many = {
+		.stream_max = 10000, .by_readiness = kind->by_readiness};
+	CHECK(loop_create(&loop, &kind->loop) == OK);
 	CHECK(streams_create(&streams, loop, &few) == OK);
-	(void)fprintf(stderr, "%s, %s\n", loop_backend_name(loop),
+	(void)fprintf(stderr, "%s: %s\n", kind->name,
 		streams_are_native(streams) ? "native" : "by readiness");
 	test_echo();
 	test_untold();
@@ -760,31 +719,28 @@ static void run_all(enum loop_backend_kind backend, bool readiness, bool virtual
 	test_accept();
 	test_connect();
 	test_deadline();
-	if (virtual_time) {
-		test_latency();
-		test_lost();
-	} else { /* of the system's own */
+	if (!loop_is_virtual(loop)) { /* of the system's own */
 		test_accept_full();
 		test_connect_late();
 	}
 	test_destroy();
-	CHECK(streams_create(&streams, loop, &many) == OK);
-	test_many();
-	streams_destroy(streams);
+	if (kind->with_many) {
+		CHECK(streams_create(&streams, loop, &many) == OK);
+		test_many();
+		streams_destroy(streams);
+	}
 	loop_destroy(loop);
 }
 
 int main(void)
 {
 	char reason[LOOP_REASON_SIZE];
+	const bool ring = loop_uring_probe(reason) == OK;
 	streams_destroy(NULL);
-	run_all(LOOP_AUTO, false, true);
-	run_all(LOOP_EPOLL, false, false);
-	if (loop_uring_probe(reason) != OK) {
+	if (!ring)
 		(void)fprintf(stderr, "left out: %s\n", reason);
-		return 0;
-	}
-	run_all(LOOP_URING, true, false);
-	run_all(LOOP_URING, false, false);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (ring || kinds[i].loop.backend != LOOP_URING)
+			run_all(&kinds[i]);
 	return 0;
 }

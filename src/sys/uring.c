@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -53,13 +54,17 @@ static const unsigned setup_flags[] = {
 	0,
 };
 
-static int setup(struct io_uring *ring, const struct uring_config *config, size_t attempt)
+static int setup(
+	struct io_uring *ring, const struct uring_config *config, size_t attempt, uint32_t idle_ms)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED,
 		.cq_entries = config->cq_entries,
 	};
-	params.flags |= setup_flags[attempt];
+	/* the kernel's thread has no use for the others */
+	params.flags |= idle_ms > 0 ? IORING_SETUP_SQPOLL | IORING_SETUP_SUBMIT_ALL
+				    : setup_flags[attempt];
+	params.sq_thread_idle = idle_ms;
 	const int rc = io_uring_queue_init_params(config->sq_entries, ring, &params);
 	if (rc < 0)
 		return rc;
@@ -88,13 +93,30 @@ static int try_calls(struct io_uring *ring, enum uring_level *level)
 	return rc == -EBADFD ? 0 : rc; /* the answer of a ring that is not enabled yet */
 }
 
+/* As good without. */
+static void make_table(struct uring *u, uint32_t file_max)
+{
+	if (file_max == 0 || io_uring_register_files_sparse(&u->ring, file_max) != 0)
+		return;
+	u->file_free = calloc(file_max, sizeof *u->file_free);
+	if (u->file_free == NULL)
+		return;
+	for (uint32_t i = 0; i < file_max; i++)
+		u->file_free[u->file_free_count++] = file_max - 1 - i;
+}
+
 enum err uring_open(
 	struct uring *u, const struct uring_config *config, char *reason, size_t reason_size)
 {
 	*u = (struct uring){.opened = false};
 	int rc = -EINVAL;
+	if (config->sq_idle_ms > 0) {
+		rc = setup(&u->ring, config, 0, config->sq_idle_ms);
+		u->sq_poll = rc == 0;
+		rc = rc == 0 ? 0 : -EINVAL; /* as well without, if at all */
+	}
 	for (size_t i = 0; i < ARRAY_LEN(setup_flags) && rc == -EINVAL; i++)
-		rc = setup(&u->ring, config, i);
+		rc = setup(&u->ring, config, i, 0);
 	if (rc < 0)
 		return refuse(reason, reason_size, -rc);
 	u->opened = true;
@@ -104,6 +126,7 @@ enum err uring_open(
 		return refuse(reason, reason_size, -rc);
 	}
 	(void)io_uring_ring_dontfork(&u->ring);
+	make_table(u, config->file_max);
 	return OK;
 }
 
@@ -112,6 +135,26 @@ void uring_close(struct uring *u)
 	if (u->opened)
 		io_uring_queue_exit(&u->ring);
 	u->opened = u->bound = false;
+	free(u->file_free);
+	u->file_free = NULL;
+}
+
+int uring_file_add(struct uring *u, int fd)
+{
+	if (u->file_free_count == 0)
+		return -1;
+	const uint32_t file = u->file_free[u->file_free_count - 1];
+	if (io_uring_register_files_update(&u->ring, file, &fd, 1) != 1)
+		return -1;
+	u->file_free_count--;
+	return (int)file;
+}
+
+void uring_file_remove(struct uring *u, int file)
+{
+	const int none = -1;
+	CHECK(io_uring_register_files_update(&u->ring, (unsigned)file, &none, 1) == 1);
+	u->file_free[u->file_free_count++] = (uint32_t)file;
 }
 
 enum err uring_bind(struct uring *u)
@@ -154,6 +197,15 @@ static void enter(struct uring *u, uint32_t wait_count, unsigned flags, uint64_t
 	struct io_uring_getevents_arg arg = {.ts = (uint64_t)(uintptr_t)&wait};
 	const bool timed = wait_count > 0 && wait_ns != UINT64_MAX;
 	const unsigned count = publish(u);
+	if (u->sq_poll) {
+		/* [SLEEP] full fence: the tail before the flag; pairs with the kernel's thread,
+		 * which sets the flag and looks at the tail once more before it sleeps */
+		io_uring_smp_mb();
+		if ((IO_URING_READ_ONCE(*u->ring.sq.kflags) & IORING_SQ_NEED_WAKEUP) != 0)
+			flags |= IORING_ENTER_SQ_WAKEUP;
+		else if (wait_count == 0 && (flags & IORING_ENTER_SQ_WAIT) == 0)
+			return; /* it takes them, and brings what is done */
+	}
 	const int rc = io_uring_enter2((unsigned)u->ring.enter_ring_fd, count, wait_count,
 		flags | u->enter_flags | (timed ? IORING_ENTER_EXT_ARG : 0),
 		timed ? (sigset_t *)(void *)&arg : NULL, timed ? sizeof arg : _NSIG / 8);
@@ -167,12 +219,19 @@ struct io_uring_sqe *uring_sqe(struct uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	if (sqe == NULL && u->bound) {
-		enter(u, 0, 0, 0);
+		enter(u, 0, u->sq_poll ? IORING_ENTER_SQ_WAIT : 0, 0);
 		sqe = io_uring_get_sqe(&u->ring);
 	}
 	if (sqe != NULL)
 		memset(sqe, 0, sizeof *sqe);
 	return sqe;
+}
+
+void uring_flush(struct uring *u)
+{
+	do
+		uring_enter(u, 0, 0);
+	while (u->sq_poll && publish(u) > 0);
 }
 
 void uring_enter(struct uring *u, uint32_t wait_count, uint64_t wait_ns)

@@ -22,12 +22,18 @@ enum uring_level {
 
 struct uring_config {
 	uint32_t sq_entries, cq_entries;
+	uint32_t file_max;   /* of the table of descriptors; 0: none */
+	uint32_t sq_idle_ms; /* not 0: a thread of the kernel submits (SQPOLL), and sleeps after
+				this */
 };
 
 struct uring {
 	struct io_uring ring;
 	enum uring_level level;
 	bool opened, bound;
+	bool sq_poll;
+	uint32_t *file_free; /* owned; places in the table that nobody has */
+	uint32_t file_free_count;
 	unsigned enter_flags; /* how enter_ring_fd is meant */
 };
 
@@ -42,6 +48,13 @@ MUST_USE NONNULL_ALL enum err uring_bind(struct uring *u);
 
 /* Zeroed, to be filled at once. NULL: the queue is full and the kernel takes none at present. */
 MUST_USE NONNULL_ALL struct io_uring_sqe *uring_sqe(struct uring *u);
+/* A place for a descriptor in the ring's own table, where operations find it without a look-up in
+ * the process's; -1: there is no table, or no place in it. The table holds what fd names until
+ * uring_file_remove. */
+MUST_USE NONNULL_ALL int uring_file_add(struct uring *u, int fd);
+NONNULL_ALL void uring_file_remove(struct uring *u, int file);
+/* What was queued has been begun, also where the kernel's thread does that. */
+NONNULL_ALL void uring_flush(struct uring *u);
 /* Submit what is queued; then wait until `wait_count` completions are there, at most wait_ns
  * (UINT64_MAX: without end; 0: don't wait, but let completions that are due come in). A signal ends
  * the wait. What was not submitted stays queued. */
