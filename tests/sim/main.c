@@ -12,13 +12,14 @@ static const char usage[] =
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
-	"             [--plan] [--trace] [--timeline FILE.svg]\n"
+	"             [--scenario NAME|all] [--plan] [--trace] [--timeline FILE.svg]\n"
 	"\n"
 	"  --seed N        the run of this seed (1)\n"
 	"  --seeds N..M    those of several\n"
 	"  --minutes M     work begins within so many minutes\n"
 	"  --faults N      so many things go wrong\n"
 	"  --without I,J   but not these (numbers as --plan shows them)\n"
+	"  --scenario NAME only what brings one hazard about; all: one after the other\n"
 	"  --twice         each seed twice: both runs must be the same, byte for byte\n"
 	"  --minimise      where a checker finds something: with as few faults as it takes\n"
 	"  --timeline FILE a picture of the run\n"
@@ -31,7 +32,7 @@ struct options {
 	uint64_t first, last;
 	struct plan_profile profile;
 	const char *without;
-	const char *timeline;
+	const char *timeline, *scenario;
 	bool trace, plan, twice, minimise;
 };
 
@@ -75,6 +76,10 @@ static bool parse(struct options *o, int argc, char **argv)
 			continue;
 		if (strcmp(a, "--timeline") == 0 && v != NULL) {
 			o->timeline = v;
+			continue;
+		}
+		if (strcmp(a, "--scenario") == 0 && v != NULL) {
+			o->scenario = v;
 			continue;
 		}
 		if (strcmp(a, "--without") == 0 && v != NULL) {
@@ -153,6 +158,9 @@ static void say_command(const struct plan *p, const struct options *o)
 		     "--deposits %u --faults %u",
 		(unsigned long long)p->seed, (unsigned long long)f->minutes, f->swaps, f->payouts,
 		f->deposits, f->faults);
+	for (size_t i = 0; i < plan_scenario_count; i++)
+		if (f->kinds != 0 && plan_scenarios[i].kinds == f->kinds)
+			(void)printf(" --scenario %s", plan_scenarios[i].name);
 	for (uint32_t i = 0; i < p->count; i++) {
 		if (!p->item[i].left_out)
 			continue;
@@ -239,6 +247,24 @@ static bool run_seed(uint64_t seed, const struct options *o)
 	return good;
 }
 
+static int run_scenarios(struct options *o)
+{
+	bool good = true, found = false;
+	for (size_t i = 0; i < plan_scenario_count; i++) {
+		const struct plan_scenario *s = &plan_scenarios[i];
+		if (strcmp(o->scenario, "all") != 0 && strcmp(o->scenario, s->name) != 0)
+			continue;
+		found = true;
+		o->profile.kinds = s->kinds;
+		(void)printf("hazard %u: %s\n", s->row, s->name);
+		for (uint64_t seed = o->first; seed <= o->last; seed++)
+			good = run_seed(seed, o) && good;
+	}
+	if (!found)
+		(void)fprintf(stderr, "sluice-sim: %s: no such scenario\n", o->scenario);
+	return found ? (good ? 0 : 1) : 2;
+}
+
 int main(int argc, char **argv)
 {
 	const uint8_t blind[32] = {7};
@@ -251,6 +277,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	secp_init(blind);
+	if (o.scenario != NULL)
+		return run_scenarios(&o);
 	for (uint64_t seed = o.first; seed <= o.last; seed++)
 		good = run_seed(seed, &o) && good;
 	return good ? 0 : 1;

@@ -44,6 +44,27 @@ static const struct {
 	[PLAN_DISK_SLOW] = {"disk-slow", 3},
 };
 
+#define KIND(k) (1u << (k))
+
+const struct plan_scenario plan_scenarios[] = {
+	{"clock", 5, KIND(PLAN_CLOCK)},
+	{"answers-lost", 29, KIND(PLAN_NODE_SPOILS) | KIND(PLAN_NODE_TWICE)},
+	{"reorganised", 14, KIND(PLAN_REORG)},
+	{"node-errors", 15, KIND(PLAN_NODE_SPOILS) | KIND(PLAN_REORG)},
+	{"evicted", 16, KIND(PLAN_EVICT) | KIND(PLAN_REORG)},
+	{"blocks-missed", 21, KIND(PLAN_NODE_STALLS) | KIND(PLAN_NODE_DOWN) | KIND(PLAN_NODE_SLOW)},
+	{"fee-spike", 22, KIND(PLAN_FEES)},
+	{"crashes", 32, KIND(PLAN_POWER) | KIND(PLAN_KILL) | KIND(PLAN_TAKER_KILL)},
+	{"signer-crashes", 46,
+		KIND(PLAN_SIGNER_POWER) | KIND(PLAN_SIGNER_DOWN) | KIND(PLAN_SIGNER_TWICE)},
+	{"signer-refuses", 33, KIND(PLAN_SIGNER_REFUSES)},
+	{"torn-writes", 40, KIND(PLAN_POWER)},
+	{"disk-fails", 41, KIND(PLAN_DISK_FAILS) | KIND(PLAN_DISK_FULL) | KIND(PLAN_DISK_SLOW)},
+};
+const size_t plan_scenario_count = ARRAY_LEN(plan_scenarios);
+
+_Static_assert(PLAN_KINDS <= 32, "a bit for each kind");
+
 bool plan_is_fault(enum plan_kind kind)
 {
 	return kind >= PLAN_POWER;
@@ -54,15 +75,20 @@ const char *plan_kind_name(enum plan_kind kind)
 	return kinds[kind].name;
 }
 
-static enum plan_kind draw_kind(struct draw *d)
+static unsigned weight_of(unsigned kind, uint32_t only)
+{
+	return only == 0 || (only & KIND(kind)) != 0 ? kinds[kind].weight : 0;
+}
+
+static enum plan_kind draw_kind(struct draw *d, uint32_t only)
 {
 	uint64_t sum = 0, at;
 	unsigned k = 0;
 	for (unsigned i = 0; i < PLAN_KINDS; i++)
-		sum += kinds[i].weight;
+		sum += weight_of(i, only);
 	at = draw_between(d, 0, sum - 1);
-	while (at >= kinds[k].weight)
-		at -= kinds[k++].weight;
+	while (at >= weight_of(k, only))
+		at -= weight_of(k++, only);
 	return (enum plan_kind)k;
 }
 
@@ -75,9 +101,9 @@ static uint64_t draw_depth(struct draw *d)
 	return depth;
 }
 
-static void draw_fault(struct plan_item *i, struct draw *d)
+static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only)
 {
-	i->kind = draw_kind(d);
+	i->kind = draw_kind(d, only);
 	i->layer = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
 	const uint64_t a = draw_between(d, 0, UINT64_MAX - 1);
 	i->b = draw_between(d, 0, UINT64_MAX - 1);
@@ -159,7 +185,7 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile
 				&p->item[draw_between(&faults, 0, work_count - 1)];
 			at = near->at_ms + draw_wait(&faults, 4 * MINUTE);
 		}
-		draw_fault(add(p, at), &faults);
+		draw_fault(add(p, at), &faults, profile->kinds);
 	}
 	qsort(p->item, p->count, sizeof p->item[0], compare);
 }

@@ -57,7 +57,17 @@ struct plan_profile {
 	uint64_t minutes; /* of work */
 	uint32_t swaps, payouts, deposits;
 	uint32_t faults; /* 0: none */
+	uint32_t kinds;  /* of faults, a bit each; 0: all */
 };
+
+/* One hazard (docs/testing.md) and the faults that bring it about. */
+struct plan_scenario {
+	const char *name;
+	unsigned row;
+	uint32_t kinds;
+};
+extern const struct plan_scenario plan_scenarios[];
+extern const size_t plan_scenario_count;
 
 NONNULL_ALL void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile);
 bool plan_is_fault(enum plan_kind kind);
