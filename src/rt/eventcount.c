@@ -101,5 +101,7 @@ enum err eventcount_await(
 		}
 		if (eventcount_wait(ec, key, deadline_ns) == ERR_TIMEOUT)
 			return ready(ctx) ? OK : ERR_TIMEOUT;
+		if (ready(ctx)) /* as nearly always: without registering again */
+			return OK;
 	}
 }

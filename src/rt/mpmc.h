@@ -37,6 +37,8 @@
 
 /* Bytes of slots that a consumer fetches ahead: an exchange keeps the processor from doing so. */
 #define MPMC_AHEAD ((size_t)512)
+/* And bytes of slots that a producer takes ahead: more lines than are under way at once. */
+#define MPMC_TAKE_AHEAD ((size_t)2048)
 
 /* Processors fetch lines in pairs: what one side writes is two lines from what the other writes. */
 #define MPMC_APART (2 * CACHE_LINE)
@@ -160,7 +162,7 @@ NONNULL_ALL static inline void mpmc_put(
 {
 	const size_t words = item_size / sizeof(uint64_t);
 	/* lines that the consumers have given back: others they may be about to read */
-	const size_t items_ahead = MPMC_AHEAD / item_size + 1;
+	const size_t items_ahead = MPMC_TAKE_AHEAD / item_size + 1;
 	const size_t ahead = p->room_end - p->tail >= count + items_ahead ? items_ahead : 0;
 	for (size_t done = 0; done < count;) {
 		const size_t at = (size_t)(p->tail + done) & p->mask, straight = p->mask + 1 - at;
@@ -194,6 +196,13 @@ MUST_USE NONNULL_ALL static inline bool mpmc_push(
 	const size_t words = item_size / sizeof(uint64_t);
 	if (mpmc_is_closed(p->ring) || mpmc_room(p, 1) == 0)
 		return false;
+	const size_t of_line = item_size < CACHE_LINE ? CACHE_LINE / item_size : 1;
+	if (p->tail % of_line == 0) { /* at or near the beginning of a line */
+		const size_t ahead = MPMC_TAKE_AHEAD / item_size + 1;
+		if (p->room_end - p->tail > ahead)
+			prefetch_write((const void *)(uintptr_t)(p->slots +
+				((size_t)(p->tail + ahead) & p->mask) * words));
+	}
 	_Atomic uint64_t *slot = p->slots + ((size_t)p->tail & p->mask) * words;
 	for (size_t w = 0; w < words; w++) {
 		uint64_t word;
