@@ -297,7 +297,10 @@ static enum rest look_around(struct worker *w, const struct wait *until, struct 
 			ask_all(w);
 		for (uint32_t i = 0; i < relax; i++)
 			cpu_relax();
-		relax = relax < RELAX_MAX ? relax * 2 : RELAX_MAX;
+		if (relax < RELAX_MAX)
+			relax *= 2;
+		else /* whoever would make work may wait for this very processor */
+			thread_yield();
 	}
 	return REST_AGAIN;
 }

@@ -63,6 +63,11 @@ uint32_t thread_cpu_count(void)
 	return (uint32_t)CPU_COUNT(&set);
 }
 
+void thread_yield(void)
+{
+	(void)sched_yield();
+}
+
 bool thread_be_urgent(void)
 {
 	const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};

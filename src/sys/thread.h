@@ -20,6 +20,8 @@ NONNULL_ALL void thread_detach(struct thread *t);
 
 /* Processors that this process may run on now: 1 under `taskset -c 0`. */
 uint32_t thread_cpu_count(void);
+/* Lets others run that wait for this processor, if there are any. */
+void thread_yield(void);
 
 /* For a thread that does next to nothing, but has to do it on time: its timed waits end when they
  * should, and where the system allows it (root, CAP_SYS_NICE, RLIMIT_RTPRIO), it runs before all
