@@ -132,6 +132,19 @@ static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter, before + n, memory_order_relaxed);
 }
 
+static inline bool group_is_over(const struct task_group *g)
+{
+	/* [GROUP] acquire: pairs with the release in group_leave */
+	return GROUP_COUNT(atomic_load_explicit(&g->state, memory_order_acquire)) == 0;
+}
+
+static inline bool wait_is_over(const struct wait *until)
+{
+	if (until->fork != NULL) /* [FORK] acquire: pairs with the release in run_stolen */
+		return atomic_load_explicit(&until->fork->state, memory_order_acquire) == FORK_DONE;
+	return until->group != NULL && group_is_over(until->group);
+}
+
 /* ---- worker.c ---- */
 
 /* A thread's; ends when the executor is closed and nothing is left. */
@@ -150,14 +163,18 @@ NONNULL_ALL void worker_run_all(struct strand s);
 
 /* ---- task.c ---- */
 
-NONNULL_ALL bool wait_is_over(const struct wait *until);
 /* From here on, whoever makes it come about wakes this worker. */
 NONNULL_ALL void wait_announce(const struct worker *w, const struct wait *until);
 /* Runs a task, or drops it where it was called off, and then what continues its group. */
 NONNULL_ALL void worker_run_task(struct strand s, struct task *t);
+NONNULL_ALL void worker_settle_now(struct worker *w);
 /* Counts out of their group the tasks that have ended: before this worker does anything else than
  * a task of the same group. */
-NONNULL_ALL void worker_settle(struct worker *w);
+NONNULL_ALL static inline void worker_settle(struct worker *w)
+{
+	if (w->left_group != NULL)
+		worker_settle_now(w);
+}
 /* A task that comes in, before anybody can run it. */
 NONNULL_ALL void task_enter(struct task *t);
 /* There was no room for it: the caller holds it, and its group, as before. */

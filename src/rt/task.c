@@ -87,11 +87,9 @@ static struct task *group_leave(struct executor *x, struct task_group *g, uint32
 	return then;
 }
 
-void worker_settle(struct worker *w)
+void worker_settle_now(struct worker *w)
 {
 	struct task_group *group = w->left_group;
-	if (group == NULL)
-		return;
 	w->left_group = NULL;
 	CHECK(group_leave(w->x, group, w->left_count) == NULL);
 }
@@ -112,19 +110,6 @@ static struct task *leave_later(struct worker *w, struct task_group *g)
 	return NULL;
 }
 
-static bool group_is_over(const struct task_group *g)
-{
-	/* [GROUP] acquire */
-	return GROUP_COUNT(atomic_load_explicit(&g->state, memory_order_acquire)) == 0;
-}
-
-bool wait_is_over(const struct wait *until)
-{
-	if (until->fork != NULL) /* [FORK] acquire: pairs with the release in run_stolen */
-		return atomic_load_explicit(&until->fork->state, memory_order_acquire) == FORK_DONE;
-	return until->group != NULL && group_is_over(until->group);
-}
-
 void wait_announce(const struct worker *w, const struct wait *until)
 {
 	uint32_t offered = FORK_OFFERED;
@@ -136,6 +121,13 @@ void wait_announce(const struct worker *w, const struct wait *until)
 			&until->group->state, (uint64_t)(w->index + 1) << 32, memory_order_acquire);
 }
 
+/* At a glance, as nearly always: nobody can have called it off. */
+static bool may_be_cancelled(const struct worker *w, const struct task *t)
+{
+	return t->cancel != NULL || (t->group != NULL && t->group->cancel != NULL) ||
+		atomic_load_explicit(&w->x->state, memory_order_relaxed) == EXECUTOR_DROPPING;
+}
+
 void worker_run_task(struct strand s, struct task *t)
 {
 	struct worker *w = strand_to_worker(s);
@@ -143,7 +135,7 @@ void worker_run_task(struct strand s, struct task *t)
 		struct task_group *group = t->group;
 		if (group != w->left_group)
 			worker_settle(w);
-		if (task_is_cancelled(s, t)) {
+		if (may_be_cancelled(w, t) && task_is_cancelled(s, t)) {
 			counter_add(&w->counters.dropped, 1);
 			if (group != NULL)
 				(void)atomic_fetch_add_explicit(
