@@ -512,6 +512,13 @@ void upstream_health(const struct upstream *u, struct upstream_health *out)
 	out->window = u->window;
 }
 
+void upstream_pool(const struct upstream *u, struct slab_stats *out)
+{
+	struct slab_stats all[SLAB_CLASS_COUNT];
+	slab_stats(u->pool->slab, all);
+	*out = all[slab_class_of(sizeof(struct call))];
+}
+
 /* ---- life ---- */
 
 enum err upstream_create(struct upstream **out, struct http_client *client, struct loop *loop,

@@ -18,6 +18,7 @@
 #include "net/http_client.h"
 #include "net/json.h"
 #include "rt/latency.h"
+#include "rt/slab.h"
 
 #define UPSTREAM_FAILURES_MAX 5u
 #define UPSTREAM_BACKOFF_MIN_MS 250u
@@ -96,5 +97,7 @@ struct upstream_health {
 	char last_error[160]; /* "" when there was none since the last success */
 };
 NONNULL_ALL void upstream_health(const struct upstream *u, struct upstream_health *out);
+/* The pool that its calls are in. */
+NONNULL_ALL void upstream_pool(const struct upstream *u, struct slab_stats *out);
 
 #endif

@@ -30,6 +30,12 @@ struct node_status {
 	uint64_t effects_in_flight; /* being built, signed or submitted now */
 	struct link_stat ring[NODE_RINGS_MAX];
 	uint32_t ring_count;
+	/* of calls to nodes */
+	struct {
+		const char *name;
+		struct slab_stats stats;
+	} pool[LAYER_COUNT];
+	uint32_t pool_count;
 	struct executor_counts work;
 	uint32_t workers, imbalance_milli; /* as executor_totals has it */
 };

@@ -302,6 +302,41 @@ static void put_one(
 	metric_u64(out, name, "", value);
 }
 
+/* ---- pools: likewise, with a sample for each pool ---- */
+
+static const struct {
+	const char *name;
+	enum metric_kind kind;
+	const char *help;
+	size_t at; /* of a counter in struct slab_stats */
+} pool_metrics[] = {
+	{"sluice_call_pool_objects", METRIC_GAUGE, "Calls to the node that there is room for.",
+		offsetof(struct slab_stats, objects)},
+	{"sluice_call_pool_in_use", METRIC_GAUGE, "Calls to the node that are open.",
+		offsetof(struct slab_stats, live)},
+	{"sluice_call_pool_peak", METRIC_GAUGE,
+		"The most that were open, or kept at hand, at once.",
+		offsetof(struct slab_stats, out_max)},
+	{"sluice_call_pool_refused_total", METRIC_COUNTER, "Calls that found no room in the pool.",
+		offsetof(struct slab_stats, refused)},
+};
+
+static void put_pools(struct buf *out, const struct node_status *node)
+{
+	char labels[LABELS_SIZE];
+	for (size_t m = 0; m < ARRAY_LEN(pool_metrics); m++) {
+		metric_head(out, pool_metrics[m].name, pool_metrics[m].kind, pool_metrics[m].help);
+		for (uint32_t i = 0; i < node->pool_count; i++) {
+			uint64_t value;
+			memcpy(&value,
+				(const unsigned char *)&node->pool[i].stats + pool_metrics[m].at,
+				sizeof value);
+			metric_u64(out, pool_metrics[m].name,
+				labels_of(labels, "layer=\"%s\"", node->pool[i].name), value);
+		}
+	}
+}
+
 /* ---- the workers: one row of this table is one metric ---- */
 
 static const struct {
@@ -382,6 +417,7 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 		"Requests whose answer waits for durability or a node.", api->pending_count);
 	put_rings(out, &node);
 	put_work(out, &node);
+	put_pools(out, &node);
 }
 
 void api_put_metrics(struct buf *out, const struct api *api)

@@ -26,6 +26,12 @@ static void port_status(void *ctx, struct node_status *out)
 		.journal_ok = engine_ok(k->engine),
 		.effects_in_flight = effect_runner_in_flight(k->effects)};
 	journal_stat(k->journal, &out->journal);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		if (k->upstream[i] == NULL)
+			continue;
+		out->pool[out->pool_count].name = layer_name((enum layer_id)i);
+		upstream_pool(k->upstream[i], &out->pool[out->pool_count++].stats);
+	}
 	if (k->c.status != NULL)
 		k->c.status(k->c.ctx, out);
 }
