@@ -2,10 +2,8 @@
 
 #include <stdlib.h>
 
-#include "rt/eventcount.h"
+#include "rt/completion.h"
 #include "sys/thread.h"
-
-#define NO_DEADLINE UINT64_MAX
 
 /* What one side's thread has: its own list of the links, so that neither looks at the other's. */
 struct side {
@@ -22,15 +20,15 @@ struct net_thread {
 	struct thread thread;
 	bool stop; /* the network's */
 	/* The owner wakes nobody any more: the loop may go. */
-	_Atomic bool may_end; /* [END] */
-	struct eventcount ended;
+	struct completion_hub end_hub;
+	struct completion may_end;
 
-	/* One call at a time, from the owner. */
+	/* One call at a time, from the owner; handed over with the wake-up. */
 	uint32_t call_waker;
-	void (*call)(void *ctx);
+	void (*call)(void *ctx); /* NULL: none */
 	void *call_ctx;
-	_Atomic bool calling; /* [CALL] */
-	struct eventcount called;
+	struct completion_hub call_hub;
+	struct completion called;
 };
 
 /* ---- waking ---- */
@@ -91,30 +89,21 @@ static void on_net_woken(void *ctx)
 static void on_call(void *ctx)
 {
 	struct net_thread *t = ctx;
-	/* [CALL] acquire: pairs with the release in net_thread_call */
-	if (!atomic_load_explicit(&t->calling, memory_order_acquire))
+	void (*const call)(void *ctx) = t->call;
+	if (call == NULL)
 		return;
-	t->call(t->call_ctx);
-	/* [CALL] release: pairs with the acquire in is_called */
-	atomic_store_explicit(&t->calling, false, memory_order_release);
-	eventcount_notify_one(&t->called);
-}
-
-static bool is_called(void *ctx)
-{
-	const struct net_thread *t = ctx;
-	/* [CALL] acquire: pairs with the release in on_call */
-	return !atomic_load_explicit(&t->calling, memory_order_acquire);
+	t->call = NULL;
+	call(t->call_ctx);
+	completion_set(&t->called, OK);
 }
 
 void net_thread_call(struct net_thread *t, void (*fn)(void *ctx), void *ctx)
 {
+	completion_init(&t->called, &t->call_hub);
 	t->call = fn;
 	t->call_ctx = ctx;
-	/* [CALL] release: pairs with the acquire in on_call */
-	atomic_store_explicit(&t->calling, true, memory_order_release);
 	loop_wake(t->side[LINK_NET].loop, t->call_waker);
-	CHECK(eventcount_await(&t->called, NO_DEADLINE, is_called, t) == OK);
+	CHECK(completion_wait(&t->called, FUTEX_FOREVER) == OK);
 }
 
 /* ---- links ---- */
@@ -182,13 +171,6 @@ struct loop *net_thread_loop(const struct net_thread *t)
 
 /* ---- the thread ---- */
 
-static bool may_end(void *ctx)
-{
-	const struct net_thread *t = ctx;
-	/* [END] acquire: pairs with the release in net_thread_destroy */
-	return atomic_load_explicit(&t->may_end, memory_order_acquire);
-}
-
 static void run(void *ctx)
 {
 	struct net_thread *t = ctx;
@@ -197,7 +179,7 @@ static void run(void *ctx)
 		if (t->side[LINK_NET].wake_other)
 			wake_other(t, LINK_NET);
 	}
-	CHECK(eventcount_await(&t->ended, NO_DEADLINE, may_end, t) == OK);
+	CHECK(completion_wait(&t->may_end, FUTEX_FOREVER) == OK);
 	loop_destroy(t->side[LINK_NET].loop); /* by whom it was run */
 }
 
@@ -217,8 +199,9 @@ enum err net_thread_create(
 		return ERR_FULL;
 	struct side *mine = &t->side[LINK_OWNER], *net = &t->side[LINK_NET];
 	mine->loop = owner;
-	eventcount_init(&t->called, 0);
-	eventcount_init(&t->ended, 0);
+	completion_hub_init(&t->call_hub, 0);
+	completion_hub_init(&t->end_hub, 0);
+	completion_init(&t->may_end, &t->end_hub);
 	enum err err = loop_create(&net->loop, &(struct loop_config){.backend = backend});
 	if (err == OK)
 		err = loop_waker_add(net->loop, &net->waker, on_net_woken, t);
@@ -246,9 +229,7 @@ void net_thread_destroy(struct net_thread *t)
 		return;
 	CHECK(t->side[LINK_OWNER].link_count == 0);
 	net_thread_call(t, stop, t); /* its wake-up may still be under way when it has stopped */
-	/* [END] release: pairs with the acquire in may_end */
-	atomic_store_explicit(&t->may_end, true, memory_order_release);
-	eventcount_notify_one(&t->ended);
+	completion_set(&t->may_end, OK);
 	thread_join(&t->thread);
 	loop_timer_cancel(t->side[LINK_OWNER].loop, &t->turn);
 	loop_waker_remove(t->side[LINK_OWNER].loop, t->side[LINK_OWNER].waker);
