@@ -459,6 +459,17 @@ static enum err take_body(struct http_response *r, struct slice *in, struct slic
 	return r->state == WHOLE ? OK : ERR_SHORT;
 }
 
+/* How many bytes of text without a meaning to us come next: they go by together. */
+static size_t idle_text(const struct http_response *r, const uint8_t *in, size_t len)
+{
+	const bool idle = r->state == REASON || r->state == TRAILER_VALUE ||
+		(r->state == VALUE && r->header == HEADER_OTHER);
+	size_t n = 0;
+	while (idle && n < len && is_text(in[n]))
+		n++;
+	return n;
+}
+
 static bool is_body(const struct http_response *r)
 {
 	return r->state == BODY || r->state == CHUNK || r->state == UNTIL_CLOSE;
@@ -482,6 +493,12 @@ enum err http_response_take(struct http_response *r, struct slice *in, struct sl
 	enum err err = ERR_SHORT;
 	while (err == ERR_SHORT && used < in->len && !is_body(r)) {
 		const enum state state = (enum state)r->state;
+		const size_t idle = idle_text(r, in->ptr + used, in->len - used);
+		if (idle > 0) {
+			TRY(count_head(r, idle));
+			used += idle;
+			continue;
+		}
 		/* a chunk of data bears its own size line: extensions and trailers do not */
 		if (state != CHUNK_SIZE && state != CHUNK_SIZE_LF && state != CHUNK_CR &&
 			state != CHUNK_LF)
