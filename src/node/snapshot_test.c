@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define RECORDS_MAX 600u
-#define HISTORIES 6u
+#define HISTORIES 3u
 
 static const struct ledger_capacity capacity = {
 	.swaps = 64, .transfers = 64, .effects = 256, .coins = 256, .postings = 4096};
