@@ -144,6 +144,11 @@ bool check_settled(struct world *w)
 
 static void say_open(struct world *w, const struct ledger *l)
 {
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		world_say(w, LANE_WORLD, TRACE_NOTE,
+			"%s: the books are at %llu, the network at %llu",
+			layer_name((enum layer_id)i), (unsigned long long)l->layer[i].tip.height,
+			(unsigned long long)nets_height(&w->nets, (enum layer_id)i));
 	for (uint32_t i = 0; i < l->swap_count; i++)
 		if (!swap_state_terminal(l->swap[i].state))
 			world_wrong(w, "swap %u is still %s", i, swap_state_name(l->swap[i].state));

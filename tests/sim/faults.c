@@ -92,9 +92,15 @@ static void node_slow(struct world *w, const struct plan_item *i)
 		(unsigned long long)high);
 }
 
+/* Never below the first block of the books: what was before it is not theirs to follow. */
 static void reorg(struct world *w, const struct plan_item *i)
 {
-	(void)nets_lever(&w->nets, i->layer, "sim_reorg", "[%u]", (unsigned)i->a);
+	const uint64_t height = nets_height(&w->nets, i->layer), birth = w->birth[i->layer];
+	const uint64_t most = birth == 0 || height <= birth ? 0 : height - birth;
+	const uint64_t depth = i->a < most ? i->a : most;
+	if (depth == 0)
+		return;
+	(void)nets_lever(&w->nets, i->layer, "sim_reorg", "[%u]", (unsigned)depth);
 	world_block(w, i->layer);
 }
 

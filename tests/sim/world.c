@@ -139,6 +139,9 @@ static void step(struct world *w)
 	takers_turn(w);
 	do_plan(w);
 	faults_turn(w);
+	const struct ledger *l = host_ledger(&w->host);
+	for (unsigned i = 0; l != NULL && i < LAYER_COUNT; i++)
+		w->birth[i] = l->layer[i].born ? l->layer[i].birth.height : 0;
 	operator_turn(w);
 	w->steps++;
 }
