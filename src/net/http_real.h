@@ -46,9 +46,8 @@ struct http_real {
 };
 
 /* Before it is open. */
-NONNULL_ALL void http_open_init(struct http_open *call, struct http_real *client,
-	const struct http_way *way, const struct http_request *request, http_answer_cb cb,
-	void *ctx);
+void http_open_init(struct http_open *call, struct http_real *client, const struct http_way *way,
+	const struct http_request *request, http_answer_cb cb, void *ctx);
 /* Adds to the body. ERR_FULL: over the bound, or no memory. announced: how much there will be, or
  * UINT64_MAX. */
 MUST_USE NONNULL_ALL enum err http_open_add(

@@ -64,8 +64,8 @@ MUST_USE enum err stream_open(struct streams *s, struct stream *out, int fd,
 	const struct stream_events *events, void *ctx);
 /* To a numeric address. ERR_FORMAT: it is none; ERR_FULL: no streams, no descriptors;
  * ERR_UNAVAILABLE: the system has no addresses of this kind; ERR_IO. */
-MUST_USE NONNULL_ALL enum err stream_connect(struct streams *s, struct stream *out,
-	const char *address, uint16_t port, const struct stream_events *events, void *ctx);
+MUST_USE enum err stream_connect(struct streams *s, struct stream *out, const char *address,
+	uint16_t port, const struct stream_events *events, void *ctx);
 /* Two that are connected with each other, with their events and contexts. ERR_FULL, ERR_IO. */
 MUST_USE NONNULL_ALL enum err stream_pair(struct streams *s, struct stream out[2],
 	const struct stream_events *events[2], void *ctx[2]);
