@@ -94,13 +94,25 @@ static void root_before(struct hash256 *out, uint64_t seq)
 	merkle_frontier_root(out, &tree);
 }
 
+/* What the group that is here would be continued by; anything, where it is none. */
+static void link_of(struct hash256 *out, const uint8_t *group)
+{
+	struct journal_segment_header in = {.cluster = cluster};
+	struct journal_group_header h;
+	journal_group_header_read(&h, group);
+	in.segment = h.segment;
+	if (journal_group_check_at(&h, NULL, slice_of(group, JOURNAL_SECTOR), h.offset, &in) !=
+		JOURNAL_FAULT_NONE)
+		memset(&h.hash, 0, sizeof h.hash);
+	*out = h.hash;
+}
+
 static void forge_one(struct file_sim *sim, struct reader *in)
 {
 	const uint8_t segment = reader_u8(in) % SEGMENTS;
 	const uint32_t sector = 1u + reader_u8(in) % (SEGMENT_SIZE / JOURNAL_SECTOR - 1u);
 	const uint8_t flags = reader_u8(in);
 	uint8_t group[JOURNAL_SECTOR * 2] = {0};
-	struct hash256 leaf[4] = {{{0}}};
 	size_t size;
 	uint8_t *bytes = file_sim_content(sim, segment_path[segment], &size);
 	struct journal_group_header h = {
@@ -117,7 +129,6 @@ static void forge_one(struct file_sim *sim, struct reader *in)
 		journal_record_header(header, h.first_seq + i, 1, payload);
 		buf_put(&body, header, sizeof header);
 		buf_put(&body, payload.ptr, payload.len);
-		leaf_of(&leaf[i], h.first_seq + i, payload);
 	}
 	h.body_size = (uint32_t)body.len;
 	/* the group before it, if it is one sector long, or the segment's header */
@@ -127,13 +138,10 @@ static void forge_one(struct file_sim *sim, struct reader *in)
 		if (sector == 1 && journal_segment_decode(&segment_header, before) == 0)
 			h.prev = segment_header.hash;
 		else
-			memcpy(h.prev.b, before + JOURNAL_GROUP_HEADER_SIZE - sizeof h.prev.b,
-				sizeof h.prev.b);
+			link_of(&h.prev, before);
 		root_before(&h.root, h.first_seq);
 	}
-	const struct journal_leaves leaves = {
-		{slice_of(leaf, h.record_count * sizeof leaf[0]), slice_of(leaf, 0)}};
-	journal_group_seal(group, &h, &leaves);
+	journal_group_seal(group, &h);
 	memcpy(bytes + h.offset, group, JOURNAL_SECTOR);
 }
 

@@ -50,7 +50,7 @@ def damaged(folder, lines, copy):
     hit = lines[RECORDS // 2]
     path = copy / f"{hit['segment']:010}.seg"
     content = bytearray(path.read_bytes())
-    content[hit["group_offset"] + 160 + 20] ^= 4  # the first byte of the group's first record's payload
+    content[hit["group_offset"] + 144 + 20] ^= 4  # the first byte of the group's first record's payload
     path.write_bytes(content)
     before = files(copy)
     text, report, dump = run("verify", copy), json.loads(run("verify", copy, "--json").stdout), run("dump", copy)
@@ -60,7 +60,7 @@ def damaged(folder, lines, copy):
     check(report["verdict"] == "damaged" and report["last_sequence"] == first - 1, report)
     damage = report["damage"]
     check((damage["segment"], damage["offset"]) == (hit["segment"], hit["group_offset"]), damage)
-    check(damage["record"] == first and damage["record_offset"] == hit["group_offset"] + 160, damage)
+    check(damage["record"] == first and damage["record_offset"] == hit["group_offset"] + 144, damage)
     check(damage["behind"]["last_sequence"] == RECORDS, damage)
     for words in (f"segment {hit['segment']}, offset {hit['group_offset']}", f"record {first}, at offset",
                   f"up to {first - 1}", f"to {RECORDS}"):

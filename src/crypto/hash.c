@@ -23,10 +23,12 @@ static const struct {
 struct contexts {
 	EVP_MD_CTX *whole;  /* for the functions that are given everything */
 	EVP_MD_CTX *stream; /* for the thread's one stream */
+	EVP_CIPHER_CTX *gcm;
 	bool streaming;
 };
 
 static EVP_MD *fetched[DIGEST_COUNT];
+static EVP_CIPHER *fetched_gcm;
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static pthread_key_t contexts_key;
 
@@ -35,6 +37,7 @@ static void contexts_free(void *ptr)
 	struct contexts *c = ptr;
 	EVP_MD_CTX_free(c->whole);
 	EVP_MD_CTX_free(c->stream);
+	EVP_CIPHER_CTX_free(c->gcm);
 	*c = (struct contexts){0};
 }
 
@@ -44,6 +47,8 @@ static void fetch_all(void)
 		fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
 		CHECK(fetched[i] != NULL && EVP_MD_get_size(fetched[i]) == digests[i].size);
 	}
+	fetched_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	CHECK(fetched_gcm != NULL);
 	CHECK(pthread_key_create(&contexts_key, contexts_free) == 0);
 }
 
@@ -54,7 +59,8 @@ static struct contexts *contexts(void)
 		CHECK(pthread_once(&fetch_once, fetch_all) == 0);
 		own.whole = EVP_MD_CTX_new();
 		own.stream = EVP_MD_CTX_new();
-		CHECK(own.whole != NULL && own.stream != NULL);
+		own.gcm = EVP_CIPHER_CTX_new();
+		CHECK(own.whole != NULL && own.stream != NULL && own.gcm != NULL);
 		CHECK(pthread_setspecific(contexts_key, &own) == 0);
 	}
 	return &own;
@@ -143,6 +149,22 @@ void tagged_hash_parts(struct hash256 *out, const char *tag, const struct slice 
 void tagged_hash(struct hash256 *out, const char *tag, struct slice in)
 {
 	tagged_hash_parts(out, tag, &in, 1);
+}
+
+void gmac256(uint8_t tag[16], const uint8_t key[32], const uint8_t nonce[12],
+	const struct slice *part, size_t count)
+{
+	EVP_CIPHER_CTX *ctx = contexts()->gcm;
+	int len = 0;
+	CHECK(EVP_EncryptInit_ex2(ctx, fetched_gcm, key, nonce, NULL) == 1);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(part[i].len <= INT32_MAX);
+		if (part[i].len > 0)
+			CHECK(EVP_EncryptUpdate(ctx, NULL, &len, part[i].ptr, (int)part[i].len) ==
+				1);
+	}
+	CHECK(EVP_EncryptFinal_ex(ctx, tag, &len) == 1 && len == 0);
+	CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, 16, tag) == 1);
 }
 
 void hmac_sha256(struct hash256 *out, struct slice key, struct slice in)

@@ -26,6 +26,11 @@ NONNULL_ALL void tagged_hash(struct hash256 *out, const char *tag, struct slice 
 NONNULL_ALL void tagged_hash_parts(
 	struct hash256 *out, const char *tag, const struct slice *part, size_t count);
 NONNULL_ALL void keccak256(struct hash256 *out, struct slice in);
+/* AES-256-GCM of no text, with these parts as what it authenticates (NIST SP 800-38D's GMAC): a sum
+ * of 128 bits at several times the speed of a hash, which nobody can aim at who doesn't know the
+ * key. Key and nonce together are used once. */
+NONNULL_ALL void gmac256(uint8_t tag[16], const uint8_t key[32], const uint8_t nonce[12],
+	const struct slice *part, size_t count);
 NONNULL_ALL void hmac_sha256(struct hash256 *out, struct slice key, struct slice in);
 
 #endif

@@ -115,6 +115,34 @@ static void test_threads(void)
 		CHECK(pthread_join(thread[i], NULL) == 0);
 }
 
+/* NIST's vectors for GCM (CAVS, no text), and every split of a longer input. */
+static void test_gmac(void)
+{
+	uint8_t key[32], nonce[12], aad[200], tag[16], split[16];
+	CHECK(hex_decode(key, 32,
+		      slice_str("78dc4e0aaf52d935c3c01eea57428f00"
+				"ca1fd475f5da86a49c8dd73d68c8e223")) == OK);
+	CHECK(hex_decode(nonce, 12, slice_str("d79cf22d504cc793c3fb6c8a")) == OK);
+	CHECK(hex_decode(aad, 16, slice_str("b96baa8c1c75a671bfb2d08d06be5f36")) == OK);
+	struct slice part[2] = {slice_of(aad, 16)};
+	gmac256(tag, key, nonce, part, 1);
+	expect(tag, 16, "3e5d486aa2e30b22e040b85723a06e76");
+	memset(key, 0, sizeof key);
+	memset(nonce, 0, sizeof nonce);
+	gmac256(tag, key, nonce, part, 0);
+	expect(tag, 16, "530f8afbc74536b9a963b4f1c4cb738b");
+	for (size_t i = 0; i < sizeof aad; i++)
+		aad[i] = (uint8_t)(i * 7);
+	part[0] = slice_of(aad, sizeof aad);
+	gmac256(tag, key, nonce, part, 1);
+	for (size_t at = 0; at <= sizeof aad; at++) {
+		part[0] = slice_of(aad, at);
+		part[1] = slice_of(aad + at, sizeof aad - at);
+		gmac256(split, key, nonce, part, 2);
+		CHECK(memcmp(split, tag, sizeof tag) == 0);
+	}
+}
+
 int main(void)
 {
 	test_threads();
@@ -122,5 +150,6 @@ int main(void)
 	test_keccak();
 	test_every_length();
 	test_hmac();
+	test_gmac();
 	return 0;
 }

@@ -8,7 +8,7 @@
  *
  * On disk (docs/data-on-disk.md): a segment is a header and groups; a group is a header (magic,
  * cluster id, segment, offset, epoch, first sequence, record count, length, durable sequence known
- * when it was written, hash of the previous group, root of the Merkle tree before it, own hash) and
+ * when it was written, link of the previous group, root of the Merkle tree before it, sum) and
  * records (length, type, sequence, crc32c, payload). Recovery cuts at the first invalid group
  * unless a later valid group claims durability past the cut: then journal_open refuses with
  * ERR_CHECKSUM, says where, and keeps the file.

@@ -5,6 +5,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define SPARE_RETRY_MS 1000u
+#define LEAD_MAX 8192u
 /* On a full disk, so much of the active segment is kept for the marks between groups. */
 #define MARK_ROOM (2u * JOURNAL_SECTOR)
 
@@ -75,6 +76,15 @@ static void set_limits(struct journal *j, uint64_t closing)
 	put(&j->stage.limit[1], !full ? UINT64_MAX : room > kept ? room - kept : 0);
 }
 
+/* Before what they count is published. */
+static void put_counts(struct journal *j)
+{
+	put(&j->counters.groups, j->tail.groups);
+	put(&j->counters.syncs, j->tail.syncs);
+	put(&j->counters.bytes, j->tail.bytes);
+	put(&j->counters.records, j->tail.records);
+}
+
 void journal_commit_state(struct journal *j)
 {
 	const struct journal_tail *t = &j->tail;
@@ -83,10 +93,7 @@ void journal_commit_state(struct journal *j)
 		free_bytes += t->segment_size - JOURNAL_SEGMENT_HEADER_SIZE;
 	put(&j->counters.segment, t->segment.segment);
 	put(&j->counters.bytes_free, free_bytes);
-	put(&j->counters.groups, t->groups);
-	put(&j->counters.syncs, t->syncs);
-	put(&j->counters.bytes, t->bytes);
-	put(&j->counters.records, t->records);
+	put_counts(j);
 	set_limits(j, 0);
 	atomic_store_explicit(&j->wants_mark, j->flight_count == 0 && journal_tail_wants_mark(t),
 		memory_order_relaxed);
@@ -207,6 +214,7 @@ static void finish(struct journal *j)
 			continue;
 		}
 		note_time(j, f->begun_ns);
+		put_counts(j);
 		journal_stage_publish(&j->stage, f->sealed.first_seq + f->sealed.count - 1);
 	}
 	put(&j->second_at, j->flight_count == 0 ? 0 : flight_at(j, 0)->body.size);
@@ -222,8 +230,9 @@ static void commit_group(struct journal *j)
 	f->err = file_write_durable(
 		j->ops, f->sealed.file, f->sealed.group, f->sealed.size, f->sealed.offset);
 	f->done = true;
-	journal_tail_fold(&j->tail, &f->body);
 	finish(j);
+	tell(j); /* others go on meanwhile */
+	journal_tail_fold(&j->tail);
 }
 
 /* All that is staged; nothing is under way. False: nothing is. */
@@ -247,8 +256,9 @@ static enum err commit_single(struct journal *j, const struct journal_body *body
 	journal_tail_seal(&j->tail, &sealed, body, body->first_seq - 1);
 	const uint64_t begun = now_ns(j);
 	TRY(journal_tail_write(&j->tail, &sealed));
-	journal_tail_fold(&j->tail, body);
+	journal_tail_fold(&j->tail);
 	note_time(j, begun);
+	put_counts(j);
 	journal_stage_publish(&j->stage, body->first_seq);
 	return OK;
 }
@@ -263,17 +273,13 @@ static void commit_each(struct journal *j)
 	enum err err = OK;
 	for (uint32_t i = 0; i < all.count && err == OK; i++) {
 		const size_t size = JOURNAL_RECORD_HEADER_SIZE + load_le32(at);
-		const struct slice leaf = slice_of(
-			&j->stage.leaf[(all.first_seq + i) % JOURNAL_STAGE_RECORDS_MAX],
-			sizeof j->stage.leaf[0]);
 		memcpy(j->single + JOURNAL_GROUP_HEADER_SIZE, at, size);
 		at += size;
 		err = commit_single(j,
 			&(struct journal_body){.group = j->single,
 				.size = size,
 				.first_seq = all.first_seq + i,
-				.count = 1,
-				.leaves = {{leaf, slice_of(NULL, 0)}}});
+				.count = 1});
 	}
 	if (err != OK)
 		fail(j);
@@ -338,7 +344,7 @@ static void commit_on_ring(struct journal *j)
 			CHECK(file_ring_write(j->ring, id, f->sealed.file, f->sealed.group,
 				      f->sealed.size, f->sealed.offset, true) == OK);
 			(void)file_ring_step(j->ring, false);
-			journal_tail_fold(&j->tail, &f->body);
+			journal_tail_fold(&j->tail);
 		}
 		tell(j);
 		if (j->tail.spare == JOURNAL_SPARE_WANTED)
@@ -481,6 +487,17 @@ static bool is_over(void *ctx)
 	return journal_durable(w->j) >= w->seq || journal_has_failed(w->j);
 }
 
+/* Commit here, unless somebody else does, or had better: a group takes so long to hash that it is
+ * worth the hand-over to have that done while it is written. */
+static bool lead(struct journal *j)
+{
+	const bool large = j->ring != NULL && journal_stage_bytes(&j->stage) >= LEAD_MAX &&
+		!journal_is(j, JOURNAL_STRICT);
+	if (large)
+		journal_commit_ask(j, journal_last(j));
+	return !large && journal_commit_here(j);
+}
+
 enum err journal_wait(struct journal *j, uint64_t seq)
 {
 	struct waiting waiting = {.j = j, .seq = seq};
@@ -488,7 +505,7 @@ enum err journal_wait(struct journal *j, uint64_t seq)
 		return ERR_STATE;
 	journal_commit_want(j, seq);
 	while (!is_over(&waiting))
-		if (!journal_commit_here(j))
+		if (!lead(j))
 			(void)!eventcount_await(
 				&j->wait[wait_of(seq)], FUTEX_FOREVER, is_over, &waiting);
 	return journal_durable(j) >= seq ? OK : ERR_IO;

@@ -441,7 +441,7 @@ static void test_detail(void)
 	group[JOURNAL_GROUP_HEADER_SIZE + 2 * (JOURNAL_RECORD_HEADER_SIZE + 10) + 25] ^= 4;
 	CHECK(journal_read(&report, config.ops, "d", NULL, NULL) == ERR_CHECKSUM);
 	CHECK(strstr(report.text, "segment 1, offset 512") != NULL);
-	CHECK(strstr(report.detail, "record 3, at offset 732") != NULL);
+	CHECK(strstr(report.detail, "record 3, at offset 716") != NULL);
 	file_sim_destroy(sim);
 }
 

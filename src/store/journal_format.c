@@ -9,10 +9,11 @@ static const uint8_t segment_magic[8] = {'s', 'l', 'u', 'i', 'c', 'e', 'J', '\n'
 #define GROUP_MAGIC UINT32_C(0x32475253) /* "SRG2" */
 
 #define SEGMENT_HASHED_SIZE 124u /* of the segment header, before its hash */
-#define GROUP_HASHED_SIZE 128u   /* of the group header, before its hash */
+#define GROUP_HASHED_SIZE 128u   /* of the group header, before its sum */
 #define RECORD_CRC_OFFSET 16u
 
-_Static_assert(GROUP_HASHED_SIZE + 32 == JOURNAL_GROUP_HEADER_SIZE, "the hash ends the header");
+_Static_assert(GROUP_HASHED_SIZE + JOURNAL_GROUP_SUM_SIZE == JOURNAL_GROUP_HEADER_SIZE,
+	"the sum ends the header");
 _Static_assert(RECORD_CRC_OFFSET + 4 == JOURNAL_RECORD_HEADER_SIZE, "the sum ends the header");
 
 const char *journal_fault_text(enum journal_fault fault)
@@ -24,7 +25,7 @@ const char *journal_fault_text(enum journal_fault fault)
 		[JOURNAL_FAULT_VERSION] = "the format version is not known to this program",
 		[JOURNAL_FAULT_PLACE] = "this belongs to another place or another cluster",
 		[JOURNAL_FAULT_LENGTH] = "the length is impossible",
-		[JOURNAL_FAULT_HASH] = "the hash does not match the content",
+		[JOURNAL_FAULT_HASH] = "the sum or the hash does not match the content",
 		[JOURNAL_FAULT_RECORD] = "a record is not what its group says",
 		[JOURNAL_FAULT_CHAIN] = "this does not continue what is before it",
 		[JOURNAL_FAULT_MISSING] = "the segment's file is missing",
@@ -97,14 +98,25 @@ enum journal_fault journal_segment_decode(
 	return JOURNAL_FAULT_NONE;
 }
 
-void journal_group_seal(
-	uint8_t *group, struct journal_group_header *header, const struct journal_leaves *leaves)
+/* Over all of the group but the sum itself. What is written at the same place of the chain again,
+ * after a crash, is of another epoch: key and nonce are used once. */
+static void group_sum(uint8_t out[JOURNAL_GROUP_SUM_SIZE], const uint8_t *group,
+	const struct journal_group_header *h)
+{
+	uint8_t nonce[12];
+	const size_t size = journal_group_size(h->body_size);
+	const struct slice part[2] = {slice_of(group, GROUP_HASHED_SIZE),
+		slice_of(group + JOURNAL_GROUP_HEADER_SIZE, size - JOURNAL_GROUP_HEADER_SIZE)};
+	store_le64(nonce, h->epoch);
+	store_le32(nonce + 8, h->segment);
+	gmac256(out, h->prev.b, nonce, part, ARRAY_LEN(part));
+}
+
+void journal_group_seal(uint8_t *group, struct journal_group_header *header)
 {
 	const size_t used = JOURNAL_GROUP_HEADER_SIZE + header->body_size;
 	const size_t size = journal_group_size(header->body_size);
 	struct buf out = buf_init(group, JOURNAL_GROUP_HEADER_SIZE);
-	CHECK(leaves->part[0].len + leaves->part[1].len ==
-		header->record_count * sizeof(struct hash256));
 	buf_le32(&out, GROUP_MAGIC);
 	buf_le32(&out, header->segment);
 	buf_le64(&out, header->offset);
@@ -118,10 +130,8 @@ void journal_group_seal(
 	buf_put(&out, header->root.b, sizeof header->root.b);
 	CHECK(out.len == GROUP_HASHED_SIZE);
 	memset(group + used, 0, size - used);
-	const struct slice part[3] = {
-		slice_of(group, GROUP_HASHED_SIZE), leaves->part[0], leaves->part[1]};
-	sha256_parts(&header->hash, part, ARRAY_LEN(part));
-	buf_put(&out, header->hash.b, sizeof header->hash.b);
+	group_sum(header->sum, group, header);
+	buf_put(&out, header->sum, sizeof header->sum);
 }
 
 void journal_record_leaf(struct hash256 *out, struct slice record)
@@ -165,30 +175,38 @@ bool journal_record_next(struct journal_record_view *out, struct slice *body)
 	return true;
 }
 
-/* Walks the records and computes the group's hash over what they are. False where they are not what
- * the header says. */
-static bool hash_records(struct hash256 *hash, struct hash256 *leaf, const uint8_t *group,
-	const struct journal_group_header *header)
+/* Walks the records and computes the group's link from what they are. False where they are not what
+ * the header says. leaf and tree may be NULL. */
+static bool hash_records(struct hash256 *link, struct hash256 *leaf, struct merkle_frontier *tree,
+	const uint8_t *group, const struct journal_group_header *header)
 {
 	struct slice body = slice_of(group + JOURNAL_GROUP_HEADER_SIZE, header->body_size);
 	struct sha256_stream stream;
-	bool fit = true;
+	uint32_t i = 0;
 	sha256_begin(&stream);
-	sha256_add(&stream, slice_of(group, GROUP_HASHED_SIZE));
-	for (uint32_t i = 0; fit && i < header->record_count; i++) {
+	sha256_add(&stream, slice_of(group, JOURNAL_GROUP_HEADER_SIZE));
+	for (; i < header->record_count; i++) {
 		struct journal_record_view record;
 		struct hash256 own;
 		const uint8_t *start = body.ptr;
-		fit = journal_record_next(&record, &body) && record.seq == header->first_seq + i;
-		if (!fit)
+		if (!journal_record_next(&record, &body) || record.seq != header->first_seq + i)
 			break;
 		journal_record_leaf(&own, slice_of(start, (size_t)(body.ptr - start)));
 		sha256_add(&stream, slice_of(own.b, sizeof own.b));
 		if (leaf != NULL)
 			leaf[i] = own;
+		if (tree != NULL)
+			merkle_frontier_push(tree, &own);
 	}
-	sha256_end(hash, &stream);
-	return fit && body.len == 0;
+	sha256_end(link, &stream);
+	return i == header->record_count && body.len == 0;
+}
+
+void journal_group_fold(struct hash256 *link, struct merkle_frontier *tree, const uint8_t *group)
+{
+	struct journal_group_header header;
+	journal_group_header_read(&header, group);
+	CHECK(hash_records(link, NULL, tree, group, &header));
 }
 
 static bool is_zero(const uint8_t *bytes, size_t len)
@@ -213,7 +231,7 @@ void journal_group_header_read(
 	reader_copy(&from, h->cluster.b, sizeof h->cluster.b);
 	reader_copy(&from, h->prev.b, sizeof h->prev.b);
 	reader_copy(&from, h->root.b, sizeof h->root.b);
-	reader_copy(&from, h->hash.b, sizeof h->hash.b);
+	reader_copy(&from, h->sum, sizeof h->sum);
 	CHECK(reader_finish(&from) == OK);
 }
 
@@ -242,7 +260,7 @@ enum journal_fault journal_group_check_at(struct journal_group_header *out, stru
 	struct slice bytes, uint64_t offset, const struct journal_segment_header *in)
 {
 	struct journal_group_header h;
-	struct hash256 computed;
+	uint8_t sum[JOURNAL_GROUP_SUM_SIZE];
 	if (bytes.len < JOURNAL_SECTOR)
 		return JOURNAL_FAULT_LENGTH;
 	const uint8_t *group = bytes.ptr;
@@ -257,12 +275,13 @@ enum journal_fault journal_group_check_at(struct journal_group_header *out, stru
 	if (!counts_fit(h.record_count, h.body_size) || h.first_seq == 0 ||
 		h.record_count > UINT64_MAX - h.first_seq)
 		return JOURNAL_FAULT_RECORD;
-	if (!hash_records(&computed, leaf, group, &h))
-		return JOURNAL_FAULT_RECORD;
 	const size_t used = JOURNAL_GROUP_HEADER_SIZE + h.body_size;
-	if (!hash256_eq(&computed, &h.hash) ||
+	group_sum(sum, group, &h);
+	if (memcmp(sum, h.sum, sizeof sum) != 0 ||
 		!is_zero(group + used, journal_group_size(h.body_size) - used))
 		return JOURNAL_FAULT_HASH;
+	if (!hash_records(&h.hash, leaf, NULL, group, &h))
+		return JOURNAL_FAULT_RECORD;
 	*out = h;
 	return JOURNAL_FAULT_NONE;
 }

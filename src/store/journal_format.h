@@ -2,14 +2,15 @@
  *
  * docs/data-on-disk.md draws the layout. A segment is a header sector and groups; each group starts
  * on a sector of its own, so that a torn write never reaches into an earlier group, and everything
- * in it, padding included, is under its hash, which is chained to the group before. The header of a
+ * in it, padding included, is under its sum, and chained to the group before. The header of a
  * segment is a link of the same chain.
  *
- * The hash of a group is over its header and the leaf hashes of its records (RFC 9162: of the
- * record's bytes), not over the bytes again: leaves are hashed by those who append, before anybody
- * waits for the disk, and the log's Merkle tree needs them anyway. The root that a group states is
- * that of the tree over everything *before* its own records, for the same reason: it is known when
- * the group is closed.
+ * A group carries a sum of 128 bits over all of its bytes, padding included, keyed by the hash of
+ * the group before it: quick enough to stand between the last record and the write, and nobody can
+ * prepare a payload that passes when torn. Its *link*, SHA-256 over its header and the leaf hashes
+ * of its records (RFC 9162: of a record's bytes), is not in it: the group behind it carries that,
+ * so that all hashing is done while the disk works. For the same reason the root that a group
+ * states is that of the tree over everything *before* its own records.
  *
  * Checking has two halves. *Self*: a group says where it is (cluster, segment, offset), and its
  * bytes are what was written there. *Chain*: it is the one that continues what is before it. Bytes
@@ -20,11 +21,13 @@
 #ifndef STORE_JOURNAL_FORMAT_H
 #define STORE_JOURNAL_FORMAT_H
 #include "base/base.h"
+#include "crypto/merkle_log.h"
 
 #define JOURNAL_FORMAT_VERSION 2u
 #define JOURNAL_SECTOR 512u
 #define JOURNAL_SEGMENT_HEADER_SIZE JOURNAL_SECTOR
-#define JOURNAL_GROUP_HEADER_SIZE 160u
+#define JOURNAL_GROUP_HEADER_SIZE 144u
+#define JOURNAL_GROUP_SUM_SIZE 16u
 #define JOURNAL_GROUP_COUNT_OFFSET 40u /* of two fields in the header of a group */
 #define JOURNAL_GROUP_BODY_OFFSET 44u
 #define JOURNAL_RECORD_HEADER_SIZE 20u
@@ -72,12 +75,8 @@ struct journal_group_header {
 	struct id128 cluster;
 	struct hash256 prev;
 	struct hash256 root; /* of the tree over all records before first_seq */
-	struct hash256 hash;
-};
-
-/* The leaf hashes of a group's records, in order, in one piece or two. */
-struct journal_leaves {
-	struct slice part[2];
+	uint8_t sum[JOURNAL_GROUP_SUM_SIZE];
+	struct hash256 hash; /* its link; set by journal_group_check */
 };
 
 /* Where a chain has come to. */
@@ -98,9 +97,11 @@ NONNULL_ALL enum journal_fault journal_segment_decode(
 	struct journal_segment_header *out, const uint8_t sector[JOURNAL_SEGMENT_HEADER_SIZE]);
 
 /* The header and the padding of a group whose records lie in group[JOURNAL_GROUP_HEADER_SIZE...];
- * there is room for journal_group_size(header->body_size). Sets header->hash. */
-NONNULL_ALL void journal_group_seal(
-	uint8_t *group, struct journal_group_header *header, const struct journal_leaves *leaves);
+ * there is room for journal_group_size(header->body_size). Sets header->sum. */
+NONNULL_ALL void journal_group_seal(uint8_t *group, struct journal_group_header *header);
+/* The link of a group that was sealed; its records become leaves of the tree. */
+NONNULL_ALL void journal_group_fold(
+	struct hash256 *link, struct merkle_frontier *tree, const uint8_t *group);
 /* record: its header and its payload, as they lie in a group. */
 NONNULL_ALL void journal_record_leaf(struct hash256 *out, struct slice record);
 

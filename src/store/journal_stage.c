@@ -9,7 +9,6 @@
 #define BYTES_BITS 23u
 #define SEQ_MASK ((UINT64_C(1) << SEQ_BITS) - 1)
 #define BYTES_MASK ((UINT64_C(1) << BYTES_BITS) - 1)
-#define LEAF_MASK (JOURNAL_STAGE_RECORDS_MAX - 1u)
 
 _Static_assert(JOURNAL_GROUP_SIZE_MAX <= BYTES_MASK, "the bytes of a group fit into the word");
 _Static_assert(SEQ_BITS + BYTES_BITS == 62 && JOURNAL_STAGE_SLOTS <= 4, "and so do the slots");
@@ -58,8 +57,7 @@ enum err journal_stage_init(struct journal_stage *s, size_t group_max, uint64_t 
 	atomic_init(&s->several_max, group_max);
 	atomic_init(&s->limit[0], UINT64_MAX);
 	atomic_init(&s->limit[1], UINT64_MAX);
-	s->leaf = calloc(JOURNAL_STAGE_RECORDS_MAX, sizeof s->leaf[0]);
-	bool whole = s->leaf != NULL;
+	bool whole = true;
 	for (uint32_t i = 0; i < JOURNAL_STAGE_SLOTS; i++) {
 		s->slot[i].group = aligned_alloc(FILE_DIRECT_ALIGN, journal_group_size(group_max));
 		whole = whole && s->slot[i].group != NULL;
@@ -71,20 +69,18 @@ void journal_stage_fini(struct journal_stage *s)
 {
 	for (uint32_t i = 0; i < JOURNAL_STAGE_SLOTS; i++)
 		free(s->slot[i].group);
-	free(s->leaf);
 	*s = (struct journal_stage){.group_max = 0};
 }
 
 /* ---- appending ---- */
 
-static enum err admit(const struct journal_stage *s, uint64_t word, uint64_t durable, size_t size,
-	bool essential, size_t promised)
+static enum err admit(
+	const struct journal_stage *s, uint64_t word, size_t size, bool essential, size_t promised)
 {
 	const size_t whole = journal_group_size(bytes_of(word) + size);
 	const bool several = bytes_of(word) > 0;
 	if (whole > s->group_max ||
-		(several && whole > atomic_load_explicit(&s->several_max, memory_order_relaxed)) ||
-		next_of(word, durable) - durable > JOURNAL_STAGE_RECORDS_MAX)
+		(several && whole > atomic_load_explicit(&s->several_max, memory_order_relaxed)))
 		return ERR_FULL;
 	if (size <= promised)
 		return OK;
@@ -101,7 +97,6 @@ static void copy(
 	journal_record_header(at, seq, type, payload);
 	if (payload.len > 0)
 		memcpy(at + JOURNAL_RECORD_HEADER_SIZE, payload.ptr, payload.len);
-	journal_record_leaf(&s->leaf[seq & LEAF_MASK], slice_of(at, size));
 	/* [COPIED] release: pairs with the acquires in settle: the record, then its bytes */
 	const int64_t before = atomic_fetch_add_explicit(
 		&slot->copied, (int64_t)size, memory_order_release);
@@ -116,7 +111,7 @@ enum err journal_stage_put(struct journal_stage *s, struct journal_put *out, uin
 	const uint64_t durable = durable_of(s);
 	uint64_t seq, next, word = word_of(s);
 	do {
-		TRY(admit(s, word, durable, size, essential, promised));
+		TRY(admit(s, word, size, essential, promised));
 		seq = next_of(word, durable);
 		next = pack(slot_of(word), bytes_of(word) + size, seq + 1);
 		/* [WORD] acquire as in word_of; release: a record's appender has seen what is
@@ -130,8 +125,7 @@ enum err journal_stage_put(struct journal_stage *s, struct journal_put *out, uin
 
 enum err journal_stage_room(const struct journal_stage *s, size_t size, bool essential)
 {
-	const uint64_t durable = durable_of(s);
-	return admit(s, word_of(s), durable, size, essential, 0);
+	return admit(s, word_of(s), size, essential, 0);
 }
 
 uint64_t journal_stage_last(const struct journal_stage *s)
@@ -185,16 +179,12 @@ bool journal_stage_close(
 	atomic_store_explicit(&s->closed, last, memory_order_relaxed);
 	settle(s, &s->slot[slot], closing.bytes);
 
-	const uint32_t count = (uint32_t)(last - before), from = (before + 1) & LEAF_MASK;
-	const uint32_t left = JOURNAL_STAGE_RECORDS_MAX - from, head = count < left ? count : left;
 	*out = (struct journal_body){
 		.group = s->slot[slot].group,
 		.size = closing.bytes,
 		.first_seq = before + 1,
-		.count = count,
+		.count = (uint32_t)(last - before),
 		.slot = slot,
-		.leaves = {{slice_of(s->leaf + from, head * sizeof s->leaf[0]),
-			slice_of(s->leaf, (count - head) * sizeof s->leaf[0])}},
 	};
 	return true;
 }

@@ -4,7 +4,7 @@
  *     appending                                   committing
  *     claim: one exchange of the word gives a     close: one exchange of the word gives the whole
  *       sequence and a place in the open group      group and opens the next one
- *     copy, sum, leaf hash: outside of it         settle: wait until all of it has been copied
+ *     copy, sum: outside of it                   settle: wait until all of it has been copied
  *     count the bytes as copied                   ... seal, write, sync ...
  *                                                 publish: durable, and the place is free again
  *
@@ -13,10 +13,9 @@
  *
  * Invariants. Sequences have no gaps, and a group's are in the order of its bytes. Of the slots one
  * is open and the rest are closed, the oldest first to become free: the committing side closes only
- * where one is. No record is staged beyond what is durable by more than JOURNAL_STAGE_RECORDS_MAX,
- * so that a leaf's place is not taken again before its group is done.
+ * where one is.
  * Threads: put, room, last and bytes from any; the rest from one at a time, the committer.
- * Ownership: buffers and leaves are the stage's own.
+ * Ownership: the buffers are the stage's own.
  */
 #ifndef STORE_JOURNAL_STAGE_H
 #define STORE_JOURNAL_STAGE_H
@@ -25,9 +24,6 @@
 #include "store/journal_format.h"
 
 #define JOURNAL_STAGE_SLOTS 3u /* one is open, two are under way */
-#define JOURNAL_STAGE_RECORDS_MAX 65536u
-
-_Static_assert((JOURNAL_STAGE_RECORDS_MAX & (JOURNAL_STAGE_RECORDS_MAX - 1)) == 0, "it is a mask");
 
 struct journal_stage_slot {
 	/* bytes copied, less those of the group once it was closed: then 0 is all of them */
@@ -37,7 +33,6 @@ struct journal_stage_slot {
 
 struct journal_stage {
 	size_t group_max;
-	struct hash256 *leaf; /* of sequence s at s % JOURNAL_STAGE_RECORDS_MAX */
 	struct eventcount settled;
 	struct journal_stage_slot slot[JOURNAL_STAGE_SLOTS];
 	_Alignas(2 * CACHE_LINE) _Atomic uint64_t word;
@@ -59,7 +54,6 @@ struct journal_body {
 	uint64_t first_seq;
 	uint32_t count;
 	uint32_t slot;
-	struct journal_leaves leaves;
 };
 
 /* ERR_FULL: no memory. The next record is last + 1. */

@@ -103,7 +103,7 @@ enum err journal_tail_roll(struct journal_tail *t)
 		.first_seq = t->chain.next_seq,
 		.prev = t->chain.prev,
 	};
-	merkle_frontier_root(&next.root, &t->tree);
+	next.root = t->root;
 	TRY(journal_tail_spare(t));
 	if (t->spare != JOURNAL_SPARE_READY || next.segment > JOURNAL_SEGMENTS_MAX)
 		return failed(t, "no room for another segment", ERR_FULL);
@@ -156,9 +156,9 @@ void journal_tail_seal(struct journal_tail *t, struct journal_sealed *out,
 		.cluster = t->segment.cluster,
 		.prev = t->chain.prev,
 	};
-	CHECK(size <= journal_tail_room(t) && t->tree.size == group.first_seq - 1);
-	merkle_frontier_root(&group.root, &t->tree);
-	journal_group_seal(body->group, &group, &body->leaves);
+	CHECK(size <= journal_tail_room(t) && t->unfolded == NULL);
+	group.root = t->root;
+	journal_group_seal(body->group, &group);
 	*out = (struct journal_sealed){
 		.group = body->group,
 		.size = size,
@@ -169,21 +169,18 @@ void journal_tail_seal(struct journal_tail *t, struct journal_sealed *out,
 		.claims = durable,
 	};
 	t->end += size;
-	journal_chain_push(&t->chain, &group);
+	t->chain.next_seq += body->count;
+	t->unfolded = body->group;
 	reached(out, KILL_BEFORE_WRITE);
 }
 
-void journal_tail_fold(struct journal_tail *t, const struct journal_body *body)
+void journal_tail_fold(struct journal_tail *t)
 {
-	for (size_t i = 0; i < ARRAY_LEN(body->leaves.part); i++) {
-		struct slice part = body->leaves.part[i];
-		for (; part.len > 0;
-			part.ptr += sizeof(struct hash256), part.len -= sizeof(struct hash256)) {
-			struct hash256 leaf;
-			memcpy(leaf.b, part.ptr, sizeof leaf.b);
-			merkle_frontier_push(&t->tree, &leaf);
-		}
-	}
+	CHECK(t->unfolded != NULL);
+	journal_group_fold(&t->chain.prev, &t->tree, t->unfolded);
+	merkle_frontier_root(&t->root, &t->tree);
+	CHECK(t->tree.size == t->chain.next_seq - 1);
+	t->unfolded = NULL;
 }
 
 enum err journal_tail_wrote(
@@ -225,6 +222,7 @@ static enum err write_mark(struct journal_tail *t)
 	struct journal_sealed sealed;
 	journal_tail_seal(
 		t, &sealed, &(struct journal_body){.group = group}, t->chain.next_seq - 1);
+	journal_tail_fold(t);
 	return journal_tail_write(t, &sealed);
 }
 
@@ -275,6 +273,7 @@ static enum err open_existing(struct journal_tail *t, const struct journal_scan 
 	t->segment = scan->last;
 	t->chain = scan->chain;
 	t->tree = scan->tree;
+	merkle_frontier_root(&t->root, &t->tree);
 	t->end = scan->end;
 	journal_segment_name(name, scan->last.segment);
 	TRY(file_path_join(path, t->dir, name));
@@ -290,6 +289,7 @@ static enum err create(struct journal_tail *t, struct id128 cluster)
 	char parent[FILE_PATH_SIZE];
 	t->segment.cluster = cluster;
 	t->chain = (struct journal_chain){.next_seq = 1, .epoch = 1};
+	merkle_frontier_root(&t->root, &t->tree);
 	TRY(file_path_parent(parent, t->dir));
 	TRY(failed(t, "the folder can't be made durable", t->ops->sync_dir(t->ops->ctx, parent)));
 	return journal_tail_roll(t);

@@ -34,6 +34,8 @@ struct journal_tail {
 	struct journal_segment_header segment;
 	struct journal_chain chain;
 	struct merkle_frontier tree; /* over all records of groups that were folded */
+	struct hash256 root;         /* its root */
+	const uint8_t *unfolded;     /* the last group that was sealed; NULL: it was folded */
 	uint64_t end;                /* of the last group in the active segment */
 	uint64_t claimed; /* the highest sequence that something durable says is durable */
 	uint64_t groups, syncs, bytes, records;
@@ -57,12 +59,13 @@ MUST_USE NONNULL_ALL enum err journal_tail_open(
 	struct journal_tail *t, const struct journal_scan *scan, struct id128 cluster);
 NONNULL_ALL void journal_tail_close(struct journal_tail *t);
 
-/* Give a group its place, its link and its hash; room for it there is. The bodies before it were
- * folded; `durable` is what is known to be by now. */
+/* Give a group its place, its root and its sum; room for it there is. The one before was folded;
+ * `durable` is what is known to be by now. */
 NONNULL_ALL void journal_tail_seal(struct journal_tail *t, struct journal_sealed *out,
 	const struct journal_body *body, uint64_t durable);
-/* Its records become leaves of the tree. After it was sealed, before the next one is. */
-NONNULL_ALL void journal_tail_fold(struct journal_tail *t, const struct journal_body *body);
+/* Its records become leaves of the tree, its link that of the chain. After it was sealed, before
+ * its bytes are another's and the next one is sealed; best while it is being written. */
+NONNULL_ALL void journal_tail_fold(struct journal_tail *t);
 /* The sealed group is durable, and so is everything before it; or its write failed. Returns err. */
 NONNULL_ALL enum err journal_tail_wrote(
 	struct journal_tail *t, const struct journal_sealed *sealed, enum err err);
