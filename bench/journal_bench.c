@@ -18,7 +18,8 @@
 #include "sys/thread.h"
 
 #define ROUNDS 15u
-#define ROUND_NS 20000000u
+#define ROUND_NS 50000000u
+#define SETTLE_SYNCS 3u
 #define SEGMENT ((size_t)512 << 20) /* no segment ends while it is measured */
 #define RAW_SIZE ((uint64_t)128 << 20)
 #define FLUSH_EVERY 16u
@@ -34,6 +35,7 @@ static struct {
 } work;
 
 static struct journal *journal;
+static int settle_file;
 static uint64_t sequence;                                  /* the last that was appended */
 static double raw_records = 1, raw_bytes = JOURNAL_SECTOR; /* of a sync of ours */
 
@@ -80,6 +82,18 @@ static uint64_t crew_time(uint64_t count, void (*append)(void *ctx, unsigned wri
 		thread_join(&member[i].thread);
 	CHECK(pthread_barrier_destroy(&crew.ready) == 0);
 	return took;
+}
+
+/* What the one before left to the disk (log files that are removed, pages that are written back) is
+ * not to be the next one's: a few syncs of nobody's, before the clock runs. */
+static void settle(void)
+{
+	static const uint8_t sector[JOURNAL_SECTOR];
+	const struct file_ops *ops = file_system();
+	for (unsigned i = 0; i < SETTLE_SYNCS; i++) {
+		CHECK(file_write_all(ops, settle_file, sector, sizeof sector, 0) == OK);
+		CHECK(ops->fdatasync(ops->ctx, settle_file) == OK);
+	}
 }
 
 /* ---- ours ---- */
@@ -134,8 +148,9 @@ static void run_batches(uint64_t count, unsigned batch)
 static uint64_t run_ours(void *ctx, uint64_t count)
 {
 	struct journal_stat before, after;
-	uint64_t took = clock_mono_ns();
 	(void)ctx;
+	settle();
+	uint64_t took = clock_mono_ns();
 	journal_stat(journal, &before);
 	sequence = journal_last(journal);
 	switch (work.how) {
@@ -171,6 +186,7 @@ static uint64_t run_raw(void *ctx, uint64_t count)
 	const struct file_ops *ops = file_system();
 	const uint64_t syncs = (uint64_t)((double)count / raw_records + 0.5);
 	const size_t size = (size_t)(raw_bytes / JOURNAL_SECTOR + 0.5) * JOURNAL_SECTOR;
+	settle();
 	const uint64_t begun = clock_mono_ns();
 	for (uint64_t i = 0; i < (syncs == 0 ? 1 : syncs); i++) {
 		raw->at = raw->at + size > RAW_SIZE ? 0 : raw->at;
@@ -215,6 +231,7 @@ static void peer_append(void *ctx, unsigned writer)
 static uint64_t run_peer(void *ctx, uint64_t count)
 {
 	const struct peer *p = ctx;
+	settle();
 	const uint64_t before = sync_count();
 	uint64_t took = clock_mono_ns();
 	if (p->threads) {
@@ -312,6 +329,8 @@ static unsigned run_all(const char *dir)
 		(void)fprintf(stderr, "%s: can't be used: %s\n", dir, error.text);
 		return 1;
 	}
+	CHECK(file_path_join(path, dir, "settle") == OK);
+	CHECK(file_system()->open(NULL, &settle_file, path, FILE_WRITE | FILE_CREATE) == OK);
 	raw_open(&raw[0], dir, false);
 	raw_open(&raw[1], dir, true);
 	for (size_t i = 0; i < ARRAY_LEN(peers); i++)
