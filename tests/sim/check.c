@@ -23,12 +23,24 @@ static void check_accounts(struct world *w, const struct ledger *l, enum layer_i
 		world_wrong(w, "%s: something is missing", layer_name(layer));
 }
 
+static void say_states(struct world *w, const struct ledger *l)
+{
+	for (uint32_t i = 0; i < l->swap_count && i < WORLD_TAKERS_MAX; i++) {
+		if (w->swap_state[i] == l->swap[i].state)
+			continue;
+		w->swap_state[i] = l->swap[i].state;
+		world_say(w, LANE_PROVIDER, TRACE_STATE, "swap %u is %s", i,
+			swap_state_name(l->swap[i].state));
+	}
+}
+
 void check_step(struct world *w)
 {
 	const struct ledger *l = host_ledger(&w->host);
 	if (l == NULL)
 		return;
 	w->checks++;
+	say_states(w, l);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		check_accounts(w, l, (enum layer_id)i);
 	takers_check_books(w, l);

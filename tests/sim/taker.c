@@ -515,8 +515,11 @@ static void check_taker(struct world *w, const struct taker *t)
 	if (!t->has_rescue)
 		return;
 	const struct amount want = t->rescue.leg[SIDE_DEST].amount;
+	char has[AMOUNT_TEXT_SIZE], due[AMOUNT_TEXT_SIZE];
+	amount_format(has, got);
+	amount_format(due, want);
 	if (t->rescue.phase == RESCUE_COMPLETED && !is_about(got, want))
-		world_wrong(w, "taker %u completed and did not get what it was to", t->index);
+		world_wrong(w, "taker %u completed and got %s instead of %s", t->index, has, due);
 	if (t->rescue.phase != RESCUE_COMPLETED && t->manner != MANNER_DIES && !amount_is_zero(got))
 		world_wrong(w, "taker %u got paid without completing", t->index);
 	if (t->rescue.phase == RESCUE_REFUNDED && t->from == LAYER_BITCOIN && amount_is_zero(back))

@@ -56,7 +56,8 @@ struct world {
 	uint32_t wrong;                  /* what a checker found */
 	char wrong_text[TRACE_TEXT_MAX]; /* the first */
 	bool blocks_moved[LAYER_COUNT];
-	uint64_t birth[LAYER_COUNT]; /* of the books; 0: not born yet */
+	enum swap_state swap_state[WORLD_TAKERS_MAX]; /* as the timeline has it */
+	uint64_t birth[LAYER_COUNT];                  /* of the books; 0: not born yet */
 };
 
 struct world_result {
