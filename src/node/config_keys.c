@@ -27,7 +27,8 @@ static const struct plain_key plain_keys[] = {
 		"\"TOKEN read-only\" may only look",
 		offsetof(struct config, operator_token_file), 0, 0},
 	{"loop_backend", CONFIG_LOOP, "auto",
-		"how the daemon waits: auto (io_uring, or epoll where it is refused), epoll, uring",
+		"how the daemon waits: auto (io_uring, or epoll where it is refused), uring, "
+		"epoll (then the journal uses no io_uring either)",
 		offsetof(struct config, loop_backend), 0, 0},
 	{"journal.mode", CONFIG_DURABILITY, "group",
 		"when an answer leaves: group (when its record is durable), strict (likewise, a "

@@ -90,6 +90,7 @@ static enum err open_journal(struct core *k)
 		.segment_size = k->c.segment_size,
 		.group_max = k->c.group_max,
 		.synchronous = k->c.synchronous,
+		.plain = k->config->loop_backend == LOOP_EPOLL,
 		.parallel = k->c.parallel,
 		.on_durable = on_durable,
 		.on_failed = on_journal_failed,

@@ -283,7 +283,8 @@ static struct journal *journal_new(void)
 /* A ring, if the system has one: without it the thread writes group by group. */
 static enum err open_ring(struct journal *j)
 {
-	const struct file_ring_config config = {.ops = j->ops, .depth = JOURNAL_FLIGHTS_MAX};
+	const struct file_ring_config config = {
+		.ops = j->ops, .depth = JOURNAL_FLIGHTS_MAX, .plain = j->config.plain};
 	TRY(file_ring_create(&j->ring, &config, journal_commit_wrote, j));
 	if (!file_ring_is_native(j->ring)) {
 		file_ring_destroy(j->ring);

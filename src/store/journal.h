@@ -63,6 +63,7 @@ struct journal_config {
 	/* No thread: journal_flush writes and syncs on the caller's thread, callbacks run there,
 	 * and nothing is written behind the caller's back. For the simulation on virtual time. */
 	bool synchronous;
+	bool plain;                      /* without io_uring, also where the system has it */
 	const struct parallel *parallel; /* shares the checks of journal_open, which alone borrows
 					    it; NULL: nobody */
 	struct latency *sync_latency;    /* NULL: not recorded; borrowed */

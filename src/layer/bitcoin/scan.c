@@ -264,7 +264,8 @@ static enum err take_locks(struct scan_op *s, const struct layer_lock_ref *lock,
 		if (lock[i].leg.len > sizeof own->leg)
 			return ERR_FORMAT;
 		point_key_of(&own->at, &at);
-		memcpy(own->leg, lock[i].leg.ptr, lock[i].leg.len);
+		if (lock[i].leg.len > 0)
+			memcpy(own->leg, lock[i].leg.ptr, lock[i].leg.len);
 		own->leg_len = lock[i].leg.len;
 	}
 	return OK;
