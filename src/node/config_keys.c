@@ -137,7 +137,7 @@ static const struct layer_key layer_keys[] = {
 		"CPU time for reading one answer of the node, in microseconds: one that takes more "
 		"is no answer",
 		LAYER_FIELD(rpc_cpu_us), 100, 60 * SECOND * 1000},
-	{"poll_ms", CONFIG_U64, {"2000", "2000"}, "how often tip and mempool are asked for",
+	{"poll_ms", CONFIG_U64, {"2500", "2500"}, "how often tip and mempool are asked for",
 		LAYER_FIELD(poll_ms), 10, 60 * SECOND},
 	{"birth_height", CONFIG_U64, {"0", "0"},
 		"the first block that can hold coins of ours; 0: the tip at the first start",
