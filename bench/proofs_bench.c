@@ -75,33 +75,40 @@ static long resident_kib(void)
 	return usage.ru_maxrss;
 }
 
-/* What a log in use has in the page cache, as far as there is memory. */
-static void read_pages(const char *dir)
+static void read_file(int file)
 {
 	static uint8_t bytes[1u << 20];
+	while (read(file, bytes, sizeof bytes) > 0)
+		continue;
+}
+
+static void forget_file(int file)
+{
+	(void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+static void each_tier(const char *dir, void (*visit)(int file))
+{
 	for (unsigned tier = 0; tier < MERKLE_FLOORS; tier++) {
 		char path[FILE_PATH_SIZE];
 		(void)snprintf(path, sizeof path, "%s/tiles-%u", dir, tier);
 		const int file = open(path, O_RDONLY | O_CLOEXEC);
 		if (file < 0)
 			continue;
-		while (read(file, bytes, sizeof bytes) > 0)
-			continue;
+		visit(file);
 		(void)close(file);
 	}
 }
 
+/* What a log in use has in the page cache, as far as there is memory. */
+static void read_pages(const char *dir)
+{
+	each_tier(dir, read_file);
+}
+
 static void forget_pages(const char *dir)
 {
-	for (unsigned tier = 0; tier < MERKLE_FLOORS; tier++) {
-		char path[FILE_PATH_SIZE];
-		(void)snprintf(path, sizeof path, "%s/tiles-%u", dir, tier);
-		const int file = open(path, O_RDONLY | O_CLOEXEC);
-		if (file < 0)
-			continue;
-		(void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-		(void)close(file);
-	}
+	each_tier(dir, forget_file);
 }
 
 enum kind { INCLUSION, INCLUSION_OLD, CONSISTENCY };

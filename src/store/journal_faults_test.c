@@ -17,6 +17,7 @@
 
 #include "store/journal.h"
 #include "store/journal_format.h"
+#include "store/remove_dir_test.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -184,19 +185,6 @@ static void test_fault(const char *dir, enum fault kind, bool fatal)
 
 /* ---- for real ---- */
 
-static enum err remove_file(void *ctx, const char *name)
-{
-	char path[FILE_PATH_SIZE];
-	CHECK(file_path_join(path, ctx, name) == OK && unlink(path) == 0);
-	return OK;
-}
-
-static void clean(const char *dir)
-{
-	CHECK(file_system()->list(NULL, dir, remove_file, (void *)(uintptr_t)dir) == OK);
-	CHECK(rmdir(dir) == 0);
-}
-
 /* In a process of its own, which ends well. */
 static int in_child(int (*run)(const char *dir), const char *dir)
 {
@@ -328,12 +316,12 @@ int main(void)
 	CHECK(mkdtemp(base) != NULL && file_path_join(dir, base, "journal") == OK);
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
 		test_fault(dir, faults[i].kind, faults[i].fatal);
-		clean(dir);
+		remove_dir(dir);
 	}
 	test_second_process(dir);
-	clean(dir);
+	remove_dir(dir);
 	CHECK(in_child(limited, dir) == EXIT_SUCCESS);
-	clean(dir);
+	remove_dir(dir);
 	const int status = in_child(on_full_disk, base);
 	CHECK(status == EXIT_SUCCESS || status == NOT_ALLOWED);
 	if (status == NOT_ALLOWED)

@@ -7,6 +7,7 @@
 
 #include "store/journal.h"
 #include "store/journal_format.h"
+#include "store/remove_dir_test.h"
 #include "sys/clock.h"
 #include "sys/file_sim.h"
 
@@ -220,19 +221,6 @@ static void test_in_time(const char *dir)
 	journal_close(j);
 }
 
-static enum err remove_file(void *ctx, const char *name)
-{
-	char path[FILE_PATH_SIZE];
-	CHECK(file_path_join(path, ctx, name) == OK && unlink(path) == 0);
-	return OK;
-}
-
-static void clean(const char *dir)
-{
-	CHECK(file_system()->list(NULL, dir, remove_file, (void *)(uintptr_t)dir) == OK);
-	CHECK(rmdir(dir) == 0);
-}
-
 int main(void)
 {
 	char base[] = "/tmp/sluice-journal-modes-XXXXXX", dir[FILE_PATH_SIZE];
@@ -245,15 +233,15 @@ int main(void)
 		const uint64_t found = killed(
 			dir, i == 0 ? JOURNAL_GROUP : JOURNAL_STRICT, 3, false);
 		CHECK(found == 3 || found == 4);
-		clean(dir);
+		remove_dir(dir);
 	}
 	/* an answer left, and its record is gone: the window; what was synced is not */
 	CHECK(killed(dir, JOURNAL_INTERVAL, 3, true) == 3);
-	clean(dir);
+	remove_dir(dir);
 	test_in_time(dir);
-	clean(dir);
+	remove_dir(dir);
 	test_switch(dir);
-	clean(dir);
+	remove_dir(dir);
 	CHECK(rmdir(base) == 0);
 	return EXIT_SUCCESS;
 }

@@ -9,6 +9,7 @@
 
 #include "rt/parallel.h"
 #include "store/journal_format.h"
+#include "store/remove_dir_test.h"
 #include "sys/clock.h"
 #include "sys/file_sim.h"
 #include "sys/kill.h"
@@ -549,7 +550,7 @@ static int killed_life(const char *dir)
 	return EXIT_SUCCESS;
 }
 
-static void test_kill_points(char *dir, void (*clean)(char *))
+static void test_kill_points(char *dir)
 {
 	static const enum kill_point points[] = {KILL_BEFORE_WRITE, KILL_WRITTEN, KILL_SYNCED};
 	static const uint64_t seqs[] = {1, 7, 20};
@@ -570,22 +571,10 @@ static void test_kill_points(char *dir, void (*clean)(char *))
 		CHECK(waitpid(child, &status, 0) == child);
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == KILL_EXIT_STATUS);
 		journal_close(open_at(&config, point == KILL_BEFORE_WRITE ? seq - 1 : seq));
-		clean(dir);
+		remove_dir(dir);
 	}
 }
 #endif
-
-static enum err remove_file(void *ctx, const char *name)
-{
-	char path[FILE_PATH_SIZE];
-	CHECK(file_path_join(path, ctx, name) == OK && unlink(path) == 0);
-	return OK;
-}
-
-static void remove_dir(char *dir)
-{
-	CHECK(file_system()->list(NULL, dir, remove_file, dir) == OK && rmdir(dir) == 0);
-}
 
 int main(int argc, char **argv)
 {
@@ -613,7 +602,7 @@ int main(int argc, char **argv)
 		remove_dir(dir);
 	}
 #ifdef SLUICE_KILL_POINTS
-	test_kill_points(dir, remove_dir);
+	test_kill_points(dir);
 #endif
 	CHECK(rmdir(base) == 0);
 	return EXIT_SUCCESS;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "store/journal.h"
+#include "store/remove_dir_test.h"
 #include "sys/clock.h"
 #include "sys/sleeps_test.h"
 #include "sys/thread.h"
@@ -136,18 +137,6 @@ static void test_rest(const char *dir)
 	journal_close(j);
 }
 
-static enum err remove_file(void *ctx, const char *name)
-{
-	char path[FILE_PATH_SIZE];
-	CHECK(file_path_join(path, ctx, name) == OK && unlink(path) == 0);
-	return OK;
-}
-
-static void clean(char *dir)
-{
-	CHECK(file_system()->list(NULL, dir, remove_file, dir) == OK && rmdir(dir) == 0);
-}
-
 int main(void)
 {
 	char dir[] = "/tmp/sluice-journal-writers-XXXXXX";
@@ -156,11 +145,11 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
 		CHECK(mkdtemp(dir) != NULL);
 		run(dir, ops[i]);
-		clean(dir);
+		remove_dir(dir);
 		(void)snprintf(dir, sizeof dir, "/tmp/sluice-journal-writers-XXXXXX");
 	}
 	CHECK(mkdtemp(dir) != NULL);
 	test_rest(dir);
-	clean(dir);
+	remove_dir(dir);
 	return EXIT_SUCCESS;
 }
