@@ -268,13 +268,15 @@ class Swap:
         self.wait("dest_locked")
         self.see_lock()
 
-    def sent(self, kind, count=1):
-        """Wait until a transaction of the provider's, its `count`th variant or a later one, is in the mempool; its id."""
+    def sent(self, kind, count=1, mined=False):
+        """Wait until a transaction of the provider's, its `count`th variant or a later one, is in the mempool; its id.
+        mined: in a block will do, where blocks may come between the sending and this look."""
         side = {"lock": self.gets, "refund": self.gets, "claim": self.gives}[kind]
 
         def there():
+            ids = [t["id"] for t in self.now()[f"{kind}_transactions"][count - 1:]]
             pool = side.pool()
-            return next((t["id"] for t in self.now()[f"{kind}_transactions"][count - 1:] if t["id"] in pool), None)
+            return next((i for i in ids if i in pool or (mined and side.receipt_of(i))), None)
         return self.world.provider.wait(f"{kind} in the mempool", there)
 
     def see_lock(self):
@@ -358,7 +360,7 @@ class Swap:
     def finish(self, *others):
         """From "claiming" to "completed": the provider's claims are mined."""
         for swap in (self, *others):
-            swap.sent("claim")
+            swap.sent("claim", mined=True)
         self.gives.mine(4)
         for swap in (self, *others):
             swap.wait("completed")
