@@ -130,11 +130,17 @@ static uint32_t best_candidate(const struct sim_bitcoin *b)
 	return best;
 }
 
-/* Make `target` the tip. keep: what only the blocks taken off held returns to the mempool. */
-static void activate(struct sim_bitcoin *b, uint32_t target, bool keep, uint64_t now_ms)
+/* Transactions that lost their block, parents before children. */
+struct returned {
+	uint32_t *tx; /* owned */
+	uint32_t count, cap;
+};
+
+/* Make `target` the tip. out takes what the blocks taken off held: whoever asks puts it into the
+ * mempool, or not, against the tip that stays (return_all). True: blocks were taken off. */
+static bool activate(struct sim_bitcoin *b, struct returned *out, uint32_t target)
 {
 	uint32_t *up = sim_alloc(b->block_count * sizeof *up), up_count = 0;
-	uint32_t *back = NULL, back_count = 0, back_cap = 0;
 	uint32_t fork = target;
 	while (!simbtc_in_best(b, fork)) {
 		up[up_count++] = fork;
@@ -143,21 +149,35 @@ static void activate(struct sim_bitcoin *b, uint32_t target, bool keep, uint64_t
 	const uint32_t fork_len = b->block[fork].height + 1, old_len = b->chain_len;
 	while (b->chain_len > fork_len)
 		disconnect_tip(b);
-	/* chain[] still names what was taken off, lowest first: parents before children */
-	for (uint32_t h = fork_len; keep && h < old_len; h++) {
+	/* chain[] still names what was taken off, lowest first */
+	for (uint32_t h = fork_len; h < old_len; h++) {
 		const struct simbtc_block *off = &b->block[b->chain[h]];
 		for (uint32_t i = 1; i < off->tx_count; i++) {
-			back = sim_grow(back, &back_cap, back_count + 1, sizeof *back);
-			back[back_count++] = off->tx[i];
+			out->tx = sim_grow(out->tx, &out->cap, out->count + 1, sizeof *out->tx);
+			out->tx[out->count++] = off->tx[i];
 		}
 	}
 	while (up_count > 0)
 		connect(b, up[--up_count]);
-	uint32_t none = 0;
-	if (old_len > fork_len)
-		simbtc_pool_rebuild(b, back == NULL ? &none : back, back_count, now_ms);
-	free(back);
 	free(up);
+	return old_len > fork_len;
+}
+
+/* The mempool anew, under the rules of the tip as it is now: what a lock time allowed on the old
+ * chain is judged once the new one has its length. */
+static void return_all(struct sim_bitcoin *b, struct returned *r, uint64_t now_ms)
+{
+	uint32_t none = 0;
+	simbtc_pool_rebuild(b, r->tx == NULL ? &none : r->tx, r->count, now_ms);
+	free(r->tx);
+	*r = (struct returned){0};
+}
+
+static void activate_best(struct sim_bitcoin *b, uint64_t now_ms, uint32_t best)
+{
+	struct returned back = {0};
+	if (activate(b, &back, best))
+		return_all(b, &back, now_ms);
 }
 
 /* A block is listed after its parent, so one pass marks all that come after it. */
@@ -173,7 +193,7 @@ void simbtc_invalidate(struct sim_bitcoin *b, uint32_t block, uint64_t now_ms)
 {
 	CHECK(b->block[block].height > 0);
 	mark_failed(b, block);
-	activate(b, best_candidate(b), true, now_ms);
+	activate_best(b, now_ms, best_candidate(b));
 }
 
 void simbtc_reconsider(struct sim_bitcoin *b, uint32_t block, uint64_t now_ms)
@@ -190,7 +210,7 @@ void simbtc_reconsider(struct sim_bitcoin *b, uint32_t block, uint64_t now_ms)
 	free(below);
 	const uint32_t best = best_candidate(b);
 	if (b->block[best].height > simbtc_tip(b)->height)
-		activate(b, best, true, now_ms);
+		activate_best(b, now_ms, best);
 }
 
 enum err simbtc_reorg(struct sim_bitcoin *b, uint64_t now_ms, const struct sim_reorg *reorg)
@@ -200,13 +220,17 @@ enum err simbtc_reorg(struct sim_bitcoin *b, uint64_t now_ms, const struct sim_r
 	const uint32_t old_len = b->chain_len;
 	const uint32_t first = b->chain[old_len - reorg->depth];
 	const uint32_t count = reorg->blocks == 0 ? reorg->depth + 1 : reorg->blocks;
+	struct returned back = {0};
 	mark_failed(b, first);
-	activate(b, b->block[first].parent, !reorg->drop, now_ms);
+	(void)activate(b, &back, b->block[first].parent);
+	if (reorg->drop)
+		back.count = 0;
 	for (uint32_t i = 0; i < count; i++)
 		(void)simbtc_mine(
 			b, now_ms, slice_of(b->faucet_script, sizeof b->faucet_script), true);
 	if (b->chain_len > old_len) /* beaten by work, not invalid */
 		simbtc_reconsider(b, first, now_ms);
+	return_all(b, &back, now_ms);
 	return OK;
 }
 

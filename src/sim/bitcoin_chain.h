@@ -87,7 +87,8 @@ struct sim_bitcoin {
 	uint32_t coin_count, coin_cap, coin_free, coin_live;
 	struct sim_index coin_by_outpoint, coin_by_script;
 
-	struct sim_index spender; /* outpoint: the transaction of the mempool that spends it */
+	struct sim_index spender;      /* outpoint: the transaction of the mempool that spends it */
+	struct sim_index faucet_spent; /* outpoint: what the faucet paid with it last */
 	uint32_t pool_head, pool_tail, pool_count;
 	uint64_t pool_bytes, pool_fees, pool_sequence;
 	uint64_t market_rate; /* sat/kvB; below it nothing is mined */

@@ -38,22 +38,32 @@ struct funding {
 	uint64_t total;
 };
 
-static bool usable(const struct sim_bitcoin *b, const struct simbtc_coin *coin)
+static void coin_key(uint8_t key[36], const struct hash256 *txid, uint32_t vout)
+{
+	memcpy(key, txid->b, sizeof txid->b);
+	store_le32(key + sizeof txid->b, vout);
+}
+
+/* again: also coins of a payment that has left the mempool; it may come back. */
+static bool usable(const struct sim_bitcoin *b, const struct simbtc_coin *coin, bool again)
 {
 	uint8_t key[36];
-	memcpy(key, b->tx[coin->tx]->txid.b, 32);
-	store_le32(key + 32, coin->vout);
+	coin_key(key, &b->tx[coin->tx]->txid, coin->vout);
 	return sim_index_get(&b->spender, key) == MAP_NONE &&
+		(again || sim_index_get(&b->faucet_spent, key) == MAP_NONE) &&
 		(!coin->coinbase || b->chain_len - coin->height >= SIMBTC_MATURITY);
 }
 
 /* Confirmed coins until they cover due and the inputs' own fee. */
-static bool gather(struct funding *f, const struct sim_bitcoin *b, uint64_t due, uint64_t rate)
+static bool gather(
+	struct funding *f, const struct sim_bitcoin *b, uint64_t due, uint64_t rate, bool again)
 {
+	f->tx.in_count = 0;
+	f->total = 0;
 	uint32_t at = simbtc_coins_of(b, slice_of(b->faucet_script, sizeof b->faucet_script));
 	for (; at != SIMBTC_NONE && f->tx.in_count < FAUCET_INPUT_MAX; at = b->coin[at].next) {
 		const struct simbtc_coin *coin = &b->coin[at];
-		if (!usable(b, coin))
+		if (!usable(b, coin, again))
 			continue;
 		f->spent[f->tx.in_count] = *simbtc_coin_out(b, coin);
 		f->in[f->tx.in_count++] = (struct btc_txin){
@@ -96,6 +106,11 @@ static enum err submit(
 	if (verdict.code != 0)
 		return ERR_REJECTED;
 	simbtc_pool_add(b, index, &verdict, now_ms);
+	for (uint32_t i = 0; i < f->tx.in_count; i++) {
+		uint8_t key[36];
+		coin_key(key, &f->in[i].prev.txid, f->in[i].prev.index);
+		sim_index_put(&b->faucet_spent, key, index);
+	}
 	*txid = b->tx[index]->txid;
 	return OK;
 }
@@ -113,8 +128,9 @@ enum err simbtc_fund(struct sim_bitcoin *b, struct hash256 *txid, uint64_t now_m
 	f->tx = (struct btc_tx){.version = 2, .in = f->in, .out = f->out, .out_count = count};
 	for (uint32_t i = 0; i < count; i++)
 		f->out[i] = (struct btc_txout){value, script};
-	if (gather(f, b, value.raw * count + base, rate)) {
-		const uint64_t change = f->total - value.raw * count - base -
+	const uint64_t due = value.raw * count + base;
+	if (gather(f, b, due, rate, false) || gather(f, b, due, rate, true)) {
+		const uint64_t change = f->total - due -
 			simbtc_fee(f->tx.in_count * INPUT_VSIZE, rate);
 		if (change >= FAUCET_CHANGE_MIN)
 			f->out[f->tx.out_count++] = (struct btc_txout){
@@ -157,6 +173,7 @@ static void bitcoin_destroy(struct sim_network *n)
 	sim_index_fini(&b->coin_by_outpoint);
 	sim_index_fini(&b->coin_by_script);
 	sim_index_fini(&b->spender);
+	sim_index_fini(&b->faucet_spent);
 	free(b->tx);
 	free(b->block);
 	free(b->chain);
@@ -237,6 +254,7 @@ struct sim_network *sim_bitcoin_create(const struct sim_bitcoin_config *config)
 	sim_index_init(&b->coin_by_outpoint, 36, key);
 	sim_index_init(&b->coin_by_script, 32, key);
 	sim_index_init(&b->spender, 36, key);
+	sim_index_init(&b->faucet_spent, 36, key);
 	b->in_scratch = sim_alloc(SIMBTC_IO_MAX * sizeof *b->in_scratch);
 	b->out_scratch = sim_alloc(SIMBTC_IO_MAX * sizeof *b->out_scratch);
 	simbtc_faucet_begin(b);

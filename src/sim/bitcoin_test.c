@@ -566,6 +566,47 @@ static void test_reorg(struct peer *p, const struct scene *s)
 	CHECK(!hash256_eq(&state, &again));
 }
 
+/* What a block held may be final only at the height that it had: a reorganisation that is as long
+ * leaves it in the mempool. */
+static void test_reorg_of_locked(struct peer *p, const struct scene *s)
+{
+	struct spend x = wallet_spend(p, s, 100000, 300);
+	struct hash256 txid;
+	mine(p, 4);
+	x.locktime = chain(p)->chain_len - 1;
+	send(p, &x, &txid);
+	ACCEPTED(p);
+	mine(p, 1);
+	CHECK(!in_mempool(p, &txid));
+	(void)peer_call(p, "sim_reorg", "[4]");
+	ACCEPTED(p);
+	CHECK(in_mempool(p, &txid));
+	mine(p, 1);
+	CHECK(!in_mempool(p, &txid));
+	scan(p, s);
+}
+
+/* A payment that left the mempool can come back: the faucet pays nobody else with its coin. */
+static void test_fund_after_eviction(struct peer *p, const struct scene *s)
+{
+	const struct hash256 first = fund(p, s->home, 70000).txid;
+	char id[65], *raw;
+	txid_text(id, &first);
+	(void)peer_call(p, "getrawtransaction", "[\"%s\"]", id);
+	ACCEPTED(p);
+	const struct slice text = json_string(p->answer);
+	raw = sim_copy(text.ptr, text.len + 1);
+	(void)peer_call(p, "sim_evict", "[\"%s\"]", id);
+	const struct hash256 second = fund(p, s->home, 70000).txid;
+	(void)peer_call(p, "sendrawtransaction", "[\"%s\"]", raw);
+	ACCEPTED(p);
+	free(raw);
+	CHECK(in_mempool(p, &first) && in_mempool(p, &second));
+	mine(p, 1);
+	CHECK(!in_mempool(p, &first) && !in_mempool(p, &second));
+	scan(p, s);
+}
+
 /* What only the simulation can be asked for: not recorded. */
 static void test_levers(struct peer *p, const struct scene *s)
 {
@@ -651,6 +692,8 @@ static void run_all(struct peer *p, const struct scene *s)
 	test_coinbase(p);
 	test_long_chain(p, s);
 	test_reorg(p, s);
+	test_reorg_of_locked(p, s);
+	test_fund_after_eviction(p, s);
 	p->record = NULL;
 	test_levers(p, s);
 	test_supply(p);
