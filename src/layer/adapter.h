@@ -52,6 +52,8 @@ struct layer_ops {
 	enum err (*fee_estimate)(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx);
 	enum err (*scan)(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 		layer_scan_cb cb, void *ctx);
+	/* NULL: it can't. */
+	enum err (*scan_at)(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 };
 
 extern const struct layer_ops bitcoin_ops, rootstock_ops;

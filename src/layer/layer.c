@@ -85,3 +85,9 @@ enum err layer_scan(struct layer *layer, const struct layer_lock_ref *lock, size
 		return ERR_FULL;
 	return layer->ops->scan(layer, lock, lock_count, cb, ctx);
 }
+
+enum err layer_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx)
+{
+	return layer->ops->scan_at == NULL ? ERR_STATE
+					   : layer->ops->scan_at(layer, height, cb, ctx);
+}

@@ -172,6 +172,9 @@ struct layer_lock_ref {
 #define LAYER_SCAN_LOCKS_MAX 8192u
 MUST_USE enum err layer_scan(struct layer *layer, const struct layer_lock_ref *lock,
 	size_t lock_count, layer_scan_cb cb, void *ctx);
+/* ACCOUNT: the same without lock-ups, as of the best chain's block at a height. ERR_STATE on UTXO
+ * layers: nodes tell their set of unspent outputs as of the tip only. */
+MUST_USE enum err layer_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 
 /* ---- pure: addresses, offers, plans ---- */
 

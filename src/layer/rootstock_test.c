@@ -626,6 +626,17 @@ static void test_scan(void)
 		fake_run(&fake, 3000);
 		CHECK(scanned.err != OK);
 	}
+	fake.lie_method = NULL;
+	CHECK(layer_scan_at(fake.layer, 2, on_scan, NULL) == OK);
+	fake_run(&fake, 3000);
+	CHECK(scanned.err == OK && scanned.block.height == 2 && scanned.nonce == 3);
+	CHECK(layer_scan_at(fake.layer, 400, on_scan, NULL) == OK);
+	fake_run(&fake, 3000);
+	CHECK(scanned.err != OK);
+	fake.lie_method = "eth_getBlockByNumber"; /* a block of another height */
+	CHECK(layer_scan_at(fake.layer, 2, on_scan, NULL) == OK);
+	fake_run(&fake, 3000);
+	CHECK(scanned.err != OK);
 	end();
 }
 

@@ -19,8 +19,6 @@ struct layer_start {
 	struct core *core;
 	enum layer_id id;
 	struct loop_timer timer;
-	struct block_ref birth;
-	bool has_birth;
 	bool following;
 	enum err said; /* the last problem that was logged: said once, not every second */
 };

@@ -65,3 +65,40 @@ enum err txid_parse(struct hash256 *txid, enum layer_id layer, const char *text)
 	}
 	UNREACHABLE();
 }
+
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void base64url_encode(char *text, const uint8_t *bytes, size_t len)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	for (size_t i = 0; i < len; i++) {
+		bits = bits << 8 | bytes[i];
+		for (have += 8; have >= 6; have -= 6)
+			*text++ = alphabet[bits >> (have - 6) & 63];
+	}
+	if (have > 0)
+		*text++ = alphabet[bits << (6 - have) & 63];
+	*text = '\0';
+}
+
+enum err base64url_decode(uint8_t *bytes, size_t len, struct slice text)
+{
+	uint32_t bits = 0;
+	unsigned have = 0;
+	size_t done = 0;
+	if (text.len != BASE64URL_SIZE(len) - 1)
+		return ERR_FORMAT;
+	for (size_t i = 0; i < text.len; i++) {
+		const char *at = text.ptr[i] == 0 ? NULL : strchr(alphabet, text.ptr[i]);
+		if (at == NULL)
+			return ERR_FORMAT;
+		bits = bits << 6 | (uint32_t)(at - alphabet);
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			bytes[done++] = (uint8_t)(bits >> have);
+		}
+	}
+	return done == len && (bits & ((1u << have) - 1)) == 0 ? OK : ERR_FORMAT;
+}

@@ -120,54 +120,79 @@ static void be_born(
 }
 
 /* The first block of the books: everything that was ours before it must be known. An account says
- * what it holds; coins have to be found, so their wallet starts empty, or at a block that the
- * operator names. */
-static void on_birth_scan(void *ctx, const struct layer_scan *scan)
+ * what it held; coins have to be found, so their wallet starts empty, or at a block that the
+ * operator names. It lies the final depth below the tip: a reorganisation that we are to follow
+ * must not take it off, since what was before it we could not know. What has come since is
+ * followed. */
+static uint64_t birth_below(const struct core *k, enum layer_id id, uint64_t height)
+{
+	const uint32_t depth = k->config->layer[id].params.final_depth;
+	return height > depth ? height - depth : 0;
+}
+
+static void on_birth_account(void *ctx, const struct layer_scan *scan)
 {
 	struct layer_start *s = ctx;
-	if (scan->err != OK) {
+	if (scan->err != OK)
 		retry(s, scan->err, scan->detail);
-		return;
-	}
-	if (layer_family(s->id) == FAMILY_UTXO && !amount_is_zero(scan->wallet)) {
-		retry(s, ERR_STATE,
-			"the wallet holds coins older than its journal: set birth_height "
-			"to a block before the first of them");
-		return;
-	}
-	be_born(s, &scan->block, scan->nonce, scan->wallet);
+	else
+		be_born(s, &scan->block, scan->nonce, scan->wallet);
 }
 
 static void on_birth_block(void *ctx, enum err err, const struct block_ref *block)
 {
 	struct layer_start *s = ctx;
 	if (err != OK)
-		retry(s, err, "the block at birth_height can't be had");
+		retry(s, err, "the first block can't be had");
 	else
 		be_born(s, block, 0, amount_zero(layer_asset(s->id)));
+}
+
+static void ask_birth_block(struct layer_start *s, uint64_t height)
+{
+	const enum err err = layer_block_at(s->core->layer[s->id], height, on_birth_block, s);
+	if (err != OK)
+		retry(s, err, "the first block can't be asked for");
+}
+
+static void on_birth_coins(void *ctx, const struct layer_scan *scan)
+{
+	struct layer_start *s = ctx;
+	if (scan->err != OK)
+		retry(s, scan->err, scan->detail);
+	else if (!amount_is_zero(scan->wallet))
+		retry(s, ERR_STATE,
+			"the wallet holds coins older than its journal: set birth_height "
+			"to a block before the first of them");
+	else
+		ask_birth_block(s, birth_below(s->core, s->id, scan->block.height));
+}
+
+static void ask_birth(struct layer_start *s, uint64_t tip)
+{
+	const struct core *k = s->core;
+	const uint64_t below = birth_below(k, s->id, tip),
+		       named = k->config->layer[s->id].birth_height;
+	enum err err = OK;
+	if (layer_family(s->id) == FAMILY_ACCOUNT)
+		err = layer_scan_at(k->layer[s->id], below, on_birth_account, s);
+	else if (named == 0)
+		err = layer_scan(k->layer[s->id], NULL, 0, on_birth_coins, s);
+	else
+		ask_birth_block(s, named < below ? named : below);
+	if (err != OK)
+		retry(s, err, "the first block can't be asked for");
 }
 
 static void on_checked(void *ctx, const struct layer_info *info)
 {
 	struct layer_start *s = ctx;
-	struct core *k = s->core;
-	const struct config_layer *c = &k->config->layer[s->id];
-
-	if (info->err != OK) {
+	if (info->err != OK)
 		retry(s, info->err, info->detail);
-		return;
-	}
-	if (k->ledger->layer[s->id].born) {
+	else if (s->core->ledger->layer[s->id].born)
 		follow(s);
-		return;
-	}
-	enum err err;
-	if (layer_family(s->id) == FAMILY_UTXO && c->birth_height != 0)
-		err = layer_block_at(k->layer[s->id], c->birth_height, on_birth_block, s);
 	else
-		err = layer_scan(k->layer[s->id], NULL, 0, on_birth_scan, s);
-	if (err != OK)
-		retry(s, err, "the first block can't be asked for");
+		ask_birth(s, info->tip.height);
 }
 
 void core_start_layer(void *layer_start)

@@ -92,49 +92,16 @@ static void node_slow(struct world *w, const struct plan_item *i)
 		(unsigned long long)high);
 }
 
-/* The last blocks of Bitcoin's chain, oldest first. */
-static struct json *lost_blocks(struct world *w, uint64_t depth)
-{
-	struct json *list = json_array();
-	const uint64_t tip = nets_height(&w->nets, LAYER_BITCOIN);
-	for (uint64_t h = tip - depth + 1; h <= tip; h++) {
-		char hash[65];
-		(void)snprintf(hash, sizeof hash, "%s",
-			(const char *)json_string(
-				nets_lever(&w->nets, LAYER_BITCOIN, "getblockhash", "[%llu]",
-					(unsigned long long)h))
-				.ptr);
-		json_push(list,
-			json_clone(nets_lever(
-				&w->nets, LAYER_BITCOIN, "getblock", "[\"%s\", 2]", hash)));
-	}
-	return list;
-}
-
-/* Nodes hold what the new chain left out against its tip; the simulated one did so against the
- * fork, where a transaction that was final later is not yet. */
-static void send_again(struct world *w, const struct json *blocks)
-{
-	for (size_t b = 0; b < json_count(blocks); b++) {
-		const struct json *txs = json_get(json_at(blocks, b), "tx");
-		for (size_t i = 1; i < json_count(txs); i++)
-			nets_try(&w->nets, LAYER_BITCOIN, "sendrawtransaction", "[\"%s\"]",
-				json_get_string(json_at(txs, i), "hex"));
-	}
-}
-
-/* Never below the first block of the books: what was before it is not theirs to follow. */
+/* Deeper than the final depth never below the first block of the books: what was before it is not
+ * theirs to follow. */
 static void reorg(struct world *w, const struct plan_item *i)
 {
 	const uint64_t height = nets_height(&w->nets, i->layer), birth = w->birth[i->layer];
-	const uint64_t most = birth == 0 || height <= birth ? 0 : height - birth;
+	const uint64_t followed = host_final_depth(&w->host, i->layer);
+	const uint64_t above = birth == 0 || height <= birth ? 0 : height - birth;
+	const uint64_t most = above > followed ? above : followed;
 	const uint64_t depth = i->a < most ? i->a : most;
-	if (depth == 0)
-		return;
-	struct json *lost = i->layer == LAYER_BITCOIN ? lost_blocks(w, depth) : NULL;
 	(void)nets_lever(&w->nets, i->layer, "sim_reorg", "[%u]", (unsigned)depth);
-	send_again(w, lost);
-	json_free(lost);
 	world_block(w, i->layer);
 }
 

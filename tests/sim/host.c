@@ -247,6 +247,11 @@ const struct ledger *host_ledger(const struct host *h)
 	return h->core == NULL || h->dead ? NULL : core_ledger(h->core);
 }
 
+uint32_t host_final_depth(const struct host *h, enum layer_id layer)
+{
+	return h->settings->config.layer[layer].params.final_depth;
+}
+
 /* ---- folding anew ---- */
 
 struct fold {

@@ -55,6 +55,8 @@ NONNULL_ALL void host_serve(struct host *h, struct http_local_request *request, 
 NONNULL_ALL void host_kill(struct host *h, bool power);
 /* NULL while there is no process. */
 NONNULL_ALL const struct ledger *host_ledger(const struct host *h);
+/* As it is configured: the deepest reorganisation that nobody has to look at. */
+NONNULL_ALL uint32_t host_final_depth(const struct host *h, enum layer_id layer);
 #define HOST_JOURNAL "provider/journal"
 /* The state that the journal on this disk folds to, up to a record; compares with nothing. ERR:
  * the journal is refused, in words. */

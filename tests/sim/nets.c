@@ -51,8 +51,11 @@ static void arm(struct nets *n, enum layer_id layer)
 
 void nets_start(struct nets *n)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		/* a reorganisation doesn't take off what the faucet pays with */
+		nets_mine(n, (enum layer_id)i, PLAN_REORG_DEPTH_MAX);
 		arm(n, (enum layer_id)i);
+	}
 }
 
 /* ---- transport ---- */

@@ -9,12 +9,12 @@
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
+#define BORN_MS (40 * SECOND)      /* the books are, and with bad luck a little later */
 #define WORK_FROM_MS (12 * MINUTE) /* the provider is funded by then */
 /* Together shorter than the outage that the time locks allow for. */
 #define OUTAGE_MAX_MS (20 * SECOND)
 #define SWAP_SAT_MIN 60000u
 #define SWAP_SAT_MAX 20000000u
-#define REORG_DEPTH_MAX 10u
 
 static const struct {
 	const char *name;
@@ -50,6 +50,7 @@ const struct plan_scenario plan_scenarios[] = {
 	{"clock", 5, KIND(PLAN_CLOCK)},
 	{"answers-lost", 29, KIND(PLAN_NODE_SPOILS) | KIND(PLAN_NODE_TWICE)},
 	{"reorganised", 14, KIND(PLAN_REORG)},
+	{"born-reorganised", 14, KIND(PLAN_REORG) | PLAN_EARLY},
 	{"node-errors", 15, KIND(PLAN_NODE_SPOILS) | KIND(PLAN_REORG)},
 	{"evicted", 16, KIND(PLAN_EVICT) | KIND(PLAN_REORG)},
 	{"blocks-missed", 21, KIND(PLAN_NODE_STALLS) | KIND(PLAN_NODE_DOWN) | KIND(PLAN_NODE_SLOW)},
@@ -63,7 +64,7 @@ const struct plan_scenario plan_scenarios[] = {
 };
 const size_t plan_scenario_count = ARRAY_LEN(plan_scenarios);
 
-_Static_assert(PLAN_KINDS <= 32, "a bit for each kind");
+_Static_assert(PLAN_KINDS <= 31, "a bit for each kind");
 
 bool plan_is_fault(enum plan_kind kind)
 {
@@ -96,7 +97,7 @@ static enum plan_kind draw_kind(struct draw *d, uint32_t only)
 static uint64_t draw_depth(struct draw *d)
 {
 	uint64_t depth = 1;
-	while (depth < REORG_DEPTH_MAX && draw_chance(d, 600))
+	while (depth < PLAN_REORG_DEPTH_MAX && draw_chance(d, 600))
 		depth++;
 	return depth;
 }
@@ -167,6 +168,16 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Around the work, where they hurt, some while the books are born, and some at any time. */
+static uint64_t draw_time(const struct plan *p, struct draw *d, uint32_t work_count, uint32_t only)
+{
+	if ((only & PLAN_EARLY) != 0 || draw_chance(d, 50))
+		return draw_between(d, 0, BORN_MS);
+	if (work_count == 0 || !draw_chance(d, 700))
+		return draw_between(d, 0, WORK_FROM_MS + 3 * p->work_ms);
+	return p->item[draw_between(d, 0, work_count - 1)].at_ms + draw_wait(d, 4 * MINUTE);
+}
+
 void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile)
 {
 	struct draw work, faults;
@@ -176,15 +187,8 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile
 	draw_work(p, &work, PLAN_SWAP, profile->swaps);
 	draw_work(p, &work, PLAN_PAYOUT, profile->payouts);
 	draw_work(p, &work, PLAN_DEPOSIT, profile->deposits);
-	/* around the work, where they hurt, and some at any time */
-	const uint32_t work_count = p->count;
-	for (uint32_t i = 0; i < profile->faults; i++) {
-		uint64_t at = draw_between(&faults, 0, WORK_FROM_MS + 3 * p->work_ms);
-		if (work_count > 0 && draw_chance(&faults, 700)) {
-			const struct plan_item *near =
-				&p->item[draw_between(&faults, 0, work_count - 1)];
-			at = near->at_ms + draw_wait(&faults, 4 * MINUTE);
-		}
+	for (uint32_t i = 0, work_count = p->count; i < profile->faults; i++) {
+		const uint64_t at = draw_time(p, &faults, work_count, profile->kinds);
 		draw_fault(add(p, at), &faults, profile->kinds);
 	}
 	qsort(p->item, p->count, sizeof p->item[0], compare);

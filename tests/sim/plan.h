@@ -9,6 +9,7 @@
 #include "base/network.h"
 
 #define PLAN_ITEMS_MAX 256u
+#define PLAN_REORG_DEPTH_MAX 10u
 
 enum plan_kind {
 	PLAN_SWAP,    /* layer: the source; a: satoshi; b: a taker's manner */
@@ -57,8 +58,10 @@ struct plan_profile {
 	uint64_t minutes; /* of work */
 	uint32_t swaps, payouts, deposits;
 	uint32_t faults; /* 0: none */
-	uint32_t kinds;  /* of faults, a bit each; 0: all */
+	uint32_t kinds;  /* of faults, a bit each, and PLAN_EARLY; 0: all */
 };
+/* All of them while the books are born. */
+#define PLAN_EARLY (UINT32_C(1) << 31)
 
 /* One hazard (docs/testing.md) and the faults that bring it about. */
 struct plan_scenario {

@@ -269,4 +269,5 @@ const struct layer_ops rootstock_ops = {
 	.status = rootstock_status,
 	.fee_estimate = fee_estimate,
 	.scan = rootstock_scan,
+	.scan_at = rootstock_scan_at,
 };

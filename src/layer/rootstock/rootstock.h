@@ -123,6 +123,7 @@ enum err rootstock_status(
 	struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx);
 enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 	layer_scan_cb cb, void *ctx);
+enum err rootstock_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 
 /* ---- answer.c: shapes of answers ---- */
 

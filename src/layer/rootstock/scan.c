@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define IN_FLIGHT_MAX 64u
+#define SCAN_LATEST UINT64_MAX
 
 struct scan_lock {
 	struct evm_htlc terms;
@@ -33,11 +34,12 @@ static void failed_answer(struct scan_op *s, const struct rpc_answer *answer)
 		answer->err == OK ? "an answer that can't be right" : answer->message);
 }
 
+/* tag: the height that was asked for; SCAN_LATEST: whatever it is. */
 static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct scan_op *s = op;
-	(void)tag;
-	if (answer->err != OK || evm_answer_block(&s->out.block, answer->result) != OK)
+	if (answer->err != OK || evm_answer_block(&s->out.block, answer->result) != OK ||
+		(tag != SCAN_LATEST && s->out.block.height != tag))
 		failed_answer(s, answer);
 	op_done(&s->op);
 }
@@ -162,21 +164,32 @@ static void scan_end(struct op *op)
 	scan_free(op);
 }
 
-enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
-	layer_scan_cb cb, void *ctx)
+static struct scan_op *scan_make(
+	struct layer *layer, size_t lock_count, layer_scan_cb cb, void *ctx)
 {
-	const struct rootstock *r = rootstock_of(layer);
 	struct scan_op *s = malloc(sizeof *s);
 	if (s == NULL)
-		return ERR_FULL;
+		return NULL;
 	*s = (struct scan_op){.op = {.layer = layer, .pending = 1, .end = scan_end},
 		.cb = cb,
 		.ctx = ctx,
 		.out = {.wallet = amount_zero(ASSET_RBTC), .locked = amount_zero(ASSET_RBTC)},
-		.account = r->has_account,
+		.account = rootstock_of(layer)->has_account,
 		.lock = calloc(lock_count + 1, sizeof *s->lock),
 		.lock_count = lock_count};
-	enum err err = s->lock == NULL ? ERR_FULL : OK;
+	if (s->lock != NULL)
+		return s;
+	free(s);
+	return NULL;
+}
+
+enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+	layer_scan_cb cb, void *ctx)
+{
+	struct scan_op *s = scan_make(layer, lock_count, cb, ctx);
+	if (s == NULL)
+		return ERR_FULL;
+	enum err err = OK;
 	for (size_t i = 0; i < lock_count && err == OK; i++) {
 		struct evm_htlc *terms = &s->lock[i].terms;
 		err = evm_htlc_parse(terms, lock[i].leg);
@@ -189,6 +202,21 @@ enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, 
 		scan_free(&s->op);
 		return err;
 	}
-	op_ask(&s->op, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, 0);
+	op_ask(&s->op, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip,
+		SCAN_LATEST);
+	return op_begun(&s->op, scan_free);
+}
+
+enum err rootstock_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx)
+{
+	struct scan_op *s = scan_make(layer, 0, cb, ctx);
+	struct json *params = json_array();
+	if (s == NULL) {
+		json_free(params);
+		return ERR_FULL;
+	}
+	json_push(params, evm_param_quantity(height));
+	json_push(params, json_new_bool(false));
+	op_ask(&s->op, "eth_getBlockByNumber", params, on_tip, height);
 	return op_begun(&s->op, scan_free);
 }
