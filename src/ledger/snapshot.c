@@ -403,6 +403,8 @@ static void io_counts(struct codec *c, struct ledger *l)
 	io_bool(c, &l->latched);
 	io_bytes(c, l->latch_reason, sizeof l->latch_reason);
 	io_u64(c, &l->latch_seq);
+	l->durability = (enum durability)io_below(c, (uint32_t)l->durability, DURABILITY_COUNT);
+	io_u32(c, &l->durability_ms);
 }
 
 /* The last ones, in their places: as many as both have room for. */

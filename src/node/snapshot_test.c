@@ -111,6 +111,10 @@ static void make_history(struct history *h, uint64_t seed)
 		const enum layer_id layer = (enum layer_id)draw(LAYER_COUNT);
 		if (draw(12) == 0)
 			pay(&w, (uint8_t)(10 + step));
+		if (draw(10) == 0)
+			CHECK(engine_set_durability(w.engine, w.now,
+				      draw(2) == 0 ? DURABILITY_STRICT : DURABILITY_INTERVAL,
+				      1 + (uint32_t)draw(50)) == OK);
 		if (draw(15) == 0)
 			CHECK(engine_latch(w.engine, w.now, true, "drawn") == OK);
 		world_blocks(&w, layer, 1 + (unsigned)draw(3));
@@ -259,7 +263,8 @@ static void same(const struct ledger *a, const struct ledger *b)
 {
 	EQ(swap_count), EQ(transfer_count), EQ(effect_count), EQ(coin_count), EQ(idem_count);
 	EQ(transfers_waiting), EQ(transfer_first), EQ(coin_next), EQ(coin_full_height), EQ(latched);
-	EQ(latch_reason), EQ(latch_seq), EQ(seq), EQ(time_ms), EQ(posting_count), EQ(has_params);
+	EQ(latch_reason), EQ(latch_seq), EQ(durability), EQ(durability_ms), EQ(seq), EQ(time_ms),
+		EQ(posting_count), EQ(has_params);
 	for (uint32_t i = 0; i < a->swap_count; i++)
 		same_swap(&a->swap[i], &b->swap[i]);
 	for (uint32_t i = 0; i < a->transfer_count; i++)

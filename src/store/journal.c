@@ -231,8 +231,9 @@ static enum err recover(
 	struct id128 cluster = j->config.cluster;
 	struct journal_scan scan;
 	enum err err = journal_scan_run(
-		&scan, j->ops, j->dir, &cluster, &visitor, j->config.parallel);
+		&scan, j->ops, j->dir, &cluster, &visitor, j->config.parallel, j->config.start);
 	j->config.parallel = NULL; /* lent for this alone */
+	j->config.start = NULL;
 	if (err != OK) {
 		*error = scan.error;
 		goto out;

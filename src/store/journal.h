@@ -33,6 +33,7 @@
 #define JOURNAL_MARK_IDLE_MS 50u
 
 struct journal;
+struct journal_start;
 
 /* When a group is closed, and when an answer that depends on a record may leave
  * (journal_answerable). What must never be undone, an effect or a preimage, waits for
@@ -66,7 +67,10 @@ struct journal_config {
 	bool plain;                      /* without io_uring, also where the system has it */
 	const struct parallel *parallel; /* shares the checks of journal_open, which alone borrows
 					    it; NULL: nobody */
-	struct latency *sync_latency;    /* NULL: not recorded; borrowed */
+	/* Read from here on: nothing before is looked at, or given to `replay`. NULL: from the
+	 * first record. Borrowed for journal_open alone. */
+	const struct journal_start *start;
+	struct latency *sync_latency; /* NULL: not recorded; borrowed */
 	void (*on_durable)(void *ctx);
 	void (*on_failed)(void *ctx, const char *what);
 	void *ctx;

@@ -168,7 +168,7 @@ static void map_of(struct map *map, struct file_sim *sim)
 	struct journal_scan scan;
 	const struct journal_visitor visitor = {.group = map_group, .ctx = map};
 	*map = (struct map){.group_count = 0};
-	CHECK(journal_scan_run(&scan, file_sim_ops(sim), "d", &any, &visitor, NULL) == OK);
+	CHECK(journal_scan_run(&scan, file_sim_ops(sim), "d", &any, &visitor, NULL, NULL) == OK);
 	journal_scan_fini(&scan);
 }
 

@@ -86,6 +86,17 @@ struct journal_chain {
 	uint64_t epoch;
 };
 
+/* A place between two groups, and what is before it: a journal can be read from there on without
+ * that. Where it comes from has to be believed (store/snapshot_file.h). */
+struct journal_start {
+	struct id128 cluster;
+	uint32_t segment;
+	uint64_t offset; /* where the next group begins, or would, at the end of the segment */
+	struct journal_chain chain;
+	struct merkle_frontier tree;
+	uint64_t claimed; /* so much is known to be durable: chain.next_seq - 1, or more */
+};
+
 /* Size on disk of a group whose records take body_size bytes. */
 size_t journal_group_size(size_t body_size);
 

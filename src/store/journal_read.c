@@ -150,7 +150,7 @@ enum err journal_read(struct journal_report *report, const struct file_ops *ops,
 	struct journal_scan scan;
 	*report = (struct journal_report){.empty = false};
 	const enum err err = journal_scan_run(
-		&scan, ops == NULL ? file_system() : ops, dir, &any, &visitor, NULL);
+		&scan, ops == NULL ? file_system() : ops, dir, &any, &visitor, NULL, NULL);
 	report->empty = err == OK && scan.empty;
 	report->end_segment = scan.last.segment;
 	report->end_offset = scan.end;

@@ -128,23 +128,30 @@ static bool root_matches(const struct journal_scan *scan, const struct hash256 *
 	return hash256_eq(&own, root);
 }
 
-static enum err check_header(
-	struct journal_scan *scan, uint32_t segment, const struct id128 *cluster)
+static enum err read_header(struct journal_scan *scan, struct journal_segment_header *h,
+	uint32_t segment, const struct id128 *cluster)
 {
 	static const struct id128 any;
-	struct journal_segment_header h;
-	const enum journal_fault fault = journal_segment_decode(&h, scan->bytes);
+	const enum journal_fault fault = journal_segment_decode(h, scan->bytes);
 	if (fault != JOURNAL_FAULT_NONE)
 		return damaged(scan, segment, 0, fault, "the segment's header");
-	if (h.segment != segment)
+	if (h->segment != segment)
 		return damaged(scan, segment, 0, JOURNAL_FAULT_PLACE, "the segment's header");
-	if (!id128_eq(cluster, &any) && !id128_eq(cluster, &h.cluster)) {
+	if (!id128_eq(cluster, &any) && !id128_eq(cluster, &h->cluster)) {
 		journal_error_set(
 			&scan->error, "%s: this journal belongs to another cluster", scan->dir);
 		return ERR_NETWORK;
 	}
-	if (h.size != scan->bytes_len)
+	if (h->size != scan->bytes_len)
 		return damaged(scan, segment, 0, JOURNAL_FAULT_LENGTH, "the file");
+	return OK;
+}
+
+static enum err check_header(
+	struct journal_scan *scan, uint32_t segment, const struct id128 *cluster)
+{
+	struct journal_segment_header h;
+	TRY(read_header(scan, &h, segment, cluster));
 	if (segment > 1 && !id128_eq(&h.cluster, &scan->last.cluster))
 		return damaged(scan, segment, 0, JOURNAL_FAULT_PLACE, "the segment's header");
 	/* Segment 1 begins the chain: with zeros, and the first record. */
@@ -251,11 +258,12 @@ static enum err visit_group(struct journal_scan *scan, const struct journal_grou
 	return err;
 }
 
-/* Groups, as far as they are valid. */
-static enum err walk_groups(struct journal_scan *scan, const struct journal_visitor *visitor)
+/* Groups from an offset on, as far as they are valid. */
+static enum err walk_groups(
+	struct journal_scan *scan, const struct journal_visitor *visitor, uint64_t from)
 {
 	scan->ahead_next = scan->ahead_count = 0; /* what was checked was another segment's */
-	scan->end = JOURNAL_SEGMENT_HEADER_SIZE;
+	scan->first = scan->end = from;
 	for (;;) {
 		const struct journal_ahead *next;
 		TRY(check_next(scan, &next));
@@ -279,7 +287,7 @@ static enum err walk_groups(struct journal_scan *scan, const struct journal_visi
 /* Valid groups, in the last segment: the first that holds what none claims, or the last one. */
 static void find_doubt(struct journal_scan *scan)
 {
-	uint64_t next = JOURNAL_SEGMENT_HEADER_SIZE;
+	uint64_t next = scan->first;
 	do {
 		struct journal_group_header group;
 		scan->doubt = next;
@@ -316,9 +324,68 @@ static enum err search_claims(struct journal_scan *scan)
 	return OK;
 }
 
+/* The first segment that is read: from its header on, or where the start says. */
+static enum err begin(struct journal_scan *scan, const struct journal_start *start,
+	const struct id128 *cluster, uint64_t *from)
+{
+	struct journal_segment_header h;
+	*from = JOURNAL_SEGMENT_HEADER_SIZE;
+	if (start == NULL) {
+		TRY(read_segment(scan, 1));
+		return check_header(scan, 1, cluster);
+	}
+	TRY(read_segment(scan, start->segment));
+	TRY(read_header(scan, &h, start->segment, cluster));
+	if (!id128_eq(&h.cluster, &start->cluster))
+		return damaged(scan, start->segment, 0, JOURNAL_FAULT_PLACE,
+			"the segment's header, as a snapshot has it");
+	if (start->offset > h.size || h.first_seq > start->chain.next_seq)
+		return damaged(scan, start->segment, start->offset, JOURNAL_FAULT_PLACE,
+			"what a snapshot continues with");
+	scan->last = h;
+	scan->chain = start->chain;
+	scan->tree = start->tree;
+	scan->claimed = start->chain.next_seq - 1;
+	*from = start->offset;
+	return OK;
+}
+
+/* A journal that lost what it was known to have. */
+static enum err check_claimed(struct journal_scan *scan, const struct journal_start *start)
+{
+	if (start == NULL || scan->chain.next_seq > start->claimed)
+		return OK;
+	damaged_at_end(scan, scan->last.segment);
+	journal_error_set(&scan->error,
+		"%s: segment %" PRIu32 ", offset %" PRIu64 ": damaged: %s, but a snapshot says "
+		"that record %" PRIu64 " was durable",
+		scan->dir, scan->last.segment, scan->end, journal_fault_text(scan->at_end),
+		start->claimed);
+	return ERR_CHECKSUM;
+}
+
+static enum err walk(struct journal_scan *scan, const struct id128 *cluster,
+	const struct journal_visitor *visitor, const struct journal_start *start, uint32_t last)
+{
+	uint32_t segment = start == NULL ? 1 : start->segment;
+	uint64_t from;
+	TRY(begin(scan, start, cluster, &from));
+	for (;;) {
+		if (visitor->segment != NULL)
+			TRY(visitor->segment(visitor->ctx, &scan->last));
+		TRY(walk_groups(scan, visitor, from));
+		if (segment >= last)
+			return check_claimed(scan, start);
+		segment++;
+		from = JOURNAL_SEGMENT_HEADER_SIZE;
+		TRY(read_segment(scan, segment));
+		TRY(check_header(scan, segment, cluster));
+	}
+}
+
 enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops, const char *dir,
 	const struct id128 *cluster, const struct journal_visitor *visitor,
-	const struct parallel *parallel)
+	const struct parallel *parallel, const struct journal_start *start)
 {
 	struct listing listing = {0};
 	*scan = (struct journal_scan){.ops = ops, .dir = dir, .parallel = parallel, .empty = true};
@@ -333,16 +400,10 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 			&scan->error, "%s: the folder can't be read (%s)", dir, err_name(err));
 		return err;
 	}
-	for (uint32_t segment = 1; segment <= listing.max; segment++) {
-		TRY(read_segment(scan, segment));
-		TRY(check_header(scan, segment, cluster));
-		if (visitor->segment != NULL)
-			TRY(visitor->segment(visitor->ctx, &scan->last));
-		TRY(walk_groups(scan, visitor));
-	}
-	scan->empty = listing.max == 0;
+	scan->empty = listing.max == 0 && start == NULL;
 	if (scan->empty)
 		return OK;
+	TRY(walk(scan, cluster, visitor, start, listing.max));
 	find_doubt(scan);
 	return search_claims(scan);
 }

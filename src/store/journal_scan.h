@@ -63,6 +63,7 @@ struct journal_scan {
 	/* the result */
 	bool empty;                         /* no segment: nothing else is set */
 	struct journal_segment_header last; /* the last segment */
+	uint64_t first;                     /* in the last segment: where the walk began */
 	struct journal_chain chain;
 	uint64_t end;              /* in the last segment: where the next group goes */
 	uint64_t dirty_end;        /* behind its last byte that is not zero, at least `end` */
@@ -87,10 +88,12 @@ struct journal_scan {
 NONNULL_ALL void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t segment);
 
 /* ERR_NETWORK: not of *cluster (all zero: any). ERR_CHECKSUM: damaged. ERR_FORMAT: another format
- * version. ERR_IO and others of sys/file. parallel may be NULL; borrowed for the call. */
+ * version. ERR_IO and others of sys/file. parallel and start may be NULL; borrowed for the call.
+ * With a start, nothing before it is read, and a journal that ends before start->claimed is
+ * damaged. */
 MUST_USE enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	const char *dir, const struct id128 *cluster, const struct journal_visitor *visitor,
-	const struct parallel *parallel);
+	const struct parallel *parallel, const struct journal_start *start);
 /* After journal_scan_run: another segment's file into scan->bytes. ERR_CHECKSUM: it is not there,
  * or too short for one; errors of sys/file. */
 MUST_USE NONNULL_ALL enum err journal_scan_load(struct journal_scan *scan, uint32_t segment);
