@@ -69,16 +69,41 @@ def damaged(folder, lines, copy):
     check(files(copy) == before, "a file was changed")
 
 
+def repaired(folder, lines, broken):
+    """Nothing is changed before --apply; then the journal is what it was, and the damaged file is beside it."""
+    before = files(broken)
+    plan = run("repair", broken, "--from", folder)
+    check(plan.returncode == 0 and "with records" in plan.stdout and "--apply" in plan.stdout, plan)
+    report = json.loads(run("repair", broken, "--from", folder, "--json").stdout)
+    hit = lines[RECORDS // 2]
+    piece, = report["pieces"]
+    check(report["verdict"] == "restorable" and report["last_sequence"] == RECORDS, report)
+    check((piece["segment"], piece["offset"]) == (hit["segment"], hit["group_offset"]), piece)
+    check(piece["first_sequence"] <= hit["sequence"] <= piece["last_sequence"], piece)
+    check(files(broken) == before, "a file was changed")
+    again = run("repair", "--from", folder, "--apply", broken)
+    check(again.returncode == 0 and "restored, and good" in again.stdout, again)
+    name = f"{hit['segment']:010}.seg"
+    check(files(broken) == {**files(folder), f"{name}.damaged-1": before[name]}, "not what it was")
+    check("nothing is to be restored" in run("repair", broken, "--from", folder).stdout, "once more")
+
+
 def main():
     with tempfile.TemporaryDirectory() as root:
         root = pathlib.Path(root)
         subprocess.run([tool, "make", root / "j", str(RECORDS)], check=True)
-        damaged(root / "j", sound(root / "j"), root / "damaged")
+        lines = sound(root / "j")
+        damaged(root / "j", lines, root / "damaged")
+        repaired(root / "j", lines, root / "damaged")
         (root / "nothing").mkdir()
         for words, status in ((("verify", root / "nothing"), 2), (("verify", root / "not-there"), 1), ((), 2),
-                              (("verify",), 2), (("burn", root), 2), (("stat", root / "j", "--what"), 2)):
+                              (("verify",), 2), (("burn", root), 2), (("stat", root / "j", "--what"), 2),
+                              (("repair", root / "j"), 2), (("repair", root / "j", "--from"), 2),
+                              (("repair", root / "j", "--from", root / "nothing"), 0),
+                              (("repair", root / "nothing", "--from", root / "j"), 1),
+                              (("repair", root / "j", "--from", root / "not-there"), 1)):
             got = run(*words)
-            check(got.returncode == status and got.stderr != "", (words, got))
+            check(got.returncode == status and (got.stderr != "") == (status != 0), (words, got))
 
 
 main()

@@ -250,7 +250,9 @@ static void print_help(FILE *to)
 	(void)fputs("  sluice config check FILE [--set KEY=VALUE]... | explain     the daemon's "
 		    "configuration\n"
 		    "  sluice journal verify|stat|dump DIR [--json]                the daemon's "
-		    "journal\n\nOptions:\n",
+		    "journal\n"
+		    "  sluice journal repair DIR --from COPY [--extend] [--apply]  damaged, from "
+		    "another copy\n\nOptions:\n",
 		to);
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		(void)fprintf(to, "  %-28s %s\n    %s\n", options[i].name,

@@ -9,7 +9,7 @@
 
 enum { EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE };
 
-static const char usage[] = "verify DIR, stat DIR, or dump DIR; --json";
+static const char usage[] = "verify DIR, stat DIR, dump DIR, or repair DIR --from COPY; --json";
 
 static int wrong(const char *word)
 {
@@ -192,6 +192,8 @@ int journal_command(int argc, char **argv)
 	const char *word[2] = {"", ""};
 	struct dumping dumping = {.json = false};
 	int count = 0;
+	if (argc > 0 && strcmp(argv[0], "repair") == 0)
+		return journal_repair_command(argc - 1, argv + 1);
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			dumping.json = true;

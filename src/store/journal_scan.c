@@ -24,32 +24,36 @@ void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t segment)
 	(void)snprintf(name, JOURNAL_NAME_SIZE, "%010" PRIu32 ".seg", segment);
 }
 
-/* The numbers of the segment files of a folder. */
-struct listing {
-	uint32_t count, max;
-};
-
-static enum err list_name(void *ctx, const char *name)
+uint32_t journal_segment_number(const char *name)
 {
-	struct listing *listing = ctx;
 	char same[JOURNAL_NAME_SIZE];
 	uint64_t number = 0;
 	if (strlen(name) != SEGMENT_NAME_LEN)
-		return OK;
+		return 0;
 	for (size_t i = 0; i < SEGMENT_DIGITS; i++) {
 		if (name[i] < '0' || name[i] > '9')
-			return OK;
+			return 0;
 		number = number * 10 + (uint64_t)(name[i] - '0');
 	}
 	if (number == 0 || number > JOURNAL_SEGMENTS_MAX)
-		return OK;
+		return 0;
 	journal_segment_name(same, (uint32_t)number);
-	if (strcmp(name, same) != 0)
-		return OK;
-	listing->count++;
-	if (number > listing->max)
-		listing->max = (uint32_t)number;
+	return strcmp(name, same) == 0 ? (uint32_t)number : 0;
+}
+
+static enum err list_name(void *ctx, const char *name)
+{
+	uint32_t *last = ctx;
+	const uint32_t number = journal_segment_number(name);
+	if (number > *last)
+		*last = number;
 	return OK;
+}
+
+enum err journal_segments_last(uint32_t *last, const struct file_ops *ops, const char *dir)
+{
+	*last = 0;
+	return ops->list(ops->ctx, dir, list_name, last);
 }
 
 static enum err damaged(struct journal_scan *scan, uint32_t segment, uint64_t offset,
@@ -387,23 +391,23 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	const struct id128 *cluster, const struct journal_visitor *visitor,
 	const struct parallel *parallel, const struct journal_start *start)
 {
-	struct listing listing = {0};
+	uint32_t last;
 	*scan = (struct journal_scan){.ops = ops, .dir = dir, .parallel = parallel, .empty = true};
 	scan->chain.next_seq = 1;
 	scan->ahead_max = parallel == NULL ? 1 : JOURNAL_AHEAD_MAX;
 	scan->ahead = malloc(scan->ahead_max * sizeof scan->ahead[0]);
 	if (scan->ahead == NULL)
 		return failed_io(scan, 0, ERR_FULL);
-	const enum err err = ops->list(ops->ctx, dir, list_name, &listing);
+	const enum err err = journal_segments_last(&last, ops, dir);
 	if (err != OK) {
 		journal_error_set(
 			&scan->error, "%s: the folder can't be read (%s)", dir, err_name(err));
 		return err;
 	}
-	scan->empty = listing.max == 0 && start == NULL;
+	scan->empty = last == 0 && start == NULL;
 	if (scan->empty)
 		return OK;
-	TRY(walk(scan, cluster, visitor, start, listing.max));
+	TRY(walk(scan, cluster, visitor, start, last));
 	find_doubt(scan);
 	return search_claims(scan);
 }
