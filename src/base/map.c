@@ -32,15 +32,21 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint32_t slot_of(const struct map *m, const uint8_t *key)
+uint64_t map_hash(uint64_t seed, const void *key, uint32_t key_len)
 {
-	uint64_t h = m->seed ^ UINT64_C(0x9e3779b97f4a7c15);
-	for (uint32_t at = 0; at < m->key_len; at += 8) {
+	uint64_t h = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+	for (uint32_t at = 0; at < key_len; at += 8) {
 		uint8_t part[8] = {0};
-		const uint32_t left = m->key_len - at;
-		memcpy(part, key + at, left < 8 ? left : 8);
-		h = mix(h ^ load_le64(part), UINT64_C(0xa0761d6478bd642f) ^ m->seed);
+		const uint32_t left = key_len - at;
+		memcpy(part, (const uint8_t *)key + at, left < 8 ? left : 8);
+		h = mix(h ^ load_le64(part), UINT64_C(0xa0761d6478bd642f) ^ seed);
 	}
+	return h;
+}
+
+static uint32_t slot_of(const struct map *m, const void *key)
+{
+	const uint64_t h = map_hash(m->seed, key, m->key_len);
 	return (uint32_t)(h ^ h >> 32) & (m->slot_count - 1);
 }
 

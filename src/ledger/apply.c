@@ -245,6 +245,8 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 	case REC_RECONCILED: return apply_reconciled(l, in);
 	case REC_LATCH: return apply_latch(l, in);
 	case REC_DURABILITY: return apply_durability(l, in);
+	case REC_BOOK_OPENINGS: return fold_book_openings(l, in);
+	case REC_BOOK_TRANSFERS: return fold_book_transfers(l, in);
 	case REC_TYPE_COUNT: break;
 	}
 	return ERR_FORMAT;

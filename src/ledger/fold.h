@@ -64,6 +64,10 @@ NONNULL_ALL void effects_settle(struct ledger *l, enum layer_id layer);
 /* deep: something that was taken for final is gone. */
 NONNULL_ALL void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep, bool deep);
 
+/* the customers' book */
+NONNULL_ALL enum err fold_book_openings(struct ledger *l, struct reader *in);
+NONNULL_ALL enum err fold_book_transfers(struct ledger *l, struct reader *in);
+
 /* swaps */
 NONNULL_ALL enum err fold_swap(struct ledger *l, const struct rec_swap *r);
 NONNULL_ALL void swap_lock_event(

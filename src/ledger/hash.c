@@ -25,6 +25,12 @@ static void put_amount(struct buf *out, struct amount a)
 	buf_put(out, raw, sizeof raw);
 }
 
+static void put_u128(struct buf *out, u128 v)
+{
+	buf_le64(out, (uint64_t)v);
+	buf_le64(out, (uint64_t)(v >> 64));
+}
+
 static void put_leg(struct digest *d, const struct leg *leg)
 {
 	struct buf *b = &d->buf;
@@ -114,12 +120,35 @@ static void put_layer(struct digest *d, const struct layer_state *s)
 	buf_le64(b, s->credit_count);
 	put_amount(b, s->promised);
 	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
-		buf_le64(b, (uint64_t)s->account[a].in);
-		buf_le64(b, (uint64_t)(s->account[a].in >> 64));
-		buf_le64(b, (uint64_t)s->account[a].out);
-		buf_le64(b, (uint64_t)(s->account[a].out >> 64));
+		put_u128(b, s->account[a].in);
+		put_u128(b, s->account[a].out);
 	}
 	flush(d);
+}
+
+static void put_book(struct digest *d, const struct book *book)
+{
+	struct buf *b = &d->buf;
+	buf_le32(b, book->account_count);
+	buf_le32(b, book->row_count);
+	flush(d);
+	for (uint32_t i = 0; i < book->account_count; i++) {
+		const struct book_account *a = &book->account[i];
+		buf_put(b, a->id.b, 16);
+		buf_u8(b, (uint8_t)a->layer);
+		buf_le32(b, a->flags);
+		buf_le32(b, a->last);
+		buf_le32(b, a->transfers);
+		buf_le32(b, a->batch);
+		put_u128(b, a->in);
+		put_u128(b, a->out);
+		flush(d);
+	}
+	for (uint32_t i = 0; i < book->row_count; i++) {
+		book_row_put(b, &book->row[i]);
+		if (b->len + BOOK_ROW_SIZE > b->cap || i + 1 == book->row_count)
+			flush(d);
+	}
 }
 
 void ledger_hash(const struct ledger *l, struct hash256 *out)
@@ -162,5 +191,6 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_le64(&d.buf, l->transfer[i].born_seq);
 		flush(&d);
 	}
+	put_book(&d, &l->book);
 	*out = d.state;
 }

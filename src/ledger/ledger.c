@@ -61,6 +61,7 @@ static enum err create_maps(struct ledger *l, uint64_t seed)
 	TRY(create_map(&l->effect_by_tx, c->effects * 2, 32, seed));
 	TRY(create_map(&l->coin_by_outpoint, c->coins, 36, seed));
 	TRY(create_map(&l->by_idempotency, c->swaps + c->transfers, 32, seed));
+	TRY(book_init(&l->book, c->book_accounts, c->book_rows, seed));
 	return blobs_create(&l->blobs, c->effects * BLOB_CHUNKS_PER_EFFECT);
 }
 
@@ -115,6 +116,7 @@ void ledger_destroy(struct ledger *l)
 	free(l->effect_by_tx.slot);
 	free(l->coin_by_outpoint.slot);
 	free(l->by_idempotency.slot);
+	book_fini(&l->book);
 	blobs_destroy(l->blobs);
 	bytes_wipe(&l->seal, sizeof l->seal);
 	free(l);
@@ -209,6 +211,14 @@ struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer,
 {
 	const struct account_total *t = &l->layer[layer].account[a];
 	return amount_of_u128(layer_asset(layer), t->out > t->in ? t->out - t->in : 0);
+}
+
+struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer)
+{
+	struct amount left = amount_zero(layer_asset(layer));
+	(void)!amount_sub(&left, ledger_balance(l, layer, ACCOUNT_AVAILABLE),
+		ledger_balance_credit(l, layer, ACCOUNT_CUSTOMER));
+	return left;
 }
 
 /* One account alone may be short while a reorganisation is under way (change that was given to the

@@ -17,6 +17,7 @@
 #include "base/observe.h"
 #include "crypto/seal.h"
 #include "ledger/accounts.h"
+#include "ledger/book.h"
 #include "ledger/params.h"
 #include "ledger/swap_table.h"
 #include "wire/signing.h"
@@ -43,6 +44,7 @@
 
 struct ledger_capacity {
 	uint32_t swaps, transfers, effects, coins, postings;
+	uint32_t book_accounts, book_rows; /* 0: no customers' accounts */
 };
 
 /* A lock-up of a leg, as seen. */
@@ -244,6 +246,7 @@ struct ledger {
 	struct posting *posting; /* ring: undo of reorganisations and the journal of books */
 	uint64_t posting_count;  /* ever */
 	struct blobs *blobs;
+	struct book book; /* customers' accounts */
 	bool latched;
 	char latch_reason[TEXT_REASON_SIZE];
 	enum durability durability; /* as it was last recorded */
@@ -308,6 +311,8 @@ MUST_USE NONNULL_ALL bool ledger_raw(
 struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a);
 /* out - in. */
 struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a);
+/* What is available, less what customers are owed: zero where that is more. */
+struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer);
 /* Sum of the custody accounts. */
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 /* Room for new business, beyond what the swaps under way may need to end. */

@@ -26,6 +26,8 @@ const char *record_name(uint16_t type)
 		[REC_LATCH] = "latch",
 		[REC_CALL_OFF] = "call_off",
 		[REC_DURABILITY] = "durability",
+		[REC_BOOK_OPENINGS] = "book_openings",
+		[REC_BOOK_TRANSFERS] = "book_transfers",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }

@@ -32,6 +32,8 @@ enum record_type {
 	REC_LATCH,
 	REC_CALL_OFF,
 	REC_DURABILITY,
+	REC_BOOK_OPENINGS,
+	REC_BOOK_TRANSFERS,
 	REC_TYPE_COUNT
 };
 
@@ -129,6 +131,12 @@ struct rec_durability {
 	enum durability mode;
 	uint32_t interval_ms; /* 0 but for DURABILITY_INTERVAL */
 };
+struct rec_book {                 /* BOOK_OPENINGS, BOOK_TRANSFERS */
+	struct hash256 key, body; /* of the request: its Idempotency-Key, hashed, and its body */
+	enum layer_id layer; /* of all transfers; of openings LAYER_BITCOIN, each has its own */
+	uint32_t count;      /* from 1 to BOOK_BATCH_MAX */
+	struct slice items;  /* decoded: borrows from the record */
+};
 
 NONNULL_ALL void rec_birth_put(struct buf *out, const struct rec_birth *r);
 MUST_USE NONNULL_ALL enum err rec_birth_get(struct reader *in, struct rec_birth *r);
@@ -158,6 +166,20 @@ MUST_USE NONNULL_ALL enum err rec_latch_get(struct reader *in, struct rec_latch 
 
 NONNULL_ALL void rec_durability_put(struct buf *out, const struct rec_durability *r);
 MUST_USE NONNULL_ALL enum err rec_durability_get(struct reader *in, struct rec_durability *r);
+
+#define REC_BOOK_TRANSFER_SIZE 72u
+#define REC_BOOK_HEAD_SIZE (9u + 32u + 32u + 1u + 4u) /* what is before the first item */
+/* r->count items; r->items is not looked at. */
+NONNULL_ALL void rec_book_openings_put(
+	struct buf *out, const struct rec_book *r, const struct book_opening *opening);
+MUST_USE NONNULL_ALL enum err rec_book_openings_get(struct reader *in, struct rec_book *r);
+NONNULL_ALL void rec_book_opening_at(
+	const struct rec_book *r, uint32_t i, struct book_opening *out);
+NONNULL_ALL void rec_book_transfers_put(
+	struct buf *out, const struct rec_book *r, const struct book_transfer *transfer);
+MUST_USE NONNULL_ALL enum err rec_book_transfers_get(struct reader *in, struct rec_book *r);
+NONNULL_ALL void rec_book_transfer_at(
+	const struct rec_book *r, uint32_t i, struct book_transfer *out);
 
 NONNULL_ALL void rec_layer_put(struct buf *out, enum layer_id layer);
 MUST_USE NONNULL_ALL enum err rec_layer_get(struct reader *in, enum layer_id *layer);

@@ -407,6 +407,41 @@ static void io_counts(struct codec *c, struct ledger *l)
 	io_u32(c, &l->durability_ms);
 }
 
+static void io_book_account(struct codec *c, struct book_account *a, const struct book *b)
+{
+	io_id(c, &a->id);
+	a->layer = io_layer(c, a->layer);
+	a->flags = io_below(c, a->flags, BOOK_FLAGS_ALL + 1u);
+	io_index(c, &a->last, b->row_count);
+	io_u32(c, &a->transfers);
+	a->batch = io_below(c, a->batch, b->row_count);
+	io_u128(c, &a->in);
+	io_u128(c, &a->out);
+}
+
+static void io_book_row(struct codec *c, const struct book *b, uint32_t at)
+{
+	if (c->in == NULL)
+		book_row_put(c->out, &b->row[at]);
+	else if (!book_row_get(b, &b->row[at], at, c->in))
+		c->bad = true;
+}
+
+static bool codec_failed(const struct codec *c)
+{
+	return c->bad || (c->in != NULL && c->in->failed);
+}
+
+static void io_book(struct codec *c, struct book *b)
+{
+	b->account_count = io_below(c, b->account_count, b->account_capacity + 1);
+	b->row_count = io_below(c, b->row_count, b->row_capacity + 1);
+	for (uint32_t i = 0; !codec_failed(c) && i < b->account_count; i++)
+		io_book_account(c, &b->account[i], b);
+	for (uint32_t i = 0; !codec_failed(c) && i < b->row_count; i++)
+		io_book_row(c, b, i);
+}
+
 /* The last ones, in their places: as many as both have room for. */
 static void io_postings(struct codec *c, struct ledger *l)
 {
@@ -418,11 +453,6 @@ static void io_postings(struct codec *c, struct ledger *l)
 		c->bad = true;
 	for (uint64_t i = 0; !c->bad && i < kept; i++)
 		io_posting(c, &l->posting[(l->posting_count - kept + i) % capacity]);
-}
-
-static bool codec_failed(const struct codec *c)
-{
-	return c->bad || (c->in != NULL && c->in->failed);
 }
 
 static void io_ledger(struct codec *c, struct ledger *l)
@@ -447,6 +477,8 @@ static void io_ledger(struct codec *c, struct ledger *l)
 		io_layer_state(c, &l->layer[i], l);
 	if (!codec_failed(c))
 		io_postings(c, l);
+	if (!codec_failed(c))
+		io_book(c, &l->book);
 }
 
 /* What is found by name follows from the tables. ERR_EXISTS: two of one name. */
@@ -492,6 +524,7 @@ size_t snapshot_size(const struct ledger *l)
 	size += (size_t)l->effect_count * effect;
 	size += kept * STRUCT_PART_MAX;
 	size += (size_t)LAYER_COUNT * (LEDGER_RECENT_BLOCKS + 4) * 256;
+	size += (size_t)l->book.account_count * 128 + (size_t)l->book.row_count * BOOK_ROW_SIZE;
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		size += (size_t)(l->layer[i].credit_count < LEDGER_CREDITS
 					? l->layer[i].credit_count
@@ -548,6 +581,19 @@ enum err snapshot_peek(struct snapshot_head *out, struct slice in)
 	return OK;
 }
 
+/* What customers are owed is what the books say they are. */
+static bool customers_agree(const struct ledger *l)
+{
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const struct account_total *t = &l->layer[i].account[ACCOUNT_CUSTOMER];
+		u128 in, out;
+		book_totals(&l->book, (enum layer_id)i, &in, &out);
+		if (in - out != t->out - t->in)
+			return false;
+	}
+	return true;
+}
+
 static enum err read_state(struct ledger *l, struct slice plain)
 {
 	struct reader in = reader_init(plain);
@@ -557,7 +603,8 @@ static enum err read_state(struct ledger *l, struct slice plain)
 	io_hash(&c, &want);
 	if (codec_failed(&c))
 		return ERR_FULL; /* authentic: so it is not of its form, but does not fit */
-	if (in.left != 0 || index_all(l) != OK)
+	if (in.left != 0 || index_all(l) != OK || book_index_all(&l->book) != OK ||
+		!customers_agree(l))
 		return ERR_CHECKSUM;
 	ledger_hash(l, &got);
 	ledger_clean(l);

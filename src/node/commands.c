@@ -233,9 +233,10 @@ enum err engine_transfer(
 		return ERR_FULL;
 	TRY(layer_fee_bound(&fee, c->layer, SIGN_PAYOUT, engine_rate(l, c->layer)));
 	TRY(amount_add(&need, c->amount, fee));
-	if (amount_cmp(need, ledger_balance(l, c->layer, ACCOUNT_AVAILABLE)) > 0)
+	const struct amount ours = ledger_unclaimed(l, c->layer);
+	if (amount_cmp(need, ours) > 0)
 		return refuse_amount(&out->refusal, "insufficient_funds",
-			"available now:", ledger_balance(l, c->layer, ACCOUNT_AVAILABLE));
+			"available now, less what customers are owed:", ours);
 
 	const struct rec_transfer r = {.id = c->id,
 		.effect = c->effect_id,

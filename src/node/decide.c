@@ -112,7 +112,7 @@ static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
 /* What is available, less the gas of rescues. */
 static struct amount business_funds(const struct ledger *l, enum layer_id layer)
 {
-	struct amount funds = ledger_balance(l, layer, ACCOUNT_AVAILABLE);
+	struct amount funds = ledger_unclaimed(l, layer);
 	if (amount_sub(&funds, funds, rescue_funds(l, layer)) != OK)
 		return amount_zero(funds.asset);
 	return funds;

@@ -66,6 +66,34 @@ MUST_USE NONNULL_ALL enum err engine_swap(
 MUST_USE NONNULL_ALL enum err engine_transfer(
 	struct engine *e, struct command_result *out, const struct transfer_command *c);
 
+/* Customers' accounts (ledger/book.h). A batch is taken as a whole, and each of its items answers
+ * for itself. OK, and ERR_EXISTS with same_body: out->result has one enum book_result for each
+ * item, until the next command; after ERR_EXISTS what they were the first time. ERR_RANGE: no items
+ * or over BOOK_BATCH_MAX; or an item's amount is of another asset than the layer's. ERR_FULL: back
+ * off, or the book is full (*book_full). */
+struct book_openings_command {
+	uint64_t now_ms;
+	struct hash256 idempotency_key, idempotency_body;
+	const struct book_opening *opening; /* borrows */
+	uint32_t count;
+};
+struct book_transfers_command {
+	uint64_t now_ms;
+	struct hash256 idempotency_key, idempotency_body;
+	enum layer_id layer;
+	const struct book_transfer *transfer; /* borrows */
+	uint32_t count;
+};
+struct book_answer {
+	uint64_t seq;
+	const uint8_t *result; /* borrows */
+	bool same_body, book_full;
+};
+MUST_USE NONNULL_ALL enum err engine_book_open(
+	struct engine *e, struct book_answer *out, const struct book_openings_command *c);
+MUST_USE NONNULL_ALL enum err engine_book_transfer(
+	struct engine *e, struct book_answer *out, const struct book_transfers_command *c);
+
 /* What a swap would cost now, from fees and bounds in the state. ERR_REJECTED with *refusal. */
 struct quote {
 	enum layer_id from, to;

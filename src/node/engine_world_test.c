@@ -6,8 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct ledger_capacity capacity = {
-	.swaps = 64, .transfers = 64, .effects = 256, .coins = 256, .postings = 4096};
+static const struct ledger_capacity capacity = {.swaps = 64,
+	.transfers = 64,
+	.effects = 256,
+	.coins = 256,
+	.postings = 4096,
+	.book_accounts = 64,
+	.book_rows = 20000};
 
 static enum err replay(void *ctx, const struct journal_record *r)
 {

@@ -13,8 +13,13 @@
 #define RECORDS_MAX 600u
 #define HISTORIES 3u
 
-static const struct ledger_capacity capacity = {
-	.swaps = 64, .transfers = 64, .effects = 256, .coins = 256, .postings = 4096};
+static const struct ledger_capacity capacity = {.swaps = 64,
+	.transfers = 64,
+	.effects = 256,
+	.coins = 256,
+	.postings = 4096,
+	.book_accounts = 16,
+	.book_rows = 256};
 static uint64_t random_state;
 
 static uint64_t draw(uint64_t bound)
@@ -71,6 +76,32 @@ static void pay(struct world *w, uint8_t n)
 	(void)!engine_transfer(w->engine, &result, &c);
 }
 
+/* Accounts of customers, and transfers among them, some of which fail. */
+static void book(struct world *w)
+{
+	struct book_opening o[4];
+	struct book_transfer t[5];
+	struct book_answer answer;
+	struct book_openings_command open = {
+		.now_ms = w->now, .idempotency_key = world_tx(w), .opening = o};
+	struct book_transfers_command move = {.now_ms = w->now,
+		.idempotency_key = world_tx(w),
+		.layer = (enum layer_id)draw(LAYER_COUNT),
+		.transfer = t};
+	for (; open.count < ARRAY_LEN(o); open.count++)
+		o[open.count] = (struct book_opening){.id = {{(uint8_t)(1 + draw(12))}},
+			.layer = (enum layer_id)draw(LAYER_COUNT),
+			.flags = (uint32_t)draw(2)};
+	CHECK(engine_book_open(w->engine, &answer, &open) == OK);
+	for (; move.count < ARRAY_LEN(t); move.count++)
+		t[move.count] = (struct book_transfer){.id = {{(uint8_t)(1 + draw(200))}},
+			.from = {{(uint8_t)(draw(3) == 0 ? 0 : 1 + draw(12))}},
+			.to = {{(uint8_t)(draw(4) == 0 ? 0 : 1 + draw(12))}},
+			.amount = amount_of(layer_asset(move.layer), draw(1000)),
+			.tag = draw(3)};
+	CHECK(engine_book_transfer(w->engine, &answer, &move) == OK);
+}
+
 /* Whatever is wanted of the signer and the node now, or some of it. */
 static void run_effects(struct world *w)
 {
@@ -115,6 +146,8 @@ static void make_history(struct history *h, uint64_t seed)
 			CHECK(engine_set_durability(w.engine, w.now,
 				      draw(2) == 0 ? DURABILITY_STRICT : DURABILITY_INTERVAL,
 				      1 + (uint32_t)draw(50)) == OK);
+		if (step % 3 == 0)
+			book(&w);
 		if (draw(15) == 0)
 			CHECK(engine_latch(w.engine, w.now, true, "drawn") == OK);
 		world_blocks(&w, layer, 1 + (unsigned)draw(3));
@@ -317,8 +350,13 @@ static void check_refused(const struct history *h)
 	struct ledger *l = fresh(&capacity, 1);
 	const struct ledger_capacity small = {
 		.swaps = 1, .transfers = 1, .effects = 1, .coins = 1, .postings = 1};
-	const struct ledger_capacity large = {
-		.swaps = 99, .transfers = 77, .effects = 300, .coins = 301, .postings = 5000};
+	const struct ledger_capacity large = {.swaps = 99,
+		.transfers = 77,
+		.effects = 300,
+		.coins = 301,
+		.postings = 5000,
+		.book_accounts = 17,
+		.book_rows = 300};
 	struct snapshot_head head;
 	size_t len, large_len;
 	apply(l, h, 0, h->count);
