@@ -83,6 +83,12 @@ static const struct plain_key plain_keys[] = {
 		offsetof(struct config, capacity.coins), 64, 1u << 23},
 	{"capacity.postings", CONFIG_U32, "262144", "postings kept to undo reorganisations with",
 		offsetof(struct config, capacity.postings), 1024, 1u << 23},
+	{"capacity.book_accounts", CONFIG_U32, "65536", "accounts of customers",
+		offsetof(struct config, capacity.book_accounts), 0, BOOK_ACCOUNTS_MAX},
+	{"capacity.book_transfers", CONFIG_U32, "1048576",
+		"transfers between customers, and batches of them, that are remembered: 80 bytes "
+		"each; when it is reached, none are taken",
+		offsetof(struct config, capacity.book_rows), 0, BOOK_ROWS_MAX},
 	{"limits.request_rate", CONFIG_U32, "20", "requests a second of one anonymous peer",
 		offsetof(struct config, limits.request_rate), 1, 1000000},
 	{"limits.request_burst", CONFIG_U32, "60", "requests at once of one anonymous peer",
