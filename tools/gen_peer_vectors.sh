@@ -1,13 +1,13 @@
 #!/bin/bash
-# Generates the test vectors that come from other people's libraries: gen_peer_vectors.sh evm|elements|wally [--check].
+# Generates the test vectors that come from other people's libraries: gen_peer_vectors.sh evm|elements|wally|psbt [--check].
 # With --check it changes nothing and fails where the file in the tree is not what the libraries give; 77 where
 # they are not to be had.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 vectors=$root/tests/vectors
-usage() { echo "usage: $0 evm|elements|wally [--check]" >&2; exit 2; }
+usage() { echo "usage: $0 evm|elements|wally|psbt [--check]" >&2; exit 2; }
 peer() { "$root/tools/peers/$1.sh" || exit 77; }
-case ${1-} in evm | elements | wally) ;; *) usage ;; esac
+case ${1-} in evm | elements | wally | psbt) ;; *) usage ;; esac
 case ${2-} in "" | --check) ;; *) usage ;; esac
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
@@ -21,6 +21,9 @@ elements)
 wally)
 	made=$vectors/elements_wally.json python=$(peer wally)
 	"$python" "$root/tools/vectors/elements_wally.py" "$vectors" "$out" ;;
+psbt)
+	made=$vectors/psbt_scure.json modules=$(peer btc_js)
+	node "$root/tools/vectors/psbt.mjs" "$modules" "$out" ;;
 esac
 if [ "${2-}" = --check ]; then
 	diff -u "$made" "$out"

@@ -126,6 +126,24 @@ def blocks(source):
                      [[text(h), str(n), blob(b)] for h, n, b in json.loads(source)["blocks"]])
 
 
+def psbt(source):
+    vectors = json.loads(source)
+    for kind in ("valid", "invalid"):
+        yield from table(f"psbt_{kind}", texts("name") + ["struct slice bytes"],
+                         [[text(n), blob(b)] for n, b in vectors[kind]])
+    yield from table("psbt_locktimes", ["struct slice bytes", "bool known", "uint32_t locktime"],
+                     [[blob(b), str(t is not None).lower(), f"{t or 0}u"] for b, t in vectors["locktimes"]])
+    for name, b in vectors["roles"].items():
+        yield f"static const struct slice psbt_{name} = {blob(b)};"
+
+
+def psbt_payments(source):
+    yield from table("psbt_payments", texts("name") + ["struct slice unsigned_psbt", "struct slice signed_psbt[3]",
+                     "struct slice extracted"],
+                     [[text(p["name"]), blob(p["unsigned"]), array([blob(s) for s in p["signed"]]), blob(p["extracted"])]
+                      for p in json.loads(source)["payments"]])
+
+
 def bolt11(source):
     vectors = json.loads(source)
     rows = []
@@ -220,7 +238,7 @@ def elements_wally(source):
 
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
-         "bolt11": bolt11, "elements_transactions": elements_transactions,
+         "psbt": psbt, "psbt_payments": psbt_payments, "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
          "elements_blinding": elements_blinding, "elements_wally": elements_wally}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
