@@ -1,6 +1,7 @@
 #include "base/amount.h"
 #include "base/buf.h"
 #include "base/crc32c.h"
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/map.h"
 #include "base/network.h"
@@ -132,6 +133,38 @@ static void test_hex(void)
 #define MAP_ENTRIES 500u
 
 /* Against a plain array: insert and remove in a fixed pseudo-random order. */
+/* Bytes whose digits are the last ones of the alphabet, in each length around a group. */
+static void test_base64(void)
+{
+	static const struct {
+		const char *standard, *url, *bare;
+	} want[] = {{"", "", ""}, {"+w==", "-w==", "-w"}, {"+/8=", "-_8=", "-_8"},
+		{"+/+/", "-_-_", "-_-_"}, {"+/+/+w==", "-_-_-w==", "-_-_-w"}};
+	const uint8_t bytes[] = {0xfb, 0xff, 0xbf, 0xfb};
+	char text[BASE64_SIZE(8)];
+	uint8_t back[8];
+	for (size_t len = 0; len < ARRAY_LEN(want); len++) {
+		const char *const form[] = {want[len].standard, want[len].url, want[len].bare};
+		for (unsigned f = 0; f < ARRAY_LEN(form); f++) {
+			base64_encode(text, f, bytes, len);
+			CHECK(strcmp(text, form[f]) == 0);
+			CHECK(base64_decode(back, len, f, slice_str(text)) == OK);
+			CHECK(memcmp(back, bytes, len) == 0);
+			CHECK(base64_decode(back, len + 3, f, slice_str(text)) == ERR_FORMAT);
+		}
+	}
+	static const struct {
+		enum base64_form form;
+		const char *text;
+	} wrong[] = {{BASE64_URL_BARE, "-x"}, {BASE64_URL_BARE, "-"}, {BASE64_URL_BARE, "+w"},
+		{BASE64_URL_BARE, "-w=="}, {BASE64, "+w"}, {BASE64, "+w=A"}, {BASE64, "+x=="},
+		{BASE64, "-w=="}, {BASE64, "+==="}, {BASE64_URL, "+w=="}, {BASE64, "+w= "}};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		CHECK(base64_decode(back, 1, wrong[i].form, slice_str(wrong[i].text)) ==
+			ERR_FORMAT);
+	CHECK(base64_decode(back, 1, BASE64_URL_BARE, slice_of("-\0", 2)) == ERR_FORMAT);
+}
+
 static void test_map(void)
 {
 	static struct map_slot slots[1024];
@@ -207,6 +240,7 @@ int main(void)
 	test_amount_arithmetic();
 	test_buf_and_reader();
 	test_hex();
+	test_base64();
 	test_map();
 	test_crc32c();
 	test_networks();

@@ -3,25 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "sys/file.h"
-
-static void base64(char *out, const uint8_t *bytes, size_t len)
-{
-	static const char digit[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < len; i += 3) {
-		const size_t left = len - i;
-		const uint32_t group = (uint32_t)bytes[i] << 16 |
-			(left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-			(left > 2 ? (uint32_t)bytes[i + 2] : 0);
-		*out++ = digit[group >> 18];
-		*out++ = digit[group >> 12 & 63];
-		*out++ = left > 1 ? digit[group >> 6 & 63] : '=';
-		*out++ = left > 2 ? digit[group & 63] : '=';
-	}
-	*out = 0;
-}
 
 static void set_pair(struct upstream_auth *auth, const char *pair, size_t len)
 {
@@ -33,7 +17,7 @@ static void set_pair(struct upstream_auth *auth, const char *pair, size_t len)
 	if (len == 0)
 		return;
 	memcpy(auth->header, "Basic ", 6);
-	base64(auth->header + 6, (const uint8_t *)auth->pair, len);
+	base64_encode(auth->header + 6, BASE64, auth->pair, len);
 }
 
 bool upstream_auth_refresh(struct upstream_auth *auth)

@@ -1,6 +1,7 @@
 /* node/api_internal: what the files of the API share. */
 #ifndef NODE_API_INTERNAL_H
 #define NODE_API_INTERNAL_H
+#include "base/base64.h"
 #include "node/api.h"
 #include "node/encode.h"
 #include "node/events.h"
@@ -138,7 +139,7 @@ MUST_USE NONNULL_ALL bool call_page(struct call *c, struct page *out, uint32_t t
 /* Whether the page takes another item after `count`: it ends early, with a cursor to go on from,
  * where the CPU budget is spent. */
 MUST_USE NONNULL_ALL bool page_goes_on(const struct page *p, uint32_t count);
-#define CURSOR_TEXT_SIZE BASE64URL_SIZE(5)
+#define CURSOR_TEXT_SIZE BASE64_BARE_SIZE(5)
 NONNULL_ALL void page_cursor(char text[CURSOR_TEXT_SIZE], uint32_t next);
 /* "?name=" as a number of records, from 1; untouched where it is not there and not needed. What is
  * wrong is added to errors. */

@@ -131,7 +131,7 @@ void page_cursor(char text[CURSOR_TEXT_SIZE], uint32_t next)
 {
 	uint8_t bytes[5] = {CURSOR_VERSION};
 	store_le32(bytes + 1, next);
-	base64url_encode(text, bytes, sizeof bytes);
+	base64_encode(text, BASE64_URL_BARE, bytes, sizeof bytes);
 }
 
 bool call_page(struct call *c, struct page *out, uint32_t total)
@@ -144,7 +144,7 @@ bool call_page(struct call *c, struct page *out, uint32_t total)
 		(!parse_u32(&out->limit, limit) || out->limit == 0 || out->limit > API_PAGE_MAX))
 		field_error_add(&errors, "?limit", "range", "must be 1 to %u", API_PAGE_MAX);
 	if (cursor != NULL) {
-		if (base64url_decode(bytes, sizeof bytes, slice_str(cursor)) != OK ||
+		if (base64_decode(bytes, sizeof bytes, BASE64_URL_BARE, slice_str(cursor)) != OK ||
 			bytes[0] != CURSOR_VERSION || load_le32(bytes + 1) > total)
 			field_error_add(&errors, "?cursor", "format", "is no cursor of ours");
 		else

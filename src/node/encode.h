@@ -21,10 +21,4 @@ NONNULL_ALL void txid_format(
 MUST_USE NONNULL_ALL enum err txid_parse(
 	struct hash256 *txid, enum layer_id layer, const char *text);
 
-/* RFC 4648 base64url without padding; text has BASE64URL_SIZE(len). */
-#define BASE64URL_SIZE(len) (((len)*4 + 2) / 3 + 1)
-NONNULL_ALL void base64url_encode(char *text, const uint8_t *bytes, size_t len);
-/* Exactly len bytes; ERR_FORMAT otherwise, also when unused bits are set. */
-MUST_USE NONNULL_ALL enum err base64url_decode(uint8_t *bytes, size_t len, struct slice text);
-
 #endif

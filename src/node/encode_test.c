@@ -27,25 +27,6 @@ static void test_time(void)
 	}
 }
 
-static void test_base64url(void)
-{
-	static const char *const want[] = {"", "-w", "-_8", "-_-_", "-_-__w"};
-	const uint8_t bytes[] = {0xfb, 0xff, 0xbf, 0xff, 0x00};
-	char text[BASE64URL_SIZE(8)];
-	uint8_t back[8];
-	for (size_t len = 0; len < ARRAY_LEN(want); len++) {
-		base64url_encode(text, bytes, len);
-		CHECK(strcmp(text, want[len]) == 0);
-		CHECK(base64url_decode(back, len, slice_str(text)) == OK);
-		CHECK(memcmp(back, bytes, len) == 0);
-	}
-	CHECK(base64url_decode(back, 1, slice_str("-x")) == ERR_FORMAT); /* unused bits set */
-	CHECK(base64url_decode(back, 1, slice_str("-")) == ERR_FORMAT);
-	CHECK(base64url_decode(back, 1, slice_str("+w")) == ERR_FORMAT);
-	CHECK(base64url_decode(back, 1, slice_of("-\0", 2)) == ERR_FORMAT);
-	CHECK(base64url_decode(back, 2, slice_str("-w")) == ERR_FORMAT);
-}
-
 static void test_ids(void)
 {
 	struct id128 id;
@@ -70,7 +51,6 @@ static void test_ids(void)
 int main(void)
 {
 	test_time();
-	test_base64url();
 	test_ids();
 	return 0;
 }

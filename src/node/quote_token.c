@@ -1,5 +1,6 @@
 #include "node/quote_token.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "crypto/hash.h"
 #include "node/encode.h"
@@ -7,8 +8,8 @@
 #define TOKEN_VERSION 1u
 #define PAYLOAD_SIZE 59u /* version, from, to, 3 amounts of 16, le64 expiry */
 #define MAC_SIZE 32u
-#define PAYLOAD_TEXT (BASE64URL_SIZE(PAYLOAD_SIZE) - 1)
-#define MAC_TEXT (BASE64URL_SIZE(MAC_SIZE) - 1)
+#define PAYLOAD_TEXT (BASE64_BARE_SIZE(PAYLOAD_SIZE) - 1)
+#define MAC_TEXT (BASE64_BARE_SIZE(MAC_SIZE) - 1)
 _Static_assert(PAYLOAD_TEXT + 1 + MAC_TEXT + 1 <= QUOTE_TOKEN_SIZE, "a token fits");
 
 void quote_key_derive(struct quote_key *out, const struct seal_key *seal)
@@ -36,9 +37,9 @@ void quote_token_make(
 	CHECK(!b.overflow && b.len == PAYLOAD_SIZE);
 	struct hash256 mac;
 	hmac_sha256(&mac, slice_of(key->b, sizeof key->b), buf_slice(&b));
-	base64url_encode(text, payload, sizeof payload);
+	base64_encode(text, BASE64_URL_BARE, payload, sizeof payload);
 	text[PAYLOAD_TEXT] = '.';
-	base64url_encode(text + PAYLOAD_TEXT + 1, mac.b, sizeof mac.b);
+	base64_encode(text + PAYLOAD_TEXT + 1, BASE64_URL_BARE, mac.b, sizeof mac.b);
 }
 
 enum err quote_token_parse(struct quote_terms *out, const struct quote_key *key, struct slice text)
@@ -46,8 +47,10 @@ enum err quote_token_parse(struct quote_terms *out, const struct quote_key *key,
 	uint8_t payload[PAYLOAD_SIZE], mac[MAC_SIZE];
 	if (text.len != PAYLOAD_TEXT + 1 + MAC_TEXT || text.ptr[PAYLOAD_TEXT] != '.')
 		return ERR_FORMAT;
-	TRY(base64url_decode(payload, sizeof payload, slice_of(text.ptr, PAYLOAD_TEXT)));
-	TRY(base64url_decode(mac, sizeof mac, slice_of(text.ptr + PAYLOAD_TEXT + 1, MAC_TEXT)));
+	TRY(base64_decode(
+		payload, sizeof payload, BASE64_URL_BARE, slice_of(text.ptr, PAYLOAD_TEXT)));
+	TRY(base64_decode(
+		mac, sizeof mac, BASE64_URL_BARE, slice_of(text.ptr + PAYLOAD_TEXT + 1, MAC_TEXT)));
 	struct hash256 expected;
 	hmac_sha256(&expected, slice_of(key->b, sizeof key->b), slice_of(payload, sizeof payload));
 	if (!bytes_eq_ct(&expected, mac, sizeof mac))

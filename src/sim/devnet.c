@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/secp.h"
 #include "sim/bitcoin.h"
@@ -22,11 +23,12 @@
 #define FD_MAX 16384u
 #define NUMBER_MAX UINT64_C(1000000000000)
 #define AUTH_MAX 256u
+#define BASIC "Basic "
 
 struct options {
 	uint64_t seed, bitcoin_port, rootstock_port, bitcoin_block_ms, rootstock_block_ms;
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
-	char authorization[AUTH_MAX * 2];
+	char authorization[sizeof BASIC + BASE64_SIZE(AUTH_MAX)];
 	enum loop_backend_kind backend;
 	bool guarded, geth, json, state_hash, help;
 };
@@ -88,24 +90,13 @@ static bool option_latency(struct options *o, const char *text)
 /* RFC 7617: "Basic " and the base64 of user:password. */
 static bool option_auth(struct options *o, const char *text)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const size_t len = strlen(text);
-	struct buf out = buf_init(o->authorization, sizeof o->authorization);
 	if (strchr(text, ':') == NULL || len > AUTH_MAX)
 		return false;
-	buf_printf(&out, "Basic ");
-	for (size_t i = 0; i < len; i += 3) {
-		uint8_t b[3] = {0};
-		memcpy(b, text + i, len - i < 3 ? len - i : 3);
-		const uint32_t v = (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
-		buf_printf(&out, "%c%c%c%c", digits[v >> 18], digits[v >> 12 & 63],
-			i + 1 < len ? digits[v >> 6 & 63] : '=',
-			i + 2 < len ? digits[v & 63] : '=');
-	}
-	(void)buf_cstr(&out);
+	memcpy(o->authorization, BASIC, strlen(BASIC));
+	base64_encode(o->authorization + strlen(BASIC), BASE64, text, len);
 	o->guarded = true;
-	return !out.overflow;
+	return true;
 }
 
 enum option_key {
