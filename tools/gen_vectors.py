@@ -236,11 +236,18 @@ def elements_wally(source):
                      [[f"{x[n]}u" for n in ("inputs", "surjection", "range")] for x in vectors["proofs"]])
 
 
+def exchanges(source):
+    yield from table("exchanges", texts("name", "request") + ["unsigned status", "struct slice body"],
+                     [[text(e["name"]), text(e["request"]), f"{e['status']}u", blob(e["body"].encode().hex())]
+                      for e in json.loads(source)])
+
+
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
          "psbt": psbt, "psbt_payments": psbt_payments, "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
-         "elements_blinding": elements_blinding, "elements_wally": elements_wally}
+         "elements_blinding": elements_blinding, "elements_wally": elements_wally,
+         "exchanges": exchanges}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
 out.write_text("/* Made by tools/gen_vectors.py from tests/vectors. */\n" + "\n".join(lines) + "\n")

@@ -1,0 +1,144 @@
+/* A Lightning node's answer: the first byte says to which question, the rest is the body. Whatever
+ * it is, what comes out of it agrees with itself, and no payment has failed while a part has not.
+ */
+#include "layer/lightning/cln.h"
+#include "layer/lightning/lnd.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CHANNELS 16u
+
+static bool is_terminated(const char *text, size_t size)
+{
+	return memchr(text, 0, size) != NULL;
+}
+
+static void check_payment(const struct ln_payment *p)
+{
+	const uint32_t open = p->in_flight_count + p->succeeded_count;
+	CHECK(p->state >= LN_PAYMENT_IN_FLIGHT && p->state <= LN_PAYMENT_FAILED);
+	CHECK((p->state == LN_PAYMENT_SUCCEEDED) == p->has_preimage);
+	CHECK(!p->has_preimage || ln_preimage_fits(&p->preimage, &p->hash));
+	CHECK(p->state != LN_PAYMENT_FAILED || open == 0);
+	CHECK(p->amount.raw <= LN_MSAT_MAX && p->fee.raw <= LN_MSAT_MAX);
+}
+
+static void check_invoice(const struct ln_invoice *in)
+{
+	CHECK(in->state >= LN_INVOICE_OPEN && in->state <= LN_INVOICE_CANCELLED);
+	CHECK(in->state != LN_INVOICE_HELD || (in->held_count > 0 && in->expiry_height > 0));
+	CHECK(in->state != LN_INVOICE_HELD || in->held.raw >= in->amount.raw);
+	CHECK(in->state != LN_INVOICE_CANCELLED || in->held_count == 0);
+	CHECK(in->state != LN_INVOICE_SETTLED || in->has_preimage);
+	CHECK(!in->has_preimage || ln_preimage_fits(&in->preimage, &in->hash));
+	CHECK(is_terminated(in->request, sizeof in->request));
+}
+
+static void check_balance(const struct ln_balance *b)
+{
+	CHECK(b->local.raw <= LN_MSAT_MAX && b->remote.raw <= LN_MSAT_MAX);
+	CHECK(b->unsettled_local.raw <= LN_MSAT_MAX && b->unsettled_remote.raw <= LN_MSAT_MAX);
+}
+
+static void check_channels(const struct ln_channel *c, size_t count)
+{
+	CHECK(count <= CHANNELS);
+	for (size_t i = 0; i < count; i++)
+		CHECK(c[i].local.raw + c[i].remote.raw + c[i].unsettled.raw <= c[i].capacity.raw);
+}
+
+static void check_info(const struct ln_info *info)
+{
+	CHECK(info->network != NULL && info->network->layer == LAYER_BITCOIN);
+	CHECK(is_terminated(info->version, sizeof info->version) && pubkey_valid(&info->node));
+}
+
+static void on_lnd(uint8_t which, struct slice body)
+{
+	static struct ln_invoice invoice;
+	static struct ln_channel channel[CHANNELS];
+	static char request[BOLT11_TEXT_MAX + 1];
+	char detail[LN_DETAIL_SIZE];
+	struct ln_payment payment;
+	struct ln_balance balance;
+	struct ln_info info;
+	size_t count;
+	switch (which) {
+	case 0:
+		if (lnd_payment_line(&payment, detail, body) == OK)
+			check_payment(&payment);
+		CHECK(is_terminated(detail, sizeof detail));
+		break;
+	case 1:
+		if (lnd_invoice_line(&invoice, detail, body) == OK)
+			check_invoice(&invoice);
+		break;
+	case 2:
+		if (lnd_invoice_parse(&invoice, body) == OK)
+			check_invoice(&invoice);
+		break;
+	case 3:
+		CHECK(lnd_refusal_parse(detail, body) != OK);
+		CHECK(is_terminated(detail, sizeof detail));
+		break;
+	case 4:
+		if (lnd_balance_parse(&balance, body) == OK)
+			check_balance(&balance);
+		break;
+	case 5:
+		if (lnd_channels_parse(channel, &count, CHANNELS, body) == OK)
+			check_channels(channel, count);
+		break;
+	case 6:
+		if (lnd_info_parse(&info, body) == OK)
+			check_info(&info);
+		break;
+	default:
+		if (lnd_request_parse(request, body) == OK)
+			CHECK(is_terminated(request, sizeof request));
+		(void)!lnd_done_parse(body);
+	}
+}
+
+static void on_cln(uint8_t which, struct slice body)
+{
+	static struct ln_channel channel[CHANNELS];
+	static const struct hash256 hash;
+	char detail[LN_DETAIL_SIZE];
+	enum ln_failure failure;
+	struct ln_payment payment;
+	struct ln_balance balance;
+	struct ln_info info;
+	size_t count;
+	switch (which) {
+	case 0:
+	case 1:
+		if (cln_payment_parse(&payment, &hash, which == 1, body) == OK)
+			check_payment(&payment);
+		break;
+	case 2: CHECK(cln_refusal_parse(&failure, detail, body) != OK); break;
+	case 3:
+		if (cln_balance_parse(&balance, body) == OK)
+			check_balance(&balance);
+		break;
+	case 4:
+		if (cln_channels_parse(channel, &count, CHANNELS, body) == OK)
+			check_channels(channel, count);
+		break;
+	default:
+		if (cln_info_parse(&info, body) == OK)
+			check_info(&info);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	const struct slice body = slice_of(data + 1, size - 1);
+	if (data[0] & 0x80)
+		on_cln(data[0] & 7, body);
+	else
+		on_lnd(data[0] & 7, body);
+	return 0;
+}

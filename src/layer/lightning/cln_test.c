@@ -1,0 +1,228 @@
+/* Core Lightning's answers, made by its schemas. */
+#include "layer/lightning/cln.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "crypto/hash.h"
+
+#define NODE "03ebc86c6d62fb1b991b0e0b1256d7a505454a60b0e6644c20cccee865d717a83a"
+#define TXID "00000000000000000000000000000000000000000000000000000000000000ff"
+
+static const char info_format[] =
+	"{\"id\":\"" NODE "\",\"alias\":\"A\",\"color\":\"022d22\",\"num_peers\":1,"
+	"\"num_pending_channels\":1,\"num_active_channels\":2,\"num_inactive_channels\":3,"
+	"\"version\":\"v25.05\",\"blockheight\":110,\"network\":\"%s\",%s"
+	"\"fees_collected_msat\":0,\"lightning-dir\":\"/x\",\"address\":[]}";
+
+static void test_info(void)
+{
+	static const struct {
+		const char *network, *ours;
+	} names[] = {{"bitcoin", "mainnet"}, {"regtest", "regtest"}, {"signet", "signet"},
+		{"testnet", "testnet"}, {"mainnet", NULL}, {"liquid-regtest", NULL}, {"", NULL}};
+	struct ln_info info;
+	char text[800];
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(text, sizeof text, info_format, names[i].network, "");
+		const enum err err = cln_info_parse(&info, slice_str(text));
+		CHECK(err == (names[i].ours == NULL ? ERR_NETWORK : OK));
+		CHECK(err != OK || strcmp(info.network->name, names[i].ours) == 0);
+	}
+	(void)snprintf(text, sizeof text, info_format, "regtest", "");
+	CHECK(cln_info_parse(&info, slice_str(text)) == OK && info.synced && info.height == 110);
+	CHECK(info.channels_pending == 1 && info.channels_inactive == 3);
+	(void)snprintf(text, sizeof text, info_format, "regtest",
+		"\"warning_lightningd_sync\":\"still loading\",");
+	CHECK(cln_info_parse(&info, slice_str(text)) == OK && !info.synced);
+	(void)snprintf(text, sizeof text, info_format, "regtest",
+		"\"warning_bitcoind_sync\":\"not up to date\",");
+	CHECK(cln_info_parse(&info, slice_str(text)) == OK && !info.synced);
+	CHECK(cln_info_parse(&info, slice_str("{}")) == ERR_FORMAT);
+	CHECK(cln_info_parse(&info, slice_str("7")) == ERR_FORMAT);
+}
+
+/* ---- payments ---- */
+
+static struct hash256 hash, preimage = {{7}};
+
+static struct slice parts(const char *const *part, size_t count)
+{
+	static char text[4096];
+	char hash_text[65], preimage_text[65];
+	size_t len = (size_t)snprintf(text, sizeof text, "{\"payments\":[");
+	hex_encode(hash_text, hash.b, 32);
+	hex_encode(preimage_text, preimage.b, 32);
+	for (size_t i = 0; i < count; i++) {
+		const bool complete = strstr(part[i], "complete") != NULL;
+		len += (size_t)snprintf(text + len, sizeof text - len,
+			"%s{\"id\":1,\"created_index\":1,\"groupid\":1,\"created_at\":1,"
+			"\"payment_hash\":\"%s\",%s%s%s%s}",
+			i == 0 ? "" : ",", hash_text, part[i],
+			complete ? ",\"payment_preimage\":\"" : "", complete ? preimage_text : "",
+			complete ? "\"" : "");
+	}
+	len += (size_t)snprintf(text + len, sizeof text - len, "]}");
+	CHECK(len < sizeof text);
+	return slice_of(text, len);
+}
+
+#define PART(status, amount, sent)                                                                 \
+	"\"status\":\"" status "\",\"amount_msat\":" amount ",\"amount_sent_msat\":" sent
+
+/* HAZARDS 28, 29: which parts there are, whether more may come, and what is made of it. */
+static void test_payment_by_parts(void)
+{
+	static const struct {
+		const char *part[3];
+		size_t count;
+		bool more;
+		enum ln_payment_state state;
+	} want[] = {
+		{{PART("pending", "10", "11")}, 1, false, LN_PAYMENT_IN_FLIGHT},
+		{{PART("failed", "10", "11")}, 1, false, LN_PAYMENT_FAILED},
+		{{PART("failed", "10", "11")}, 1, true, LN_PAYMENT_IN_FLIGHT},
+		{{PART("failed", "10", "11"), PART("pending", "10", "11")}, 2, false,
+			LN_PAYMENT_IN_FLIGHT},
+		{{PART("complete", "10", "11")}, 1, true, LN_PAYMENT_SUCCEEDED},
+		{{PART("failed", "9", "9"), PART("complete", "6", "7"), PART("pending", "4", "5")},
+			3, true, LN_PAYMENT_SUCCEEDED},
+	};
+	struct ln_payment p;
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		const struct slice body = parts(want[i].part, want[i].count);
+		CHECK(cln_payment_parse(&p, &hash, want[i].more, body) == OK);
+		CHECK(p.state == want[i].state && hash256_eq(&p.hash, &hash));
+		CHECK(p.has_preimage == (p.state == LN_PAYMENT_SUCCEEDED));
+		CHECK(p.in_flight_count + p.succeeded_count + p.failed_count == want[i].count);
+		CHECK((p.failure != LN_FAILURE_NONE) == (p.state == LN_PAYMENT_FAILED));
+	}
+	/* the last of them */
+	CHECK(p.amount.raw == 10 && p.fee.raw == 2 && hash256_eq(&p.preimage, &preimage));
+	CHECK(cln_payment_parse(&p, &hash, false, parts(NULL, 0)) == ERR_NOT_FOUND);
+}
+
+static void test_payment_garbage(void)
+{
+	static const char *const part[] = {
+		PART("PENDING", "10", "11"),
+		PART("pending", "12", "11"), /* delivered is more than sent */
+		PART("pending", "\"10msat\"", "11"),
+		PART("pending", "10", "2100000000000000001"),
+		"\"status\":\"pending\",\"amount_msat\":10",
+		"\"status\":\"pending\",\"payment_hash2\":0,\"amount_sent_msat\":-1",
+	};
+	static const char *const whole[] = {PART("complete", "10", "11")};
+	static const char *const two[] = {
+		PART("pending", "2100000000000000000", "2100000000000000000"),
+		PART("pending", "1", "1")};
+	const struct hash256 other = {{1}};
+	struct ln_payment p;
+	for (size_t i = 0; i < ARRAY_LEN(part); i++)
+		CHECK(cln_payment_parse(&p, &hash, false, parts(&part[i], 1)) == ERR_FORMAT);
+	CHECK(cln_payment_parse(&p, &other, false, parts(whole, 1)) == ERR_FORMAT);
+	CHECK(cln_payment_parse(&p, &hash, false, parts(two, 2)) == ERR_FORMAT);
+	const struct slice body = parts(whole, 1);
+	for (size_t len = 0; len < body.len; len++)
+		CHECK(cln_payment_parse(&p, &hash, false, slice_of(body.ptr, len)) == ERR_FORMAT);
+	preimage.b[0]++; /* not the hash's */
+	CHECK(cln_payment_parse(&p, &hash, false, parts(whole, 1)) == ERR_FORMAT);
+	preimage.b[0]--;
+}
+
+static void test_refusals(void)
+{
+	static const struct {
+		const char *body;
+		enum err err;
+		enum ln_failure failure;
+	} want[] = {
+		{"{\"code\":205,\"message\":\"no route\"}", ERR_REJECTED, LN_FAILURE_NO_ROUTE},
+		{"{\"code\":203,\"message\":\"x\"}", ERR_REJECTED, LN_FAILURE_REFUSED},
+		{"{\"code\":210,\"message\":\"x\",\"data\":{}}", ERR_REJECTED, LN_FAILURE_TIMEOUT},
+		{"{\"code\":201,\"message\":\"x\"}", ERR_EXISTS, LN_FAILURE_NONE},
+		{"{\"code\":1501,\"message\":\"Not authorized\"}", ERR_DENIED, LN_FAILURE_NONE},
+		{"{\"code\":-1,\"message\":\"x\"}", ERR_IO, LN_FAILURE_NONE},
+		{"{\"code\":205}", ERR_IO, LN_FAILURE_NONE},
+		{"{\"code\":\"205\",\"message\":\"x\"}", ERR_IO, LN_FAILURE_NONE},
+		{"", ERR_IO, LN_FAILURE_NONE},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		enum ln_failure failure;
+		char detail[LN_DETAIL_SIZE];
+		CHECK(cln_refusal_parse(&failure, detail, slice_str(want[i].body)) == want[i].err);
+		CHECK(failure == want[i].failure && detail[0] != 0);
+	}
+}
+
+/* ---- channels ---- */
+
+#define CHANNEL(state, connected, id, total, ours, htlcs)                                          \
+	"{\"peer_id\":\"" NODE "\",\"peer_connected\":" connected ",\"state\":\"" state            \
+	"\",\"short_channel_id\":\"" id "\",\"funding_txid\":\"" TXID "\",\"funding_outnum\":1,"   \
+	"\"total_msat\":" total ",\"to_us_msat\":" ours ",\"htlcs\":[" htlcs "]}"
+#define OUT(amount) "{\"direction\":\"out\",\"amount_msat\":" amount "}"
+#define IN(amount) "{\"direction\":\"in\",\"amount_msat\":" amount "}"
+
+static void test_channels(void)
+{
+	static const char list[] = "{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "true", "103x1x2",
+		"1000", "600", OUT("100") "," IN("30")) "," CHANNEL("CHANNELD_NORMAL", "false",
+		"16777215x16777215x65535", "50", "50",
+		"") "," CHANNEL("DUALOPEND_AWAITING_LOCKIN", "true", "1x1x1", "70", "20",
+		"") ","
+		    "{\"peer_id\":\"" NODE
+		    "\",\"peer_connected\":true,\"state\":\"OPENINGD\"}," CHANNEL(
+			    "AWAITING_UNILATERAL", "true", "1x1x1", "900", "900", "") "]}";
+	struct ln_balance b;
+	struct ln_channel c[4];
+	size_t count;
+	CHECK(cln_balance_parse(&b, slice_str(list)) == OK);
+	CHECK(b.local.raw == 550 && b.remote.raw == 370);
+	CHECK(b.unsettled_local.raw == 100 && b.unsettled_remote.raw == 30);
+	CHECK(b.pending_local.raw == 20 && b.pending_remote.raw == 50);
+	CHECK(cln_channels_parse(c, &count, 4, slice_str(list)) == OK && count == 2);
+	CHECK(c[0].active && !c[1].active && c[0].htlc_count == 2 && c[0].unsettled.raw == 130);
+	CHECK(c[0].short_channel_id == (UINT64_C(103) << 40 | 1u << 16 | 2u));
+	CHECK(c[1].short_channel_id == UINT64_MAX && c[0].funding_txid.b[0] == 0xff);
+	CHECK(cln_channels_parse(c, &count, 1, slice_str(list)) == ERR_FULL);
+}
+
+static void test_channels_garbage(void)
+{
+	static const char *const list[] = {
+		"{}",
+		"{\"channels\":{}}",
+		"{\"channels\":[7]}",
+		"{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "true", "1x1x1", "10", "11", "") "]}",
+		"{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "1", "1x1x1", "10", "1", "") "]}",
+		"{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "true", "1x1", "10", "1", "") "]}",
+		"{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "true", "1x1x1x", "10", "1", "") "]}",
+		"{\"channels\":[" CHANNEL(
+			"CHANNELD_NORMAL", "true", "16777216x1x1", "10", "1", "") "]}",
+		"{\"channels\":[" CHANNEL(
+			"CHANNELD_NORMAL", "true", "1x1x65536", "10", "1", "") "]}",
+		"{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "true", "x1x1", "10", "1", "") "]}",
+		"{\"channels\":[" CHANNEL(
+			"CHANNELD_NORMAL", "true", "1x1x1", "10", "1", OUT("2")) "]}",
+		"{\"channels\":[" CHANNEL(
+			"CHANNELD_NORMAL", "true", "1x1x1", "10", "9", IN("2")) "]}",
+		"{\"channels\":[" CHANNEL("CHANNELD_NORMAL", "true", "1x1x1", "10", "9", "{}") "]}",
+	};
+	struct ln_balance b;
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		CHECK(cln_balance_parse(&b, slice_str(list[i])) == ERR_FORMAT);
+}
+
+int main(void)
+{
+	sha256(&hash, slice_of(preimage.b, sizeof preimage.b));
+	test_info();
+	test_payment_by_parts();
+	test_payment_garbage();
+	test_refusals();
+	test_channels();
+	test_channels_garbage();
+	return EXIT_SUCCESS;
+}
