@@ -72,7 +72,8 @@ int main(int argc, char **argv, char **environment)
 {
 	if (argc > 1 && strcmp(argv[1], "config") == 0)
 		return config_command(argc, argv, environment);
-	if (argc > 1 && strcmp(argv[1], "journal") == 0)
+	if (argc > 1 && strcmp(argv[1], "journal") == 0 &&
+		(argc < 3 || strcmp(argv[2], "mode") != 0))
 		return journal_command(argc - 2, argv + 2);
 	return (int)client_main(argc, argv, environment);
 }

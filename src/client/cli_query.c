@@ -53,10 +53,11 @@ static enum client_exit begin(struct asking *a, struct cli *cli)
 }
 
 /* The answer, or NULL with *exit; owned. */
-static struct json *ask(struct asking *a, enum client_exit *exit, const char *path)
+static struct json *ask_with(
+	struct asking *a, enum client_exit *exit, const char *path, const char *body)
 {
 	struct provider_answer answer;
-	provider_call(&answer, &a->provider, path, NULL, NULL);
+	provider_call(&answer, &a->provider, path, body, NULL);
 	*exit = answer.err == OK             ? CLIENT_OK
 		: answer.err == ERR_REJECTED ? CLIENT_REFUSED
 		: answer.err == ERR_FORMAT   ? CLIENT_MISMATCH
@@ -70,6 +71,11 @@ static struct json *ask(struct asking *a, enum client_exit *exit, const char *pa
 		return answer.body;
 	provider_answer_fini(&answer);
 	return NULL;
+}
+
+static struct json *ask(struct asking *a, enum client_exit *exit, const char *path)
+{
+	return ask_with(a, exit, path, NULL);
 }
 
 static void dump(const struct json *v, unsigned indent)
@@ -325,6 +331,52 @@ static enum client_exit command_status(struct cli *cli)
 	return exit;
 }
 
+/* ---- the journal of a daemon that runs ---- */
+
+/* "group", "strict" or "interval:20" as what the daemon is asked for. */
+static enum client_exit mode_request(struct cli *cli, char *body, size_t size, const char *mode)
+{
+	static const char interval[] = "interval:";
+	const size_t len = sizeof interval - 1;
+	if (strcmp(mode, "group") == 0 || strcmp(mode, "strict") == 0) {
+		(void)snprintf(body, size, "{\"mode\":\"%s\"}", mode);
+		return CLIENT_OK;
+	}
+	const char *ms = mode + len;
+	if (strncmp(mode, interval, len) != 0 || ms[0] == '\0' || strlen(ms) > 4 ||
+		strspn(ms, "0123456789") != strlen(ms) || ms[0] == '0')
+		return cli_usage(cli, "%s: a mode is group, strict or interval:MS", mode);
+	(void)snprintf(body, size, "{\"mode\":\"interval\",\"interval_ms\":%s}", ms);
+	return CLIENT_OK;
+}
+
+/* Its other words are about files, and the daemon's own (node/journal_cli.h). */
+static enum client_exit command_journal(struct cli *cli)
+{
+	struct asking a;
+	char body[64], mode[CELL_SIZE], ms[CELL_SIZE];
+	enum client_exit exit = CLIENT_OK;
+	if (cli->argument == NULL || strcmp(cli->argument, "mode") != 0)
+		return cli_usage(cli, "journal: verify, stat, dump, repair or mode");
+	if (cli->argument2 != NULL)
+		exit = mode_request(cli, body, sizeof body, cli->argument2);
+	if (exit == CLIENT_OK)
+		exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	struct json *v = ask_with(
+		&a, &exit, "/v1/journal/mode", cli->argument2 == NULL ? NULL : body);
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	else if (exit == CLIENT_OK && strcmp(cell(v, "mode", mode), "interval") == 0)
+		(void)printf("interval:%s\n", cell(v, "interval_ms", ms));
+	else if (exit == CLIENT_OK)
+		(void)printf("%s\n", cell(v, "mode", mode));
+	json_free(v);
+	cli_end(cli);
+	return exit;
+}
+
 /* ---- tools ---- */
 
 static enum client_exit command_keygen(struct cli *cli)
@@ -390,6 +442,8 @@ const struct cli_command cli_query_commands[] = {
 	{"transfers", "transfers", "payouts (operators)", command_transfers, 0},
 	{"layers", "layers", "the networks that the provider serves", command_layers, 0},
 	{"accounts", "accounts", "the books (operators)", command_accounts, 0},
+	{"journal", "journal mode [group | strict | interval:MS]",
+		"what an answer waits for (operators)", command_journal, 2},
 	{"keygen", "keygen FILE", "make a key for gas", command_keygen, 1},
 	{"settings", "settings", "every setting with its meaning and default", command_settings, 0},
 };

@@ -25,6 +25,8 @@ const struct route api_routes[] = {
 	{"GET", "/v1/log/consistency", SCOPE_TAKER, handle_log_consistency},
 	{"GET", "/v1/events", SCOPE_OPERATOR, handle_events},
 	{"POST", "/v1/latch", SCOPE_OPERATOR, handle_latch},
+	{"GET", "/v1/journal/mode", SCOPE_OPERATOR, handle_journal_mode_get},
+	{"POST", "/v1/journal/mode", SCOPE_OPERATOR, handle_journal_mode_set},
 	{"GET", "/v1/latency", SCOPE_OPERATOR, handle_latency},
 	{"GET", "/metrics", SCOPE_OPERATOR, handle_metrics},
 	{"GET", "/healthz", SCOPE_PROBE, handle_healthz},

@@ -181,6 +181,8 @@ void handle_log_root(struct call *c);
 void handle_log_consistency(struct call *c);
 void handle_receipt(struct call *c);
 void handle_latch(struct call *c);
+void handle_journal_mode_get(struct call *c);
+void handle_journal_mode_set(struct call *c);
 void handle_events(struct call *c);
 void handle_latency(struct call *c);
 void handle_metrics(struct call *c);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "node/config_keys.h"
-#include "store/journal.h"
+#include "node/engine.h"
 #include "sys/file.h"
 #include "sys/yaml.h"
 
@@ -171,11 +171,8 @@ static const char *put_value(struct config *c, const struct config_key *key, con
 		return NULL;
 	}
 	case CONFIG_DURABILITY: {
-		enum durability mode = DURABILITY_GROUP;
-		while (mode < DURABILITY_COUNT &&
-			strcmp(value, journal_mode_name((enum journal_mode)mode)) != 0)
-			mode++;
-		if (mode == DURABILITY_COUNT)
+		enum durability mode;
+		if (durability_parse(&mode, value) != OK)
 			return "must be group, strict or interval";
 		memcpy(field, &mode, sizeof mode);
 		return NULL;

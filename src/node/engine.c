@@ -188,11 +188,25 @@ static void tell_events(struct engine *e, uint64_t durable)
 	}
 }
 
+_Static_assert((int)DURABILITY_GROUP == (int)JOURNAL_GROUP &&
+		(int)DURABILITY_STRICT == (int)JOURNAL_STRICT &&
+		(int)DURABILITY_INTERVAL == (int)JOURNAL_INTERVAL,
+	"one numbering");
+
+static enum err switch_mode(struct engine *e)
+{
+	const struct ledger *l = e->ledger;
+	e->switch_seq = 0;
+	return journal_set_mode(e->journal, (enum journal_mode)l->durability, l->durability_ms);
+}
+
 void engine_on_durable(struct engine *e)
 {
 	const uint64_t durable = journal_durable(e->journal);
 	const uint64_t answerable = journal_answerable(e->journal);
 	uint32_t kept = 0;
+	if (e->switch_seq != 0 && e->switch_seq <= durable && switch_mode(e) != OK)
+		e->failed = true;
 	tell_events(e, durable);
 	/* callbacks may wait for more: those come behind the ones that are looked at */
 	for (uint32_t i = 0; i < e->waiter_count; i++) {
@@ -380,10 +394,16 @@ enum err engine_latch(struct engine *e, uint64_t now_ms, bool on, const char *re
 	return OK;
 }
 
-_Static_assert((int)DURABILITY_GROUP == (int)JOURNAL_GROUP &&
-		(int)DURABILITY_STRICT == (int)JOURNAL_STRICT &&
-		(int)DURABILITY_INTERVAL == (int)JOURNAL_INTERVAL,
-	"one numbering");
+enum err durability_parse(enum durability *out, const char *text)
+{
+	for (unsigned mode = 0; mode < DURABILITY_COUNT; mode++) {
+		if (strcmp(text, journal_mode_name((enum journal_mode)mode)) != 0)
+			continue;
+		*out = (enum durability)mode;
+		return OK;
+	}
+	return ERR_FORMAT;
+}
 
 enum err engine_set_durability(
 	struct engine *e, uint64_t now_ms, enum durability mode, uint32_t interval_ms)
@@ -397,9 +417,9 @@ enum err engine_set_durability(
 		struct buf out = engine_record(e, now_ms);
 		rec_durability_put(&out, &r);
 		TRY(engine_append(e, REC_DURABILITY, &out, JOURNAL_ESSENTIAL));
-		TRY(journal_wait(e->journal, e->ledger->seq));
+		e->switch_seq = e->ledger->seq;
 	}
-	return journal_set_mode(e->journal, (enum journal_mode)mode, r.interval_ms);
+	return mode == DURABILITY_INTERVAL && e->switch_seq != 0 ? OK : switch_mode(e);
 }
 
 enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms)

@@ -118,10 +118,14 @@ MUST_USE enum err engine_when_durable(
  * can't be taken back: effects, events, preimages. */
 MUST_USE enum err engine_when_answerable(
 	struct engine *e, uint64_t seq, engine_durable_cb cb, void *ctx);
-/* Switch the journal's mode, where it is another one: records that, waits until the record is
- * durable, and switches. Errors of the journal. */
+/* Switch the journal's mode, and record it where it is another one. A mode that waits for the sync
+ * is in force at once, `interval` when its record is durable (engine_on_durable), so that no answer
+ * leaves by it before. ERR_RANGE: interval_ms; errors of the journal. */
 MUST_USE NONNULL_ALL enum err engine_set_durability(
 	struct engine *e, uint64_t now_ms, enum durability mode, uint32_t interval_ms);
+
+/* "group", "strict", "interval". ERR_FORMAT: none of them. */
+MUST_USE NONNULL_ALL enum err durability_parse(enum durability *out, const char *text);
 
 /* ---- observations ---- */
 

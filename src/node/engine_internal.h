@@ -25,7 +25,9 @@ struct kept_event {
 struct engine {
 	struct journal *journal;
 	struct ledger *ledger;
-	bool failed;              /* a record was applied and could not be appended: stop */
+	bool failed;         /* a record was applied and could not be appended: stop */
+	uint64_t switch_seq; /* the ledger's durability is to be the journal's mode when this is
+				durable; 0: it is */
 	bool behind[LAYER_COUNT]; /* the ledger's tip is known not to be the chain's */
 	struct waiter waiter[ENGINE_WAITERS_MAX];
 	uint32_t waiter_count;

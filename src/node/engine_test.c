@@ -443,8 +443,11 @@ static void test_durability(void)
 	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 0) == ERR_RANGE);
 	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 5000) == ERR_RANGE);
 	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 20) == OK);
-	CHECK(w.ledger->seq == before + 1 && journal_durable(w.journal) == before + 1);
+	CHECK(w.ledger->seq == before + 1 && journal_durable(w.journal) == before);
 	CHECK(w.ledger->durability == DURABILITY_INTERVAL && w.ledger->durability_ms == 20);
+	CHECK(journal_mode_of(w.journal) == JOURNAL_GROUP); /* not before its record is durable */
+	engine_flush(w.engine);
+	engine_on_durable(w.engine);
 	CHECK(journal_mode_of(w.journal) == JOURNAL_INTERVAL);
 
 	CHECK(engine_latch(w.engine, w.now, true, "for the test") == OK);
@@ -459,6 +462,12 @@ static void test_durability(void)
 	CHECK(answered == 1 && synced == 1);
 	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_STRICT, 0) == OK);
 	CHECK(journal_mode_of(w.journal) == JOURNAL_STRICT && w.ledger->durability_ms == 0);
+	/* back before it was there */
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_INTERVAL, 20) == OK);
+	CHECK(engine_set_durability(w.engine, w.now, DURABILITY_STRICT, 0) == OK);
+	engine_flush(w.engine);
+	engine_on_durable(w.engine);
+	CHECK(journal_mode_of(w.journal) == JOURNAL_STRICT && w.ledger->seq == seq + 3);
 	world_replay(&w);
 	CHECK(w.ledger->durability == DURABILITY_STRICT);
 	world_end(&w);

@@ -142,10 +142,12 @@ enum err journal_set_mode(struct journal *j, enum journal_mode mode, uint32_t in
 	if ((mode == JOURNAL_MEMORY) != journal_is(j, JOURNAL_MEMORY))
 		return ERR_STATE;
 	apply_mode(j, mode, interval_ms);
-	if (j->config.synchronous)
-		commit_all(j);
-	else
+	if (!j->config.synchronous) {
 		journal_commit_ask(j, journal_last(j));
+		return OK;
+	}
+	journal_commit_want(j, journal_last(j));
+	(void)journal_commit_here(j); /* false: from on_durable; the next flush does it */
 	return OK;
 }
 
