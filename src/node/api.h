@@ -16,6 +16,7 @@
 #include "node/config.h"
 #include "node/engine.h"
 #include "node/secrets.h"
+#include "node/snapshots.h"
 #include "store/log_index.h"
 #include "rt/executor.h"
 
@@ -27,6 +28,7 @@ struct node_status {
 	bool signer_connected;
 	bool journal_ok;
 	struct journal_stat journal;
+	struct snapshots_stat snapshots;
 	uint64_t effects_in_flight; /* being built, signed or submitted now */
 	struct link_stat ring[NODE_RINGS_MAX];
 	uint32_t ring_count;

@@ -376,6 +376,28 @@ static void put_work(struct buf *out, const struct node_status *node)
 	metric_ms(out, imbalance, "", node->imbalance_milli);
 }
 
+static void put_snapshots(struct buf *out, const struct snapshots_stat *s)
+{
+	static const char age[] = "sluice_snapshot_age_seconds",
+			  took[] = "sluice_snapshot_duration_seconds";
+	put_one(out, "sluice_snapshots_total", METRIC_COUNTER, "Snapshots made by this process.",
+		s->made);
+	put_one(out, "sluice_snapshots_failed_total", METRIC_COUNTER,
+		"Snapshots that could not be made.", s->failed);
+	put_one(out, "sluice_snapshot_sequence", METRIC_GAUGE,
+		"The last record in the newest snapshot; 0: there is none.", s->last_seq);
+	put_one(out, "sluice_snapshot_bytes", METRIC_GAUGE, "Size of the newest snapshot.",
+		s->last_bytes);
+	put_one(out, "sluice_snapshot_journal_bytes", METRIC_GAUGE,
+		"Written to the journal since: what a start replays, about.", s->behind_bytes);
+	metric_head(out, took, METRIC_GAUGE,
+		"Time to make the newest snapshot; 0: not by this process.");
+	metric_ns(out, took, "", s->last_ns);
+	metric_head(out, age, METRIC_GAUGE,
+		"Since the newest snapshot; 0: none was made by this process.");
+	metric_ns(out, age, "", s->age_ns);
+}
+
 static void put_node(struct buf *out, const struct api *api, const struct ledger *l)
 {
 	struct node_status node;
@@ -411,6 +433,7 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 	metric_latency(out, "sluice_loop_turn_duration_seconds", "", api->metrics.loop_turn);
 	put_one(out, "sluice_journal_free_bytes", METRIC_GAUGE, "Space left for the journal.",
 		node.journal.bytes_free);
+	put_snapshots(out, &node.snapshots);
 	put_one(out, "sluice_event_streams", METRIC_GAUGE, "Open event streams.",
 		events_stream_count(api->events));
 	put_one(out, "sluice_answers_waiting", METRIC_GAUGE,

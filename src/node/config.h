@@ -40,6 +40,12 @@ struct config_limits {
 	uint64_t request_cpu_us;
 };
 
+/* node/snapshots.h */
+struct snapshot_settings {
+	uint64_t every_bytes; /* of the journal; 0: none is made */
+	uint32_t keep;        /* the newest of them */
+};
+
 struct config {
 	char data_dir[CONFIG_TEXT_SIZE];
 	char http_bind[CONFIG_TEXT_SIZE];
@@ -60,6 +66,7 @@ struct config {
 	struct config_limits limits;
 	enum durability durability;
 	uint32_t durability_ms;
+	struct snapshot_settings snapshots;
 	enum loop_backend_kind loop_backend;
 };
 

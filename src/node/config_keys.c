@@ -38,6 +38,12 @@ static const struct plain_key plain_keys[] = {
 	{"journal.interval_ms", CONFIG_U32, "10",
 		"the longest time until a record is synced, in interval mode",
 		offsetof(struct config, durability_ms), 1, JOURNAL_INTERVAL_MS_MAX},
+	{"snapshots.every_bytes", CONFIG_U64, "67108864",
+		"a snapshot of the ledger is made when the journal has grown by so much, and by as "
+		"much as the last one takes; 0: never",
+		offsetof(struct config, snapshots.every_bytes), 0, UINT64_C(1) << 40},
+	{"snapshots.keep", CONFIG_U32, "3", "snapshots that are kept: the newest",
+		offsetof(struct config, snapshots.keep), 2, 32},
 	{"http.bind", CONFIG_TEXT, "127.0.0.1", "address that the API listens on",
 		offsetof(struct config, http_bind), 0, 0},
 	{"http.port", CONFIG_U16, "8480", "port of the API; 0: any free one",

@@ -42,7 +42,10 @@ static void on_wake(void *ctx)
 
 static enum err replay(void *ctx, const struct journal_record *r)
 {
-	return ledger_apply(ctx, r->seq, r->type, r->payload);
+	struct core *k = ctx;
+	k->replayed++;
+	k->replayed_bytes += JOURNAL_RECORD_HEADER_SIZE + r->payload.len;
+	return ledger_apply(k->ledger, r->seq, r->type, r->payload);
 }
 
 static enum err make_data_dir(const struct core *k)
@@ -81,9 +84,50 @@ static void turn_log(struct core *k)
 		log_line(LOG_WARNING, "log: %s: there are no receipts", trouble);
 }
 
+static enum err restore(struct core *k, const char *dir, struct journal_start *start)
+{
+	const struct snapshots_source source = {.ops = k->c.files,
+		.dir = dir,
+		.capacity = &k->config->capacity,
+		.seal = k->c.seal,
+		.map_seed = k->map_seed,
+		.up_to = UINT64_MAX};
+	struct snapshots_found found;
+	const enum err err = snapshots_restore(&found, &source);
+	if (err != OK) {
+		log_line(LOG_ERROR, "journal: snapshots in %s: %s", dir, file_why(err));
+		return err;
+	}
+	if (found.passed_over > 0)
+		log_line(LOG_WARNING, "%u not used; %s", (unsigned)found.passed_over, found.why);
+	k->ledger = found.ledger;
+	*start = found.start;
+	return OK;
+}
+
+/* So that the next start has less to replay; business goes on without. */
+static void open_snapshots(struct core *k, const char *dir)
+{
+	(void)snprintf(k->journal_dir, sizeof k->journal_dir, "%s", dir);
+	const struct snapshots_config config = {.source = {.ops = k->c.files,
+							.dir = k->journal_dir,
+							.capacity = &k->config->capacity,
+							.seal = k->c.seal,
+							.map_seed = k->map_seed,
+							.up_to = UINT64_MAX},
+		.settings = k->config->snapshots,
+		.journal = k->journal,
+		.behind_bytes = k->replayed_bytes,
+		.synchronous = k->c.synchronous};
+	const enum err err = snapshots_create(&k->snapshots, &config);
+	if (err != OK)
+		log_line(LOG_WARNING, "snapshots can't be made: %s", err_name(err));
+}
+
 static enum err open_journal(struct core *k)
 {
 	char dir[CONFIG_TEXT_SIZE + 16];
+	struct journal_start start;
 	struct journal_error error = {.text = ""};
 	struct journal_config config = {.dir = dir,
 		.ops = k->c.files,
@@ -92,26 +136,28 @@ static enum err open_journal(struct core *k)
 		.synchronous = k->c.synchronous,
 		.plain = k->config->loop_backend == LOOP_EPOLL,
 		.parallel = k->c.parallel,
+		.start = &start,
 		.on_durable = on_durable,
 		.on_failed = on_journal_failed,
 		.ctx = k};
-	uint64_t seed;
 
 	TRY(latency_series(&config.sync_latency, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR));
-	k->c.random(k->c.random_ctx, &seed, sizeof seed);
+	k->c.random(k->c.random_ctx, &k->map_seed, sizeof k->map_seed);
 	k->c.random(k->c.random_ctx, &config.fresh_cluster, sizeof config.fresh_cluster);
-	TRY(ledger_create(&k->ledger, &k->config->capacity, k->c.seal, seed));
 	TRY(make_data_dir(k));
 	(void)snprintf(dir, sizeof dir, "%s/journal", k->config->data_dir);
 	const uint64_t begun = clock_mono_ms();
-	const enum err err = journal_open(&k->journal, &config, replay, k->ledger, &error);
+	TRY(restore(k, dir, &start));
+	const enum err err = journal_open(&k->journal, &config, replay, k, &error);
 	if (err != OK) {
 		log_line(LOG_ERROR, "journal: %s: %s", err_name(err), error.text);
 		return err;
 	}
 	open_log(k, dir);
-	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms",
-		(unsigned long long)k->ledger->seq, (unsigned long long)(clock_mono_ms() - begun));
+	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms, behind a snapshot of %llu",
+		(unsigned long long)k->replayed, (unsigned long long)(clock_mono_ms() - begun),
+		(unsigned long long)start.chain.next_seq - 1);
+	open_snapshots(k, dir);
 	const struct engine_config engine = {.journal = k->journal, .ledger = k->ledger};
 	return engine_create(&k->engine, &engine);
 }
@@ -247,6 +293,7 @@ void core_destroy(struct core *k)
 	api_destroy(k->api);
 	effect_runner_destroy(k->effects);
 	watch_destroy(k->watch);
+	snapshots_destroy(k->snapshots);
 	log_index_close(k->log);
 	journal_close(k->journal);
 	engine_destroy(k->engine);
@@ -312,6 +359,8 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 	engine_flush(k->engine);
 	engine_on_durable(k->engine);
 	turn_log(k);
+	if (k->snapshots != NULL)
+		snapshots_turn(k->snapshots);
 	effect_runner_run(k->effects, &effects_next);
 	engine_flush(k->engine);
 

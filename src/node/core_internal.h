@@ -6,6 +6,7 @@
 #include "node/core.h"
 #include "node/effect_runner.h"
 #include "node/reconcile.h"
+#include "node/snapshots.h"
 #include "node/watch.h"
 
 #define CORE_RETRY_MS 1000u
@@ -33,9 +34,13 @@ struct core {
 	struct signer *signer;
 	bool signer_connected, signer_known;
 	struct loop_timer signer_timer;
+	uint64_t map_seed;
+	char journal_dir[CONFIG_TEXT_SIZE + 16];
 	struct journal *journal;
 	struct log_index *log; /* NULL: it could not be opened; nothing else needs it */
 	struct ledger *ledger;
+	uint64_t replayed_bytes, replayed; /* of records, at the start */
+	struct snapshots *snapshots;       /* NULL: it could not be begun; nothing else needs it */
 	struct engine *engine;
 	struct effect_runner *effects;
 	struct watch *watch;

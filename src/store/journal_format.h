@@ -87,7 +87,8 @@ struct journal_chain {
 };
 
 /* A place between two groups, and what is before it: a journal can be read from there on without
- * that. Where it comes from has to be believed (store/snapshot_file.h). */
+ * that. Where it comes from has to be believed (store/snapshot_file.h). Where chain.next_seq is 1,
+ * the place is before the first record, in segment 1, and the rest says nothing. */
 struct journal_start {
 	struct id128 cluster;
 	uint32_t segment;

@@ -334,7 +334,7 @@ static enum err begin(struct journal_scan *scan, const struct journal_start *sta
 {
 	struct journal_segment_header h;
 	*from = JOURNAL_SEGMENT_HEADER_SIZE;
-	if (start == NULL) {
+	if (start == NULL || start->chain.next_seq == 1) {
 		TRY(read_segment(scan, 1));
 		return check_header(scan, 1, cluster);
 	}
@@ -404,7 +404,7 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 			&scan->error, "%s: the folder can't be read (%s)", dir, err_name(err));
 		return err;
 	}
-	scan->empty = last == 0 && start == NULL;
+	scan->empty = last == 0 && (start == NULL || start->claimed == 0);
 	if (scan->empty)
 		return OK;
 	TRY(walk(scan, cluster, visitor, start, last));

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "net/http_local_server.h"
 #include "node/core.h"
+#include "node/snapshots.h"
 #include "world.h"
 
 #define DATA "provider"
@@ -22,6 +23,7 @@ static const char config_text[] =
 	"swap: {fee_ppm: 2500, quote_ttl_ms: 60000, offer_ttl_ms: 720000, observation_ms: 20000}\n"
 	"limits: {request_rate: 1000, request_burst: 1000, swap_rate: 100000, swap_burst: 1000, "
 	"request_cpu_us: 60000000}\n"
+	"snapshots: {every_bytes: 49152, keep: 2}\n"
 	"capacity: {swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192}\n"
 	"bitcoin: {enabled: true, network: regtest, rpc_url: 'http://bitcoin', poll_ms: 10000, "
 	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, "
@@ -268,17 +270,25 @@ static enum err fold_record(void *ctx, const struct journal_record *r)
 enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
 	struct journal_error *error, const struct file_sim *disk, uint64_t up_to)
 {
-	struct fold fold = {.up_to = up_to};
 	struct file_sim *copy = file_sim_copy(disk);
 	struct journal *j = NULL;
+	struct snapshots_found found;
+	const struct snapshots_source source = {.ops = file_sim_ops(copy),
+		.dir = HOST_JOURNAL,
+		.capacity = &h->settings->config.capacity,
+		.seal = &h->settings->seal,
+		.map_seed = h->w->seed,
+		.oldest = true, /* a start takes the newest */
+		.up_to = up_to};
+	CHECK(snapshots_restore(&found, &source) == OK);
+	struct fold fold = {.ledger = found.ledger, .up_to = up_to};
 	const struct journal_config config = {.dir = HOST_JOURNAL,
 		.fresh_cluster = {{1}},
 		.ops = file_sim_ops(copy),
+		.start = &found.start,
 		.segment_size = SEGMENT_SIZE,
 		.group_max = GROUP_MAX,
 		.synchronous = true};
-	CHECK(ledger_create(&fold.ledger, &h->settings->config.capacity, &h->settings->seal,
-		      h->w->seed) == OK);
 	const enum err err = journal_open(&j, &config, fold_record, &fold, error);
 	if (err == OK) {
 		ledger_hash(fold.ledger, out);

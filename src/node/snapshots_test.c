@@ -1,0 +1,356 @@
+/* node/snapshots over a history that an engine made, on the simulated disk and on real files: a
+ * start from a snapshot and the journal behind it is the ledger that a replay of everything gives,
+ * after a power cut at every operation as well; what can't be used is passed over; and a thread
+ * that makes them while records are appended. */
+#include "node/snapshots.h"
+#include "node/engine_world_test.h"
+#include "node/log.h"
+#include "store/journal_scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DIR "journal" /* as the world's */
+#define RECORDS_MAX 4000u
+#define SNAPSHOTS_WANTED 3u
+#define UNSYNCED_MAX 16384u
+#define CUT_ONE_IN 6u
+#define REAL_DIR "snapshots_test.journal"
+
+static const struct ledger_capacity capacity = {
+	.swaps = 64, .transfers = 64, .effects = 256, .coins = 256, .postings = 4096};
+static const struct seal_key key = {{0}}; /* as the world's */
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t draw(uint64_t bound)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % bound;
+}
+
+static struct snapshots_source source_of(const struct file_ops *ops, const char *dir)
+{
+	return (struct snapshots_source){.ops = ops,
+		.dir = dir,
+		.capacity = &capacity,
+		.seal = &key,
+		.map_seed = 3,
+		.up_to = UINT64_MAX};
+}
+
+static struct snapshots *snapshots_of(
+	const struct file_ops *ops, const char *dir, const struct journal *j, bool synchronous)
+{
+	struct snapshots *s;
+	const struct snapshots_config config = {.source = source_of(ops, dir),
+		.settings = {.every_bytes = 1, .keep = 2},
+		.journal = j,
+		.synchronous = synchronous};
+	CHECK(snapshots_create(&s, &config) == OK);
+	return s;
+}
+
+/* ---- a start, both ways ---- */
+
+static enum err apply(void *ctx, const struct journal_record *r)
+{
+	return ledger_apply(ctx, r->seq, r->type, r->payload);
+}
+
+static enum err fold(struct hash256 *out, uint64_t *seq, struct file_sim *disk,
+	const struct journal_start *start, struct ledger *l)
+{
+	struct journal_error error = {{0}};
+	struct journal *j;
+	const struct journal_config config = {.dir = DIR,
+		.ops = file_sim_ops(disk),
+		.fresh_cluster = {{1}},
+		.segment_size = 16u << 20,
+		.group_max = 2u << 20,
+		.start = start,
+		.synchronous = true};
+	const enum err err = journal_open(&j, &config, apply, l, &error);
+	if (err == OK) {
+		ledger_hash(l, out);
+		*seq = l->seq;
+		journal_close(j);
+	}
+	ledger_destroy(l);
+	return err;
+}
+
+/* From the newest snapshot, from the oldest, and from the first record: the same. Returns how many
+ * records that is. */
+static uint64_t check_start(const struct file_sim *disk, uint64_t *from)
+{
+	struct hash256 whole, short_cut;
+	uint64_t whole_seq, seq;
+	struct ledger *l;
+	struct file_sim *copy = file_sim_copy(disk);
+	CHECK(ledger_create(&l, &capacity, &key, 1) == OK);
+	CHECK(fold(&whole, &whole_seq, copy, NULL, l) == OK);
+	file_sim_destroy(copy);
+	for (unsigned oldest = 0; oldest < 2; oldest++) {
+		struct snapshots_found found;
+		copy = file_sim_copy(disk);
+		struct snapshots_source source = source_of(file_sim_ops(copy), DIR);
+		source.oldest = oldest != 0;
+		CHECK(snapshots_restore(&found, &source) == OK);
+		if (oldest == 0)
+			*from = found.start.chain.next_seq - 1;
+		CHECK(fold(&short_cut, &seq, copy, &found.start, found.ledger) == OK);
+		CHECK(seq == whole_seq && hash256_eq(&short_cut, &whole));
+		file_sim_destroy(copy);
+	}
+	return whole_seq;
+}
+
+/* ---- power ---- */
+
+struct cutter {
+	struct world *w;
+	uint64_t durable;
+	unsigned changes, cuts, from_snapshots;
+};
+
+static void on_change(void *ctx)
+{
+	static uint8_t survives[UNSYNCED_MAX];
+	struct cutter *c = ctx;
+	if (c->changes++ % CUT_ONE_IN != 0)
+		return;
+	const size_t count = file_sim_unsynced(c->w->disk);
+	CHECK(count <= sizeof survives);
+	const uint64_t chance = draw(3) * 50;
+	uint64_t from;
+	for (size_t i = 0; i < count; i++)
+		survives[i] = draw(100) < chance;
+	struct file_sim *after = file_sim_crash(c->w->disk, survives, count);
+	CHECK(check_start(after, &from) >= c->durable);
+	c->from_snapshots += from > 0;
+	c->cuts++;
+	file_sim_destroy(after);
+}
+
+static void pay(struct world *w, uint64_t n)
+{
+	struct transfer_command c = {.now_ms = w->now,
+		.layer = LAYER_ROOTSTOCK,
+		.amount = amount_of(ASSET_RBTC, FUNDS_WEI_PER_SAT),
+		.destination = {0xaa},
+		.destination_len = 20};
+	struct command_result result;
+	store_le64(c.id.b, n * 4 + 1);
+	store_le64(c.effect_id.b, n * 4 + 2);
+	store_le64(c.idempotency_key.b, n * 4 + 3);
+	(void)!engine_transfer(w->engine, &result, &c);
+}
+
+static void step(struct world *w, uint64_t n)
+{
+	for (uint32_t i = 0; i < w->ledger->effect_count; i++)
+		if (w->ledger->effect[i].state == EFFECT_INTENT && draw(2) == 0)
+			(void)world_prepare(w, &w->ledger->effect[i]);
+	if (n % 9 == 0 && n < 400)
+		pay(w, n);
+	world_blocks(w, (enum layer_id)draw(LAYER_COUNT), 1 + (unsigned)draw(3));
+	if (draw(9) == 0)
+		world_deposit_coin(w, 10000 + draw(90000));
+	engine_flush(w->engine);
+}
+
+static void test_power(struct world *w)
+{
+	struct cutter c = {.w = w};
+	struct snapshots_stat stat;
+	world_begin(w);
+	(void)world_both_locked(w, LAYER_BITCOIN, LAYER_ROOTSTOCK);
+	engine_flush(w->engine);
+	struct snapshots *s = snapshots_of(file_sim_ops(w->disk), DIR, w->journal, true);
+	file_sim_on_change(w->disk, on_change, &c);
+	for (uint64_t n = 0;; n++) {
+		step(w, n);
+		c.durable = journal_durable(w->journal);
+		snapshots_turn(s);
+		snapshots_stat(s, &stat);
+		CHECK(stat.failed == 0 && journal_last(w->journal) < RECORDS_MAX);
+		if (stat.made >= SNAPSHOTS_WANTED)
+			break;
+	}
+	file_sim_on_change(w->disk, NULL, NULL);
+	CHECK(c.cuts > 20 && c.from_snapshots > 10);
+	CHECK(stat.last_seq == journal_durable(w->journal) && stat.last_bytes > 4096);
+	snapshots_destroy(s);
+}
+
+/* ---- what can't be used ---- */
+
+static void path_of(char path[FILE_PATH_SIZE], uint64_t seq)
+{
+	char name[SNAPSHOT_FILE_NAME_SIZE];
+	snapshot_file_name(name, seq);
+	CHECK(file_path_join(path, DIR, name) == OK);
+}
+
+static void test_passed_over(struct world *w)
+{
+	static struct snapshot_list list;
+	struct snapshots_found found;
+	struct file_sim *disk = file_sim_copy(w->disk);
+	const struct file_ops *ops = file_sim_ops(disk);
+	struct snapshots_source source = source_of(ops, DIR);
+	char path[FILE_PATH_SIZE];
+	struct hash256 hash;
+	uint64_t from, seq;
+	size_t len;
+	file_sim_settle(disk);
+	CHECK(snapshot_file_list(&list, ops, DIR) == OK && list.count == 2);
+	path_of(path, list.file[0].seq);
+	file_sim_content(disk, path, &len)[5000] ^= 1;
+	CHECK(snapshots_restore(&found, &source) == OK && found.passed_over == 1);
+	CHECK(found.start.chain.next_seq == list.file[1].seq + 1 && found.why[0] != '\0');
+	ledger_destroy(found.ledger);
+	(void)check_start(disk, &from);
+	CHECK(from == list.file[1].seq);
+	/* none is left that can be used: everything is replayed, as far as the heads claim */
+	path_of(path, list.file[1].seq);
+	file_sim_content(disk, path, &len)[5000] ^= 1;
+	CHECK(snapshots_restore(&found, &source) == OK && found.passed_over == 2);
+	CHECK(found.start.chain.next_seq == 1 && found.start.claimed == list.file[0].seq);
+	CHECK(fold(&hash, &seq, disk, &found.start, found.ledger) == OK);
+	CHECK(seq >= list.file[0].seq);
+	/* the journal is gone, and they say that there was one */
+	CHECK(ops->unlink(ops->ctx, DIR "/0000000001.seg") == OK);
+	CHECK(snapshots_restore(&found, &source) == OK);
+	CHECK(fold(&hash, &seq, disk, &found.start, found.ledger) == ERR_CHECKSUM);
+	file_sim_destroy(disk);
+	/* another key, too little room */
+	disk = file_sim_copy(w->disk);
+	source = source_of(file_sim_ops(disk), DIR);
+	const struct ledger_capacity small = {
+		.swaps = 16, .transfers = 1, .effects = 2, .coins = 2, .postings = 16};
+	source.capacity = &small;
+	CHECK(snapshots_restore(&found, &source) == OK && found.passed_over == 2);
+	CHECK(strstr(found.why, "capacity") != NULL);
+	ledger_destroy(found.ledger);
+	const struct seal_key other = {{1}};
+	source.capacity = &capacity;
+	source.seal = &other;
+	CHECK(snapshots_restore(&found, &source) == OK && found.passed_over == 2);
+	ledger_destroy(found.ledger);
+	file_sim_destroy(disk);
+}
+
+/* A disk without room: nothing is lost, and it goes on when there is. */
+static void test_full(struct world *w)
+{
+	struct snapshots_stat stat;
+	struct snapshots *s = snapshots_of(file_sim_ops(w->disk), DIR, w->journal, true);
+	file_sim_capacity(w->disk, 64u << 20);
+	for (uint64_t n = 500; n < 1000; n++) {
+		step(w, n);
+		snapshots_turn(s);
+		snapshots_stat(s, &stat);
+		if (stat.failed > 0)
+			file_sim_capacity(w->disk, UINT64_MAX);
+		if (stat.made > 0)
+			break;
+	}
+	CHECK(stat.failed == 1 && stat.made == 1);
+	snapshots_destroy(s);
+}
+
+/* ---- a thread of its own ---- */
+
+struct copying {
+	struct journal *to;
+	struct snapshots *snapshots;
+};
+
+static enum err copy_record(void *ctx, const struct journal_record *r)
+{
+	struct copying *c = ctx;
+	const struct timespec pause = {.tv_nsec = 100000};
+	uint64_t seq;
+	CHECK(journal_append(c->to, &seq, r->type, r->payload, 0) == OK && seq == r->seq);
+	journal_flush(c->to);
+	snapshots_turn(c->snapshots);
+	(void)nanosleep(&pause, NULL);
+	return OK;
+}
+
+static enum err remove_name(void *ctx, const char *name)
+{
+	char path[FILE_PATH_SIZE];
+	(void)ctx;
+	CHECK(file_path_join(path, REAL_DIR, name) == OK && unlink(path) == 0);
+	return OK;
+}
+
+static void test_thread(struct world *w)
+{
+	const struct file_ops *ops = file_system();
+	struct journal_config config = {
+		.dir = REAL_DIR, .ops = ops, .fresh_cluster = {{7}}, .segment_size = 17u << 20};
+	struct journal_error error;
+	struct snapshots_found found;
+	struct snapshots_stat stat;
+	struct hash256 live, started;
+	struct copying c;
+	struct ledger *l;
+	CHECK(journal_open(&c.to, &config, NULL, NULL, &error) == OK);
+	c.snapshots = snapshots_of(ops, REAL_DIR, c.to, false);
+	CHECK(journal_wait(w->journal, 0) == OK);
+	CHECK(ledger_create(&l, &capacity, &key, 1) == OK);
+	struct file_sim *disk = file_sim_copy(w->disk);
+	const struct journal_config from = {.dir = DIR,
+		.ops = file_sim_ops(disk),
+		.segment_size = 16u << 20,
+		.group_max = 2u << 20,
+		.synchronous = true};
+	struct journal *j;
+	CHECK(journal_open(&j, &from, copy_record, &c, &error) == OK);
+	const struct timespec pause = {.tv_nsec = 1000000};
+	do {
+		(void)nanosleep(&pause, NULL);
+		snapshots_stat(c.snapshots, &stat);
+	} while (stat.made == 0);
+	snapshots_destroy(c.snapshots);
+	journal_close(c.to);
+	journal_close(j);
+	CHECK(journal_open(&j, &from, apply, l, &error) == OK);
+	ledger_hash(l, &live);
+	ledger_destroy(l);
+	journal_close(j);
+	file_sim_destroy(disk);
+	const struct snapshots_source source = source_of(ops, REAL_DIR);
+	CHECK(snapshots_restore(&found, &source) == OK && found.start.chain.next_seq > 1);
+	config.start = &found.start;
+	CHECK(journal_open(&c.to, &config, apply, found.ledger, &error) == OK);
+	ledger_hash(found.ledger, &started);
+	CHECK(hash256_eq(&live, &started));
+	ledger_destroy(found.ledger);
+	journal_close(c.to);
+	CHECK(ops->list(NULL, REAL_DIR, remove_name, NULL) == OK && rmdir(REAL_DIR) == 0);
+}
+
+static void drop_line(void *ctx, enum log_level level, const char *text)
+{
+	(void)ctx, (void)level, (void)text;
+}
+
+int main(void)
+{
+	static struct world w;
+	log_sink_set(drop_line, NULL);
+	test_power(&w);
+	test_passed_over(&w);
+	test_full(&w);
+	test_thread(&w);
+	world_end(&w);
+	return EXIT_SUCCESS;
+}
