@@ -144,6 +144,13 @@ def psbt_payments(source):
                       for p in json.loads(source)["payments"]])
 
 
+def uri(source):
+    yield from table("bip21_vectors", texts("network", "address", "text") + ["uint64_t sat", "struct slice label, message"],
+                     [[text(v[n]) for n in ("network", "address", "text")]
+                      + ["UINT64_MAX" if v["sat"] is None else f"UINT64_C({v['sat']})"]
+                      + [blob(v[n].encode().hex()) for n in ("label", "message")] for v in json.loads(source)["vectors"]])
+
+
 def bolt11(source):
     vectors = json.loads(source)
     rows = []
@@ -244,7 +251,7 @@ def exchanges(source):
 
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
-         "psbt": psbt, "psbt_payments": psbt_payments, "bolt11": bolt11, "elements_transactions": elements_transactions,
+         "psbt": psbt, "psbt_payments": psbt_payments, "uri": uri, "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
          "elements_blinding": elements_blinding, "elements_wally": elements_wally,
          "exchanges": exchanges}

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/map.h"
 #include "base/network.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 
@@ -232,6 +233,26 @@ static void test_networks(void)
 	CHECK(strncmp(text, n->caip2 + strlen("bip122:"), 32) == 0);
 }
 
+static void test_utf8(void)
+{
+	static const struct {
+		const char *text;
+		bool valid;
+	} rows[] = {
+		{"", true}, {"plain", true}, {"\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf", true},
+		{"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", true},
+		{"\x80", false},             /* begins in the middle */
+		{"\xc2", false},             /* cut off */
+		{"\xc1\xbf", false},         /* longer than needed */
+		{"\xe0\x9f\xbf", false},     /* longer than needed */
+		{"\xed\xa0\x80", false},     /* a surrogate */
+		{"\xf4\x90\x80\x80", false}, /* over U+10FFFF */
+		{"\xf0\x90\x80\x7f", false}, /* ends in something else */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK(utf8_valid(slice_str(rows[i].text)) == rows[i].valid);
+}
+
 int main(void)
 {
 	CHECK(strcmp(err_name(ERR_SHORT), "ERR_SHORT") == 0);
@@ -244,5 +265,6 @@ int main(void)
 	test_map();
 	test_crc32c();
 	test_networks();
+	test_utf8();
 	return EXIT_SUCCESS;
 }
