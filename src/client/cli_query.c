@@ -1,4 +1,4 @@
-/* status, transfers, layers, accounts, keygen, settings: questions and small tools. */
+/* status, transfers, layers, accounts, book, keygen, settings: questions and small tools. */
 #include "client/cli.h"
 
 #include "base/hex.h"
@@ -204,6 +204,22 @@ static enum client_exit command_accounts(struct cli *cli)
 	json_free(v);
 	cli_end(cli);
 	return exit;
+}
+
+static enum client_exit command_book(struct cli *cli)
+{
+	static const struct column accounts[] = {{"id", "ACCOUNT", 32}, {"layer", "LAYER", 10},
+		{"asset", "ASSET", 5}, {"balance", "BALANCE", 26}, {"transfers", "TRANSFERS", 9}};
+	static const struct column transfers[] = {{"id", "TRANSFER", 32}, {"from", "FROM", 32},
+		{"to", "TO", 32}, {"amount", "AMOUNT", 20}, {"at", "AT", 24}, {"tag", "TAG", 16}};
+	char path[CELL_SIZE];
+	uint8_t id[16];
+	if (cli->argument == NULL)
+		return list(cli, "/v1/book/accounts", "accounts", accounts, ARRAY_LEN(accounts));
+	if (hex_decode(id, sizeof id, slice_str(cli->argument)) != OK)
+		return cli_usage(cli, "an account's ID has %zu hexadecimal digits", 2 * sizeof id);
+	(void)snprintf(path, sizeof path, "/v1/book/accounts/%s/transfers", cli->argument);
+	return list(cli, path, "transfers", transfers, ARRAY_LEN(transfers));
 }
 
 /* ---- status ---- */
@@ -444,6 +460,8 @@ const struct cli_command cli_query_commands[] = {
 	{"accounts", "accounts", "the books (operators)", command_accounts, 0},
 	{"journal", "journal mode [group | strict | interval:MS]",
 		"what an answer waits for (operators)", command_journal, 2},
+	{"book", "book [ACCOUNT]", "customers' accounts, or one's newest transfers (operators)",
+		command_book, 1},
 	{"keygen", "keygen FILE", "make a key for gas", command_keygen, 1},
 	{"settings", "settings", "every setting with its meaning and default", command_settings, 0},
 };

@@ -359,6 +359,7 @@ void book_move(struct book *b, struct book_custody *custody, const struct book_t
 			.tag = t->tag},
 		.batch = current_batch(b),
 		.kind = BOOK_ROW_TRANSFER,
+		.layer = (uint8_t)custody->layer,
 		.result = (uint8_t)result};
 	if (result == BOOK_DONE)
 		transfer_do(b, custody, r, at);
@@ -430,7 +431,8 @@ void book_row_put(struct buf *out, const struct book_row *r)
 		buf_le64(out, r->u.transfer.tag);
 	}
 	buf_le32(out, r->batch);
-	buf_le16(out, r->kind);
+	buf_u8(out, r->kind);
+	buf_u8(out, r->layer);
 	buf_le16(out, r->result);
 }
 
@@ -446,7 +448,7 @@ bool book_row_get(const struct book *b, struct book_row *r, uint32_t at, struct 
 	memset(r, 0, sizeof *r);
 	reader_copy(in, r->id.b, sizeof r->id.b);
 	const uint32_t batch = reader_le32(&kind);
-	r->kind = (uint8_t)reader_le16(&kind);
+	r->kind = reader_u8(&kind);
 	if (r->kind == BOOK_ROW_BATCH) {
 		reader_copy(in, r->u.batch.body, sizeof r->u.batch.body);
 		r->u.batch.seq = reader_le64(in);
@@ -461,10 +463,11 @@ bool book_row_get(const struct book *b, struct book_row *r, uint32_t at, struct 
 		r->u.transfer.tag = reader_le64(in);
 	}
 	r->batch = reader_le32(in);
-	(void)reader_le16(in);
+	(void)reader_u8(in);
+	r->layer = reader_u8(in);
 	const uint16_t result = reader_le16(in);
 	r->result = (uint8_t)result;
-	if (in->failed || batch > at || result >= BOOK_RESULT_COUNT)
+	if (in->failed || batch > at || result >= BOOK_RESULT_COUNT || r->layer >= LAYER_COUNT)
 		return false;
 	if (r->kind == BOOK_ROW_BATCH)
 		return batch == at;

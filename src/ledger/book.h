@@ -81,6 +81,7 @@ struct book_row {
 	} u;
 	uint32_t batch; /* row of its batch: its own, of a batch */
 	uint8_t kind;   /* enum book_row_kind */
+	uint8_t layer;  /* of a transfer */
 	uint8_t result; /* enum book_result */
 };
 

@@ -32,6 +32,12 @@ const struct route api_routes[] = {
 	{"GET", "/healthz", SCOPE_PROBE, handle_healthz},
 	{"GET", "/readyz", SCOPE_PROBE, handle_readyz},
 	{"GET", "/openapi.yaml", SCOPE_TAKER, handle_openapi},
+	{"POST", "/v1/book/accounts", SCOPE_OPERATOR, handle_book_open},
+	{"GET", "/v1/book/accounts", SCOPE_OPERATOR, handle_book_account_list},
+	{"GET", "/v1/book/accounts/{id}", SCOPE_OPERATOR, handle_book_account_get},
+	{"GET", "/v1/book/accounts/{id}/transfers", SCOPE_OPERATOR, handle_book_history},
+	{"POST", "/v1/book/transfers", SCOPE_OPERATOR, handle_book_transfer},
+	{"GET", "/v1/book/transfers/{id}", SCOPE_OPERATOR, handle_book_transfer_get},
 };
 const size_t api_route_count = ARRAY_LEN(api_routes);
 _Static_assert(ARRAY_LEN(api_routes) <= METRICS_ROUTES_MAX, "every route is counted");

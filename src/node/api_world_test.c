@@ -15,7 +15,8 @@ static const char base_yaml[] =
 	"funding_blocks: 20, swap_min: 0.0001, swap_max: 10, bump_blocks: 3, "
 	"contract: '0xcccccccccccccccccccccccccccccccccccccccc'}\n"
 	"swap: {fee_ppm: 2000, quote_ttl_ms: 60000, offer_ttl_ms: 3600000, observation_ms: 2000}\n"
-	"capacity: {swaps: 1024, transfers: 1024, effects: 4096, coins: 1024, postings: 4096}\n";
+	"capacity: {swaps: 1024, transfers: 1024, effects: 4096, coins: 1024, postings: 4096, "
+	"book_accounts: 64, book_transfers: 256}\n";
 
 /* ---- ports ---- */
 

@@ -21,6 +21,7 @@ static const struct problem_kind kinds[] = {
 	{"unsafe_time_locks", 409, true, "none", "No safe pair of time locks exists now"},
 	{"quote_expired", 409, false, "none", "The quote has expired"},
 	{"not_reconciled", 409, false, "none", "Books and chain are not reconciled"},
+	{"book_full", 409, true, "none", "The customers' book is full"},
 	{"transaction_conflict", 409, false, "none", "Another transaction spends the same"},
 	{"body_too_large", 413, false, "none", "The body is too large"},
 	{"unsupported_media_type", 415, false, "none", "The body must be application/json"},
