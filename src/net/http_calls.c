@@ -134,5 +134,5 @@ enum err http_request_check(const struct http_request *request)
 			return ERR_FORMAT;
 	if (request->extra_header != NULL && !is_extra_header(request->extra_header))
 		return ERR_FORMAT;
-	return OK;
+	return request->part != NULL && request->reader != NULL ? ERR_FORMAT : OK;
 }

@@ -44,7 +44,8 @@ void *http_calls_any(const struct http_calls *calls);
 void http_answer_give(const struct http_answer *answer, const struct http_reader *reader,
 	struct http_reader_args reader_args, http_answer_cb cb, void *ctx);
 
-/* ERR_FORMAT: a method that is no token, a header with a control character, no http or https URL.
+/* ERR_FORMAT: a method that is no token, a header with a control character, no http or https URL,
+ * parts and a reader.
  */
 MUST_USE enum err http_request_check(const struct http_request *request);
 /* ERR_FORMAT: a URL that the way of its scheme can't read. (In http_client.c.) */

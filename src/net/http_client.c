@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "net/http_curl.h"
+#include "net/http_parts.h"
 #include "net/http_pool.h"
 #include "net/http_real.h"
 #include "net/http_url.h"
@@ -39,6 +40,7 @@ void http_open_init(struct http_open *call, struct http_real *client, const stru
 		.ctx = ctx,
 		.reader = request->reader,
 		.reader_args = request->reader_args,
+		.part = request->part,
 		.answer_max = request->answer_max == 0 ? HTTP_ANSWER_MAX_DEFAULT
 						       : request->answer_max};
 }
@@ -64,6 +66,8 @@ enum err http_open_add(struct http_open *call, struct slice bytes, uint64_t anno
 	if (bytes.len > 0)
 		memcpy(call->answer + call->answer_len, bytes.ptr, bytes.len);
 	call->answer_len = want;
+	if (call->part != NULL)
+		http_parts_due(call);
 	return OK;
 }
 
@@ -71,9 +75,12 @@ void http_open_end(struct http_open *call, const struct http_answer *answer)
 {
 	struct http_real *client = call->client;
 	const bool nested = client->in_callback;
+	struct http_answer given = *answer;
 	http_calls_remove(&client->base.calls, call->id);
+	if (call->part != NULL)
+		http_parts_last(call, &given);
 	client->in_callback = true;
-	http_answer_give(answer, call->reader, call->reader_args, call->cb, call->ctx);
+	http_answer_give(&given, call->reader, call->reader_args, call->cb, call->ctx);
 	client->in_callback = nested;
 	call->way->release(call);
 }
@@ -147,6 +154,7 @@ static void real_destroy(struct http_client *base)
 		http_open_end(
 			call, &(struct http_answer){.err = ERR_CANCELLED, .detail = "closing"});
 	}
+	loop_timer_cancel(base->loop, &client->parts_timer);
 	http_pool_destroy(client->pool);
 	http_curl_destroy(client->curl);
 	http_calls_fini(&base->calls);
@@ -167,6 +175,7 @@ enum err http_client_create_with(
 	client->base.ops = &real_ops;
 	client->base.loop = loop;
 	client->by_library = config->by_library;
+	client->ca_file = config->ca_file;
 	enum err err = http_calls_init(&client->base.calls);
 	if (err == OK)
 		err = http_pool_create(&client->pool, client, config);

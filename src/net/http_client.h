@@ -37,6 +37,9 @@ struct http_reader {
 	void (*drop)(void *made); /* on either thread */
 };
 
+/* A part of an answer's body, as it came; borrows until it returns. It may send and cancel. */
+typedef void (*http_part_cb)(void *ctx, struct slice part);
+
 struct http_request {
 	const char *method;        /* "GET", "POST"; borrows: all fields are copied before return */
 	const char *url;           /* http:// or https://, without user and password */
@@ -48,6 +51,11 @@ struct http_request {
 	struct slice body;
 	uint64_t timeout_ms; /* of the whole; 0: HTTP_TIMEOUT_DEFAULT_MS */
 	size_t answer_max;   /* bytes of body; 0: HTTP_ANSWER_MAX_DEFAULT; larger: ERR_FULL */
+	/* NULL: the body is the answer's. Otherwise it is given in parts, with the same ctx, as it
+	 * comes: answer_max bounds what was not given yet, and the answer, which follows the last
+	 * part, has no body and no reader. What has come is given before an error, too, except
+	 * ERR_CANCELLED. ERR_STATE with a network thread. */
+	http_part_cb part;
 	const struct http_reader *reader; /* NULL: the callback gets the body itself */
 	struct http_reader_args reader_args;
 };
@@ -81,8 +89,10 @@ struct http_client_config {
 	uint32_t connection_host_max; /* to one host and port; 0: as many as in all */
 	uint32_t idle_max;            /* kept for later; 0: HTTP_IDLE_MAX_DEFAULT */
 	size_t partial_max;           /* 0: HTTP_PARTIAL_MAX */
-	bool by_library;              /* http:// by libcurl, too */
-	bool by_readiness;            /* sys/streams: leave the ring's own operations alone */
+	const char *ca_file; /* PEM; borrows: https:// trusts what it signs and nothing else; NULL:
+			      * what the system trusts */
+	bool by_library;     /* http:// by libcurl, too */
+	bool by_readiness;   /* sys/streams: leave the ring's own operations alone */
 	/* Names to addresses instead of the system's way (sys/resolve.h); NULL: that. */
 	void (*lookup)(const char *name, struct resolve_answer *answer);
 
@@ -134,6 +144,10 @@ NONNULL_ALL struct slice http_local_body(const struct http_local_request *reques
 /* Takes the request. err other than OK: the network failed that way. */
 NONNULL_ALL void http_local_answer(
 	struct http_local_request *request, enum err err, unsigned status, struct slice body);
+
+/* A part of the answer to a request that asked for parts (CHECK); the request stays the handler's.
+ * False: nobody listens any more, or the part is over the bound, which ends the call. */
+MUST_USE NONNULL_ALL bool http_local_part(struct http_local_request *request, struct slice part);
 
 /* Takes the request; the call ends by its deadline. */
 NONNULL_ALL void http_local_drop(struct http_local_request *request);

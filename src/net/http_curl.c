@@ -305,6 +305,10 @@ static enum err set_limits(struct call *call, const struct http_request *request
 		ok = ok && curl_easy_setopt(easy, number[i].option, number[i].value) == CURLE_OK;
 	for (size_t i = 0; i < ARRAY_LEN(pointer); i++)
 		ok = ok && curl_easy_setopt(easy, pointer[i].option, pointer[i].value) == CURLE_OK;
+	const char *ca_file = call->curl->client->ca_file;
+	if (ca_file != NULL) /* without the system's folder, which would be trusted beside it */
+		ok = ok && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+			curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 	ok = ok && curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,

@@ -19,6 +19,7 @@ struct local_call {
 	void *ctx;
 	const struct http_reader *reader; /* borrowed, or NULL */
 	struct http_reader_args reader_args;
+	http_part_cb part;
 	size_t answer_max;
 	struct loop_timer deadline;         /* or the cancel that was asked for */
 	struct http_local_request *request; /* NULL: given back */
@@ -124,6 +125,7 @@ static enum err local_send(struct http_client *base, struct http_call *handle,
 		.ctx = ctx,
 		.reader = request->reader,
 		.reader_args = request->reader_args,
+		.part = request->part,
 		.request = copy,
 		.answer_max = request->answer_max == 0 ? HTTP_ANSWER_MAX_DEFAULT
 						       : request->answer_max,
@@ -228,6 +230,33 @@ struct slice http_local_body(const struct http_local_request *request)
 	return slice_of(request->body, request->body_len);
 }
 
+/* Not the end of the call, whoever is called: cancelling is done later. */
+static void give_part(struct local_call *call, struct slice part)
+{
+	struct local_client *client = call->client;
+	const bool nested = client->in_callback;
+	client->in_callback = true;
+	call->part(call->ctx, part);
+	client->in_callback = nested;
+}
+
+bool http_local_part(struct http_local_request *request, struct slice part)
+{
+	struct local_call *call = request->call;
+	CHECK(request->handed_over);
+	if (call == NULL || call->cancelled)
+		return false;
+	CHECK(call->part != NULL);
+	if (part.len > call->answer_max) {
+		call_end(call,
+			&(struct http_answer){
+				.err = ERR_FULL, .detail = "a part of the answer is too long"});
+		return false;
+	}
+	give_part(call, part);
+	return true;
+}
+
 void http_local_answer(
 	struct http_local_request *request, enum err err, unsigned status, struct slice body)
 {
@@ -241,10 +270,15 @@ void http_local_answer(
 			answer.status = status;
 			answer.body = body;
 		}
+		if (call->part != NULL && answer.body.len > 0)
+			give_part(call, answer.body);
+		if (call->part != NULL)
+			answer.body = slice_of(NULL, 0);
 		if (answer.err != OK)
 			answer.detail = err_name(answer.err);
 		call->request = NULL;
-		call_end(call, &answer);
+		if (!call->cancelled) /* by whoever was given the part */
+			call_end(call, &answer);
 	} else if (call != NULL) {
 		call->request = NULL;
 	}

@@ -27,8 +27,12 @@ struct http_open {
 	const struct http_reader *reader; /* borrowed, or NULL */
 	struct http_reader_args reader_args;
 
-	uint8_t *answer; /* owned: the body so far */
+	uint8_t *answer; /* owned: the body so far; where it is given in parts, what was not yet */
 	size_t answer_len, answer_cap, answer_max;
+
+	http_part_cb part; /* NULL: the body is given as a whole */
+	bool parts_due;    /* in the client's list of those that have something to give */
+	struct http_open *parts_next;
 
 	bool over; /* it ends in the next step, with this */
 	enum err over_err;
@@ -40,8 +44,11 @@ struct http_real {
 	struct http_client base;
 	struct http_pool *pool;  /* owned */
 	struct http_curl *curl;  /* owned */
+	const char *ca_file;     /* borrowed, or NULL */
 	struct loop_timer defer; /* set while `over` has something */
 	struct http_open *over;
+	struct loop_timer parts_timer; /* set while `parts` has something */
+	struct http_open *parts;
 	bool by_library, in_callback, closing;
 };
 

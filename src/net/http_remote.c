@@ -306,6 +306,8 @@ static enum err remote_send(struct http_client *base, struct http_call *handle,
 	struct remote_client *client = client_of(base);
 	if (client->closing)
 		return ERR_UNAVAILABLE;
+	if (request->part != NULL)
+		return ERR_STATE;
 	TRY(check_url(client, request->url));
 	struct remote_call *c = calloc(1, sizeof *c);
 	enum err err = c == NULL || !copy_request(c, request) ? ERR_FULL : OK;
