@@ -31,7 +31,7 @@ OS_ONLY_IN_SYS = (r"(?<![\w.>])(clock_gettime|gettimeofday|time|open|openat|prea
                   r"fdatasync|getrandom|socket|fork|execve|epoll_\w+|io_uring_\w+|getenv|usleep|"
                   r"nanosleep|pthread_create)\s*\(")
 SYSTEM = set("assert.h ctype.h errno.h float.h inttypes.h limits.h math.h setjmp.h signal.h stdalign.h "
-             "stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h "
+             "malloc.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h "
              "time.h unistd.h fcntl.h pthread.h poll.h getopt.h termios.h immintrin.h nmmintrin.h cpuid.h "
              "x86intrin.h sched.h dirent.h locale.h ucontext.h netdb.h".split())
 LINES_MAX, FUNCTION_MAX, COLUMNS_MAX = 800, 70, 100

@@ -58,7 +58,8 @@ bool bytes_eq_ct(const void *a, const void *b, size_t len)
 
 void bytes_wipe(void *ptr, size_t len)
 {
-	volatile uint8_t *p = ptr;
-	for (size_t i = 0; i < len; i++)
-		p[i] = 0;
+	if (len > 0)
+		memset(ptr, 0, len);
+	/* somebody may still look at it: the stores stay */
+	__asm__ volatile("" : : "r"(ptr) : "memory");
 }

@@ -12,10 +12,17 @@
 #define DATA "provider"
 #define SEGMENT_SIZE (512u << 10)
 #define GROUP_MAX (96u << 10)
+/* Where every cut is tried: there is little to copy. */
+#define SEGMENT_SIZE_SMALL (64u << 10)
+#define GROUP_MAX_SMALL (12u << 10)
 #define RESTART_MIN_MS 500u
 #define RESTART_MAX_MS 8000u
 #define UNSYNCED_MAX 8192u
 
+static const char capacity_text[] =
+	"{swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192}";
+static const char capacity_small_text[] =
+	"{swaps: 16, transfers: 16, effects: 64, coins: 128, postings: 1024}";
 static const char config_text[] =
 	"http: {port: 0}\n"
 	"signer: {timeout_ms: 15000}\n"
@@ -24,7 +31,7 @@ static const char config_text[] =
 	"limits: {request_rate: 1000, request_burst: 1000, swap_rate: 100000, swap_burst: 1000, "
 	"request_cpu_us: 60000000}\n"
 	"snapshots: {every_bytes: 49152, keep: 2}\n"
-	"capacity: {swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192}\n"
+	"capacity: %s\n"
 	"bitcoin: {enabled: true, network: regtest, rpc_url: 'http://bitcoin', poll_ms: 10000, "
 	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, "
 	"block_interval_ms: 60000, drift_permille: 50, outage_ms: 150000, depth: '0:2, 0.2:3', "
@@ -113,6 +120,8 @@ void host_kill(struct host *h, bool power)
 static void on_change(void *ctx)
 {
 	struct host *h = ctx;
+	if (h->w->exhaust != NULL && !h->dead)
+		exhaust_point(h->w->exhaust);
 	if (h->dead || h->cut_in == 0 || --h->cut_in > 0)
 		return;
 	if (h->core == NULL) { /* while it starts: there is nobody yet who acknowledged anything */
@@ -171,24 +180,30 @@ static void check_start(struct host *h)
 	h->check = false;
 }
 
-static void start(struct host *h)
+void host_core_config(struct host *h, struct core_config *out, struct file_sim *disk)
 {
-	enum core_end end;
-	CHECK(http_client_create_local(&h->http, h->w->loop, on_request, h) == OK);
-	const struct core_config config = {.config = &h->settings->config,
+	*out = (struct core_config){.config = &h->settings->config,
 		.seal = &h->settings->seal,
 		.tokens = &h->settings->tokens,
 		.loop = h->w->loop,
 		.http = h->http,
-		.files = file_sim_ops(h->disk),
+		.files = file_sim_ops(disk),
 		.synchronous = true,
-		.segment_size = SEGMENT_SIZE,
-		.group_max = GROUP_MAX,
+		.segment_size = h->segment_size,
+		.group_max = h->group_max,
 		.random = draw_source,
 		.random_ctx = &h->random,
 		.serve = serve,
 		.on_end = on_end,
 		.ctx = h};
+}
+
+static void start(struct host *h)
+{
+	enum core_end end;
+	struct core_config config;
+	CHECK(http_client_create_local(&h->http, h->w->loop, on_request, h) == OK);
+	host_core_config(h, &config, h->disk);
 	file_sim_capacity(h->disk, h->capacity);
 	const enum err err = core_create(&h->core, &end, &config, keeper_line(&h->w->keeper));
 	h->starts++;
@@ -249,9 +264,25 @@ const struct ledger *host_ledger(const struct host *h)
 	return h->core == NULL || h->dead ? NULL : core_ledger(h->core);
 }
 
+const struct config *host_config(const struct host *h)
+{
+	return &h->settings->config;
+}
+
 uint32_t host_final_depth(const struct host *h, enum layer_id layer)
 {
 	return h->settings->config.layer[layer].params.final_depth;
+}
+
+void host_bounds(const struct host *h, uint64_t *durable, uint64_t *made)
+{
+	if (h->core != NULL) {
+		*durable = journal_durable(core_journal(h->core));
+		*made = journal_last(core_journal(h->core));
+	} else { /* it starts: as the one before left it */
+		*durable = h->check ? h->durable : 0;
+		*made = h->check ? h->staged : 0;
+	}
 }
 
 /* ---- folding anew ---- */
@@ -286,8 +317,8 @@ enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
 		.fresh_cluster = {{1}},
 		.ops = file_sim_ops(copy),
 		.start = &found.start,
-		.segment_size = SEGMENT_SIZE,
-		.group_max = GROUP_MAX,
+		.segment_size = h->segment_size,
+		.group_max = h->group_max,
 		.synchronous = true};
 	const enum err err = journal_open(&j, &config, fold_record, &fold, error);
 	if (err == OK) {
@@ -310,13 +341,19 @@ void host_init(struct host *h, struct world *w)
 	struct buf problems = buf_init(storage, sizeof storage);
 	char text[4096], contract[41];
 	uint32_t line;
-	*h = (struct host){.w = w, .disk = file_sim_create(), .capacity = UINT64_MAX};
+	const bool small = w->plan.subsets > 0;
+	*h = (struct host){.w = w,
+		.disk = file_sim_create(),
+		.capacity = UINT64_MAX,
+		.segment_size = small ? SEGMENT_SIZE_SMALL : SEGMENT_SIZE,
+		.group_max = small ? GROUP_MAX_SMALL : GROUP_MAX};
 	h->settings = sim_alloc(sizeof *h->settings);
 	h->settings->seal = (struct seal_key){{9}};
 	draw_init(&h->random, w->seed, "provider", 0);
 	draw_init(&h->cuts, w->seed, "provider's machine", 0);
 	hex_encode(contract, w->nets.contract.b, sizeof w->nets.contract.b);
-	(void)snprintf(text, sizeof text, config_text, contract);
+	(void)snprintf(text, sizeof text, config_text, small ? capacity_small_text : capacity_text,
+		contract);
 	if (config_load_text(&h->settings->config, slice_str(text), &source, &error) != OK ||
 		config_check(&h->settings->config, &problems) != OK) {
 		(void)fprintf(stderr, "%s%s\n", error.text, buf_cstr(&problems));

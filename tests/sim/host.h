@@ -17,6 +17,8 @@ struct world;
 struct core;
 struct host_settings;
 struct http_local_server;
+struct config;
+struct core_config;
 
 #define HOST_TOKEN "operator-0123456789abcdef0123456789"
 
@@ -35,6 +37,7 @@ struct host {
 	uint64_t stalled_until_ms; /* the disk is slow: nothing is handed to it */
 	uint64_t wait_ms;
 	uint64_t capacity; /* of the disk; UINT64_MAX */
+	size_t segment_size, group_max;
 
 	uint64_t durable_before; /* the last turn made anything durable; of this process */
 
@@ -57,6 +60,11 @@ NONNULL_ALL void host_kill(struct host *h, bool power);
 NONNULL_ALL const struct ledger *host_ledger(const struct host *h);
 /* As it is configured: the deepest reorganisation that nobody has to look at. */
 NONNULL_ALL uint32_t host_final_depth(const struct host *h, enum layer_id layer);
+NONNULL_ALL const struct config *host_config(const struct host *h);
+/* As it starts on this disk; loop, HTTP client and callbacks are its own. */
+NONNULL_ALL void host_core_config(struct host *h, struct core_config *out, struct file_sim *disk);
+/* The records that a start must find at least, and at most. */
+NONNULL_ALL void host_bounds(const struct host *h, uint64_t *durable, uint64_t *made);
 #define HOST_JOURNAL "provider/journal"
 /* The state that the journal on this disk folds to, up to a record; compares with nothing. ERR:
  * the journal is refused, in words. */

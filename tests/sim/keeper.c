@@ -36,20 +36,26 @@ struct line {
 
 /* ---- the process ---- */
 
-static void start(struct keeper *k)
+bool keeper_open(struct keeper *k, struct state_file **file, struct sign_state **state,
+	struct file_sim *disk)
 {
 	struct state_file_error error = {.text = ""};
 	const struct state_file_config config = {.dir = "signer",
-		.ops = file_sim_ops(k->disk),
+		.ops = file_sim_ops(disk),
 		.wallet = k->wallet,
 		.now_ms = loop_wall_ms(k->w->loop),
 		.retention_ms = k->policy.retention_days * POLICY_DAY_MS,
-		.seed = draw_between(&k->draw, 1, UINT64_MAX)};
-	const enum err err = state_file_open(&k->file, &k->state, &error, &config);
+		.seed = k->w->seed};
+	const enum err err = state_file_open(file, state, &error, &config);
 	if (err != OK)
 		world_wrong(k->w, "the signer refuses its own state file: %s: %s", err_name(err),
 			error.text);
-	if (err == OK)
+	return err == OK;
+}
+
+static void start(struct keeper *k)
+{
+	if (keeper_open(k, &k->file, &k->state, k->disk))
 		CHECK(service_init(&k->service, &k->policy, &k->key, k->state, k->file) == OK);
 	else
 		k->file = NULL;
@@ -79,6 +85,8 @@ static struct file_sim *cut(struct keeper *k)
 static void on_change(void *ctx)
 {
 	struct keeper *k = ctx;
+	if (k->w->exhaust != NULL)
+		exhaust_point(k->w->exhaust);
 	if (k->cut_in == 0 || --k->cut_in > 0)
 		return;
 	k->after = cut(k);
@@ -158,6 +166,8 @@ static bool refuses(const struct keeper *k, const struct job *j)
 static void sign(struct keeper *k, struct job *j)
 {
 	const struct slice request = slice_of(j->request, j->len);
+	if (k->w->exhaust != NULL)
+		exhaust_asked(k->w->exhaust, request);
 	if (refuses(k, j)) {
 		j->answer = (struct signing_answer){.err = ERR_DENIED, .detail = "not now"};
 		return;
@@ -187,6 +197,8 @@ static void on_arrived(void *ctx)
 			return;
 		}
 		k->answered++;
+		if (k->w->exhaust != NULL && j->answer.err == OK)
+			exhaust_answered(k->w->exhaust, slice_of(j->request, j->len));
 	} else {
 		j->info = (struct signer_info){.wallet = k->wallet};
 	}

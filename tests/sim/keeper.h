@@ -36,6 +36,9 @@ NONNULL_ALL void keeper_init(struct keeper *k, struct world *w);
 NONNULL_ALL void keeper_fini(struct keeper *k);
 /* A program's side. Returns owned: signer_destroy. */
 struct signer *keeper_line(struct keeper *k);
+/* Its memory as it is on a disk; false: it is refused, and a checker has said so. */
+NONNULL_ALL bool keeper_open(struct keeper *k, struct state_file **file, struct sign_state **state,
+	struct file_sim *disk);
 /* The power of its machine fails now. */
 NONNULL_ALL void keeper_cut(struct keeper *k);
 

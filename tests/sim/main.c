@@ -11,6 +11,7 @@ static const char usage[] =
 	"sluice-sim: a whole deployment in one process, from one seed, on virtual time\n"
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
+	"             [--exhaust N [--states N]]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
 	"             [--scenario NAME|all] [--plan] [--trace] [--timeline FILE.svg]\n"
 	"\n"
@@ -20,6 +21,8 @@ static const char usage[] =
 	"  --faults N      so many things go wrong\n"
 	"  --without I,J   but not these (numbers as --plan shows them)\n"
 	"  --scenario NAME only what brings one hazard about; all: one after the other\n"
+	"  --exhaust N     the power fails everywhere, N parts of what is unsynced stay\n"
+	"  --states N      fails where fewer different disks came of that, all runs together\n"
 	"  --twice         each seed twice: both runs must be the same, byte for byte\n"
 	"  --minimise      where a checker finds something: with as few faults as it takes\n"
 	"  --timeline FILE a picture of the run\n"
@@ -34,6 +37,8 @@ struct options {
 	const char *without;
 	const char *timeline, *scenario;
 	bool trace, plan, twice, minimise;
+	uint32_t subsets;
+	uint64_t states_min, states, exhaust_ms;
 };
 
 static bool number(uint64_t *out, const char *text)
@@ -90,6 +95,10 @@ static bool parse(struct options *o, int argc, char **argv)
 			return false;
 		if (strcmp(a, "--seed") == 0)
 			o->first = o->last = n;
+		else if (strcmp(a, "--exhaust") == 0)
+			o->subsets = (uint32_t)n;
+		else if (strcmp(a, "--states") == 0)
+			o->states_min = n;
 		else if (strcmp(a, "--minutes") == 0)
 			o->profile.minutes = n;
 		else if (strcmp(a, "--swaps") == 0)
@@ -158,6 +167,8 @@ static void say_command(const struct plan *p, const struct options *o)
 		     "--deposits %u --faults %u",
 		(unsigned long long)p->seed, (unsigned long long)f->minutes, f->swaps, f->payouts,
 		f->deposits, f->faults);
+	if (o->subsets > 0)
+		(void)printf(" --exhaust %u", o->subsets);
 	for (size_t i = 0; i < plan_scenario_count; i++)
 		if (f->kinds != 0 && plan_scenarios[i].kinds == f->kinds)
 			(void)printf(" --scenario %s", plan_scenarios[i].name);
@@ -217,11 +228,35 @@ static void minimise(struct plan *p, const struct options *o)
 	show_plan(p);
 }
 
-static bool run_seed(uint64_t seed, const struct options *o)
+static void add_exhausted(struct options *o, const struct exhaust_counts *c)
+{
+	if (o->subsets == 0)
+		return;
+	(void)printf(
+		"  the power fails at %llu places, %llu of them sampled: %llu disks in %.2f s\n",
+		(unsigned long long)c->points, (unsigned long long)c->sampled,
+		(unsigned long long)c->states, (double)c->took_ms / 1e3);
+	o->states += c->states;
+	o->exhaust_ms += c->took_ms;
+}
+
+static bool states_suffice(const struct options *o)
+{
+	if (o->subsets == 0)
+		return true;
+	(void)printf("%llu different disks, each started from, %.0f a second; %llu wanted\n",
+		(unsigned long long)o->states,
+		(double)o->states * 1e3 / (double)(o->exhaust_ms == 0 ? 1 : o->exhaust_ms),
+		(unsigned long long)o->states_min);
+	return o->states >= o->states_min;
+}
+
+static bool run_seed(uint64_t seed, struct options *o)
 {
 	static struct plan plan;
 	struct world_result first, second;
 	plan_draw(&plan, seed, &o->profile);
+	plan.subsets = o->subsets;
 	leave_out(&plan, o->without);
 	if (o->plan) {
 		show_plan(&plan);
@@ -230,6 +265,7 @@ static bool run_seed(uint64_t seed, const struct options *o)
 	const uint64_t begun = clock_mono_ms();
 	run(&first, &plan, o);
 	report(&plan, &first, clock_mono_ms() - begun);
+	add_exhausted(o, &first.exhaust);
 	bool good = first.wrong == 0;
 	if (!good)
 		(void)printf("  %s\n", first.wrong_text);
@@ -281,5 +317,5 @@ int main(int argc, char **argv)
 		return run_scenarios(&o);
 	for (uint64_t seed = o.first; seed <= o.last; seed++)
 		good = run_seed(seed, &o) && good;
-	return good ? 0 : 1;
+	return good && states_suffice(&o) ? 0 : 1;
 }

@@ -49,6 +49,7 @@ struct plan_item {
 struct plan {
 	uint64_t seed;
 	uint64_t work_ms; /* items come until then */
+	uint32_t subsets; /* tried at each place where the power can fail (exhaust.h); 0: none */
 	struct plan_item item[PLAN_ITEMS_MAX];
 	uint32_t count;
 };

@@ -214,6 +214,8 @@ void world_result(struct world_result *out, const struct world *w)
 	memcpy(out->wrong_text, w->wrong_text, sizeof out->wrong_text);
 	const struct ledger *l = host_ledger(&w->host);
 	out->records = l == NULL ? w->host.last_seq : l->seq;
+	if (w->exhaust != NULL)
+		out->exhaust = *exhaust_counts(w->exhaust);
 	takers_count(out, w);
 }
 
@@ -229,12 +231,16 @@ void world_init(struct world *w, const struct plan *plan)
 	nets_init(&w->nets, w);
 	keeper_init(&w->keeper, w);
 	host_init(&w->host, w);
+	if (plan->subsets > 0)
+		w->exhaust = exhaust_create(w, plan->subsets);
 	operator_init(w);
 }
 
 void world_fini(struct world *w)
 {
 	takers_stop(w);
+	exhaust_destroy(w->exhaust);
+	w->exhaust = NULL;
 	host_fini(&w->host);
 	operator_fini(w);
 	keeper_fini(&w->keeper);

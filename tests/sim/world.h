@@ -6,6 +6,7 @@
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
+#include "exhaust.h"
 #include "host.h"
 #include "keeper.h"
 #include "nets.h"
@@ -46,6 +47,7 @@ struct world {
 	uint32_t taker_count;
 	struct payout payout[WORLD_PAYOUTS_MAX];
 	uint32_t payout_count;
+	struct exhaust *exhaust;      /* owned; NULL: no cut is tried but those of the plan */
 	struct http_client *operator; /* owned */
 	uint64_t latch_ms;            /* when the operator looks at it again */
 	struct draw deposits;
@@ -67,6 +69,7 @@ struct world_result {
 	uint64_t virtual_ms;
 	uint64_t records, crashes, signer_crashes, steps, folds, damaged, damage_refused;
 	uint32_t swaps, completed, refunded, other, payouts;
+	struct exhaust_counts exhaust;
 };
 
 NONNULL_ALL void world_init(struct world *w, const struct plan *plan);
