@@ -30,6 +30,7 @@ struct task {
 /* One call under way. */
 struct flight {
 	struct effect_runner *r;
+	struct flight *next, **previous; /* of all that are */
 	uint32_t effect;
 	struct id128 id;
 	bool send;         /* to a node; otherwise to the signer */
@@ -43,6 +44,7 @@ struct flight {
 struct effect_runner {
 	struct effect_runner_config config;
 	struct task *task;
+	struct flight *flights; /* owned */
 	uint32_t in_flight;
 	uint64_t first_seq; /* of the ledger when this process began */
 	uint8_t scratch[SIGNING_REQUEST_MAX];
@@ -64,10 +66,22 @@ enum err effect_runner_create(struct effect_runner **out, const struct effect_ru
 	return OK;
 }
 
+static void free_flight(struct flight *g)
+{
+	*g->previous = g->next;
+	if (g->next != NULL)
+		g->next->previous = g->previous;
+	bytes_wipe(g->request, g->request_len); /* a claim's request holds the preimage */
+	free(g);
+}
+
+/* Signer and nodes call nobody back any more. */
 void effect_runner_destroy(struct effect_runner *r)
 {
 	if (r == NULL)
 		return;
+	while (r->flights != NULL)
+		free_flight(r->flights);
 	free(r->task);
 	free(r);
 }
@@ -114,6 +128,11 @@ static struct flight *take_off(struct effect_runner *r, const struct effect *f, 
 	g->request_len = request.len;
 	if (request.len > 0)
 		memcpy(g->request, request.ptr, request.len);
+	g->next = r->flights;
+	g->previous = &r->flights;
+	if (g->next != NULL)
+		g->next->previous = &g->next;
+	r->flights = g;
 	attempt_of(g)->busy = true;
 	r->in_flight++;
 	return g;
@@ -125,12 +144,6 @@ static struct effect *land(struct flight *g)
 	attempt_of(g)->busy = false;
 	g->r->in_flight--;
 	return ledger_effect(engine_ledger(g->r->config.engine), &g->id);
-}
-
-static void free_flight(struct flight *g)
-{
-	bytes_wipe(g->request, g->request_len); /* a claim's request holds the preimage */
-	free(g);
 }
 
 /* ---- build and sign ---- */

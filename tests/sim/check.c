@@ -23,6 +23,30 @@ static void check_accounts(struct world *w, const struct ledger *l, enum layer_i
 		world_wrong(w, "%s: something is missing", layer_name(layer));
 }
 
+/* An hour behind a time lock everybody who follows the protocol has what is his, final: that is
+ * longer than all outages and fee spikes that a plan holds beside each other. */
+bool check_is_overdue(const struct world *w, enum layer_id layer, uint64_t timelock)
+{
+	static const uint64_t slack[LAYER_COUNT] = {
+		[LAYER_BITCOIN] = 3600000 / WORLD_BITCOIN_BLOCK_MS,
+		[LAYER_ROOTSTOCK] = 3600000 / WORLD_ROOTSTOCK_BLOCK_MS};
+	return nets_height(&w->nets, layer) > timelock + slack[layer];
+}
+
+/* The provider's own: each swap is over once both time locks are long past. */
+static void check_deadlines(struct world *w, const struct ledger *l)
+{
+	for (uint32_t i = 0; i < l->swap_count; i++) {
+		const struct swap *s = &l->swap[i];
+		if (swap_state_terminal(s->state) ||
+			!check_is_overdue(w, s->source.layer, s->source.timelock) ||
+			!check_is_overdue(w, s->dest.layer, s->dest.timelock))
+			continue;
+		world_wrong(
+			w, "swap %u is %s long after its time locks", i, swap_state_name(s->state));
+	}
+}
+
 static void say_states(struct world *w, const struct ledger *l)
 {
 	for (uint32_t i = 0; i < l->swap_count && i < WORLD_TAKERS_MAX; i++) {
@@ -43,6 +67,8 @@ void check_step(struct world *w)
 	say_states(w, l);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		check_accounts(w, l, (enum layer_id)i);
+	check_deadlines(w, l);
+	takers_check_deadlines(w);
 	takers_check_books(w, l);
 	operator_check_books(w, l);
 	/* the one reason that a network can give: an operator is to look at it */

@@ -131,6 +131,7 @@ static void evict(struct world *w, const struct plan_item *i)
 		nets_try(&w->nets, LAYER_BITCOIN, "sim_evict", "[\"%s\"]", txid);
 	}
 	json_free(pool);
+	operator_resend(w);
 	takers_resend(w); /* before anybody else spends what they spend */
 }
 

@@ -142,6 +142,15 @@ void nets_try(struct nets *n, enum layer_id layer, const char *method, const cha
 	va_end(args);
 }
 
+char *nets_raw(struct nets *n, const struct json *txid)
+{
+	char text[65];
+	(void)snprintf(text, sizeof text, "%s", (const char *)json_string(txid).ptr);
+	const struct slice raw = json_string(
+		nets_lever(n, LAYER_BITCOIN, "getrawtransaction", "[\"%s\"]", text));
+	return sim_copy(raw.ptr, raw.len + 1);
+}
+
 static void on_lever(void *ctx, const struct sim_node_answer *a)
 {
 	CHECK(a->err == OK && a->status == 200);

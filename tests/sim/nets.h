@@ -53,6 +53,8 @@ const struct json *nets_lever(
 /* The same, and it may fail. */
 PRINTF_LIKE(4, 5)
 void nets_try(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);
+/* The raw transaction, in hex, that an answer of sim_fund names. Returns owned. */
+NONNULL_ALL char *nets_raw(struct nets *n, const struct json *txid);
 /* A lever of the node itself: sim_fault, sim_latency, sim_fault_clear. */
 PRINTF_LIKE(4, 5)
 void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);

@@ -32,7 +32,15 @@ void operator_fini(struct world *w)
 {
 	for (uint32_t i = 0; i < w->payout_count; i++)
 		loop_timer_cancel(w->loop, &w->payout[i].timer);
+	for (uint32_t i = 0; i < w->deposit_count; i++)
+		free(w->deposit[i]);
 	http_client_destroy(w->operator);
+}
+
+void operator_resend(struct world *w)
+{
+	for (uint32_t i = 0; i < w->deposit_count; i++)
+		nets_try(&w->nets, LAYER_BITCOIN, "sendrawtransaction", "[\"%s\"]", w->deposit[i]);
 }
 
 void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat)
@@ -42,7 +50,12 @@ void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat)
 	CHECK(layer_funding_address(layer, regtest(layer), address, &w->keeper.wallet) == OK);
 	CHECK(amount_convert(&a, amount_of(ASSET_BTC, sat), layer_asset(layer), false) == OK);
 	amount_format(text, a);
-	(void)nets_lever(&w->nets, layer, "sim_fund", "[\"%s\", \"%s\"]", address, text);
+	const struct json *v = nets_lever(
+		&w->nets, layer, "sim_fund", "[\"%s\", \"%s\"]", address, text);
+	if (layer == LAYER_BITCOIN) {
+		CHECK(w->deposit_count < WORLD_DEPOSITS_MAX);
+		w->deposit[w->deposit_count++] = nets_raw(&w->nets, v);
+	}
 	CHECK(amount_add(&w->deposited[layer], w->deposited[layer], a) == OK);
 	world_say(w, LANE_WORLD, TRACE_NOTE, "deposit of %s on %s", text, layer_name(layer));
 }

@@ -183,11 +183,7 @@ static void pay(struct taker *t, const char *uri)
 	t->paid = true;
 	const struct json *v = nets_lever(
 		&t->w->nets, LAYER_BITCOIN, "sim_fund", "[\"%s\", \"%s\"]", address, amount);
-	char txid[65];
-	(void)snprintf(txid, sizeof txid, "%s", (const char *)json_string(v).ptr);
-	const struct slice raw = json_string(
-		nets_lever(&t->w->nets, LAYER_BITCOIN, "getrawtransaction", "[\"%s\"]", txid));
-	t->payment = sim_copy(raw.ptr, raw.len + 1);
+	t->payment = nets_raw(&t->w->nets, v);
 	world_say(t->w, LANE_TAKERS, TRACE_NOTE, "%u pays %s", t->index, amount);
 }
 
@@ -492,6 +488,20 @@ void takers_check_books(struct world *w, const struct ledger *l)
 		if (s == NULL || !hash256_eq(&s->hash, &t->rescue.hash))
 			world_wrong(w, "taker %u's swap was acknowledged and is not in the books",
 				t->index);
+	}
+}
+
+/* A taker's own: who follows the protocol is through by then. */
+void takers_check_deadlines(struct world *w)
+{
+	for (uint32_t i = 0; i < w->taker_count; i++) {
+		const struct taker *t = w->taker[i];
+		const struct rescue_leg *source = &t->rescue.leg[SIDE_SOURCE];
+		if (t->over || t->manner != MANNER_HONEST || !t->has_rescue ||
+			source->timelock == 0 || !check_is_overdue(w, t->from, source->timelock))
+			continue;
+		world_wrong(w, "taker %u follows the protocol and is %s long after its time lock",
+			i, rescue_phase_name(t->rescue.phase));
 	}
 }
 

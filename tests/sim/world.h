@@ -18,6 +18,7 @@
 #define WORLD_ROOTSTOCK_BLOCK_MS 12000u
 #define WORLD_TAKERS_MAX 64u
 #define WORLD_PAYOUTS_MAX 64u
+#define WORLD_DEPOSITS_MAX 64u
 
 struct taker;
 
@@ -52,6 +53,8 @@ struct world {
 	uint64_t latch_ms;            /* when the operator looks at it again */
 	struct draw deposits;
 	struct amount deposited[LAYER_COUNT];
+	char *deposit[WORLD_DEPOSITS_MAX]; /* owned: on Bitcoin, raw, in hex */
+	uint32_t deposit_count;
 	uint64_t calm_ms; /* no fault any more from here on */
 	uint64_t steps, checks, folds;
 	uint64_t damaged, damage_refused, damage_harmless, damage_cut;
@@ -105,6 +108,7 @@ NONNULL_ALL void taker_kill(struct world *w, uint32_t index);
 /* Everything that a taker may rely on at the end. */
 NONNULL_ALL void takers_check_end(struct world *w);
 /* What the provider acknowledged to takers is in its books. */
+NONNULL_ALL void takers_check_deadlines(struct world *w);
 NONNULL_ALL void takers_check_books(struct world *w, const struct ledger *l);
 NONNULL_ALL void takers_count(struct world_result *out, const struct world *w);
 
@@ -113,6 +117,8 @@ NONNULL_ALL void takers_count(struct world_result *out, const struct world *w);
 NONNULL_ALL void operator_init(struct world *w);
 NONNULL_ALL void operator_fini(struct world *w);
 NONNULL_ALL void operator_pay(struct world *w, const struct plan_item *item, uint32_t number);
+/* The wallet that deposits come from sends them again. */
+NONNULL_ALL void operator_resend(struct world *w);
 NONNULL_ALL void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat);
 /* Lifts the latch where a deep reorganisation was the reason for it. */
 NONNULL_ALL void operator_turn(struct world *w);
@@ -130,6 +136,8 @@ NONNULL_ALL void faults_end(struct world *w);
 /* ---- checkers (check.c) ---- */
 
 /* Cheap: after each step. */
+/* The network is so far behind a time lock that nobody has a reason any more not to be through. */
+NONNULL_ALL bool check_is_overdue(const struct world *w, enum layer_id layer, uint64_t timelock);
 NONNULL_ALL void check_step(struct world *w);
 /* After each block. */
 NONNULL_ALL void check_block(struct world *w, enum layer_id layer);
