@@ -20,9 +20,11 @@
 #define UNSYNCED_MAX 8192u
 
 static const char capacity_text[] =
-	"{swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192}";
+	"{swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192, "
+	"book_accounts: 64, book_transfers: 512}";
 static const char capacity_small_text[] =
-	"{swaps: 16, transfers: 16, effects: 64, coins: 128, postings: 1024}";
+	"{swaps: 16, transfers: 16, effects: 64, coins: 128, postings: 1024, "
+	"book_accounts: 16, book_transfers: 64}";
 static const char config_text[] =
 	"http: {port: 0}\n"
 	"signer: {timeout_ms: 15000}\n"
