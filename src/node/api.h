@@ -19,6 +19,7 @@
 #include "node/snapshots.h"
 #include "store/log_index.h"
 #include "rt/executor.h"
+#include "store/journal_scrub.h"
 
 struct api;
 
@@ -28,6 +29,7 @@ struct node_status {
 	bool signer_connected;
 	bool journal_ok;
 	struct journal_stat journal;
+	struct journal_scrub_stat scrub;
 	struct snapshots_stat snapshots;
 	uint64_t effects_in_flight; /* being built, signed or submitted now */
 	struct link_stat ring[NODE_RINGS_MAX];

@@ -202,7 +202,7 @@ void latency_maps_destroy(struct latency_maps *m);
 
 /* Everything that /readyz asks for. */
 struct readiness {
-	bool journal, signer, params, latch_clear;
+	bool journal, journal_sound, signer, params, latch_clear;
 	bool layer[LAYER_COUNT], reconciled[LAYER_COUNT]; /* of enabled layers */
 	bool ready;
 };

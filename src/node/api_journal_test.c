@@ -63,10 +63,29 @@ static void test_mode(void)
 	expect_mode(ask_post(&w, MODE, OPERATOR_TOKEN, NULL, group), "group", ":0}");
 }
 
+/* Damage on the disk: not ready, and business goes on. */
+static void test_damaged(void)
+{
+	world_reconcile(&w);
+	expect_only(ask_get(&w, "/readyz", NULL), 200, NULL, "ready");
+	w.damaged = 1;
+	struct reply r = ask_get(&w, "/readyz", NULL);
+	expect(&r, 503, NULL, "damaged");
+	CHECK(strstr(r.body, "\"journal_sound\":false") != NULL);
+	reply_free(&r);
+	r = ask_get(&w, "/metrics", OPERATOR_TOKEN);
+	CHECK(strstr(r.body, "\nsluice_journal_damaged_segments 1\n") != NULL);
+	CHECK(strstr(r.body, "\nsluice_ready 0\n") != NULL);
+	reply_free(&r);
+	w.damaged = 0;
+	expect_only(ask_get(&w, "/readyz", NULL), 200, NULL, "mended");
+}
+
 int main(void)
 {
 	world_open(&w, "limits: {request_rate: 100000, request_burst: 100000, deadline_ms: 50}\n");
 	test_mode();
+	test_damaged();
 	world_close(&w);
 	return 0;
 }

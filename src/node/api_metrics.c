@@ -409,6 +409,12 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 		node.signer_connected);
 	put_one(out, "sluice_journal_up", METRIC_GAUGE, "1 where the journal takes records.",
 		node.journal_ok);
+	put_one(out, "sluice_journal_damaged_segments", METRIC_GAUGE,
+		"Full segments of the journal in which damage was found.", node.scrub.damaged);
+	put_one(out, "sluice_journal_scrubbed_bytes_total", METRIC_COUNTER,
+		"Bytes of full segments that were read again.", node.scrub.bytes);
+	put_one(out, "sluice_journal_scrubs_total", METRIC_COUNTER,
+		"Times that all full segments were read again.", node.scrub.passes);
 	put_one(out, "sluice_latched", METRIC_GAUGE, "1 where new payments are stopped.",
 		l->latched);
 	put_one(out, "sluice_swaps_known", METRIC_GAUGE, "Swaps in the ledger.", l->swap_count);

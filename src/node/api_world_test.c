@@ -46,7 +46,9 @@ static uint64_t port_answerable(void *ctx)
 static void port_status(void *ctx, struct node_status *out)
 {
 	const struct world *w = ctx;
-	*out = (struct node_status){.signer_connected = w->signer_up, .journal_ok = w->journal_ok};
+	*out = (struct node_status){.signer_connected = w->signer_up,
+		.journal_ok = w->journal_ok,
+		.scrub = {.damaged = w->damaged}};
 	journal_stat(w->journal, &out->journal);
 }
 

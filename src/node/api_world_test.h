@@ -29,6 +29,7 @@ struct world {
 
 	/* what a test turns */
 	bool signer_up, journal_ok, hold_durable;
+	uint64_t damaged; /* segments */
 	enum err layer_err[LAYER_COUNT];
 	enum submit_outcome submit_outcome; /* 0: never answers */
 	enum tx_presence presence;          /* 0: never answers */

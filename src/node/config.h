@@ -66,6 +66,7 @@ struct config {
 	struct config_limits limits;
 	enum durability durability;
 	uint32_t durability_ms;
+	uint64_t scrub_rate, scrub_pause_ms; /* bytes a second, 0: not at all */
 	struct snapshot_settings snapshots;
 	enum loop_backend_kind loop_backend;
 };

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "store/journal.h"
+#include "store/journal_scrub.h"
 
 #define SECOND UINT64_C(1000)
 #define HOUR (UINT64_C(3600) * SECOND)
@@ -38,6 +38,12 @@ static const struct plain_key plain_keys[] = {
 	{"journal.interval_ms", CONFIG_U32, "10",
 		"the longest time until a record is synced, in interval mode",
 		offsetof(struct config, durability_ms), 1, JOURNAL_INTERVAL_MS_MAX},
+	{"journal.scrub_bytes_per_second", CONFIG_U64, "1048576",
+		"how fast full segments are read again, to find damage early; 0: not at all",
+		offsetof(struct config, scrub_rate), 0, JOURNAL_SCRUB_RATE_MAX},
+	{"journal.scrub_pause_ms", CONFIG_U64, "86400000",
+		"from the end of one reading of all full segments to the beginning of the next",
+		offsetof(struct config, scrub_pause_ms), 1000, 365 * 86400 * SECOND},
 	{"snapshots.every_bytes", CONFIG_U64, "67108864",
 		"a snapshot of the ledger is made when the journal has grown by so much, and by as "
 		"much as the last one takes; 0: never",

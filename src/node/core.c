@@ -84,6 +84,34 @@ static void turn_log(struct core *k)
 		log_line(LOG_WARNING, "log: %s: there are no receipts", trouble);
 }
 
+/* Full segments are read again; business goes on without. */
+static void open_scrub(struct core *k, const char *journal_dir)
+{
+	const struct journal_scrub_config config = {.journal = k->journal,
+		.dir = journal_dir,
+		.ops = k->c.files,
+		.bytes_per_second = k->config->scrub_rate,
+		.pause_ms = k->config->scrub_pause_ms,
+		.on_damage = on_durable,
+		.ctx = k};
+	if (k->c.synchronous || k->config->scrub_rate == 0)
+		return;
+	const enum err err = journal_scrub_open(&k->scrub, &config);
+	if (err != OK)
+		log_line(LOG_WARNING, "journal: nobody looks for damage: %s", err_name(err));
+}
+
+static void turn_scrub(struct core *k)
+{
+	struct journal_error error;
+	uint64_t count;
+	if (k->scrub != NULL && journal_scrub_damage(k->scrub, &error, &count))
+		log_line(LOG_ERROR,
+			"journal: %s (%llu damaged segments): nothing is lost yet, but the next "
+			"start will refuse it: see `sluice journal repair`",
+			error.text, (unsigned long long)count);
+}
+
 static enum err restore(struct core *k, const char *dir, struct journal_start *start)
 {
 	const struct snapshots_source source = {.ops = k->c.files,
@@ -154,6 +182,7 @@ static enum err open_journal(struct core *k)
 		return err;
 	}
 	open_log(k, dir);
+	open_scrub(k, dir);
 	log_line(LOG_INFO, "journal: %llu records replayed in %llu ms, behind a snapshot of %llu",
 		(unsigned long long)k->replayed, (unsigned long long)(clock_mono_ms() - begun),
 		(unsigned long long)start.chain.next_seq - 1);
@@ -294,6 +323,7 @@ void core_destroy(struct core *k)
 	effect_runner_destroy(k->effects);
 	watch_destroy(k->watch);
 	snapshots_destroy(k->snapshots);
+	journal_scrub_close(k->scrub);
 	log_index_close(k->log);
 	journal_close(k->journal);
 	engine_destroy(k->engine);
@@ -359,6 +389,7 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 	engine_flush(k->engine);
 	engine_on_durable(k->engine);
 	turn_log(k);
+	turn_scrub(k);
 	if (k->snapshots != NULL)
 		snapshots_turn(k->snapshots);
 	effect_runner_run(k->effects, &effects_next);

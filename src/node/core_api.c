@@ -26,6 +26,8 @@ static void port_status(void *ctx, struct node_status *out)
 		.journal_ok = engine_ok(k->engine),
 		.effects_in_flight = effect_runner_in_flight(k->effects)};
 	journal_stat(k->journal, &out->journal);
+	if (k->scrub != NULL)
+		journal_scrub_stat(k->scrub, &out->scrub);
 	if (k->snapshots != NULL)
 		snapshots_stat(k->snapshots, &out->snapshots);
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {

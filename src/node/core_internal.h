@@ -37,7 +37,8 @@ struct core {
 	uint64_t map_seed;
 	char journal_dir[CONFIG_TEXT_SIZE + 16];
 	struct journal *journal;
-	struct log_index *log; /* NULL: it could not be opened; nothing else needs it */
+	struct journal_scrub *scrub; /* NULL: none */
+	struct log_index *log;       /* NULL: it could not be opened; nothing else needs it */
 	struct ledger *ledger;
 	uint64_t replayed_bytes, replayed; /* of records, at the start */
 	struct snapshots *snapshots;       /* NULL: it could not be begun; nothing else needs it */

@@ -15,11 +15,13 @@
 struct journal_cursor {
 	const struct file_ops *ops;
 	const char *dir;
+	unsigned open_flags; /* of its files: 0, or FILE_DIRECT to see what the disk has */
 	/* where it is */
 	int file;
 	struct journal_segment_header segment;
-	uint64_t offset;   /* of the next group */
-	uint64_t next_seq; /* of its first record; 0: not known yet */
+	uint64_t offset;          /* of the next group */
+	uint64_t next_seq;        /* of its first record; 0: not known yet */
+	enum journal_fault fault; /* NONE, or why what is there is no group that goes on */
 	/* the group that was read */
 	struct journal_group_header group;
 	struct slice body;    /* its records; borrowed until the next call */

@@ -334,8 +334,10 @@ static enum err take_lock(struct journal_repair *r)
 static enum err list_sides(struct walk *w)
 {
 	struct side *const side[] = {&w->own, &w->copy};
+	uint32_t first;
 	for (size_t i = 0; i < ARRAY_LEN(side); i++) {
-		const enum err err = journal_segments_last(&side[i]->last, w->r->ops, side[i]->dir);
+		const enum err err = journal_segments_list(
+			&first, &side[i]->last, w->r->ops, side[i]->dir);
 		if (err != OK) {
 			journal_error_set(&w->r->error, "%s: the folder can't be read (%s)",
 				side[i]->dir, err_name(err));

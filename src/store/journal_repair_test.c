@@ -57,8 +57,8 @@ static const char *segment_path(const char *dir, uint32_t segment)
 
 static uint32_t segments_of(struct file_sim *sim, const char *dir)
 {
-	uint32_t last;
-	CHECK(journal_segments_last(&last, file_sim_ops(sim), dir) == OK);
+	uint32_t first, last;
+	CHECK(journal_segments_list(&first, &last, file_sim_ops(sim), dir) == OK);
 	return last;
 }
 

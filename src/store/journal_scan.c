@@ -41,19 +41,29 @@ uint32_t journal_segment_number(const char *name)
 	return strcmp(name, same) == 0 ? (uint32_t)number : 0;
 }
 
+struct listing {
+	uint32_t first, last;
+};
+
 static enum err list_name(void *ctx, const char *name)
 {
-	uint32_t *last = ctx;
+	struct listing *l = ctx;
 	const uint32_t number = journal_segment_number(name);
-	if (number > *last)
-		*last = number;
+	if (number > l->last)
+		l->last = number;
+	if (number > 0 && (l->first == 0 || number < l->first))
+		l->first = number;
 	return OK;
 }
 
-enum err journal_segments_last(uint32_t *last, const struct file_ops *ops, const char *dir)
+enum err journal_segments_list(
+	uint32_t *first, uint32_t *last, const struct file_ops *ops, const char *dir)
 {
-	*last = 0;
-	return ops->list(ops->ctx, dir, list_name, last);
+	struct listing listing = {0};
+	const enum err err = ops->list(ops->ctx, dir, list_name, &listing);
+	*first = listing.first;
+	*last = listing.last;
+	return err;
 }
 
 static enum err damaged(struct journal_scan *scan, uint32_t segment, uint64_t offset,
@@ -391,14 +401,14 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	const struct id128 *cluster, const struct journal_visitor *visitor,
 	const struct parallel *parallel, const struct journal_start *start)
 {
-	uint32_t last;
+	uint32_t first, last;
 	*scan = (struct journal_scan){.ops = ops, .dir = dir, .parallel = parallel, .empty = true};
 	scan->chain.next_seq = 1;
 	scan->ahead_max = parallel == NULL ? 1 : JOURNAL_AHEAD_MAX;
 	scan->ahead = malloc(scan->ahead_max * sizeof scan->ahead[0]);
 	if (scan->ahead == NULL)
 		return failed_io(scan, 0, ERR_FULL);
-	const enum err err = journal_segments_last(&last, ops, dir);
+	const enum err err = journal_segments_list(&first, &last, ops, dir);
 	if (err != OK) {
 		journal_error_set(
 			&scan->error, "%s: the folder can't be read (%s)", dir, err_name(err));

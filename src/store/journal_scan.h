@@ -88,9 +88,10 @@ struct journal_scan {
 NONNULL_ALL void journal_segment_name(char name[JOURNAL_NAME_SIZE], uint32_t segment);
 /* The other way; 0: it is not the name of one. */
 NONNULL_ALL uint32_t journal_segment_number(const char *name);
-/* The highest number of a folder's segments; 0: there is none. Errors of sys/file. */
-MUST_USE NONNULL_ALL enum err journal_segments_last(
-	uint32_t *last, const struct file_ops *ops, const char *dir);
+/* The lowest and the highest number of a folder's segments; 0: there is none. Errors of sys/file.
+ */
+MUST_USE NONNULL_ALL enum err journal_segments_list(
+	uint32_t *first, uint32_t *last, const struct file_ops *ops, const char *dir);
 
 /* ERR_NETWORK: not of *cluster (all zero: any). ERR_CHECKSUM: damaged. ERR_FORMAT: another format
  * version. ERR_IO and others of sys/file. parallel and start may be NULL; borrowed for the call.
