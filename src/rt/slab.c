@@ -28,6 +28,7 @@ struct class
 	size_t magazine_size; /* its bytes */
 	/* under the lock */
 	uint64_t objects;
+	uint64_t objects_max;
 	uint64_t reserved;
 	struct slab_magazine *partial; /* what closed caches left, less than cap */
 };
@@ -35,6 +36,7 @@ struct class
 /* Counted off the fast path. One writer each: the cache's thread. */
 struct tally {
 	_Atomic uint64_t remote;
+	_Atomic uint64_t refilled;
 	_Atomic uint64_t refused;
 };
 
@@ -106,6 +108,7 @@ static void class_init(struct class *k, uint32_t class)
 		: fit > SLAB_MAGAZINE_MAX ? SLAB_MAGAZINE_MAX
 					  : (uint32_t)fit;
 	k->magazine_size = whole_lines(sizeof(struct slab_magazine) + k->cap * sizeof(void *));
+	k->objects_max = UINT64_MAX;
 }
 
 static size_t slot_size(const struct class *classes)
@@ -228,10 +231,12 @@ static void give_full(struct slab *s, struct class *k, struct slab_magazine *m, 
 	slab_stack_push(&k->full, m, s->region.pages.ptr);
 }
 
-/* Under the lock: a magazine's worth of new objects, in a new magazine. NULL: the region is spent.
- */
+/* Under the lock: a magazine's worth of new objects, in a new magazine. NULL: the region is spent,
+ * or the class has what it needs. */
 static struct slab_magazine *grow(struct slab *s, struct class *k)
 {
+	if (k->objects >= k->objects_max)
+		return NULL;
 	uint8_t *at = region_take(&s->region, k->magazine_size + k->cap * k->stride, CACHE_LINE);
 	if (at == NULL)
 		return NULL;
@@ -316,15 +321,37 @@ static enum err bytes_needed(
 	return OK;
 }
 
-enum err slab_create_sized(struct slab **out, uint32_t caches_max, const struct slab_need *needs,
+static enum err create_for(struct slab **out, uint32_t caches_max, const struct slab_need *needs,
 	size_t need_count, const struct pages_options *pages)
 {
 	struct slab_config config = {.caches_max = caches_max, .pages = *pages};
-	struct slab *s;
 	if (caches_max > SLAB_CACHES_MAX)
 		return ERR_RANGE;
 	TRY(bytes_needed(&config.bytes_max, caches_max, needs, need_count));
-	TRY(slab_create(&s, &config));
+	return slab_create(out, &config);
+}
+
+enum err slab_create_on_demand(struct slab **out, uint32_t caches_max,
+	const struct slab_need *needs, size_t need_count, const struct pages_options *pages)
+{
+	struct slab *s;
+	TRY(create_for(&s, caches_max, needs, need_count, pages));
+	for (uint32_t i = 0; i < SLAB_CLASS_COUNT; i++)
+		s->classes[i].objects_max = 0;
+	for (size_t i = 0; i < need_count; i++) {
+		struct class *k = &s->classes[slab_class_of(needs[i].size)];
+		k->reserved += needs[i].count;
+		k->objects_max = k->reserved + slack_of(k, caches_max);
+	}
+	*out = s;
+	return OK;
+}
+
+enum err slab_create_sized(struct slab **out, uint32_t caches_max, const struct slab_need *needs,
+	size_t need_count, const struct pages_options *pages)
+{
+	struct slab *s;
+	TRY(create_for(&s, caches_max, needs, need_count, pages));
 	for (size_t i = 0; i < need_count; i++)
 		/* the region was made for it */
 		CHECK(slab_reserve(s, needs[i].size, needs[i].count) == OK);
@@ -393,6 +420,7 @@ void *slab_alloc_slow(struct slab_cache *c, uint32_t class)
 		}
 		SLAB_PAUSE();
 		count_out(k, m->count);
+		count_one(&tally_of(c, class)->refilled, 1);
 		if (m->filler != FILLER_NONE && m->filler != c->id) {
 			prefetch_object(m, k->magazine_size);
 			count_one(&tally_of(c, class)->remote, m->count);
@@ -516,6 +544,8 @@ void slab_stats(struct slab *s, struct slab_stats out[SLAB_CLASS_COUNT])
 				atomic_load_explicit(&bin->spare_count, memory_order_relaxed);
 			stats->remote += atomic_load_explicit(
 				&slot->tallies[i].remote, memory_order_relaxed);
+			stats->refilled += atomic_load_explicit(
+				&slot->tallies[i].refilled, memory_order_relaxed);
 			stats->refused += atomic_load_explicit(
 				&slot->tallies[i].refused, memory_order_relaxed);
 		}

@@ -82,6 +82,10 @@ struct slab_need {
 };
 MUST_USE NONNULL_ALL enum err slab_create_sized(struct slab **out, uint32_t caches_max,
 	const struct slab_need *needs, size_t need_count, const struct pages_options *pages);
+/* The same, but an object is made, and its memory touched, when it is first needed: for pools that
+ * are mostly empty. No class grows beyond its need, so that none takes another's room. */
+MUST_USE NONNULL_ALL enum err slab_create_on_demand(struct slab **out, uint32_t caches_max,
+	const struct slab_need *needs, size_t need_count, const struct pages_options *pages);
 /* Every cache is closed, and no object is used any more. */
 void slab_destroy(struct slab *s);
 /* What the region lies on; borrows. */
@@ -100,13 +104,15 @@ MUST_USE NONNULL_ALL enum err slab_cache_open(struct slab_cache **out, struct sl
 NONNULL_ALL void slab_cache_close(struct slab_cache *c);
 
 struct slab_stats {
-	size_t size;      /* of the class: objects up to it */
-	uint64_t objects; /* made so far */
-	uint64_t live;    /* with their holders */
-	uint64_t cached;  /* in threads' caches */
-	uint64_t out_max; /* the most that were live or cached at once */
-	uint64_t remote;  /* went back through one thread's cache and out through another's */
-	uint64_t refused; /* allocations that got NULL */
+	size_t size;       /* of the class: objects up to it */
+	uint64_t objects;  /* made so far */
+	uint64_t live;     /* with their holders */
+	uint64_t cached;   /* in threads' caches */
+	uint64_t out_max;  /* the most that were live or cached at once */
+	uint64_t remote;   /* went back through one thread's cache and out through another's */
+	uint64_t refilled; /* magazines that caches fetched: the others took no more than a pointer
+			    */
+	uint64_t refused;  /* allocations that got NULL */
 };
 /* Exact while no other thread allocates or frees; else of about now. */
 NONNULL_ALL void slab_stats(struct slab *s, struct slab_stats out[SLAB_CLASS_COUNT]);

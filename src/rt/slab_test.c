@@ -187,8 +187,12 @@ static void test_reserve_and_seal(void)
 	slab_destroy(s);
 }
 
-/* Made for what is needed: all of it at once, from any of the caches, and no more for long. */
-static void test_sized(void)
+typedef enum err (*create_for_needs)(struct slab **out, uint32_t caches_max,
+	const struct slab_need *needs, size_t need_count, const struct pages_options *pages);
+
+/* Made for what is needed: all of it at once, from any of the caches, and no more for long; the
+ * second class does not live on the first one's room. */
+static void test_needs(create_for_needs create, bool made_at_once)
 {
 	enum { BIG = 5, SMALL = 3000 };
 	static const struct slab_need needs[] = {{SLAB_SIZE_MAX, BIG}, {72, 1}, {72, SMALL - 1}};
@@ -197,14 +201,17 @@ static void test_sized(void)
 	static void *small[2 * SMALL], *big[2 * SMALL];
 	struct slab *s = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-		CHECK(slab_create_sized(&s, 1, &wrong[i], 1, &pages) == ERR_RANGE);
-	CHECK(slab_create_sized(&s, 0, needs, 1, &pages) == ERR_RANGE);
-	CHECK(slab_create_sized(&s, SLAB_CACHES_MAX + 1, needs, 1, &pages) == ERR_RANGE);
+		CHECK(create(&s, 1, &wrong[i], 1, &pages) == ERR_RANGE);
+	CHECK(create(&s, 0, needs, 1, &pages) == ERR_RANGE);
+	CHECK(create(&s, SLAB_CACHES_MAX + 1, needs, 1, &pages) == ERR_RANGE);
 	CHECK(s == NULL);
 
-	CHECK(slab_create_sized(&s, 2, needs, ARRAY_LEN(needs), &pages) == OK);
-	CHECK(slab_reserve(s, 64, 1) == ERR_STATE);
+	CHECK(create(&s, 2, needs, ARRAY_LEN(needs), &pages) == OK);
+	CHECK((stats_of(s, 72).objects >= SMALL) == made_at_once);
+	CHECK((stats_of(s, 72).objects == 0) == !made_at_once);
+	CHECK(slab_reserve(s, 64, 1) == (made_at_once ? ERR_STATE : ERR_FULL));
 	struct slab_cache *c[2] = {open_cache(s), open_cache(s)};
+	CHECK(slab_alloc(c[0], 4096) == NULL); /* nobody needs that */
 	size_t smalls = 0, bigs = 0;
 	while ((small[smalls] = slab_alloc(c[smalls % 2], 72)) != NULL)
 		smalls++;
@@ -219,6 +226,30 @@ static void test_sized(void)
 	slab_cache_close(c[0]);
 	slab_cache_close(c[1]);
 	CHECK(stats_of(s, 72).live == 0 && stats_of(s, SLAB_SIZE_MAX).live == 0);
+	slab_destroy(s);
+}
+
+/* A magazine is fetched when the cache has none left, and then not for as many objects. */
+static void test_refilled(void)
+{
+	enum { MAGAZINES = 3, OBJECTS = MAGAZINES * SLAB_MAGAZINE_MAX };
+	struct slab *s = make((size_t)4 << 20, 1);
+	struct slab_cache *c = open_cache(s);
+	void *object[OBJECTS];
+	for (size_t i = 0; i < OBJECTS; i++) {
+		CHECK(stats_of(s, 64).refilled == (i + SLAB_MAGAZINE_MAX - 1) / SLAB_MAGAZINE_MAX);
+		CHECK((object[i] = slab_alloc(c, 64)) != NULL);
+	}
+	CHECK(stats_of(s, 64).refilled == MAGAZINES && stats_of(s, 128).refilled == 0);
+	/* out and in again within what the cache holds */
+	for (size_t i = 0; i < OBJECTS; i++) {
+		slab_free(c, object[0], 64);
+		CHECK((object[0] = slab_alloc(c, 64)) != NULL);
+	}
+	CHECK(stats_of(s, 64).refilled == MAGAZINES);
+	for (size_t i = 0; i < OBJECTS; i++)
+		slab_free(c, object[i], 64);
+	slab_cache_close(c);
 	slab_destroy(s);
 }
 
@@ -419,7 +450,9 @@ int main(void)
 		test_every_class();
 		test_reserve_and_seal();
 		test_region_spent();
-		test_sized();
+		test_needs(slab_create_sized, true);
+		test_needs(slab_create_on_demand, false);
+		test_refilled();
 		test_caches_bound();
 	}
 	test_thread_ends();
