@@ -8,10 +8,11 @@
 #define URL_LEN_MAX 4096u
 #define HEADER_LEN_MAX 8192u
 
-enum err http_calls_init(struct http_calls *calls)
+enum err http_calls_init(struct http_calls *calls, uint32_t max)
 {
-	*calls = (struct http_calls){.free = NO_SLOT};
-	calls->slot = calloc(HTTP_IN_FLIGHT_MAX, sizeof *calls->slot);
+	CHECK(max > 0 && max <= HTTP_IN_FLIGHT_MAX);
+	*calls = (struct http_calls){.max = max, .free = NO_SLOT};
+	calls->slot = calloc(max, sizeof *calls->slot);
 	return calls->slot == NULL ? ERR_FULL : OK;
 }
 
@@ -24,14 +25,14 @@ void http_calls_fini(struct http_calls *calls)
 enum err http_calls_add(struct http_calls *calls, uint64_t *id, void *call)
 {
 	CHECK(call != NULL);
-	if (calls->count == HTTP_IN_FLIGHT_MAX)
+	if (calls->count == calls->max)
 		return ERR_FULL;
 	uint32_t index = calls->free;
 	if (index != NO_SLOT)
 		calls->free = calls->slot[index].next_free;
 	else
 		index = calls->touched++;
-	CHECK(index < HTTP_IN_FLIGHT_MAX);
+	CHECK(index < calls->max);
 	calls->slot[index].call = call;
 	calls->count++;
 	*id = (uint64_t)calls->slot[index].generation << 32 | (index + 1);

@@ -12,8 +12,8 @@ struct http_call_slot {
 };
 
 struct http_calls {
-	struct http_call_slot *slot; /* owned; HTTP_IN_FLIGHT_MAX */
-	uint32_t count, touched, free;
+	struct http_call_slot *slot; /* owned; max of them */
+	uint32_t max, count, touched, free;
 };
 
 /* The forms. Each begins with a struct http_client. */
@@ -22,6 +22,9 @@ struct http_client_ops {
 		const struct http_request *request, http_answer_cb cb, void *ctx);
 	void (*cancel)(struct http_client *client, struct http_call call);
 	void (*destroy)(struct http_client *client);
+	/* http_client_pools; NULL: it has none */
+	uint32_t (*pools)(
+		const struct http_client *client, const struct net_pool *out[HTTP_CLIENT_POOLS]);
 };
 
 struct http_client {
@@ -30,9 +33,16 @@ struct http_client {
 	struct http_calls calls;
 };
 
-MUST_USE enum err http_calls_init(struct http_calls *calls);
+/* max: open at once, up to HTTP_IN_FLIGHT_MAX. */
+MUST_USE enum err http_calls_init(struct http_calls *calls, uint32_t max);
 void http_calls_fini(struct http_calls *calls);
-/* ERR_FULL over HTTP_IN_FLIGHT_MAX. */
+/* What calls_max of a configuration means. */
+NONNULL_ALL static inline uint32_t http_calls_bound(const struct http_client_config *config)
+{
+	return config->calls_max == 0 || config->calls_max > HTTP_IN_FLIGHT_MAX ? HTTP_IN_FLIGHT_MAX
+										: config->calls_max;
+}
+/* ERR_FULL: max are open. */
 MUST_USE enum err http_calls_add(struct http_calls *calls, uint64_t *id, void *call);
 /* NULL where the handle is stale. */
 void *http_calls_get(const struct http_calls *calls, uint64_t id);

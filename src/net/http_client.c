@@ -121,7 +121,7 @@ static enum err real_send(struct http_client *base, struct http_call *handle,
 	struct http_open *call = NULL;
 	if (client->closing)
 		return ERR_UNAVAILABLE;
-	if (base->calls.count == HTTP_IN_FLIGHT_MAX)
+	if (base->calls.count == base->calls.max)
 		return ERR_FULL;
 	if (client->by_library || is_secure(request->url))
 		TRY(http_curl_send(client->curl, &call, request, cb, ctx));
@@ -161,8 +161,15 @@ static void real_destroy(struct http_client *base)
 	free(client);
 }
 
+static uint32_t real_pools(
+	const struct http_client *base, const struct net_pool *out[HTTP_CLIENT_POOLS])
+{
+	out[0] = http_pool_memory(((const struct http_real *)(const void *)base)->pool);
+	return 1;
+}
+
 static const struct http_client_ops real_ops = {
-	.send = real_send, .cancel = real_cancel, .destroy = real_destroy};
+	.send = real_send, .cancel = real_cancel, .destroy = real_destroy, .pools = real_pools};
 
 enum err http_client_create_with(
 	struct http_client **out, struct loop *loop, const struct http_client_config *config)
@@ -176,7 +183,7 @@ enum err http_client_create_with(
 	client->base.loop = loop;
 	client->by_library = config->by_library;
 	client->ca_file = config->ca_file;
-	enum err err = http_calls_init(&client->base.calls);
+	enum err err = http_calls_init(&client->base.calls, http_calls_bound(config));
 	if (err == OK)
 		err = http_pool_create(&client->pool, client, config);
 	if (err == OK)
@@ -212,4 +219,10 @@ enum err http_client_send(struct http_client *client, struct http_call *call,
 void http_client_cancel(struct http_client *client, struct http_call call)
 {
 	client->ops->cancel(client, call);
+}
+
+uint32_t http_client_pools(
+	const struct http_client *client, const struct net_pool *out[HTTP_CLIENT_POOLS])
+{
+	return client->ops->pools == NULL ? 0 : client->ops->pools(client, out);
 }

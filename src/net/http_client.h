@@ -10,7 +10,9 @@
  * loop's, and for names of hosts those of sys/resolve. Destroying a client from one of its
  * callbacks is a bug. Bounds: requests, connections in all and to one host; what came of answers
  * that are not whole yet (HTTP_PARTIAL_MAX): beyond that only one is read on at a time, and the
- * nodes of the others feel it.
+ * nodes of the others feel it. Calls, connections and what is sent live in pools that are sized by
+ * these bounds (net/net_pool.h); answers that come in pieces are the heap's, as long as nodes make
+ * them.
  */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
@@ -18,6 +20,7 @@
 #include "sys/loop.h"
 
 struct http_client;
+struct net_pool;
 struct net_thread;
 struct resolve_answer;
 
@@ -85,7 +88,8 @@ struct http_call {
 };
 
 struct http_client_config {
-	uint32_t connection_max;      /* in all; 0: HTTP_CONNECTIONS_MAX_DEFAULT */
+	uint32_t calls_max;           /* open at once; 0, or more: HTTP_IN_FLIGHT_MAX */
+	uint32_t connection_max;      /* in all; 0: HTTP_CONNECTIONS_MAX_DEFAULT, or calls_max */
 	uint32_t connection_host_max; /* to one host and port; 0: as many as in all */
 	uint32_t idle_max;            /* kept for later; 0: HTTP_IDLE_MAX_DEFAULT */
 	size_t partial_max;           /* 0: HTTP_PARTIAL_MAX */
@@ -116,10 +120,16 @@ MUST_USE NONNULL_ALL enum err http_client_create_remote(
 	struct http_client **out, struct loop *loop, struct net_thread *net);
 MUST_USE NONNULL_ALL enum err http_client_create_remote_with(struct http_client **out,
 	struct loop *loop, struct net_thread *net, const struct http_client_config *config);
+/* The pools that its calls are in, for metrics: of each, its classes. Up to HTTP_CLIENT_POOLS; none
+ * of the in-process form. */
+#define HTTP_CLIENT_POOLS 2u
+NONNULL_ALL uint32_t http_client_pools(
+	const struct http_client *client, const struct net_pool *out[HTTP_CLIENT_POOLS]);
 /* Every open request is answered with ERR_CANCELLED first. */
 void http_client_destroy(struct http_client *client);
-/* ERR_FULL over HTTP_IN_FLIGHT_MAX; ERR_FORMAT a URL, method or header that can't be;
- * ERR_UNAVAILABLE while the client is being destroyed. Then no callback follows. call may be NULL.
+/* ERR_FULL: calls_max are open, or there is no room for its text; ERR_FORMAT a URL, method or
+ * header that can't be; ERR_UNAVAILABLE while the client is being destroyed. Then no callback
+ * follows. call may be NULL.
  */
 MUST_USE enum err http_client_send(struct http_client *client, struct http_call *call,
 	const struct http_request *request, http_answer_cb cb, void *ctx);

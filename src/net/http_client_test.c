@@ -7,36 +7,9 @@
 #include <stdlib.h>
 
 #include "net/peer_test.h"
+#include "net/net_pool.h"
 #include "net/net_thread.h"
-#include "sys/clock.h"
-
-struct result {
-	unsigned calls;
-	enum err err;
-	unsigned status;
-	size_t len;
-	char body[64];
-	char detail[160];
-	struct loop *loop;
-	bool sending;
-};
-
-static void on_answer(void *ctx, const struct http_answer *answer)
-{
-	struct result *r = ctx;
-	CHECK(!r->sending && answer->detail != NULL);
-	r->calls++;
-	r->err = answer->err;
-	r->status = answer->status;
-	r->len = answer->body.len;
-	const size_t n = r->len < sizeof r->body - 1 ? r->len : sizeof r->body - 1;
-	if (n > 0)
-		memcpy(r->body, answer->body.ptr, n);
-	r->body[n] = 0;
-	(void)snprintf(r->detail, sizeof r->detail, "%s", answer->detail);
-	if (r->loop != NULL)
-		loop_stop(r->loop);
-}
+#include "net/result_test.h"
 
 static struct loop *make_virtual(void)
 {
@@ -45,22 +18,14 @@ static struct loop *make_virtual(void)
 	return loop;
 }
 
-static void run_until(struct loop *loop, const unsigned *count, unsigned target)
-{
-	const uint64_t end = clock_mono_ms() + 30000;
-	while (*count < target) {
-		CHECK(clock_mono_ms() < end);
-		(void)loop_step(loop, 100);
-	}
-}
-
 /* Sends and waits for the answer. */
-static struct result ask(struct loop *loop, struct http_client *client, struct http_request request)
+static struct http_result ask(
+	struct loop *loop, struct http_client *client, struct http_request request)
 {
-	struct result r = {.sending = true};
-	CHECK(http_client_send(client, NULL, &request, on_answer, &r) == OK);
+	struct http_result r = {.sending = true};
+	CHECK(http_client_send(client, NULL, &request, http_result_take, &r) == OK);
 	r.sending = false;
-	run_until(loop, &r.calls, 1);
+	http_result_wait(loop, &r.calls, 1);
 	CHECK(r.calls == 1);
 	return r;
 }
@@ -184,20 +149,27 @@ struct rig {
 	char url[64];
 };
 
-static void rig_up(struct rig *rig)
+static void rig_up_bounded(struct rig *rig, uint32_t calls_max)
 {
+	const struct http_client_config config = {.calls_max = calls_max,
+		.by_library = way->by_library,
+		.by_readiness = way->by_readiness};
 	*rig = (struct rig){0};
 	CHECK(loop_create(&rig->loop, &(struct loop_config){.backend = way->backend}) == OK);
 	if (way->threaded) {
 		CHECK(net_thread_create(&rig->net, rig->loop, way->backend) == OK);
-		CHECK(http_client_create_remote(&rig->client, rig->loop, rig->net) == OK);
+		CHECK(http_client_create_remote_with(&rig->client, rig->loop, rig->net, &config) ==
+			OK);
 	} else {
-		const struct http_client_config config = {
-			.by_library = way->by_library, .by_readiness = way->by_readiness};
 		CHECK(http_client_create_with(&rig->client, rig->loop, &config) == OK);
 	}
 	rig->peer = peer_create(rig->loop, 0, answer_scripted, &rig->script);
 	(void)snprintf(rig->url, sizeof rig->url, "http://127.0.0.1:%u/path", peer_port(rig->peer));
+}
+
+static void rig_up(struct rig *rig)
+{
+	rig_up_bounded(rig, 0);
 }
 
 static void rig_down(struct rig *rig)
@@ -208,7 +180,7 @@ static void rig_down(struct rig *rig)
 	loop_destroy(rig->loop);
 }
 
-static struct result rig_ask(struct rig *rig, enum behaviour behaviour)
+static struct http_result rig_ask(struct rig *rig, enum behaviour behaviour)
 {
 	rig->script.behaviour = behaviour;
 	return ask(rig->loop, rig->client,
@@ -247,7 +219,7 @@ static void test_behaviours(void)
 	struct rig rig;
 	rig_up(&rig);
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
-		const struct result r = rig_ask(&rig, row[i].behaviour);
+		const struct http_result r = rig_ask(&rig, row[i].behaviour);
 		if (r.err != row[i].err || r.status != row[i].status)
 			(void)fprintf(stderr, "row %zu: %s %u %s\n", i, err_name(r.err), r.status,
 				r.detail);
@@ -265,7 +237,7 @@ static void test_what_is_sent(void)
 	CHECK(raise(SIGPIPE) == 0); /* ignored from now on */
 	rig.script.behaviour = ECHO;
 	static uint8_t big[200000];
-	struct result r = ask(rig.loop, rig.client,
+	struct http_result r = ask(rig.loop, rig.client,
 		(struct http_request){.method = "POST",
 			.url = rig.url,
 			.content_type = "application/json",
@@ -315,9 +287,10 @@ static void test_refused(void)
 			.url = "http://127.0.0.1/",
 			.extra_header = "Transfer-Encoding: chunked"},
 	};
-	struct result r = {0};
+	struct http_result r = {0};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		CHECK(http_client_send(rig.client, NULL, &bad[i], on_answer, &r) == ERR_FORMAT);
+		CHECK(http_client_send(rig.client, NULL, &bad[i], http_result_take, &r) ==
+			ERR_FORMAT);
 	CHECK(loop_step(rig.loop, 10) == 0 && r.calls == 0);
 	rig_down(&rig);
 }
@@ -331,7 +304,7 @@ static void test_unavailable_is_certain(void)
 	CHECK(rig_ask(&rig, ANSWER).err == OK);
 	CHECK(rig_ask(&rig, ANSWER).err == OK && peer_accepted(rig.peer) == 1);
 	peer_deaf(rig.peer);
-	struct result r = rig_ask(&rig, CLOSE_AT_ONCE);
+	struct http_result r = rig_ask(&rig, CLOSE_AT_ONCE);
 	CHECK(r.err == ERR_IO && peer_requests(rig.peer) == 3);
 	r = rig_ask(&rig, ANSWER);
 	CHECK(r.err == ERR_UNAVAILABLE && peer_requests(rig.peer) == 3 && r.detail[0] != 0);
@@ -354,26 +327,27 @@ static void test_cancel(void)
 	struct rig rig;
 	rig_up(&rig);
 	rig.script.behaviour = SILENT;
-	struct result r[3] = {0};
+	struct http_result r[3] = {0};
 	struct http_call call[3];
 	const struct http_request request = {.method = "GET", .url = rig.url};
 	for (int i = 0; i < 3; i++)
-		CHECK(http_client_send(rig.client, &call[i], &request, on_answer, &r[i]) == OK);
+		CHECK(http_client_send(rig.client, &call[i], &request, http_result_take, &r[i]) ==
+			OK);
 	while (peer_requests(rig.peer) < 3)
 		(void)loop_step(rig.loop, 100);
 	http_client_cancel(rig.client, call[1]);
 	http_client_cancel(rig.client, call[1]);
 	CHECK(r[1].calls == 0);
-	run_until(rig.loop, &r[1].calls, 1);
+	http_result_wait(rig.loop, &r[1].calls, 1);
 	CHECK(r[1].err == ERR_CANCELLED && r[0].calls == 0 && r[2].calls == 0);
 	/* stale: the slot has another user now */
 	rig.script.behaviour = ANSWER;
-	struct result next = {0};
-	CHECK(http_client_send(rig.client, NULL, &request, on_answer, &next) == OK);
+	struct http_result next = {0};
+	CHECK(http_client_send(rig.client, NULL, &request, http_result_take, &next) == OK);
 	http_client_cancel(rig.client, call[1]);
 	http_client_cancel(rig.client, (struct http_call){0});
 	http_client_cancel(rig.client, (struct http_call){UINT64_MAX});
-	run_until(rig.loop, &next.calls, 1);
+	http_result_wait(rig.loop, &next.calls, 1);
 	CHECK(next.err == OK && r[1].calls == 1);
 	http_client_cancel(rig.client, call[2]); /* still waiting when all ends */
 	http_client_destroy(rig.client);
@@ -422,7 +396,7 @@ static void test_local(void)
 		.body = slice_str("body"),
 		.timeout_ms = 60000,
 		.answer_max = 8};
-	struct result r = ask(l.loop, client, request);
+	struct http_result r = ask(l.loop, client, request);
 	CHECK(r.err == OK && r.status == 200 && strcmp(r.body, "body") == 0);
 	CHECK(loop_now_ms(l.loop) == 0);
 	struct http_request longer = request;
@@ -441,15 +415,15 @@ static void test_local(void)
 	http_local_answer(l.held, OK, 200, slice_str("late"));
 	struct http_call call;
 	for (int held = 0; held < 2; held++) {
-		struct result c = {0};
-		CHECK(http_client_send(client, &call, &request, on_answer, &c) == OK);
+		struct http_result c = {0};
+		CHECK(http_client_send(client, &call, &request, http_result_take, &c) == OK);
 		const unsigned before = l.seen;
 		if (held == 1)
 			while (l.seen == before)
 				(void)loop_step(l.loop, 0);
 		http_client_cancel(client, call);
 		CHECK(c.calls == 0);
-		run_until(l.loop, &c.calls, 1);
+		http_result_wait(l.loop, &c.calls, 1);
 		CHECK(c.err == ERR_CANCELLED);
 		if (l.seen > before)
 			http_local_answer(l.held, OK, 200, slice_str("late"));
@@ -457,12 +431,12 @@ static void test_local(void)
 		CHECK(c.calls == 1);
 	}
 	/* destroyed with one held, one not delivered */
-	struct result a = {0}, b = {0};
+	struct http_result a = {0}, b = {0};
 	const unsigned before = l.seen;
-	CHECK(http_client_send(client, NULL, &request, on_answer, &a) == OK);
+	CHECK(http_client_send(client, NULL, &request, http_result_take, &a) == OK);
 	while (l.seen == before)
 		(void)loop_step(l.loop, 0);
-	CHECK(http_client_send(client, NULL, &request, on_answer, &b) == OK);
+	CHECK(http_client_send(client, NULL, &request, http_result_take, &b) == OK);
 	http_client_destroy(client);
 	CHECK(a.err == ERR_CANCELLED && b.err == ERR_CANCELLED && a.calls + b.calls == 2);
 	(void)loop_step(l.loop, 100000);
@@ -472,6 +446,44 @@ static void test_local(void)
 
 /* ---- bound on open requests ---- */
 
+/* Objects of the client's pools that are with somebody. */
+static uint64_t pooled(const struct http_client *client)
+{
+	const struct net_pool *pool[HTTP_CLIENT_POOLS];
+	struct slab_stats stats[NET_POOL_CLASSES_MAX];
+	uint64_t live = 0;
+	for (uint32_t i = http_client_pools(client, pool); i > 0; i--)
+		for (uint32_t k = net_pool_stats(pool[i - 1], stats); k > 0; k--)
+			live += stats[k - 1].live;
+	return live;
+}
+
+/* So many are open and no more; whatever comes after that finds as much room as before, and at the
+ * end nothing is left in the pools but connections and what is on its way back. */
+static void test_bounded(void)
+{
+	enum { CALLS = 8, ROUNDS = 20, LEFT_MAX = 6 * CALLS };
+	struct rig rig;
+	rig_up_bounded(&rig, CALLS);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct http_result r = {0};
+		const struct http_request request = {.method = "POST",
+			.url = rig.url,
+			.body = slice_str("{}"),
+			.timeout_ms = 20000};
+		for (unsigned i = 0; i < CALLS; i++)
+			CHECK(http_client_send(rig.client, NULL, &request, http_result_take, &r) ==
+				OK);
+		CHECK(http_client_send(rig.client, NULL, &request, http_result_take, &r) ==
+			ERR_FULL);
+		CHECK(way->by_library || pooled(rig.client) >= CALLS);
+		http_result_wait(rig.loop, &r.calls, CALLS);
+		CHECK(r.err == OK && r.status == 200);
+		CHECK(pooled(rig.client) <= LEFT_MAX);
+	}
+	rig_down(&rig);
+}
+
 static void test_in_flight_bound(void)
 {
 	struct local l = {.loop = make_virtual(), .behaviour = 2};
@@ -479,12 +491,12 @@ static void test_in_flight_bound(void)
 	CHECK(http_client_create_local(&client, l.loop, on_local, &l) == OK);
 	const struct http_request request = {
 		.method = "POST", .url = "http://sim/x", .authorization = "secret"};
-	struct result r = {0};
+	struct http_result r = {0};
 	for (unsigned i = 0; i < HTTP_IN_FLIGHT_MAX; i++)
-		CHECK(http_client_send(client, NULL, &request, on_answer, &r) == OK);
-	CHECK(http_client_send(client, NULL, &request, on_answer, &r) == ERR_FULL);
-	run_until(l.loop, &r.calls, HTTP_IN_FLIGHT_MAX);
-	CHECK(http_client_send(client, NULL, &request, on_answer, &r) == OK);
+		CHECK(http_client_send(client, NULL, &request, http_result_take, &r) == OK);
+	CHECK(http_client_send(client, NULL, &request, http_result_take, &r) == ERR_FULL);
+	http_result_wait(l.loop, &r.calls, HTTP_IN_FLIGHT_MAX);
+	CHECK(http_client_send(client, NULL, &request, http_result_take, &r) == OK);
 	http_client_destroy(client);
 	CHECK(r.calls == HTTP_IN_FLIGHT_MAX + 1);
 	loop_destroy(l.loop);
@@ -500,6 +512,7 @@ int main(void)
 		test_unavailable_is_certain();
 		test_closed_when_idle();
 		test_cancel();
+		test_bounded();
 	}
 	test_local();
 	test_in_flight_bound();

@@ -1,7 +1,5 @@
 #include "net/http_conn.h"
 
-#include <stdlib.h>
-
 /* ---- the bound on what is not whole ---- */
 
 static void unpause(struct http_pool *pool)
@@ -122,8 +120,8 @@ void http_conn_free(struct http_conn *conn)
 	if (conn->next != NULL)
 		conn->next->prev = conn->prev;
 	if (conn->sending != NULL)
-		http_bytes_drop(conn->sending);
-	free(conn);
+		http_bytes_drop(pool, conn->sending);
+	net_pool_delete(&pool->memory, LINK_NET, conn, sizeof *conn);
 }
 
 static void fail(struct http_conn *conn, enum err err, const char *detail)
@@ -151,7 +149,7 @@ static void whole(struct http_conn *conn, struct slice last, bool clean)
 		!stream_is_sending(conn->pool->streams, conn->stream);
 	(void)let_go(conn);
 	if (keep) {
-		http_bytes_drop(conn->sending);
+		http_bytes_drop(conn->pool, conn->sending);
 		conn->sending = NULL;
 		conn->served++;
 		conn->pool->current = conn;
@@ -357,7 +355,7 @@ static void on_connected(void *ctx, struct stream s, enum err err)
 enum err http_conn_open(struct http_host *host)
 {
 	struct http_pool *pool = host->pool;
-	struct http_conn *conn = calloc(1, sizeof *conn);
+	struct http_conn *conn = net_pool_new(&pool->memory, LINK_NET, sizeof *conn);
 	if (conn == NULL)
 		return ERR_FULL;
 	*conn = (struct http_conn){.pool = pool, .host = host, .failed_with = ERR_UNAVAILABLE};

@@ -7,11 +7,13 @@
 #define NET_HTTP_CONN_H
 #include "net/http_pool.h"
 #include "net/http_response.h"
+#include "net/net_pool.h"
 #include "sys/resolve.h"
 #include "sys/streams.h"
 
 /* What is sent: borrowed by streams, which may be closed later than the call ends. */
 struct http_bytes {
+	struct net_text room; /* that this lies in */
 	uint32_t refs;
 	size_t len;
 	uint8_t bytes[];
@@ -86,6 +88,7 @@ struct http_host {
 struct http_pool {
 	struct http_real *client;
 	struct loop *loop;
+	struct net_pool memory;    /* of calls, connections and what is sent */
 	struct streams *streams;   /* owned */
 	struct resolver *resolver; /* owned */
 	struct http_host *host;    /* owned; the last asked for first */
@@ -129,6 +132,6 @@ NONNULL_ALL void http_pool_relieved(struct http_pool *pool);
 /* Its connection was no good: it waits for another, for a new one where it goes again. */
 NONNULL_ALL void http_pool_wait(struct http_pool_call *call);
 NONNULL_ALL void http_pool_end(struct http_pool_call *call, const struct http_answer *answer);
-NONNULL_ALL void http_bytes_drop(struct http_bytes *bytes);
+NONNULL_ALL void http_bytes_drop(struct http_pool *pool, struct http_bytes *bytes);
 
 #endif

@@ -90,12 +90,11 @@ void http_set_header(struct http_exchange *x, const char *name, const char *valu
 {
 	CHECK(x->state == HTTP_OWNER_HANDED && x->answer_header_count < HTTP_ANSWER_HEADERS_MAX);
 	CHECK(strlen(name) <= HTTP_ANSWER_HEADER_NAME_MAX);
-	if (strnlen(value, HEADER_SIZE_MAX) == HEADER_SIZE_MAX)
-		return;
+	const size_t len = strnlen(value, HEADER_SIZE_MAX);
 	struct http_answer_header *h = &x->answer_header[x->answer_header_count];
-	h->value = strdup(value);
-	if (h->value == NULL)
+	if (len == HEADER_SIZE_MAX || !net_text_make(&h->value, x->pool, LINK_OWNER, len + 1))
 		return;
+	memcpy(h->value.ptr, value, len + 1);
 	memcpy(h->name, name, strlen(name) + 1);
 	x->answer_header_count++;
 }
@@ -118,12 +117,10 @@ void http_answer(
 	}
 	x->status = status;
 	set_content_type(x, content_type);
-	if (body.len > 0) {
-		x->answer = malloc(body.len);
-		x->no_memory = x->answer == NULL;
-	}
-	if (x->answer != NULL) {
-		memcpy(x->answer, body.ptr, body.len);
+	if (body.len > 0 && !net_text_make(&x->answer, x->pool, LINK_OWNER, body.len)) {
+		x->no_memory = true;
+	} else if (body.len > 0) {
+		memcpy(x->answer.ptr, body.ptr, body.len);
 		x->answer_len = body.len;
 	}
 	post(x, HTTP_POST_ANSWER);
@@ -225,8 +222,8 @@ size_t http_exchange_read(struct http_exchange *x, void *out, size_t max)
 void http_exchange_fini(struct http_exchange *x)
 {
 	for (uint32_t i = 0; i < x->answer_header_count; i++)
-		free(x->answer_header[i].value);
-	free(x->answer);
+		net_text_drop(&x->answer_header[i].value, x->pool, LINK_NET);
+	net_text_drop(&x->answer, x->pool, LINK_NET);
 	for (struct http_piece *piece = x->first_piece, *next; piece != NULL; piece = next) {
 		next = atomic_load_explicit(&piece->next, memory_order_relaxed);
 		free(piece);

@@ -11,14 +11,15 @@
  *                    owner is through with it, too: its last, always after GONE
  *
  * So neither half can meet an exchange that the other has freed: the door makes it and frees it,
- * after both have said their last. Memory: the owner's pieces and answer are freed by the door.
+ * after both have said their last. Memory: the owner's pieces and answer are freed by the door;
+ * both come from the server's pool, but pieces: their number has no bound but that of their bytes.
  */
 #ifndef NET_HTTP_EXCHANGE_H
 #define NET_HTTP_EXCHANGE_H
 #include <stdatomic.h>
 
 #include "net/http_server.h"
-#include "net/link.h"
+#include "net/net_pool.h"
 
 enum {
 	HTTP_POST_REQUEST = 1u << 0,
@@ -41,7 +42,7 @@ struct http_pair {
 
 struct http_answer_header {
 	char name[HTTP_ANSWER_HEADER_NAME_MAX + 1];
-	char *value; /* owned */
+	struct net_text value; /* owned */
 };
 
 /* A piece of a stream. The list has always one that was read already: its writer and its reader
@@ -63,7 +64,8 @@ struct http_exchange {
 	struct link_item item; /* first */
 
 	/* Written by the door before REQUEST; the owner's until it is OVER, and only read. */
-	struct link *link; /* borrowed */
+	struct link *link;     /* borrowed */
+	struct net_pool *pool; /* borrowed: what is owned below, but pieces, is in it */
 	const char *method, *path, *peer;
 	const struct http_pair *query, *header; /* as they came */
 	uint32_t query_count, header_count;
@@ -84,7 +86,7 @@ struct http_exchange {
 	char content_type[HTTP_CONTENT_TYPE_MAX + 1];
 	struct http_answer_header answer_header[HTTP_ANSWER_HEADERS_MAX];
 	uint32_t answer_header_count;
-	uint8_t *answer; /* owned */
+	struct net_text answer; /* owned */
 	size_t answer_len;
 	struct http_piece *first_piece; /* owned, with those that follow */
 	size_t first_used;

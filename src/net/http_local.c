@@ -192,7 +192,7 @@ enum err http_client_create_local(
 		return ERR_FULL;
 	*client = (struct local_client){
 		.base = {.ops = &local_ops, .loop = loop}, .handler = handler, .ctx = ctx};
-	if (http_calls_init(&client->base.calls) != OK) {
+	if (http_calls_init(&client->base.calls, HTTP_IN_FLIGHT_MAX) != OK) {
 		free(client);
 		return ERR_FULL;
 	}

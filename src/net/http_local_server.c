@@ -6,6 +6,7 @@
 #include "net/http_exchange.h"
 
 #define VISITS_MAX 4096u
+#define TEXTS_EACH 4u /* of a visit: body, answer, two headers of it */
 #define PAIRS_MAX 16u
 #define PEER_SIZE 64u
 #define URL_SIZE 1024u
@@ -20,11 +21,12 @@ struct visit {
 	struct http_pair query[PAIRS_MAX], header[PAIRS_MAX];
 	char url[URL_SIZE], peer[PEER_SIZE], method[16];
 	char extra[HEADER_SIZE], type[HEADER_SIZE], authorization[HEADER_SIZE];
-	uint8_t *body; /* owned */
+	struct net_text body; /* owned */
 };
 
 struct http_local_server {
 	struct link *link; /* owned */
+	struct net_pool memory;
 	struct http_owner owner;
 	struct visit *first;
 };
@@ -42,10 +44,11 @@ static void visit_free(struct visit *v)
 		v->server->first = v->next;
 	if (v->next != NULL)
 		v->next->prev = v->prev;
+	struct net_pool *memory = &v->server->memory;
 	link_leave(v->server->link);
 	http_exchange_fini(&v->x);
-	free(v->body);
-	free(v);
+	net_text_drop(&v->body, memory, LINK_NET);
+	net_pool_delete(memory, LINK_NET, v, sizeof *v);
 }
 
 static void give_back(struct visit *v, enum err err, unsigned status, struct slice body)
@@ -67,7 +70,7 @@ static void on_post(void *ctx, struct link_item *item, uint32_t bits)
 	}
 	if (bits & HTTP_POST_ANSWER)
 		give_back(v, v->x.no_memory ? ERR_IO : OK, v->x.status,
-			slice_of(v->x.answer, v->x.answer_len));
+			slice_of(v->x.answer.ptr, v->x.answer_len));
 	else if (bits & (HTTP_POST_BEGIN | HTTP_POST_BREAK))
 		give_back(v, ERR_IO, 0, slice_of(NULL, 0));
 	if (bits & (HTTP_POST_ANSWER | HTTP_POST_BEGIN))
@@ -151,31 +154,33 @@ static bool take_request(struct visit *v, const char *peer)
 	v->x.peer = v->peer;
 	v->x.query = v->query;
 	v->x.header = v->header;
-	v->body = malloc(body.len + 1);
-	if (v->body == NULL || !copy(v->method, sizeof v->method, http_local_method(r)) ||
+	if (!net_text_make(&v->body, v->x.pool, LINK_NET, body.len + 1) ||
+		!copy(v->method, sizeof v->method, http_local_method(r)) ||
 		!copy(v->peer, sizeof v->peer, peer) || !take_url(v, http_local_url(r)) ||
 		!add_header(v, v->authorization, "Authorization", http_local_authorization(r)) ||
 		!add_header(v, v->type, "Content-Type", http_local_content_type(r)) ||
 		!add_extra(v, http_local_extra_header(r)))
 		return false;
 	if (body.len > 0)
-		memcpy(v->body, body.ptr, body.len);
-	v->x.body = slice_of(v->body, body.len);
+		memcpy(v->body.ptr, body.ptr, body.len);
+	v->x.body = slice_of(v->body.ptr, body.len);
 	return true;
 }
 
 void http_local_serve(
 	struct http_local_server *server, struct http_local_request *request, const char *peer)
 {
-	struct visit *v = calloc(1, sizeof *v);
+	struct visit *v = net_pool_new(&server->memory, LINK_NET, sizeof *v);
 	if (v == NULL || link_enter(server->link, LINK_OWNER, &v->x.item) != OK) {
-		free(v);
+		if (v != NULL)
+			net_pool_delete(&server->memory, LINK_NET, v, sizeof *v);
 		http_local_answer(request, ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
 		return;
 	}
 	v->server = server;
 	v->request = request;
 	v->x.link = server->link;
+	v->x.pool = &server->memory;
 	v->next = server->first;
 	if (v->next != NULL)
 		v->next->prev = v;
@@ -201,8 +206,13 @@ enum err http_local_server_create(struct http_local_server **out, http_handler h
 				.take = http_exchange_take,
 				.ctx = &server->owner},
 			[LINK_NET] = {.name = "local_answers", .take = on_post, .ctx = server}}};
-	const enum err err = link_create(&server->link, &link);
+	const struct slab_need need = {.size = sizeof(struct visit), .count = VISITS_MAX};
+	enum err err = net_pool_init(
+		&server->memory, "local_exchanges", &need, 1, (size_t)TEXTS_EACH * VISITS_MAX);
+	if (err == OK)
+		err = link_create(&server->link, &link);
 	if (err != OK) {
+		net_pool_fini(&server->memory);
 		free(server);
 		return err;
 	}
@@ -220,5 +230,6 @@ void http_local_server_destroy(struct http_local_server *server)
 	}
 	link_close(server->link);
 	link_destroy(server->link);
+	net_pool_fini(&server->memory);
 	free(server);
 }

@@ -55,29 +55,32 @@ static struct http_queue *queue_of(const struct http_pool_call *call)
 
 /* ---- what is sent ---- */
 
-void http_bytes_drop(struct http_bytes *bytes)
+void http_bytes_drop(struct http_pool *pool, struct http_bytes *bytes)
 {
+	struct net_text room = bytes->room;
 	if (--bytes->refs > 0)
 		return;
 	bytes_wipe(bytes->bytes, bytes->len); /* a password may be among them */
-	free(bytes);
+	net_text_drop(&room, &pool->memory, LINK_NET);
 }
 
 /* Texts, each NULL or more of the head. */
-static struct http_bytes *bytes_make(
-	const char *const *text, size_t count, const struct http_url *url, struct slice body)
+static struct http_bytes *bytes_make(struct http_pool *pool, const char *const *text, size_t count,
+	const struct http_url *url, struct slice body)
 {
+	struct net_text room;
 	size_t size = url->path.len + url->query.len + url->authority.len + body.len;
 	for (size_t i = 0; i < count; i++)
 		size += text[i] == NULL ? 0 : strlen(text[i]);
-	struct http_bytes *bytes = malloc(sizeof *bytes + size);
-	if (bytes != NULL)
-		*bytes = (struct http_bytes){.refs = 1, .len = size};
+	if (!net_text_make(&room, &pool->memory, LINK_NET, sizeof(struct http_bytes) + size))
+		return NULL;
+	struct http_bytes *bytes = (struct http_bytes *)(void *)room.ptr;
+	*bytes = (struct http_bytes){.room = room, .refs = 1, .len = size};
 	return bytes;
 }
 
-static struct http_bytes *request_make(
-	const struct http_request *request, const struct http_url *url, bool has_length)
+static struct http_bytes *request_make(struct http_pool *pool, const struct http_request *request,
+	const struct http_url *url, bool has_length)
 {
 	char length[LENGTH_DIGITS] = "";
 	const char *const text[] = {/* 0: the request line */
@@ -92,7 +95,7 @@ static struct http_bytes *request_make(
 		has_length ? "Content-Length: " : NULL, has_length ? length : NULL,
 		has_length ? "\r\n" : NULL, "\r\n"};
 	(void)snprintf(length, sizeof length, "%zu", request->body.len);
-	struct http_bytes *bytes = bytes_make(text, ARRAY_LEN(text), url, request->body);
+	struct http_bytes *bytes = bytes_make(pool, text, ARRAY_LEN(text), url, request->body);
 	if (bytes == NULL)
 		return NULL;
 	struct buf out = buf_init(bytes->bytes, bytes->len);
@@ -398,9 +401,9 @@ static void release(struct http_open *open)
 	struct http_pool_call *call = call_of(open);
 	CHECK(call->conn == NULL && !call->queued && call->deadline.id == 0);
 	if (call->request != NULL)
-		http_bytes_drop(call->request);
+		http_bytes_drop(call->pool, call->request);
 	free(call->open.answer);
-	free(call);
+	net_pool_delete(&call->pool->memory, LINK_NET, call, sizeof *call);
 }
 
 static const struct http_way way = {.withdraw = withdraw, .release = release};
@@ -421,7 +424,9 @@ enum err http_pool_send(struct http_pool *pool, struct http_open **out,
 	struct http_url url;
 	TRY(http_url_parse(&url, request->url));
 	struct http_host *host = host_get(pool, &url);
-	struct http_pool_call *call = host == NULL ? NULL : calloc(1, sizeof *call);
+	struct http_pool_call *call = host == NULL
+		? NULL
+		: net_pool_new(&pool->memory, LINK_NET, sizeof *call);
 	if (call == NULL)
 		return ERR_FULL;
 	http_open_init(&call->open, pool->client, &way, request, cb, ctx);
@@ -429,7 +434,7 @@ enum err http_pool_send(struct http_pool *pool, struct http_open **out,
 	call->host = host;
 	call->head_only = strcmp(request->method, "HEAD") == 0;
 	const bool bare = call->head_only || strcmp(request->method, "GET") == 0;
-	call->request = request_make(request, &url, !bare || request->body.len > 0);
+	call->request = request_make(pool, request, &url, !bare || request->body.len > 0);
 	const uint64_t timeout_ms = request->timeout_ms == 0 ? HTTP_TIMEOUT_DEFAULT_MS
 							     : request->timeout_ms;
 	if (call->request == NULL ||
@@ -453,17 +458,25 @@ enum err http_pool_create(
 		return ERR_FULL;
 	pool->client = client;
 	pool->loop = client->base.loop;
-	pool->connection_max = config->connection_max == 0 ? HTTP_CONNECTIONS_MAX_DEFAULT
-							   : config->connection_max;
+	const uint32_t calls_max = http_calls_bound(config);
+	pool->connection_max = config->connection_max != 0 ? config->connection_max
+		: calls_max < HTTP_CONNECTIONS_MAX_DEFAULT ? calls_max
+							   : HTTP_CONNECTIONS_MAX_DEFAULT;
 	pool->connection_host_max = config->connection_host_max == 0 ? pool->connection_max
 								     : config->connection_host_max;
 	pool->idle_max = config->idle_max == 0 ? HTTP_IDLE_MAX_DEFAULT : config->idle_max;
 	pool->partial_max = config->partial_max == 0 ? HTTP_PARTIAL_MAX : config->partial_max;
-	enum err err = streams_create(&pool->streams, pool->loop,
-		&(struct streams_config){
-			.stream_max = STREAMS_EACH * pool->connection_max + STREAMS_SPARE,
-			.buffer_size = BUFFER_SIZE,
-			.by_readiness = config->by_readiness});
+	const uint32_t stream_max = STREAMS_EACH * pool->connection_max + STREAMS_SPARE;
+	const struct slab_need need[] = {
+		{.size = sizeof(struct http_pool_call), .count = calls_max},
+		{.size = sizeof(struct http_conn), .count = stream_max}};
+	enum err err = net_pool_init(&pool->memory, "node_requests", need, ARRAY_LEN(need),
+		(size_t)calls_max + stream_max);
+	if (err == OK)
+		err = streams_create(&pool->streams, pool->loop,
+			&(struct streams_config){.stream_max = stream_max,
+				.buffer_size = BUFFER_SIZE,
+				.by_readiness = config->by_readiness});
 	if (err == OK)
 		err = resolver_create(&pool->resolver, pool->loop, config->lookup);
 	if (err != OK) {
@@ -472,6 +485,11 @@ enum err http_pool_create(
 	}
 	*out = pool;
 	return OK;
+}
+
+const struct net_pool *http_pool_memory(const struct http_pool *pool)
+{
+	return &pool->memory;
 }
 
 void http_pool_destroy(struct http_pool *pool)
@@ -484,5 +502,6 @@ void http_pool_destroy(struct http_pool *pool)
 		http_conn_free(pool->conn);
 	while (pool->host != NULL)
 		host_free(pool, pool->host);
+	net_pool_fini(&pool->memory);
 	free(pool);
 }

@@ -25,10 +25,13 @@
 #define HTTP_NAME_RETRY_MS 5000u /* the same for one that could not be looked up again */
 
 struct http_pool;
+struct net_pool;
 
 /* Returns owned. ERR_FULL; ERR_IO with errno. */
 MUST_USE NONNULL_ALL enum err http_pool_create(
 	struct http_pool **out, struct http_real *client, const struct http_client_config *config);
+/* For metrics. */
+NONNULL_ALL const struct net_pool *http_pool_memory(const struct http_pool *pool);
 /* No call is open any more. NULL does nothing. */
 void http_pool_destroy(struct http_pool *pool);
 /* *out is open, but not in the client's table yet. ERR_FORMAT, ERR_FULL. */

@@ -9,34 +9,12 @@
 
 #include "net/http_pool.h"
 #include "net/peer_test.h"
+#include "net/result_test.h"
 #include "sys/clock.h"
 #include "sys/resolve.h"
 #include "sys/sock.h"
 
 #define MANY 64u
-
-struct result {
-	uint32_t calls;
-	enum err err;
-	unsigned status;
-	size_t len;
-	char body[16];
-	char detail[96];
-};
-
-static void on_answer(void *ctx, const struct http_answer *answer)
-{
-	struct result *r = ctx;
-	r->calls++;
-	r->err = answer->err;
-	r->status = answer->status;
-	r->len = answer->body.len;
-	const size_t n = r->len < sizeof r->body - 1 ? r->len : sizeof r->body - 1;
-	if (n > 0)
-		memcpy(r->body, answer->body.ptr, n);
-	r->body[n] = 0;
-	(void)snprintf(r->detail, sizeof r->detail, "%s", answer->detail);
-}
 
 /* ---- a node by script ---- */
 
@@ -123,11 +101,7 @@ static void answer_held(void)
 
 static void wait_for(const uint32_t *count, uint32_t target)
 {
-	const uint64_t end = clock_mono_ms() + 30000;
-	while (*count < target) {
-		CHECK(clock_mono_ms() < end);
-		(void)loop_step(rig.loop, 100);
-	}
+	http_result_wait(rig.loop, count, target);
 }
 
 static void step_for(uint64_t ms)
@@ -136,17 +110,17 @@ static void step_for(uint64_t ms)
 		(void)loop_step(rig.loop, 1);
 }
 
-static void send_to(struct result *r, const char *url, uint64_t timeout_ms)
+static void send_to(struct http_result *r, const char *url, uint64_t timeout_ms)
 {
-	*r = (struct result){0};
+	*r = (struct http_result){0};
 	const struct http_request request = {
 		.method = "POST", .url = url, .body = slice_str("{}"), .timeout_ms = timeout_ms};
-	CHECK(http_client_send(rig.client, NULL, &request, on_answer, r) == OK);
+	CHECK(http_client_send(rig.client, NULL, &request, http_result_take, r) == OK);
 }
 
-static struct result ask(const char *url)
+static struct http_result ask(const char *url)
 {
-	struct result r;
+	struct http_result r;
 	send_to(&r, url, 20000);
 	wait_for(&r.calls, 1);
 	CHECK(r.calls == 1);
@@ -183,7 +157,7 @@ static void test_again(void)
 	CHECK(ask(rig.url).err == OK);
 	CHECK(peer_accepted(rig.peer) == 2 && peer_requests(rig.peer) == 3);
 	rig.mode = HANG_UP;
-	struct result r = ask(rig.url);
+	struct http_result r = ask(rig.url);
 	CHECK(r.err == ERR_IO && peer_accepted(rig.peer) == 3 && peer_requests(rig.peer) == 5);
 	r = ask(rig.url);
 	CHECK(r.err == ERR_IO && peer_accepted(rig.peer) == 4 && peer_requests(rig.peer) == 6);
@@ -200,7 +174,7 @@ static void test_unasked(void)
 
 	/* also where they come between the answer and the next request */
 	rig.mode = HOLD;
-	struct result r, next;
+	struct http_result r, next;
 	send_to(&r, rig.url, 20000);
 	wait_for(&rig.held_count, 1);
 	struct peer_conn *conn = rig.held[0];
@@ -218,7 +192,7 @@ static void test_not_kept(void)
 {
 	rig_up((struct http_client_config){0});
 	static uint8_t big[4u << 20];
-	struct result r = {0};
+	struct http_result r = {0};
 	rig.mode = CLOSE_SAID;
 	CHECK(ask(rig.url).err == OK && ask(rig.url).err == OK && peer_accepted(rig.peer) == 2);
 	/* a work queue that is full, as Bitcoin Core says it */
@@ -229,14 +203,14 @@ static void test_not_kept(void)
 	rig.mode = ANSWER;
 	const struct http_request head = {.method = "HEAD", .url = rig.url};
 	r.calls = 0;
-	CHECK(http_client_send(rig.client, NULL, &head, on_answer, &r) == OK);
+	CHECK(http_client_send(rig.client, NULL, &head, http_result_take, &r) == OK);
 	wait_for(&r.calls, 1);
 	CHECK(r.err == OK && r.status == 200 && r.len == 0);
 	/* more than any socket holds goes out whole */
 	const struct http_request large = {
 		.method = "POST", .url = rig.url, .body = slice_of(big, sizeof big / 8)};
 	r.calls = 0;
-	CHECK(http_client_send(rig.client, NULL, &large, on_answer, &r) == OK);
+	CHECK(http_client_send(rig.client, NULL, &large, http_result_take, &r) == OK);
 	wait_for(&r.calls, 1);
 	CHECK(r.err == OK && strcmp(r.body, "yes") == 0);
 	rig_down();
@@ -248,8 +222,8 @@ static void test_not_kept(void)
  * deadline counts while it waits, and then nothing was sent. */
 static void test_bounds(void)
 {
-	static struct result r[MANY];
-	struct result late;
+	static struct http_result r[MANY];
+	struct http_result late;
 	rig_up((struct http_client_config){.connection_max = 8, .connection_host_max = 4});
 	rig.mode = HOLD;
 	for (uint32_t i = 0; i < 20; i++)
@@ -272,7 +246,7 @@ static void test_bounds(void)
 /* A host waits for room that idle connections to another have: they go. */
 static void test_room_between_hosts(void)
 {
-	static struct result r[4];
+	static struct http_result r[4];
 	char other_url[64];
 	rig_up((struct http_client_config){.connection_max = 2});
 	struct peer *other = peer_create(rig.loop, 0, on_request, NULL);
@@ -299,7 +273,7 @@ static void test_room_between_hosts(void)
 static void test_descriptors(void)
 {
 	struct rlimit limit, low;
-	struct result r, next;
+	struct http_result r, next;
 	rig_up((struct http_client_config){0});
 	rig.mode = HOLD;
 	send_to(&r, rig.url, 20000);
@@ -335,7 +309,7 @@ static size_t unsent_by_all(void)
 static void test_partial(void)
 {
 	enum { N = 8 };
-	static struct result r[N];
+	static struct http_result r[N];
 	rig_up((struct http_client_config){.partial_max = 1u << 20});
 	rig.mode = HALF;
 	for (uint32_t i = 0; i < N; i++)
@@ -389,7 +363,7 @@ static void look_up(const char *name, struct resolve_answer *answer)
 	answer->detail = "no such name";
 }
 
-static struct result ask_host(const char *host)
+static struct http_result ask_host(const char *host)
 {
 	char url[96];
 	(void)snprintf(url, sizeof url, "http://%s:%u/", host, peer_port(rig.peer));
@@ -399,7 +373,7 @@ static struct result ask_host(const char *host)
 static void test_names(void)
 {
 	char slow[96];
-	struct result r, waiting;
+	struct http_result r, waiting;
 	atomic_store(&gate, false);
 	atomic_store(&lookups, 0);
 	rig_up((struct http_client_config){.lookup = look_up});
@@ -459,7 +433,7 @@ static void test_silent_address(void)
 /* Destroyed with everything under way: a name, a connection, an answer; each call ends once. */
 static void test_destroy(void)
 {
-	static struct result r[3];
+	static struct http_result r[3];
 	char slow[96];
 	atomic_store(&gate, false);
 	rig_up((struct http_client_config){.lookup = look_up});

@@ -14,12 +14,15 @@
 #include <stdlib.h>
 
 #include "net/http_calls.h"
+#include "net/net_pool.h"
 #include "net/net_thread.h"
 
 #define LAZY_MAX                                                                                   \
 	(1u << 20) /* of answers that were used, until the network is woken to free them           \
 		    */
 #define DETAIL_SIZE 160u
+/* Objects for each call that may be open: one that is, and one that is over but not freed yet. */
+#define CALLS_EACH 2u
 
 enum {
 	POST_SEND = 1u << 0,
@@ -34,7 +37,8 @@ enum {
 struct remote_client {
 	struct http_client base;
 	struct net_thread *net;
-	struct link *link; /* owned */
+	struct link *link;    /* owned */
+	struct net_pool pool; /* of calls and their texts */
 	bool in_callback, closing;
 	struct http_client_config config;
 	char *url;   /* owned: the last one that was found good; a client has few */
@@ -59,7 +63,7 @@ struct remote_call {
 
 	/* Written by the owner before SEND. */
 	struct http_request request; /* points into text */
-	char *text;                  /* owned */
+	struct net_text text;        /* owned */
 	uint64_t deadline_ms;
 
 	/* The network's. */
@@ -196,15 +200,15 @@ static void start(struct remote_call *c)
 		done_with(c, ERR_UNAVAILABLE, "can't be sent");
 }
 
-static void call_free(struct remote_call *c)
+static void call_free(struct remote_client *client, enum link_side side, struct remote_call *c)
 {
 	if (c->answer.made != NULL)
 		c->request.reader->drop(c->answer.made);
-	if (c->text != NULL)
-		bytes_wipe(c->text, strlen(c->text)); /* the authorization comes first */
-	free(c->text);
+	if (c->text.ptr != NULL) /* the authorization comes first */
+		bytes_wipe(c->text.ptr, strlen((const char *)c->text.ptr));
+	net_text_drop(&c->text, &client->pool, side);
 	free(c->body);
-	free(c);
+	net_pool_delete(&client->pool, side, c, sizeof *c);
 }
 
 static void on_net(void *ctx, struct link_item *item, uint32_t bits)
@@ -213,7 +217,7 @@ static void on_net(void *ctx, struct link_item *item, uint32_t bits)
 	struct remote_call *c = call_of(item);
 	if (bits & POST_FREE) {
 		client->held -= c->cost;
-		call_free(c);
+		call_free(client, LINK_NET, c);
 		link_leave(client->link);
 		use_raw(client);
 	} else if ((bits & POST_SEND) && (bits & POST_CANCEL)) {
@@ -263,7 +267,8 @@ static void on_owner(void *ctx, struct link_item *item, uint32_t bits)
 }
 
 /* All texts in one block, the authorization first. */
-static bool copy_request(struct remote_call *c, const struct http_request *request)
+static bool copy_request(
+	struct remote_client *client, struct remote_call *c, const struct http_request *request)
 {
 	const char *const text[] = {request->authorization, request->method, request->url,
 		request->content_type, request->extra_header};
@@ -272,9 +277,9 @@ static bool copy_request(struct remote_call *c, const struct http_request *reque
 	size_t size = 1 + request->body.len;
 	for (size_t i = 0; i < ARRAY_LEN(text); i++)
 		size += text[i] == NULL ? 0 : strlen(text[i]) + 1;
-	char *at = c->text = malloc(size);
-	if (at == NULL)
+	if (!net_text_make(&c->text, &client->pool, LINK_OWNER, size))
 		return false;
+	char *at = (char *)c->text.ptr;
 	c->request = *request;
 	for (size_t i = 0; i < ARRAY_LEN(text); i++) {
 		if (text[i] == NULL)
@@ -308,17 +313,19 @@ static enum err remote_send(struct http_client *base, struct http_call *handle,
 		return ERR_UNAVAILABLE;
 	if (request->part != NULL)
 		return ERR_STATE;
+	if (base->calls.count == base->calls.max)
+		return ERR_FULL;
 	TRY(check_url(client, request->url));
-	struct remote_call *c = calloc(1, sizeof *c);
-	enum err err = c == NULL || !copy_request(c, request) ? ERR_FULL : OK;
+	struct remote_call *c = net_pool_new(&client->pool, LINK_OWNER, sizeof *c);
+	enum err err = c == NULL || !copy_request(client, c, request) ? ERR_FULL : OK;
 	if (err == OK)
 		err = link_enter(client->link, LINK_NET, &c->item);
 	if (err != OK) {
 		if (c != NULL)
-			call_free(c);
+			call_free(client, LINK_OWNER, c);
 		return err;
 	}
-	/* as many as the link has */
+	/* there was room */
 	CHECK(http_calls_add(&base->calls, &c->id, c) == OK);
 	c->client = client;
 	c->cb = cb;
@@ -370,13 +377,29 @@ static void remote_destroy(struct http_client *base)
 	if (client->link != NULL)
 		link_close(client->link); /* every call that is still on its way ends here */
 	link_destroy(client->link);
+	net_pool_fini(&client->pool);
 	free(client->url);
 	http_calls_fini(&base->calls);
 	free(client);
 }
 
-static const struct http_client_ops remote_ops = {
-	.send = remote_send, .cancel = remote_cancel, .destroy = remote_destroy};
+static uint32_t remote_pools(
+	const struct http_client *base, const struct net_pool *out[HTTP_CLIENT_POOLS])
+{
+	const struct remote_client *client = (const struct remote_client *)(const void *)base;
+	const struct net_pool *real[HTTP_CLIENT_POOLS];
+	out[0] = &client->pool;
+	/* the network's, but made before and gone after anybody can ask */
+	const uint32_t count = http_client_pools(client->real, real);
+	CHECK(count == 1);
+	out[1] = real[0];
+	return 2;
+}
+
+static const struct http_client_ops remote_ops = {.send = remote_send,
+	.cancel = remote_cancel,
+	.destroy = remote_destroy,
+	.pools = remote_pools};
 
 enum err http_client_create_remote_with(struct http_client **out, struct loop *loop,
 	struct net_thread *net, const struct http_client_config *config)
@@ -390,11 +413,15 @@ enum err http_client_create_remote_with(struct http_client **out, struct loop *l
 		client->config.held_max = HTTP_HELD_MAX;
 	if (client->config.raw_max == 0)
 		client->config.raw_max = HTTP_RAW_MAX;
+	const uint32_t calls_max = http_calls_bound(config);
 	const struct link_config link = {.net = net,
-		.depth = HTTP_IN_FLIGHT_MAX,
+		.depth = CALLS_EACH * calls_max,
 		.end = {[LINK_OWNER] = {.name = "node_answers", .take = on_owner, .ctx = client},
 			[LINK_NET] = {.name = "node_calls", .take = on_net, .ctx = client}}};
-	enum err err = http_calls_init(&client->base.calls);
+	const struct slab_need need = {.size = sizeof(struct remote_call), .count = link.depth};
+	enum err err = http_calls_init(&client->base.calls, calls_max);
+	if (err == OK)
+		err = net_pool_init(&client->pool, "node_calls", &need, 1, link.depth);
 	if (err == OK)
 		err = link_create(&client->link, &link);
 	if (err == OK) {

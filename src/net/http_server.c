@@ -17,18 +17,19 @@
 	(1u << 20) /* of a body over the bound, read so that the client sees the 413               \
 		    */
 #define STREAM_BLOCK 16384u
-#define BODY_CAP_MIN 1024u
 #define WAITING_MAX_DEFAULT 1024u
 #define WAITING_DEFAULT_MS 5000u
 #define RETRY_AFTER_S "1"
 /* Exchanges for each connection: one that is served, and one that is over but was not freed yet. */
 #define EXCHANGES_EACH 2u
+#define TEXTS_EACH 5u /* of an exchange: request, body, answer, two headers of it */
 
 struct http_server {
 	struct net_thread *net;    /* NULL: the door is on the owner's loop */
 	struct loop *loop;         /* the door's */
 	struct MHD_Daemon *daemon; /* owned */
 	struct link *link;         /* owned */
+	struct net_pool memory;    /* of connections and exchanges */
 	struct http_owner owner;
 	int epoll_fd; /* the library's */
 	uint16_t port;
@@ -69,11 +70,11 @@ struct visit {
 	enum state state;
 	bool entered; /* counted by the link: the owner has heard of it */
 	bool suspended;
-	bool ending, broken; /* a stream: after what is left; at once */
-	unsigned refusal;    /* RECEIVING: the status that it will be refused with, or 0 */
-	char *request;       /* owned: what the owner sees of it, but for the body */
-	uint8_t *body;       /* owned */
-	size_t body_len, body_cap, discarded;
+	bool ending, broken;     /* a stream: after what is left; at once */
+	unsigned refusal;        /* RECEIVING: the status that it will be refused with, or 0 */
+	struct net_text request; /* owned: what the owner sees of it, but for the body */
+	struct net_text body;    /* owned */
+	size_t body_len, discarded;
 	struct MHD_Response *response; /* owned: waits to be queued */
 };
 
@@ -92,17 +93,19 @@ static void visit_free(struct visit *v)
 	CHECK(v->connection == NULL);
 	if (v->response != NULL)
 		MHD_destroy_response(v->response);
+	struct net_pool *memory = v->x.pool;
 	http_exchange_fini(&v->x);
-	free(v->request);
-	free(v->body);
-	free(v);
+	net_text_drop(&v->request, memory, LINK_NET);
+	net_text_drop(&v->body, memory, LINK_NET);
+	net_pool_delete(memory, LINK_NET, v, sizeof *v);
 }
 
 static struct visit *visit_make(struct conn *conn, struct MHD_Connection *connection)
 {
-	struct visit *v = calloc(1, sizeof *v);
+	struct visit *v = net_pool_new(&conn->server->memory, LINK_NET, sizeof *v);
 	if (v == NULL)
 		return NULL;
+	v->x.pool = &conn->server->memory;
 	v->server = conn->server;
 	v->conn = conn;
 	v->connection = connection;
@@ -190,8 +193,8 @@ static void add_headers(struct visit *v)
 	const struct http_exchange *x = &v->x;
 	(void)MHD_add_response_header(v->response, "Content-Type", x->content_type);
 	for (uint32_t i = 0; i < x->answer_header_count; i++)
-		(void)MHD_add_response_header(
-			v->response, x->answer_header[i].name, x->answer_header[i].value);
+		(void)MHD_add_response_header(v->response, x->answer_header[i].name,
+			(const char *)x->answer_header[i].value.ptr);
 }
 
 /* Inside the library's call for this connection only. */
@@ -261,14 +264,12 @@ static void make_answer(struct visit *v)
 {
 	struct http_exchange *x = &v->x;
 	v->state = ANSWERED;
-	if (!x->no_memory)
+	if (!x->no_memory) /* ours until on_completed, after which nobody reads it */
 		v->response = MHD_create_response_from_buffer(
-			x->answer_len, x->answer, MHD_RESPMEM_MUST_FREE);
+			x->answer_len, x->answer.ptr, MHD_RESPMEM_PERSISTENT);
 	/* without memory for an answer the connection ends */
-	if (v->response == NULL)
-		return;
-	x->answer = NULL;
-	add_headers(v);
+	if (v->response != NULL)
+		add_headers(v);
 }
 
 /* ---- streams ---- */
@@ -328,24 +329,19 @@ static void on_post(void *ctx, struct link_item *item, uint32_t bits)
 
 /* ---- what the library calls ---- */
 
-/* False: over the bound. */
-static bool body_append(struct visit *v, const char *bytes, size_t len)
+/* 0, or the status that it is refused with. */
+static unsigned body_append(struct visit *v, const char *bytes, size_t len)
 {
+	const size_t want = v->body_len + len, twice = 2 * v->body.cap;
 	if (len > v->server->body_max - v->body_len)
-		return false;
-	if (len > v->body_cap - v->body_len) {
-		size_t cap = v->body_cap == 0 ? BODY_CAP_MIN : v->body_cap;
-		while (cap < v->body_len + len)
-			cap *= 2;
-		uint8_t *grown = realloc(v->body, cap);
-		if (grown == NULL)
-			return false;
-		v->body = grown;
-		v->body_cap = cap;
-	}
-	memcpy(v->body + v->body_len, bytes, len);
-	v->body_len += len;
-	return true;
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	if (want > v->body.cap &&
+		!net_text_grow(
+			&v->body, v->x.pool, LINK_NET, v->body_len, want > twice ? want : twice))
+		return MHD_HTTP_SERVICE_UNAVAILABLE;
+	memcpy(v->body.ptr + v->body_len, bytes, len);
+	v->body_len = want;
+	return 0;
 }
 
 /* The length that the client announces; 0 where there is none that can be read. */
@@ -414,11 +410,10 @@ static bool take_request(struct visit *v, const char *method, const char *url)
 	struct copy c = {.block = NULL};
 	copy_request(&c, v, method, url);
 	const size_t pairs = c.count * sizeof *c.pair;
-	v->request = malloc(pairs + c.used);
-	if (v->request == NULL)
+	if (!net_text_make(&v->request, v->x.pool, LINK_NET, pairs + c.used))
 		return false;
-	c.pair = (struct http_pair *)(void *)v->request;
-	c.block = v->request + pairs;
+	c.pair = (struct http_pair *)(void *)v->request.ptr;
+	c.block = (char *)v->request.ptr + pairs;
 	c.size = c.used;
 	copy_request(&c, v, method, url);
 	return true;
@@ -440,8 +435,8 @@ static enum MHD_Result on_headers(struct visit *v)
 static enum MHD_Result on_body(struct visit *v, const char *bytes, size_t *len)
 {
 	enum MHD_Result result = MHD_YES;
-	if (v->refusal == 0 && !body_append(v, bytes, *len))
-		v->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+	if (v->refusal == 0)
+		v->refusal = body_append(v, bytes, *len);
 	if (v->refusal != 0) {
 		v->discarded += *len;
 		/* an endless one can't be answered before its end: the connection is closed */
@@ -456,16 +451,16 @@ static enum MHD_Result on_whole(struct visit *v, const char *method, const char 
 {
 	struct http_server *server = v->server;
 	if (v->refusal != 0)
-		return refuse(v, v->refusal, "");
+		return refuse(v, v->refusal, "no room for the body");
 	if (!take_request(v, method, url))
-		return MHD_NO;
+		return refuse(v, MHD_HTTP_SERVICE_UNAVAILABLE, "no room for the request");
 	if (link_enter(server->link, LINK_OWNER, &v->x.item) != OK)
 		return refuse(v, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests wait already");
 	v->entered = true;
 	v->state = HANDED;
 	waiting_start(v);
 	v->x.link = server->link;
-	v->x.body = slice_of(v->body, v->body_len);
+	v->x.body = slice_of(v->body.ptr, v->body_len);
 	link_post(server->link, LINK_OWNER, &v->x.item, HTTP_POST_REQUEST);
 	if (v->state == HANDED) {
 		suspend(v);
@@ -492,7 +487,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
 		*request_ctx = v;
 		return on_headers(v);
 	}
-	if (v->refusal == MHD_HTTP_SERVICE_UNAVAILABLE)
+	if (v->state == ANSWERED && v->refusal == MHD_HTTP_SERVICE_UNAVAILABLE)
 		return refuse(v, v->refusal, "the request waited too long; nothing was done");
 	if (v->state != RECEIVING) /* resumed: the answer is there */
 		return v->response == NULL ? MHD_NO : queue_response(v);
@@ -539,11 +534,9 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 			connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		conn = calloc(1, sizeof *conn);
-		if (conn == NULL || info == NULL) {
-			free(conn);
+		conn = info == NULL ? NULL : net_pool_new(&server->memory, LINK_NET, sizeof *conn);
+		if (conn == NULL)
 			return; /* its first request is refused */
-		}
 		conn->server = server;
 		conn->fd = info->connect_fd;
 		sock_peer_address(conn->fd, conn->peer);
@@ -555,7 +548,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 		patience_stop(conn);
 		server->connection_count--;
 		*socket_ctx = NULL;
-		free(conn);
+		net_pool_delete(&server->memory, LINK_NET, conn, sizeof *conn);
 	}
 }
 
@@ -721,8 +714,13 @@ static struct http_server *server_make(
 				.fresh_max = config->waiting_max == 0 ? WAITING_MAX_DEFAULT
 								      : config->waiting_max},
 			[LINK_NET] = {.name = "http_answers", .take = on_post, .ctx = server}}};
-	if (link_create(&server->link, &link) == OK)
+	const struct slab_need need[] = {{.size = sizeof(struct visit), .count = link.depth},
+		{.size = sizeof(struct conn), .count = link.depth / EXCHANGES_EACH}};
+	if (net_pool_init(&server->memory, "http_exchanges", need, ARRAY_LEN(need),
+		    (size_t)TEXTS_EACH * link.depth) == OK &&
+		link_create(&server->link, &link) == OK)
 		return server;
+	net_pool_fini(&server->memory);
 	free(server);
 	return NULL;
 }
@@ -744,6 +742,7 @@ enum err http_server_create(struct http_server **out, struct loop *loop,
 	if (o.err != OK) {
 		link_close(o.server->link);
 		link_destroy(o.server->link);
+		net_pool_fini(&o.server->memory);
 		free(o.server);
 		return o.err;
 	}
@@ -757,6 +756,7 @@ static void end_if_empty(struct http_server *server)
 	if (!server->closed || link_count(server->link) > 0)
 		return;
 	link_destroy(server->link);
+	net_pool_fini(&server->memory);
 	free(server);
 }
 
@@ -773,4 +773,9 @@ void http_server_destroy(struct http_server *server)
 uint16_t http_server_port(const struct http_server *server)
 {
 	return server->port;
+}
+
+const struct net_pool *http_server_pool(const struct http_server *server)
+{
+	return &server->memory;
 }

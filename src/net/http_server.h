@@ -12,7 +12,8 @@
  * the request; nor does it see one whose client went away before it was looked at.
  *
  * Threads: the loop's. Ownership: an exchange is valid until it is answered or its stream is
- * closed. Destroying a server from one of its callbacks is a bug.
+ * closed. Destroying a server from one of its callbacks is a bug. Memory: exchanges live in a pool
+ * that is sized by connection_max (net/net_pool.h); where it has no room left, the answer is 503.
  */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -21,6 +22,7 @@
 
 struct http_server;
 struct http_exchange;
+struct net_pool;
 struct net_thread;
 
 typedef void (*http_handler)(void *ctx, struct http_exchange *exchange);
@@ -51,6 +53,8 @@ MUST_USE enum err http_server_create(struct http_server **out, struct loop *loop
 /* Open streams get their closed callback, from here; exchanges not yet answered stay valid. */
 void http_server_destroy(struct http_server *server);
 NONNULL_ALL uint16_t http_server_port(const struct http_server *server);
+/* The pool of its exchanges and connections, for metrics. */
+NONNULL_ALL const struct net_pool *http_server_pool(const struct http_server *server);
 
 /* Borrowed until the answer, or until the stream is closed. */
 NONNULL_ALL const char *http_method(const struct http_exchange *x);

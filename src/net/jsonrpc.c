@@ -11,7 +11,6 @@
 #include "sys/clock.h"
 
 #define TIMEOUT_DEFAULT_MS 10000u
-#define IN_FLIGHT_MAX_DEFAULT 256u
 #define QUEUE_MAX_DEFAULT 4096u
 /* Hundreds of times what reading takes, and enough for what is made to be hard to read: an answer
  * that is so short that it can't spend its budget does not wake the watchdog. */
@@ -530,7 +529,7 @@ enum err upstream_create(struct upstream **out, struct http_client *client, stru
 	u->client = client;
 	u->loop = loop;
 	u->timeout_ms = config->timeout_ms == 0 ? TIMEOUT_DEFAULT_MS : config->timeout_ms;
-	u->in_flight_max = config->in_flight_max == 0 ? IN_FLIGHT_MAX_DEFAULT
+	u->in_flight_max = config->in_flight_max == 0 ? UPSTREAM_IN_FLIGHT_DEFAULT
 						      : config->in_flight_max;
 	u->window = u->in_flight_max;
 	u->queue_max = config->queue_max == 0 ? QUEUE_MAX_DEFAULT : config->queue_max;

@@ -28,6 +28,8 @@
 
 struct upstream;
 
+#define UPSTREAM_IN_FLIGHT_DEFAULT 256u
+
 struct upstream_config {
 	const char *name; /* for messages and metrics: "bitcoin" */
 	const char *url;  /* http://user:password@host:port/path is accepted and taken apart */
@@ -35,8 +37,8 @@ struct upstream_config {
 	const char *password;
 	const char *cookie_file; /* Bitcoin Core's .cookie, read again after a 401; NULL: none */
 	uint64_t timeout_ms;     /* of a call; 0: 10 s */
-	uint32_t in_flight_max;  /* 0: 256; beyond it calls queue up to queue_max (0: 4,096), then
-				    ERR_FULL */
+	uint32_t in_flight_max;  /* 0: UPSTREAM_IN_FLIGHT_DEFAULT; beyond it calls queue up to
+				    queue_max (0: 4,096), then ERR_FULL */
 	uint32_t queue_max;
 	bool version_2;          /* send "jsonrpc":"2.0", not "1.0" */
 	uint64_t cpu_ns;         /* for reading one answer (rt/cpu_budget); 0: no limit */

@@ -12,6 +12,8 @@
 #define NODE_API_H
 #include "layer/layer.h"
 #include "net/http_server.h"
+#include "net/http_client.h"
+#include "net/net_pool.h"
 #include "net/net_thread.h"
 #include "node/config.h"
 #include "node/engine.h"
@@ -24,6 +26,7 @@
 struct api;
 
 #define NODE_RINGS_MAX (NET_RINGS_MAX + 3u) /* those to the workers and back, and the log's */
+#define NODE_POOLS_MAX (LAYER_COUNT + (HTTP_CLIENT_POOLS + 1u) * NET_POOL_CLASSES_MAX)
 
 struct node_status {
 	bool signer_connected;
@@ -34,11 +37,11 @@ struct node_status {
 	uint64_t effects_in_flight; /* being built, signed or submitted now */
 	struct link_stat ring[NODE_RINGS_MAX];
 	uint32_t ring_count;
-	/* of calls to nodes */
+	/* a class of a pool each: of calls to nodes, of HTTP calls and exchanges */
 	struct {
 		const char *name;
 		struct slab_stats stats;
-	} pool[LAYER_COUNT];
+	} pool[NODE_POOLS_MAX];
 	uint32_t pool_count;
 	struct executor_counts work;
 	uint32_t workers, imbalance_milli; /* as executor_totals has it */

@@ -302,7 +302,7 @@ static void put_one(
 	metric_u64(out, name, "", value);
 }
 
-/* ---- pools: likewise, with a sample for each pool ---- */
+/* ---- pools: likewise, with a sample for each class of each pool ---- */
 
 static const struct {
 	const char *name;
@@ -310,14 +310,16 @@ static const struct {
 	const char *help;
 	size_t at; /* of a counter in struct slab_stats */
 } pool_metrics[] = {
-	{"sluice_call_pool_objects", METRIC_GAUGE, "Calls to the node that there is room for.",
+	{"sluice_pool_objects", METRIC_GAUGE, "Objects of the pool that memory was taken for.",
 		offsetof(struct slab_stats, objects)},
-	{"sluice_call_pool_in_use", METRIC_GAUGE, "Calls to the node that are open.",
+	{"sluice_pool_in_use", METRIC_GAUGE, "Objects of the pool that are in use.",
 		offsetof(struct slab_stats, live)},
-	{"sluice_call_pool_peak", METRIC_GAUGE,
-		"The most that were open, or kept at hand, at once.",
+	{"sluice_pool_peak", METRIC_GAUGE, "The most that were in use, or kept at hand, at once.",
 		offsetof(struct slab_stats, out_max)},
-	{"sluice_call_pool_refused_total", METRIC_COUNTER, "Calls that found no room in the pool.",
+	{"sluice_pool_refills_total", METRIC_COUNTER,
+		"Times that a thread had none at hand and fetched a row of them.",
+		offsetof(struct slab_stats, refilled)},
+	{"sluice_pool_refused_total", METRIC_COUNTER, "Times that the pool had no room left.",
 		offsetof(struct slab_stats, refused)},
 };
 
@@ -331,8 +333,9 @@ static void put_pools(struct buf *out, const struct node_status *node)
 			memcpy(&value,
 				(const unsigned char *)&node->pool[i].stats + pool_metrics[m].at,
 				sizeof value);
-			metric_u64(out, pool_metrics[m].name,
-				labels_of(labels, "layer=\"%s\"", node->pool[i].name), value);
+			(void)labels_of(labels, "pool=\"%s\",size=\"%zu\"", node->pool[i].name,
+				node->pool[i].stats.size);
+			metric_u64(out, pool_metrics[m].name, labels, value);
 		}
 	}
 }

@@ -1,6 +1,8 @@
 #include "node/daemon.h"
 
 #include "layer/follow.h"
+#include "net/jsonrpc.h"
+#include "net/net_pool.h"
 #include "net/net_thread.h"
 #include "node/core.h"
 #include "node/log.h"
@@ -150,12 +152,33 @@ static struct link_stat log_ring(void)
 		.waiting_peak = s.waiting_peak};
 }
 
+static void add_pool(struct node_status *out, const struct net_pool *pool)
+{
+	struct slab_stats stats[NET_POOL_CLASSES_MAX];
+	const uint32_t count = net_pool_stats(pool, stats);
+	for (uint32_t i = 0; i < count; i++) {
+		out->pool[out->pool_count].name = pool->name;
+		out->pool[out->pool_count++].stats = stats[i];
+	}
+}
+
+static void add_pools(const struct daemon *d, struct node_status *out)
+{
+	const struct net_pool *pool[HTTP_CLIENT_POOLS];
+	const uint32_t count = http_client_pools(d->http, pool);
+	for (uint32_t i = 0; i < count; i++)
+		add_pool(out, pool[i]);
+	if (d->server != NULL)
+		add_pool(out, http_server_pool(d->server));
+}
+
 static void status(void *ctx, struct node_status *out)
 {
 	const struct daemon *d = ctx;
 	out->ring_count = net_thread_stat(d->net, out->ring);
 	out->ring_count += job_rings(&out->ring[out->ring_count], d->offload);
 	out->ring[out->ring_count++] = log_ring();
+	add_pools(d, out);
 	executor_totals(d->executor, &out->work, &out->imbalance_milli);
 	out->workers = executor_workers(d->executor);
 }
@@ -205,6 +228,16 @@ static enum err open_executor(struct daemon *d)
 	return OK;
 }
 
+/* To nodes at once: what their upstreams have open, and as much that was given up and is not closed
+ * yet. */
+static uint32_t calls_max(const struct config *config)
+{
+	uint32_t layers = 0;
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		layers += config->layer[i].enabled;
+	return 2 * UPSTREAM_IN_FLIGHT_DEFAULT * (layers == 0 ? 1 : layers);
+}
+
 static enum err open_core(struct daemon *d)
 {
 	enum core_end end = CORE_END_FAILED;
@@ -213,7 +246,8 @@ static enum err open_core(struct daemon *d)
 	if (err == OK)
 		err = net_thread_create(&d->net, d->loop, d->config.loop_backend);
 	if (err == OK)
-		err = http_client_create_remote(&d->http, d->loop, d->net);
+		err = http_client_create_remote_with(&d->http, d->loop, d->net,
+			&(struct http_client_config){.calls_max = calls_max(&d->config)});
 	end = err == OK ? CORE_END_SETTINGS : end;
 	if (err == OK)
 		err = signer_connect(&signer, d->loop, d->config.signer_socket);
