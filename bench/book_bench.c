@@ -76,7 +76,7 @@ static void run(uint32_t batches)
 			begun = clock_mono_ns();
 			journal_stat(w.journal, &before);
 		}
-		book_world_draw(&w, i);
+		book_world_draw(&w, i, BOOK_BATCH_MAX);
 		batch_begun[i] = clock_mono_ns();
 		batch_seq[i] = book_world_send(&w, OK);
 		engine_flush(w.engine);
@@ -104,7 +104,7 @@ static void check_duplicates(uint32_t batches)
 	u128 in, out, in_again, out_again;
 	book_totals(b, BOOK_LAYER, &in, &out);
 	for (uint32_t i = 0; i < batches; i += AGAIN_EVERY) {
-		book_world_draw(&w, i);
+		book_world_draw(&w, i, BOOK_BATCH_MAX);
 		(void)book_world_send(&w, OK);
 		for (uint32_t k = 0; k < BOOK_BATCH_MAX; k++)
 			CHECK(b->result[k] == BOOK_EXISTS);
@@ -113,6 +113,12 @@ static void check_duplicates(uint32_t batches)
 	CHECK(in == in_again && out == out_again);
 	const struct account_total *t = &w.ledger->layer[BOOK_LAYER].account[ACCOUNT_CUSTOMER];
 	CHECK(in - out == t->out - t->in);
+}
+
+static uint64_t rows_of(uint32_t batches)
+{
+	return (uint64_t)(batches + BATCHES_WARM + batches / AGAIN_EVERY + 1) *
+		(BOOK_BATCH_MAX + 1);
 }
 
 int main(int argc, char **argv)
@@ -125,9 +131,9 @@ int main(int argc, char **argv)
 	}
 	compare_machine();
 	eventcount_init(&durable_changed, 0);
-	book_world_open(&w, argv[1], batches + batches / AGAIN_EVERY + 64, on_durable);
+	book_world_open(&w, argv[1], rows_of(batches), on_durable);
 	run(batches);
 	check_duplicates(batches);
-	book_world_close(&w);
+	book_world_end(&w);
 	return missed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -103,7 +103,7 @@ static void open_accounts(struct book_world *w)
 }
 
 void book_world_open(
-	struct book_world *w, const char *dir, uint32_t batches, void (*on_durable)(void *ctx))
+	struct book_world *w, const char *dir, uint64_t rows, void (*on_durable)(void *ctx))
 {
 	struct journal_error error = {{0}};
 	char path[FILE_PATH_SIZE];
@@ -115,7 +115,7 @@ void book_world_open(
 			.coins = 64,
 			.postings = 4096,
 			.book_accounts = BOOK_ACCOUNTS,
-			.book_rows = (batches + 8) * (BOOK_BATCH_MAX + 1)}};
+			.book_rows = (uint32_t)rows + 2 * BOOK_ACCOUNTS}};
 	CHECK(file_path_join(path, dir, "book") == OK);
 	w->transfer = calloc(BOOK_BATCH_MAX, sizeof *w->transfer);
 	CHECK(w->transfer != NULL);
@@ -137,7 +137,7 @@ void book_world_open(
 	open_accounts(w);
 }
 
-void book_world_close(struct book_world *w)
+void book_world_end(struct book_world *w)
 {
 	log_index_close(w->log);
 	journal_close(w->journal);
@@ -146,10 +146,11 @@ void book_world_close(struct book_world *w)
 	free(w->transfer);
 }
 
-void book_world_draw(struct book_world *w, uint64_t i)
+void book_world_draw(struct book_world *w, uint64_t i, uint32_t count)
 {
-	for (uint32_t k = 0; k < BOOK_BATCH_MAX; k++) {
-		const uint64_t n = i * BOOK_BATCH_MAX + k, drawn = mix(n ^ KEY_SEED);
+	w->count = count;
+	for (uint32_t k = 0; k < count; k++) {
+		const uint64_t n = i * count + k, drawn = mix(n ^ KEY_SEED);
 		const uint64_t from = drawn % BOOK_ACCOUNTS;
 		const uint64_t to = (from + 1 + (drawn >> 32) % (BOOK_ACCOUNTS - 1)) %
 			BOOK_ACCOUNTS;
@@ -169,7 +170,7 @@ uint64_t book_world_send(struct book_world *w, enum err want)
 		.idempotency_key = next_key(w),
 		.layer = BOOK_LAYER,
 		.transfer = w->transfer,
-		.count = BOOK_BATCH_MAX};
+		.count = w->count};
 	CHECK(engine_book_transfer(w->engine, &answer, &c) == want);
 	return answer.seq;
 }

@@ -17,18 +17,20 @@ struct book_world {
 	struct ledger_capacity capacity;
 	struct seal_key seal;
 	struct book_transfer *transfer; /* BOOK_BATCH_MAX */
-	uint64_t batch, sent;
+	uint32_t count;                 /* of the batch that was drawn */
+	uint64_t sent;
 };
 
-/* A new folder's journal, all accounts open and credited. rows: of batches. CHECKs what fails. */
+/* A new journal in DIR/book, all accounts open and credited, and room for so many rows of the book.
+ * CHECKs what fails. */
 void book_world_open(
-	struct book_world *w, const char *dir, uint32_t batches, void (*on_durable)(void *ctx));
-/* What is measured of the journal stays in DIR. */
-void book_world_close(struct book_world *w);
+	struct book_world *w, const char *dir, uint64_t rows, void (*on_durable)(void *ctx));
+/* The journal stays where it is, and book_world_ledger works on. */
+void book_world_end(struct book_world *w);
 /* A ledger of the same capacity, to which nothing was applied. Returns owned. */
 struct ledger *book_world_ledger(const struct book_world *w);
-/* Batch i, always the same transfers, into w->transfer. */
-void book_world_draw(struct book_world *w, uint64_t i);
+/* Batch i of so many, always the same transfers, into w->transfer. */
+void book_world_draw(struct book_world *w, uint64_t i, uint32_t count);
 /* To the engine under a new key. Returns its sequence. */
 uint64_t book_world_send(struct book_world *w, enum err want);
 
