@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -41,11 +43,20 @@ static enum err err_of(int rc)
 	return rc == 0 ? OK : err_of_errno();
 }
 
+/* Where the kernel hands a file to a process (FUSE), a direct write that is to be durable is only
+ * written: no sync is sent behind it. One through the cache is synced. Unknown: direct. */
+static bool has_durable_direct(int fd)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) != 0 || fs.f_type != FUSE_SUPER_MAGIC;
+}
+
 /* Whether the file's device takes our alignment shows when it is asked for something. */
-static void drop_direct_if_refused(int fd)
+static void go_direct(int fd)
 {
 	_Alignas(FILE_DIRECT_ALIGN) uint8_t sector[FILE_DIRECT_ALIGN];
-	if (pread(fd, sector, sizeof sector, FILE_DIRECT_ALIGN) >= 0)
+	if (!has_durable_direct(fd) || fcntl(fd, F_SETFL, O_DIRECT) != 0 ||
+		pread(fd, sector, sizeof sector, FILE_DIRECT_ALIGN) >= 0)
 		return;
 	const int how = fcntl(fd, F_GETFL);
 	if (how >= 0)
@@ -65,8 +76,8 @@ static enum err sys_open(void *ctx, int *file, const char *path, unsigned flags)
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return err_of_errno();
-	if ((flags & FILE_DIRECT) && fcntl(fd, F_SETFL, O_DIRECT) == 0)
-		drop_direct_if_refused(fd);
+	if (flags & FILE_DIRECT)
+		go_direct(fd);
 	*file = fd;
 	return OK;
 }
