@@ -119,7 +119,7 @@ check_tidy() {
 	command -v clang-tidy >/dev/null || { echo "clang-tidy is not installed"; return 77; }
 	[ -f build-clang/compile_commands.json ] || { echo "needs the build of stage clang"; return 77; }
 	local log=build/meson-logs/clang-tidy-all.txt
-	find src bin -name '*.c' | sort | xargs -P "$jobs" -n 8 clang-tidy -p build-clang --quiet >"$log" 2>&1 && return
+	find src bin tests/sim -name '*.c' | sort | xargs -P "$jobs" -n 8 clang-tidy -p build-clang --quiet >"$log" 2>&1 && return
 	grep -A 2 'error:' "$log"
 	return 1
 }
@@ -156,7 +156,7 @@ stage_asan() {
 	CC=clang build asan build-asan -Db_sanitize=address,undefined -Db_lundef=false \
 		-Dc_args=-fno-sanitize-recover=all || return
 	slower=4 ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
-		tests asan build-asan unit race fuzz
+		tests asan build-asan unit race fuzz sanitised
 }
 stage_tsan() {
 	local wrapper=

@@ -123,6 +123,8 @@ static enum err real_send(struct http_client *base, struct http_call *handle,
 		return ERR_UNAVAILABLE;
 	if (base->calls.count == base->calls.max)
 		return ERR_FULL;
+	if (is_secure(request->url) && client->curl == NULL)
+		return ERR_UNAVAILABLE;
 	if (client->by_library || is_secure(request->url))
 		TRY(http_curl_send(client->curl, &call, request, cb, ctx));
 	else
@@ -174,7 +176,8 @@ static const struct http_client_ops real_ops = {
 enum err http_client_create_with(
 	struct http_client **out, struct loop *loop, const struct http_client_config *config)
 {
-	if (loop_is_virtual(loop))
+	const bool is_virtual = loop_is_virtual(loop);
+	if (is_virtual && config->by_library)
 		return ERR_STATE;
 	struct http_real *client = calloc(1, sizeof *client);
 	if (client == NULL)
@@ -186,7 +189,7 @@ enum err http_client_create_with(
 	enum err err = http_calls_init(&client->base.calls, http_calls_bound(config));
 	if (err == OK)
 		err = http_pool_create(&client->pool, client, config);
-	if (err == OK)
+	if (err == OK && !is_virtual)
 		err = http_curl_create(&client->curl, client);
 	if (err != OK) {
 		real_destroy(&client->base);

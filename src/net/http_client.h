@@ -109,7 +109,9 @@ struct http_client_config {
 #define HTTP_HELD_MAX (64u << 20)
 #define HTTP_RAW_MAX (128u << 20)
 
-/* Returns owned. ERR_STATE on a virtual loop. */
+/* Returns owned. On a virtual loop its connections are those of its simulated network
+ * (sys/streams_virtual.h): to http:// at numeric addresses and at this machine; https:// and other
+ * names are ERR_UNAVAILABLE. ERR_STATE: by_library there. */
 MUST_USE enum err http_client_create(struct http_client **out, struct loop *loop);
 MUST_USE NONNULL_ALL enum err http_client_create_with(
 	struct http_client **out, struct loop *loop, const struct http_client_config *config);

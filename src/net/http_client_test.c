@@ -388,7 +388,8 @@ static void test_local(void)
 {
 	struct local l = {.loop = make_virtual()};
 	struct http_client *client;
-	CHECK(http_client_create(&client, l.loop) == ERR_STATE);
+	const struct http_client_config library = {.by_library = true};
+	CHECK(http_client_create_with(&client, l.loop, &library) == ERR_STATE);
 	CHECK(http_client_create_local(&client, l.loop, on_local, &l) == OK);
 	const struct http_request request = {.method = "POST",
 		.url = "http://sim/x",

@@ -231,6 +231,10 @@ static bool host_is_known(struct http_host *host)
 		return true;
 	if (host->resolving)
 		return false;
+	if (loop_is_virtual(host->pool->loop)) { /* no other thread may answer there */
+		end_all_waiting(host, "names are not looked up on a virtual loop");
+		return false;
+	}
 	host->resolving = true;
 	if (resolver_ask(host->pool->resolver, host->name, on_resolved, host) != OK) {
 		host->resolving = false;

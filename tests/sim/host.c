@@ -17,6 +17,7 @@
 #define GROUP_MAX_SMALL (12u << 10)
 #define RESTART_MIN_MS 500u
 #define RESTART_MAX_MS 8000u
+#define CONNECTIONS_MAX 64u
 #define UNSYNCED_MAX 8192u
 
 static const char capacity_text[] =
@@ -34,12 +35,12 @@ static const char config_text[] =
 	"request_cpu_us: 60000000}\n"
 	"snapshots: {every_bytes: 49152, keep: 2}\n"
 	"capacity: %s\n"
-	"bitcoin: {enabled: true, network: regtest, rpc_url: 'http://bitcoin', poll_ms: 10000, "
+	"bitcoin: {enabled: true, network: regtest, rpc_url: '%s', poll_ms: 10000, "
 	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, "
 	"block_interval_ms: 60000, drift_permille: 50, outage_ms: 150000, depth: '0:2, 0.2:3', "
 	"final_depth: 3, claim_blocks: 3, lock_blocks: 60, funding_blocks: 12, swap_min: 0.0005, "
 	"swap_max: 1, bump_blocks: 2}\n"
-	"rootstock: {enabled: true, network: regtest, rpc_url: 'http://rootstock', poll_ms: 10000, "
+	"rootstock: {enabled: true, network: regtest, rpc_url: '%s', poll_ms: 10000, "
 	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, contract: '0x%s', "
 	"block_interval_ms: 12000, drift_permille: 50, outage_ms: 150000, depth: '0:4', "
 	"final_depth: 6, claim_blocks: 10, lock_blocks: 140, funding_blocks: 60, swap_min: 0.0005, "
@@ -204,7 +205,12 @@ static void start(struct host *h)
 {
 	enum core_end end;
 	struct core_config config;
-	CHECK(http_client_create_local(&h->http, h->w->loop, on_request, h) == OK);
+	if (h->w->plan.sockets)
+		CHECK(http_client_create_with(&h->http, h->w->loop,
+			      &(struct http_client_config){.connection_max = CONNECTIONS_MAX}) ==
+			OK);
+	else
+		CHECK(http_client_create_local(&h->http, h->w->loop, on_request, h) == OK);
 	host_core_config(h, &config, h->disk);
 	file_sim_capacity(h->disk, h->capacity);
 	const enum err err = core_create(&h->core, &end, &config, keeper_line(&h->w->keeper));
@@ -343,7 +349,7 @@ void host_init(struct host *h, struct world *w)
 	struct buf problems = buf_init(storage, sizeof storage);
 	char text[4096], contract[41];
 	uint32_t line;
-	const bool small = w->plan.subsets > 0;
+	const bool small = w->plan.subsets > 0, sockets = w->plan.sockets;
 	*h = (struct host){.w = w,
 		.disk = file_sim_create(),
 		.capacity = UINT64_MAX,
@@ -355,7 +361,8 @@ void host_init(struct host *h, struct world *w)
 	draw_init(&h->cuts, w->seed, "provider's machine", 0);
 	hex_encode(contract, w->nets.contract.b, sizeof w->nets.contract.b);
 	(void)snprintf(text, sizeof text, config_text, small ? capacity_small_text : capacity_text,
-		contract);
+		sockets ? DOOR_BITCOIN : "http://bitcoin",
+		sockets ? DOOR_ROOTSTOCK : "http://rootstock", contract);
 	if (config_load_text(&h->settings->config, slice_str(text), &source, &error) != OK ||
 		config_check(&h->settings->config, &problems) != OK) {
 		(void)fprintf(stderr, "%s%s\n", error.text, buf_cstr(&problems));

@@ -11,7 +11,7 @@ static const char usage[] =
 	"sluice-sim: a whole deployment in one process, from one seed, on virtual time\n"
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
-	"             [--exhaust N [--states N]]\n"
+	"             [--exhaust N [--states N]] [--sockets]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
 	"             [--scenario NAME|all] [--plan] [--trace] [--timeline FILE.svg]\n"
 	"\n"
@@ -23,6 +23,7 @@ static const char usage[] =
 	"  --scenario NAME only what brings one hazard about; all: one after the other\n"
 	"  --exhaust N     the power fails everywhere, N parts of what is unsynced stay\n"
 	"  --states N      fails where fewer different disks came of that, all runs together\n"
+	"  --sockets       the provider's HTTP over simulated sockets, whatever the seed says\n"
 	"  --twice         each seed twice: both runs must be the same, byte for byte\n"
 	"  --minimise      where a checker finds something: with as few faults as it takes\n"
 	"  --timeline FILE a picture of the run\n"
@@ -65,7 +66,7 @@ static bool parse(struct options *o, int argc, char **argv)
 		const char *name;
 		bool *on;
 	} flags[] = {{"--trace", &o->trace}, {"--plan", &o->plan}, {"--twice", &o->twice},
-		{"--minimise", &o->minimise}};
+		{"--minimise", &o->minimise}, {"--sockets", &o->profile.sockets}};
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
 		uint64_t n = 0;
@@ -167,6 +168,8 @@ static void say_command(const struct plan *p, const struct options *o)
 		     "--deposits %u --faults %u",
 		(unsigned long long)p->seed, (unsigned long long)f->minutes, f->swaps, f->payouts,
 		f->deposits, f->faults);
+	if (o->profile.sockets)
+		(void)printf(" --sockets");
 	if (o->subsets > 0)
 		(void)printf(" --exhaust %u", o->subsets);
 	for (size_t i = 0; i < plan_scenario_count; i++)

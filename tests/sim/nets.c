@@ -60,22 +60,17 @@ void nets_start(struct nets *n)
 
 /* ---- transport ---- */
 
-/* A request that a node has. */
+/* A question that a node has. */
 struct visit {
-	struct http_local_request *request;
-	bool *answered;
+	nets_answer_cb cb;
+	void *ctx;
 	bool stalled; /* the answer is lost on its way */
 };
 
 static void on_answer(void *ctx, const struct sim_node_answer *a)
 {
 	struct visit *v = ctx;
-	if (v->stalled || a->err == ERR_TIMEOUT)
-		http_local_drop(v->request);
-	else
-		http_local_answer(v->request, a->err, a->status, a->body);
-	if (v->answered != NULL)
-		*v->answered = true;
+	v->cb(v->ctx, v->stalled ? ERR_TIMEOUT : a->err, a->status, a->body);
 	free(v);
 }
 
@@ -84,29 +79,55 @@ static void on_second(void *ctx, const struct sim_node_answer *a)
 	(void)ctx, (void)a;
 }
 
-void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered)
+bool nets_is_up(const struct nets *n, enum actor who, enum layer_id layer)
 {
-	static const char bitcoin[] = "http://bitcoin";
-	const bool btc = strncmp(http_local_url(request), bitcoin, sizeof bitcoin - 1) == 0;
-	const enum layer_id layer = btc ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+	return now_of(n) >= n->wire[who][layer].down_until_ms;
+}
+
+void nets_ask(struct nets *n, enum actor who, enum layer_id layer, struct slice body,
+	nets_answer_cb cb, void *ctx)
+{
 	struct wire *wire = &n->wire[who][layer];
-	const uint64_t now = now_of(n);
 	n->requests++;
-	if (now < wire->down_until_ms) {
-		http_local_answer(request, ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
-		if (answered != NULL)
-			*answered = true;
+	if (!nets_is_up(n, who, layer)) {
+		cb(ctx, ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
 		return;
 	}
-	const struct slice body = http_local_body(request);
 	if (wire->twice > 0) {
 		wire->twice--;
 		sim_node_request(n->node[layer], NULL, body, on_second, NULL);
 	}
 	struct visit *v = sim_alloc(sizeof *v);
-	*v = (struct visit){
-		.request = request, .answered = answered, .stalled = now < wire->stalled_until_ms};
+	*v = (struct visit){.cb = cb, .ctx = ctx, .stalled = now_of(n) < wire->stalled_until_ms};
 	sim_node_request(n->node[layer], NULL, body, on_answer, v);
+}
+
+/* One that came through the in-process client. */
+struct guest {
+	struct http_local_request *request;
+	bool *answered;
+};
+
+static void on_served(void *ctx, enum err err, unsigned status, struct slice body)
+{
+	struct guest *g = ctx;
+	if (err == ERR_TIMEOUT)
+		http_local_drop(g->request);
+	else
+		http_local_answer(g->request, err, status, body);
+	if (g->answered != NULL)
+		*g->answered = true;
+	free(g);
+}
+
+void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered)
+{
+	static const char bitcoin[] = "http://bitcoin";
+	const bool btc = strncmp(http_local_url(request), bitcoin, sizeof bitcoin - 1) == 0;
+	struct guest *g = sim_alloc(sizeof *g);
+	*g = (struct guest){.request = request, .answered = answered};
+	nets_ask(n, who, btc ? LAYER_BITCOIN : LAYER_ROOTSTOCK, http_local_body(request), on_served,
+		g);
 }
 
 /* ---- levers ---- */

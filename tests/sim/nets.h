@@ -43,6 +43,14 @@ NONNULL_ALL void nets_init(struct nets *n, struct world *w);
 NONNULL_ALL void nets_fini(struct nets *n);
 /* Blocks come from here on. */
 NONNULL_ALL void nets_start(struct nets *n);
+/* What became of a question; ERR_TIMEOUT: no answer ever comes, ERR_UNAVAILABLE: nobody is there.
+ */
+typedef void (*nets_answer_cb)(void *ctx, enum err err, unsigned status, struct slice body);
+/* Asks a node, over the wire of this actor. cb: once, now or later, at the latest from nets_fini.
+ */
+void nets_ask(struct nets *n, enum actor who, enum layer_id layer, struct slice body,
+	nets_answer_cb cb, void *ctx);
+NONNULL_ALL bool nets_is_up(const struct nets *n, enum actor who, enum layer_id layer);
 /* A request to "http://bitcoin" or "http://rootstock"; takes it. *answered, which outlives the
  * nets, is set when its answer comes; NULL: nobody wants to know. */
 void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered);

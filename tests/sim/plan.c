@@ -13,6 +13,7 @@
 #define WORK_FROM_MS (12 * MINUTE) /* the provider is funded by then */
 /* Together shorter than the outage that the time locks allow for. */
 #define OUTAGE_MAX_MS (20 * SECOND)
+#define SOCKETS_PERMILLE 330u /* of seeds */
 #define SWAP_SAT_MIN 60000u
 #define SWAP_SAT_MAX 20000000u
 
@@ -180,8 +181,10 @@ static uint64_t draw_time(const struct plan *p, struct draw *d, uint32_t work_co
 
 void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile)
 {
-	struct draw work, faults;
+	struct draw work, faults, sockets;
 	*p = (struct plan){.seed = seed, .work_ms = profile->minutes * MINUTE};
+	draw_init(&sockets, seed, "sockets", 0);
+	p->sockets = draw_chance(&sockets, SOCKETS_PERMILLE) || profile->sockets;
 	draw_init(&work, seed, "work", 0);
 	draw_init(&faults, seed, "faults", 0);
 	draw_work(p, &work, PLAN_SWAP, profile->swaps);

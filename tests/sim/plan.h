@@ -49,6 +49,7 @@ struct plan_item {
 struct plan {
 	uint64_t seed;
 	uint64_t work_ms; /* items come until then */
+	bool sockets;     /* the provider's HTTP goes over simulated ones (door.h) */
 	uint32_t subsets; /* tried at each place where the power can fail (exhaust.h); 0: none */
 	struct plan_item item[PLAN_ITEMS_MAX];
 	uint32_t count;
@@ -59,6 +60,7 @@ struct plan_profile {
 	uint64_t minutes; /* of work */
 	uint32_t swaps, payouts, deposits;
 	uint32_t faults; /* 0: none */
+	bool sockets;    /* always; otherwise as the seed has it */
 	uint32_t kinds;  /* of faults, a bit each, and PLAN_EARLY; 0: all */
 };
 /* All of them while the books are born. */

@@ -193,6 +193,13 @@ void world_run(struct world *w)
 	faults_end(w);
 	w->calm_ms = now_of(w);
 	run_until(w, w->calm_ms + LIVENESS_MS, true);
+	if (w->plan.sockets)
+		world_say(w, LANE_WORLD, TRACE_NOTE,
+			"sockets: %llu connections, %llu requests, answers in %llu pieces, %llu "
+			"broken off",
+			(unsigned long long)w->door.connections,
+			(unsigned long long)w->door.requests, (unsigned long long)w->door.pieces,
+			(unsigned long long)w->door.broken);
 	if (w->wrong == 0)
 		check_end(w);
 	if (w->wrong == 0 && now_of(w) >= w->calm_ms + LIVENESS_MS)
@@ -231,6 +238,8 @@ void world_init(struct world *w, const struct plan *plan)
 	nets_init(&w->nets, w);
 	keeper_init(&w->keeper, w);
 	host_init(&w->host, w);
+	if (plan->sockets)
+		door_open(&w->door, w);
 	if (plan->subsets > 0)
 		w->exhaust = exhaust_create(w, plan->subsets);
 	operator_init(w);
@@ -244,6 +253,7 @@ void world_fini(struct world *w)
 	host_fini(&w->host);
 	operator_fini(w);
 	keeper_fini(&w->keeper);
+	door_close(&w->door);
 	nets_fini(&w->nets);
 	takers_fini(w);
 	trace_fini(&w->trace);

@@ -6,6 +6,7 @@
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
+#include "door.h"
 #include "exhaust.h"
 #include "host.h"
 #include "keeper.h"
@@ -42,6 +43,7 @@ struct world {
 	struct plan plan;
 	uint32_t plan_next;
 	struct nets nets;
+	struct door door;
 	struct keeper keeper;
 	struct host host;
 	struct taker *taker[WORLD_TAKERS_MAX]; /* owned */
