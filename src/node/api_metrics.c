@@ -387,6 +387,12 @@ static void put_snapshots(struct buf *out, const struct snapshots_stat *s)
 		s->made);
 	put_one(out, "sluice_snapshots_failed_total", METRIC_COUNTER,
 		"Snapshots that could not be made.", s->failed);
+	put_one(out, "sluice_journal_segments_freed_total", METRIC_COUNTER,
+		"Segments freed: snapshots and the log's tree hold what was in them.", s->freed);
+	put_one(out, "sluice_journal_segments_recycled_total", METRIC_COUNTER,
+		"Those of them that are used again.", s->recycled);
+	put_one(out, "sluice_journal_kept_bytes_total", METRIC_COUNTER,
+		"Records kept of freed segments, for receipts.", s->kept_bytes);
 	put_one(out, "sluice_snapshot_sequence", METRIC_GAUGE,
 		"The last record in the newest snapshot; 0: there is none.", s->last_seq);
 	put_one(out, "sluice_snapshot_bytes", METRIC_GAUGE, "Size of the newest snapshot.",

@@ -42,8 +42,10 @@ struct config_limits {
 
 /* node/snapshots.h */
 struct snapshot_settings {
-	uint64_t every_bytes; /* of the journal; 0: none is made */
-	uint32_t keep;        /* the newest of them */
+	uint64_t every_bytes;   /* of the journal; 0: none is made */
+	uint32_t keep;          /* the newest of them */
+	uint32_t collect_after; /* groups behind a snapshot, then segments are freed; 0: never */
+	uint32_t keep_segments; /* that could be freed, and are not */
 };
 
 struct config {

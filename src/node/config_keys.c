@@ -50,6 +50,13 @@ static const struct plain_key plain_keys[] = {
 		offsetof(struct config, snapshots.every_bytes), 0, UINT64_C(1) << 40},
 	{"snapshots.keep", CONFIG_U32, "3", "snapshots that are kept: the newest",
 		offsetof(struct config, snapshots.keep), 2, 32},
+	{"snapshots.collect_after", CONFIG_U32, "100",
+		"so many commits after a snapshot, segments before the oldest one are freed; 0: "
+		"never",
+		offsetof(struct config, snapshots.collect_after), 0, 1000000},
+	{"snapshots.keep_segments", CONFIG_U32, "0",
+		"segments that could be freed, and are kept all the same",
+		offsetof(struct config, snapshots.keep_segments), 0, 1000000},
 	{"http.bind", CONFIG_TEXT, "127.0.0.1", "address that the API listens on",
 		offsetof(struct config, http_bind), 0, 0},
 	{"http.port", CONFIG_U16, "8480", "port of the API; 0: any free one",

@@ -145,6 +145,9 @@ static void open_snapshots(struct core *k, const char *dir)
 							.up_to = UINT64_MAX},
 		.settings = k->config->snapshots,
 		.journal = k->journal,
+		.log = k->log,
+		.segment_size = k->c.segment_size,
+		.floor_seq = UINT64_MAX,
 		.behind_bytes = k->replayed_bytes,
 		.synchronous = k->c.synchronous};
 	const enum err err = snapshots_create(&k->snapshots, &config);

@@ -6,6 +6,7 @@
 #include "ledger/record.h"
 #include "net/json.h"
 #include "store/journal_read.h"
+#include "store/snapshot_file.h"
 
 enum { EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE };
 
@@ -99,7 +100,27 @@ static struct json *damage_json(const struct journal_report *r)
 	return v;
 }
 
-static void print_json(const char *dir, enum err err, const struct journal_report *r)
+static struct json *snapshots_json(const struct snapshot_list *list)
+{
+	struct json *all = json_array();
+	for (uint32_t i = 0; i < list->count; i++) {
+		struct json *v = json_object();
+		json_set_u64(v, "sequence", list->file[i].seq);
+		json_set_u64(v, "bytes", list->file[i].bytes);
+		json_set_bool(v, "sound", list->file[i].err == OK);
+		if (list->file[i].err == OK) {
+			const struct snapshot_file *f = &list->file[i].f;
+			json_set_u64(v, "segment", f->at.segment);
+			json_set_u64(v, "offset", f->at.offset);
+			json_set_hex(v, "state", "", f->state_hash.b, sizeof f->state_hash.b);
+		}
+		json_push(all, v);
+	}
+	return all;
+}
+
+static void print_json(const char *dir, enum err err, const struct journal_report *r,
+	const struct snapshot_list *snapshots)
 {
 	struct json *v = json_object();
 	json_set_string(v, "dir", dir);
@@ -113,12 +134,14 @@ static void print_json(const char *dir, enum err err, const struct journal_repor
 	json_set_u64(v, "group_records_max", r->group_records_max);
 	json_set_u64(v, "records", r->records);
 	json_set_u64(v, "first_sequence", r->first_seq);
+	json_set_u64(v, "freed", r->freed_seq);
 	json_set_u64(v, "last_sequence", r->last_seq);
 	json_set_u64(v, "claimed_durable", r->claimed_seq);
 	json_set_u64(v, "openings", r->epoch);
 	json_set_hex(v, "root", "", r->root.b, sizeof r->root.b);
 	json_set_u64(v, "end_segment", r->end_segment);
 	json_set_u64(v, "end_offset", r->end_offset);
+	json_set(v, "snapshots", snapshots_json(snapshots));
 	if (r->text[0] != '\0')
 		json_set_string(v, "text", r->text);
 	if (r->damage.fault != JOURNAL_FAULT_NONE)
@@ -126,8 +149,22 @@ static void print_json(const char *dir, enum err err, const struct journal_repor
 	put_line(v);
 }
 
-static void print_stat(const struct journal_report *r)
+static void print_snapshots(const struct snapshot_list *list)
 {
+	for (uint32_t i = 0; i < list->count; i++)
+		(void)printf("%s %" PRIu64 ", %" PRIu64 " bytes%s\n",
+			i == 0 ? "snapshots  of record" : "           of record", list->file[i].seq,
+			list->file[i].bytes,
+			list->file[i].err == OK ? "" : ", its head is damaged");
+}
+
+static void print_stat(const struct journal_report *r, const struct snapshot_list *snapshots)
+{
+	if (r->freed_seq > 0)
+		(void)printf("freed      what is before segment %" PRIu32
+			     "; read from record %" PRIu64 " on, behind a snapshot\n",
+			r->end_segment - r->segments + 1, r->freed_seq + 1);
+	print_snapshots(snapshots);
 	(void)printf("segments   %" PRIu32 "\nbytes      %" PRIu64 ", %" PRIu64
 		     " in groups, %" PRIu64 " in records\n",
 		r->segments, r->file_bytes, r->group_bytes, r->payload_bytes);
@@ -166,7 +203,8 @@ static void print_damage(FILE *to, const struct journal_report *r)
 			b->claimed_seq);
 }
 
-static void print_text(const char *dir, enum err err, const struct journal_report *r, bool stat)
+static void print_text(const char *dir, enum err err, const struct journal_report *r,
+	const struct snapshot_list *snapshots, bool stat)
 {
 	if (err != OK) {
 		(void)fprintf(stderr, "sluice: %s: %s: %s\n", dir, verdict_of(err, r), r->text);
@@ -179,7 +217,7 @@ static void print_text(const char *dir, enum err err, const struct journal_repor
 		return;
 	}
 	if (stat)
-		print_stat(r);
+		print_stat(r, snapshots);
 	(void)printf("%s: good%s%s\n", dir, r->torn ? ", with an unfinished end: " : "",
 		r->torn ? r->text : "");
 	if (r->torn)
@@ -189,6 +227,7 @@ static void print_text(const char *dir, enum err err, const struct journal_repor
 int journal_command(int argc, char **argv)
 {
 	static struct journal_report report;
+	static struct snapshot_list snapshots;
 	const char *word[2] = {"", ""};
 	struct dumping dumping = {.json = false};
 	int count = 0;
@@ -207,10 +246,11 @@ int journal_command(int argc, char **argv)
 		return wrong(count == 0 ? "" : word[0]);
 	const enum err err = journal_read(
 		&report, file_system(), word[1], dump ? dump_record : NULL, &dumping);
+	(void)!snapshot_file_list(&snapshots, file_system(), word[1]);
 	if (dumping.json && !dump)
-		print_json(word[1], err, &report);
+		print_json(word[1], err, &report, &snapshots);
 	else if (!dump || err != OK || report.empty)
-		print_text(word[1], err, &report, stat);
+		print_text(word[1], err, &report, &snapshots, stat);
 	if (err == OK && report.empty)
 		return EXIT_USAGE;
 	return err == OK ? EXIT_SOUND : EXIT_UNSOUND;

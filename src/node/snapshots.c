@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ledger/record.h"
 #include "ledger/snapshot.h"
 #include "node/log.h"
+#include "store/journal_collect.h"
 #include "store/journal_follow.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
@@ -22,7 +24,9 @@ struct snapshots {
 	/* Under the mutex. */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
-	bool wanted;
+	bool wanted, wanted_collect;
+	bool uncollected;      /* a snapshot was made since segments were last freed */
+	uint64_t groups_begun; /* the journal's count when it was */
 	uint64_t bytes_begun;  /* the journal's count when the last attempt began */
 	uint64_t last_mono_ns; /* when the newest was made; 0: not in this process */
 	struct snapshots_stat stat;
@@ -209,6 +213,15 @@ static void say(struct snapshots *s, enum err err, uint64_t seq, uint64_t bytes)
 	s->said = err != OK;
 }
 
+/* Under the lock: from here on commits are counted. */
+static void note_groups(struct snapshots *s)
+{
+	struct journal_stat stat;
+	journal_stat(s->c.journal, &stat);
+	s->groups_begun = stat.groups;
+	s->uncollected = true;
+}
+
 static void make_and_note(struct snapshots *s)
 {
 	const uint64_t begun = clock_mono_ns();
@@ -220,11 +233,81 @@ static void make_and_note(struct snapshots *s)
 	s->stat.made += err == OK;
 	s->stat.failed += err != OK && err != ERR_CANCELLED;
 	if (err == OK) {
+		note_groups(s);
 		s->stat.last_seq = seq;
 		s->stat.last_bytes = bytes;
 		s->stat.last_ns = ended - begun;
 		s->last_mono_ns = ended;
 	}
+	unlock(s);
+}
+
+/* ---- freeing segments ---- */
+
+static bool begins_something(uint16_t type)
+{
+	return type == REC_SWAP || type == REC_TRANSFER;
+}
+
+/* Nothing before this segment is read by any start; 0: everything may be. */
+static enum err oldest_needed(uint32_t *segment, const struct snapshots_source *source)
+{
+	struct snapshot_list *list = malloc(sizeof *list);
+	uint32_t sound = 0;
+	*segment = 0;
+	if (list == NULL)
+		return ERR_FULL;
+	const enum err err = snapshot_file_list(list, source->ops, source->dir);
+	for (uint32_t i = 0; err == OK && i < list->count; i++) {
+		if (list->file[i].err != OK)
+			continue;
+		sound++;
+		*segment = list->file[i].f.at.segment;
+	}
+	free(list);
+	if (sound < SNAPSHOTS_SOUND_MIN)
+		*segment = 0;
+	return err;
+}
+
+static enum err collect(struct snapshots *s, struct journal_collected *out)
+{
+	struct journal_collect c = {.ops = s->c.source.ops,
+		.dir = s->c.source.dir,
+		.log = s->c.log,
+		.segment_size = s->c.segment_size == 0 ? JOURNAL_SEGMENT_SIZE : s->c.segment_size,
+		.floor_seq = s->c.floor_seq,
+		.is_kept = begins_something,
+		.stop = &s->stop};
+	*out = (struct journal_collected){.freed = 0};
+	TRY(oldest_needed(&c.below, &s->c.source));
+	if (c.below <= s->c.settings.keep_segments + 1)
+		return OK;
+	c.below -= s->c.settings.keep_segments;
+	TRY(log_index_save(s->c.log));
+	return journal_collect_run(out, &c);
+}
+
+/* What the log has not saved yet, or others still read, is for the next time. */
+static void collect_and_note(struct snapshots *s)
+{
+	struct journal_collected done;
+	const enum err err = collect(s, &done);
+	if (done.freed > 0)
+		log_line(LOG_INFO,
+			"journal: %u segments freed, %u of them to be used again: up to "
+			"record %llu",
+			(unsigned)done.freed, (unsigned)done.recycled,
+			(unsigned long long)done.last_seq);
+	if (err != OK && err != ERR_RANGE && err != ERR_CANCELLED)
+		log_line(LOG_WARNING, "journal: a segment stays that could be freed: %s",
+			err_name(err));
+	lock(s);
+	s->stat.freed += done.freed;
+	s->stat.recycled += done.recycled;
+	s->stat.kept_bytes += done.kept_bytes;
+	if (err == ERR_RANGE)
+		note_groups(s);
 	unlock(s);
 }
 
@@ -253,19 +336,41 @@ static void begin(struct snapshots *s)
 	s->c.behind_bytes = 0;
 }
 
+static bool is_collect_due(const struct snapshots *s)
+{
+	struct journal_stat stat;
+	journal_stat(s->c.journal, &stat);
+	return s->c.log != NULL && s->c.settings.collect_after > 0 && s->uncollected &&
+		stat.groups - s->groups_begun >= s->c.settings.collect_after;
+}
+
+/* One of both, where something is wanted and nothing under way. */
+static void work(struct snapshots *s, bool make)
+{
+	if (make)
+		make_and_note(s);
+	else
+		collect_and_note(s);
+}
+
 void snapshots_turn(struct snapshots *s)
 {
 	lock(s);
-	const bool due = !s->wanted && is_due(s);
+	const bool free_hands = !s->wanted && !s->wanted_collect;
+	const bool collecting = free_hands && is_collect_due(s);
+	const bool due = free_hands && !collecting && is_due(s);
 	if (due)
 		begin(s);
-	if (due && !s->c.synchronous) {
-		s->wanted = true;
+	if (collecting)
+		s->uncollected = false;
+	if (!s->c.synchronous && (due || collecting)) {
+		s->wanted = due;
+		s->wanted_collect = collecting;
 		(void)pthread_cond_signal(&s->work);
 	}
 	unlock(s);
-	if (due && s->c.synchronous)
-		make_and_note(s);
+	if (s->c.synchronous && (due || collecting))
+		work(s, due);
 }
 
 static void thread_main_of(void *ctx)
@@ -273,14 +378,15 @@ static void thread_main_of(void *ctx)
 	struct snapshots *s = ctx;
 	lock(s);
 	while (!is_stopped(s)) {
-		if (!s->wanted) {
+		const bool due = s->wanted;
+		if (!due && !s->wanted_collect) {
 			(void)pthread_cond_wait(&s->work, &s->mutex);
 			continue;
 		}
 		unlock(s);
-		make_and_note(s);
+		work(s, due);
 		lock(s);
-		s->wanted = false;
+		s->wanted = s->wanted_collect = false;
 	}
 	unlock(s);
 }

@@ -10,19 +10,26 @@
  *
  * Invariants. What a snapshot says is durable was so before it was begun. One that could not be
  * written harms nothing: the journal is the truth, and the next one is tried when it has grown as
- * much again. The newest `keep` are kept. Threads: one of its own; what is here is called on one
- * other. Where it is synchronous there is none, and snapshots_turn does the work. Ownership:
- * borrows its configuration and what that points to until snapshots_destroy. Must not: read the
- * engine's ledger.
+ * much again. The newest `keep` are kept. Segments before the oldest of them are freed
+ * (store/journal_collect.h) when the journal has gone on by some commits: never in a hurry.
+ *
+ * Threads: one of its own; what is here is called on one other. Where it is synchronous there is
+ * none, and snapshots_turn does the work.
+ * Ownership: borrows its configuration and what that points to until snapshots_destroy.
+ * Must not: read the engine's ledger.
  */
 #ifndef NODE_SNAPSHOTS_H
 #define NODE_SNAPSHOTS_H
 #include "node/config.h"
 #include "store/journal.h"
+#include "store/log_index.h"
 #include "store/snapshot_file.h"
 
 /* Left free on the disk when a snapshot has been written: the journal comes first. */
 #define SNAPSHOT_SPARE_BYTES (256u * 1024u * 1024u)
+
+/* So many sound snapshots lie behind a segment that is freed. */
+#define SNAPSHOTS_SOUND_MIN 2u
 
 /* What is folded, and where from. */
 struct snapshots_source {
@@ -52,6 +59,11 @@ struct snapshots_config {
 	struct snapshots_source source; /* its strings are borrowed */
 	struct snapshot_settings settings;
 	const struct journal *journal;
+	struct log_index *log; /* NULL: no segment is freed */
+	size_t segment_size;   /* of the journal */
+	/* No segment that holds this record, or a later one, is freed: what others still read.
+	 * UINT64_MAX: nobody does. */
+	uint64_t floor_seq;
 	uint64_t behind_bytes; /* of records behind the snapshot that the daemon started from */
 	bool synchronous;
 };
@@ -67,11 +79,13 @@ NONNULL_ALL void snapshots_turn(struct snapshots *s);
 
 struct snapshots_stat {
 	uint64_t made, failed;
-	uint64_t last_seq;     /* the newest one's; 0: there is none */
-	uint64_t last_bytes;   /* of its file */
-	uint64_t last_ns;      /* how long it took to make; 0: not in this process */
-	uint64_t age_ns;       /* since it was made; 0: likewise */
-	uint64_t behind_bytes; /* written since */
+	uint64_t freed, recycled; /* segments */
+	uint64_t kept_bytes;      /* of records kept of them */
+	uint64_t last_seq;        /* the newest one's; 0: there is none */
+	uint64_t last_bytes;      /* of its file */
+	uint64_t last_ns;         /* how long it took to make; 0: not in this process */
+	uint64_t age_ns;          /* since it was made; 0: likewise */
+	uint64_t behind_bytes;    /* written since */
 };
 NONNULL_ALL void snapshots_stat(struct snapshots *s, struct snapshots_stat *out);
 

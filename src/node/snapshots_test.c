@@ -49,6 +49,7 @@ static struct snapshots *snapshots_of(
 	const struct snapshots_config config = {.source = source_of(ops, dir),
 		.settings = {.every_bytes = 1, .keep = 2},
 		.journal = j,
+		.floor_seq = UINT64_MAX,
 		.synchronous = synchronous};
 	CHECK(snapshots_create(&s, &config) == OK);
 	return s;

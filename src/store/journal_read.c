@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "store/journal_scan.h"
+#include "store/snapshot_file.h"
 
 struct reading {
 	struct journal_report *report;
@@ -138,6 +140,27 @@ static void look_behind(struct journal_report *report, struct journal_scan *scan
 	}
 }
 
+/* Where the first segment is not there any more. False: it is, or nothing says how to go on. */
+static bool begins_later(struct journal_start *out, const struct file_ops *ops, const char *dir)
+{
+	struct snapshot_list *list;
+	uint32_t first, last;
+	if (journal_segments_list(&first, &last, ops, dir) != OK || first <= 1)
+		return false;
+	list = malloc(sizeof *list);
+	bool found = list != NULL && snapshot_file_list(list, ops, dir) == OK;
+	for (uint32_t i = found ? list->count : 0; i-- > 0;) {
+		if (list->file[i].err != OK || list->file[i].f.at.segment < first)
+			continue;
+		*out = list->file[i].f.at;
+		out->claimed = list->claimed;
+		free(list);
+		return true;
+	}
+	free(list);
+	return false;
+}
+
 enum err journal_read(struct journal_report *report, const struct file_ops *ops, const char *dir,
 	journal_read_cb cb, void *ctx)
 {
@@ -148,9 +171,14 @@ enum err journal_read(struct journal_report *report, const struct file_ops *ops,
 		.record = read_record,
 		.ctx = &reading};
 	struct journal_scan scan;
+	struct journal_start start;
+	ops = ops == NULL ? file_system() : ops;
 	*report = (struct journal_report){.empty = false};
+	const bool later = begins_later(&start, ops, dir);
+	report->freed_seq = later ? start.chain.next_seq - 1 : 0;
+	report->last_seq = report->freed_seq;
 	const enum err err = journal_scan_run(
-		&scan, ops == NULL ? file_system() : ops, dir, &any, &visitor, NULL, NULL);
+		&scan, ops, dir, &any, &visitor, NULL, later ? &start : NULL);
 	report->empty = err == OK && scan.empty;
 	report->end_segment = scan.last.segment;
 	report->end_offset = scan.end;

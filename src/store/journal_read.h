@@ -36,9 +36,10 @@ struct journal_report {
 	uint64_t groups, marks, records; /* groups includes marks */
 	uint64_t group_records_max;
 	uint64_t first_seq, last_seq; /* 0: no record */
-	uint64_t epoch;               /* how often it was opened */
-	uint64_t claimed_seq;         /* the journal itself says that so much was durable */
-	uint32_t end_segment;         /* where the next group goes */
+	uint64_t freed_seq; /* up to here the journal is a snapshot's: what was before was freed */
+	uint64_t epoch;     /* how often it was opened */
+	uint64_t claimed_seq; /* the journal itself says that so much was durable */
+	uint32_t end_segment; /* where the next group goes */
 	uint64_t end_offset;
 	bool torn;           /* something unfinished lies there: a power cut, or a journal in use */
 	struct hash256 root; /* of the log's tree over all sound records */
@@ -50,9 +51,10 @@ struct journal_report {
 	char detail[256];             /* the record, for people */
 };
 
-/* Verify everything, and give each record to cb (may be NULL). *report is filled as far as it got,
- * whatever is returned: ERR_CHECKSUM damaged, ERR_FORMAT another version, ERR_NOT_FOUND no such
- * folder, ERR_IO. */
+/* Verify everything that is there, and give each record to cb (may be NULL). Where the first
+ * segments were freed, it begins with the oldest sound snapshot, and believes what that says of the
+ * journal before it. *report is filled as far as it got, whatever is returned: ERR_CHECKSUM
+ * damaged, ERR_FORMAT another version, ERR_NOT_FOUND no such folder, ERR_IO. */
 MUST_USE enum err journal_read(struct journal_report *report, const struct file_ops *ops,
 	const char *dir, journal_read_cb cb, void *ctx);
 

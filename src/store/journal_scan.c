@@ -66,6 +66,11 @@ enum err journal_segments_list(
 	return err;
 }
 
+void journal_recycled_name(char name[JOURNAL_NAME_SIZE], uint32_t index)
+{
+	(void)snprintf(name, JOURNAL_NAME_SIZE, "recycled-%" PRIu32, index);
+}
+
 static enum err damaged(struct journal_scan *scan, uint32_t segment, uint64_t offset,
 	enum journal_fault fault, const char *what)
 {

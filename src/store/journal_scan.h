@@ -30,6 +30,8 @@
 #define JOURNAL_SEGMENTS_MAX 1000000u
 #define JOURNAL_LOCK_NAME "LOCK"
 #define JOURNAL_SPARE_NAME "spare"
+#define JOURNAL_RECYCLED_MAX 4u
+#define JOURNAL_RECYCLING_NAME "recycling"  /* a freed segment on its way there */
 #define JOURNAL_AHEAD_MAX 512u              /* groups that are checked at once ... */
 #define JOURNAL_AHEAD_LEAVES_MAX (1u << 18) /* ... and their records, but for the last group's */
 
@@ -92,6 +94,8 @@ NONNULL_ALL uint32_t journal_segment_number(const char *name);
  */
 MUST_USE NONNULL_ALL enum err journal_segments_list(
 	uint32_t *first, uint32_t *last, const struct file_ops *ops, const char *dir);
+/* "recycled-0": a file of zeros, on the platter too, that the next segment can be made of. */
+NONNULL_ALL void journal_recycled_name(char name[JOURNAL_NAME_SIZE], uint32_t index);
 
 /* ERR_NETWORK: not of *cluster (all zero: any). ERR_CHECKSUM: damaged. ERR_FORMAT: another format
  * version. ERR_IO and others of sys/file. parallel and start may be NULL; borrowed for the call.

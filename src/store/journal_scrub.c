@@ -89,18 +89,23 @@ static void pay(struct journal_scrub *s, uint64_t bytes)
 	s->second_read = 0;
 }
 
+/* Segments are freed from the front (store/journal_collect.h): one first loses its name, then its
+ * bytes, so that what is read of it by then is no damage. */
+static bool was_freed(struct journal_scrub *s, uint32_t segment)
+{
+	uint32_t first = 0, last;
+	return journal_segments_list(&first, &last, s->config.ops, s->dir) == OK && first > segment;
+}
+
 /* The segment's header, at the cursor. False: it is damaged, or was collected meanwhile. */
 static bool begin_segment(struct journal_scrub *s, uint32_t segment)
 {
-	uint32_t first = 0, last;
 	const enum err err = journal_cursor_seek(&s->cursor, segment, 0);
 	if (err == OK) {
 		s->link = s->cursor.segment.hash;
 		return true;
 	}
-	if (err == ERR_NOT_FOUND &&
-		journal_segments_list(&first, &last, s->config.ops, s->dir) == OK &&
-		first > segment)
+	if (was_freed(s, segment))
 		return false;
 	tell(s, segment, 0,
 		err == ERR_CHECKSUM ? "the segment's header is not sound" : file_why(err));
@@ -114,6 +119,8 @@ static uint32_t note_damage(struct journal_scrub *s, enum err err)
 	const uint32_t segment = c->segment.segment;
 	const uint64_t offset = c->offset;
 	const bool read = err == ERR_NOT_FOUND || err == ERR_CHECKSUM;
+	if (was_freed(s, segment))
+		return segment + 1;
 	if (!read)
 		tell(s, segment, offset, file_why(err));
 	else if (c->fault != JOURNAL_FAULT_END)

@@ -61,6 +61,23 @@ static enum err await_filled(struct journal_tail *t)
 	return journal_filler_wait(t->filler);
 }
 
+/* One that was left over, or that a freed segment became (store/journal_collect.h), or a new one.
+ */
+static enum err open_spare(struct journal_tail *t, const char *path)
+{
+	const struct file_ops *ops = t->ops;
+	char name[JOURNAL_NAME_SIZE], from[FILE_PATH_SIZE];
+	enum err err = ops->open(ops->ctx, &t->spare_file, path, FILE_WRITE | FILE_DIRECT);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	for (uint32_t i = 0; err == ERR_NOT_FOUND && i < JOURNAL_RECYCLED_MAX; i++) {
+		journal_recycled_name(name, i);
+		TRY(file_path_join(from, t->dir, name));
+		err = ops->rename(ops->ctx, from, path);
+	}
+	return ops->open(ops->ctx, &t->spare_file, path, FILE_WRITE | FILE_CREATE | FILE_DIRECT);
+}
+
 enum err journal_tail_spare(struct journal_tail *t)
 {
 	const struct file_ops *ops = t->ops;
@@ -69,8 +86,7 @@ enum err journal_tail_spare(struct journal_tail *t)
 	if (t->spare == JOURNAL_SPARE_READY)
 		return OK;
 	TRY(file_path_join(path, t->dir, JOURNAL_SPARE_NAME));
-	enum err err = ops->open(
-		ops->ctx, &t->spare_file, path, FILE_WRITE | FILE_CREATE | FILE_DIRECT);
+	enum err err = open_spare(t, path);
 	if (err == OK)
 		err = ops->size(ops->ctx, &size, t->spare_file);
 	if (err == OK && size > t->segment_size) /* of another configuration */

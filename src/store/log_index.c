@@ -7,9 +7,12 @@
 
 #include "store/journal_cursor.h"
 #include "store/journal_scan.h"
+#include "store/kept_records.h"
 #include "sys/thread.h"
 
 #define PUSH_MAX 256u /* leaves while the lock is held */
+/* Segments that records of one tile can lie in, and are looked through. */
+#define SEGMENTS_MAX (MERKLE_TILE_LEAVES + 64u)
 
 struct log_index {
 	const struct journal *journal;
@@ -28,11 +31,14 @@ struct log_index {
 
 	/* The asker's. */
 	struct journal_cursor lookup;
+	uint8_t *kept; /* a record of a segment that was freed */
+	size_t kept_cap;
 
 	/* Under the mutex; a checkpoint goes on without it (see merkle_store). */
 	pthread_mutex_t mutex;
 	pthread_cond_t work;
 	struct merkle_store *store;
+	uint64_t saved; /* as merkle_store_saved has it, for others than its thread */
 	bool stop, troubled, said;
 	struct journal_error trouble;
 };
@@ -67,9 +73,24 @@ static void give_up(struct log_index *x, const char *what, enum err err)
 	unlock(x);
 }
 
+/* Is what the tree is made from still there? */
+static bool has_first_segment(const struct log_index *x)
+{
+	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE];
+	int file;
+	journal_segment_name(name, 1);
+	if (file_path_join(path, x->journal_dir, name) != OK ||
+		x->ops->open(x->ops->ctx, &file, path, 0) != OK)
+		return false;
+	x->ops->close(x->ops->ctx, file);
+	return true;
+}
+
 /* What is on the disk is not the tree of this journal, or can't be read. */
 static enum err begin_again(struct log_index *x)
 {
+	if (!has_first_segment(x))
+		return ERR_STATE;
 	x->positioned = x->compared = false;
 	lock(x);
 	const enum err err = merkle_store_reset(x->store);
@@ -90,6 +111,9 @@ static enum err position(struct log_index *x)
 	unlock(x);
 	if (err == OK)
 		err = journal_cursor_seek(&x->follow, place.segment, place.offset);
+	/* the tile's first records may be in a segment that was freed since */
+	for (uint32_t n = 0; err == ERR_NOT_FOUND && size > 0 && n < SEGMENTS_MAX; n++)
+		err = journal_cursor_seek(&x->follow, ++place.segment, 0);
 	x->positioned = err == OK;
 	return err;
 }
@@ -144,7 +168,24 @@ static enum err save_if(struct log_index *x, uint64_t behind)
 	const uint64_t size = merkle_store_size(x->store); /* nobody else changes it */
 	if (size - merkle_store_saved(x->store) < behind)
 		return OK;
-	return merkle_store_checkpoint(x->store);
+	/* a checkpoint of a doubtful tree takes it away, so that it is made again */
+	if (merkle_store_doubtful(x->store) && !has_first_segment(x))
+		return ERR_CHECKSUM;
+	TRY(merkle_store_checkpoint(x->store));
+	lock(x);
+	x->saved = merkle_store_saved(x->store);
+	unlock(x);
+	return OK;
+}
+
+enum err log_index_save(struct log_index *x)
+{
+	if (!x->synchronous || x->troubled)
+		return OK;
+	const enum err err = save_if(x, 1);
+	if (err != OK)
+		give_up(x, "the log's tree can't be saved", err);
+	return err;
 }
 
 static bool has_work(const struct log_index *x)
@@ -246,7 +287,8 @@ static enum err open_store(struct log_index *x)
 	TRY(merkle_store_open(&x->store, &config));
 	/* An older journal was put in its place. */
 	if (merkle_store_size(x->store) > journal_durable(x->journal))
-		return merkle_store_reset(x->store);
+		return has_first_segment(x) ? merkle_store_reset(x->store) : ERR_STATE;
+	x->saved = merkle_store_saved(x->store);
 	return OK;
 }
 
@@ -289,7 +331,8 @@ void log_index_close(struct log_index *x)
 	}
 	/* what can't be saved now is made again by the next opening */
 	if (x->store != NULL && !x->troubled)
-		(void)!merkle_store_checkpoint(x->store);
+		(void)!save_if(x, 0);
+	free(x->kept);
 	merkle_store_close(x->store);
 	journal_cursor_fini(&x->follow);
 	journal_cursor_fini(&x->lookup);
@@ -354,7 +397,7 @@ enum err log_index_consistency(
 }
 
 /* Read on until the group that has it; its bytes, and their leaf. */
-static enum err find_record(struct log_index *x, struct slice *record, struct hash256 *leaf,
+static enum err find_in_journal(struct log_index *x, struct slice *record, struct hash256 *leaf,
 	const struct merkle_place *place, uint64_t seq)
 {
 	struct journal_cursor *c = &x->lookup;
@@ -375,6 +418,59 @@ static enum err find_record(struct log_index *x, struct slice *record, struct ha
 		*leaf = c->leaf[seq - c->group.first_seq];
 		return OK;
 	}
+}
+
+/* In the journal, or among what was kept of it. A segment may be freed at any moment: only then is
+ * it looked for elsewhere. */
+static enum err find_record(struct log_index *x, struct slice *record, struct hash256 *leaf,
+	const struct merkle_place *place, uint64_t seq)
+{
+	const struct id128 cluster = journal_cluster(x->journal);
+	struct merkle_place at = *place;
+	enum err err = ERR_NOT_FOUND;
+	for (uint32_t n = 0; n < SEGMENTS_MAX; n++) {
+		err = find_in_journal(x, record, leaf, &at, seq);
+		if (err == OK)
+			return OK;
+		const enum err kept = kept_records_find(record, &x->kept, &x->kept_cap, x->ops,
+			x->journal_dir, &cluster, at.segment, seq);
+		if (kept == OK)
+			journal_record_leaf(leaf, *record);
+		if (kept != ERR_RANGE)
+			return kept == OK ? OK : err;
+		at = (struct merkle_place){.segment = at.segment + 1};
+	}
+	return err;
+}
+
+static enum err covers(
+	struct log_index *x, uint64_t first_seq, const struct hash256 *leaf, uint32_t count)
+{
+	const struct merkle_reader nodes = merkle_store_reader(x->store);
+	struct hash256 node;
+	if (x->troubled)
+		return ERR_UNAVAILABLE;
+	if (first_seq - 1 + count > x->saved)
+		return ERR_RANGE;
+	for (uint32_t i = 0; i < count; i++) {
+		TRY(nodes.node(nodes.ctx, &node, 0, first_seq - 1 + i));
+		if (!hash256_eq(&node, &leaf[i]))
+			return ERR_CHECKSUM;
+	}
+	return OK;
+}
+
+enum err log_index_covers(
+	struct log_index *x, uint64_t first_seq, const struct hash256 *leaf, uint32_t count)
+{
+	enum err err = OK;
+	for (uint32_t at = 0; err == OK && at < count; at += PUSH_MAX) {
+		const uint32_t part = count - at < PUSH_MAX ? count - at : PUSH_MAX;
+		lock(x);
+		err = covers(x, first_seq + at, leaf + at, part);
+		unlock(x);
+	}
+	return err;
 }
 
 enum err log_index_record(struct log_index *x, struct log_inclusion *out, uint64_t seq)

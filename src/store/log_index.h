@@ -4,9 +4,11 @@
  * It follows the journal through its files, up to what is durable, on a thread of its own: nobody
  * waits for it, and what it says is about durable records only. Its nodes are a merkle_store in
  * the folder DIR/tree. When it opens, and its tree is ahead of the journal, is not the tree of its
- * records, or can't be read, it begins again with the first record.
+ * records, or can't be read, it begins again with the first record. Once that was freed
+ * (store/journal_collect.h) it can't: then it stands still, and changes nothing.
  *
- * Threads: the index's own; everything here is called on one other thread. Where it is synchronous
+ * Threads: the index's own; everything here is called on one other thread, but for
+ * log_index_covers. Where it is synchronous
  * there is none, and log_index_turn does the work. What it cannot do for good (its disk fails) it
  * says once, by log_index_trouble, and then answers ERR_UNAVAILABLE; the journal does not need it.
  * Ownership: the journal is borrowed, and outlives it.
@@ -39,6 +41,13 @@ void log_index_close(struct log_index *x);
 NONNULL_ALL void log_index_turn(struct log_index *x);
 /* Why it stands still; NULL: it does not, or it was said already. Borrowed until it is closed. */
 NONNULL_ALL const char *log_index_trouble(struct log_index *x);
+
+/* Save what there is, where it is synchronous; otherwise its thread does so by itself. */
+MUST_USE NONNULL_ALL enum err log_index_save(struct log_index *x);
+/* Are these the leaves of those records, and survive a crash? Before a segment is freed. Any
+ * thread. ERR_RANGE: not saved yet; ERR_CHECKSUM: they are others; ERR_UNAVAILABLE: in trouble. */
+MUST_USE NONNULL_ALL enum err log_index_covers(
+	struct log_index *x, uint64_t first_seq, const struct hash256 *leaf, uint32_t count);
 
 /* How many records the tree has by now. */
 NONNULL_ALL uint64_t log_index_size(struct log_index *x);

@@ -10,8 +10,8 @@
 #include "world.h"
 
 #define DATA "provider"
-#define SEGMENT_SIZE (512u << 10)
-#define GROUP_MAX (96u << 10)
+#define SEGMENT_SIZE (296u << 10)
+#define GROUP_MAX (72u << 10)
 /* Where every cut is tried: there is little to copy. */
 #define SEGMENT_SIZE_SMALL (64u << 10)
 #define GROUP_MAX_SMALL (12u << 10)
@@ -33,7 +33,7 @@ static const char config_text[] =
 	"swap: {fee_ppm: 2500, quote_ttl_ms: 60000, offer_ttl_ms: 720000, observation_ms: 20000}\n"
 	"limits: {request_rate: 1000, request_burst: 1000, swap_rate: 100000, swap_burst: 1000, "
 	"request_cpu_us: 60000000}\n"
-	"snapshots: {every_bytes: 49152, keep: 2}\n"
+	"snapshots: {every_bytes: 49152, keep: 2, collect_after: 20}\n"
 	"capacity: %s\n"
 	"bitcoin: {enabled: true, network: regtest, rpc_url: '%s', poll_ms: 10000, "
 	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, "
