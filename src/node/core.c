@@ -419,3 +419,8 @@ const struct journal *core_journal(const struct core *k)
 {
 	return k->journal;
 }
+
+struct log_index *core_log(const struct core *k)
+{
+	return k->log;
+}

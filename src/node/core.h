@@ -68,5 +68,7 @@ void core_destroy(struct core *core);
 NONNULL_ALL struct api *core_api(const struct core *core);
 NONNULL_ALL const struct ledger *core_ledger(const struct core *core);
 NONNULL_ALL const struct journal *core_journal(const struct core *core);
+/* NULL: it could not be opened. */
+NONNULL_ALL struct log_index *core_log(const struct core *core);
 
 #endif

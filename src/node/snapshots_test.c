@@ -4,6 +4,8 @@
  * that makes them while records are appended. */
 #include "node/snapshots.h"
 #include "node/engine_world_test.h"
+#include "ledger/blob.h"
+#include "ledger/snapshot.h"
 #include "node/log.h"
 #include "store/journal_scan.h"
 
@@ -246,6 +248,55 @@ static void test_passed_over(struct world *w)
 	file_sim_destroy(disk);
 }
 
+/* ---- what grows for ever ---- */
+
+static size_t bytes_of(struct ledger *l)
+{
+	const size_t cap = snapshot_size(l);
+	uint8_t *bytes = malloc(cap), *scratch = malloc(cap);
+	CHECK(bytes != NULL && scratch != NULL);
+	const size_t len = snapshot_put(bytes, scratch, cap, l);
+	free(bytes);
+	free(scratch);
+	return len;
+}
+
+/* docs/data-on-disk.md states these: what one more object of a kind that is never removed adds to a
+ * snapshot. Effects as they are when all of their transactions are final: the bytes are gone. */
+static void test_growth(struct world *w)
+{
+	struct ledger *l = w->ledger;
+	struct effect *f = &l->effect[l->effect_count];
+	const struct {
+		const char *what;
+		uint32_t *count;
+		size_t stated;
+	} kinds[] = {
+		{"swap", &l->swap_count, 1000},
+		{"payout", &l->transfer_count, 250},
+		{"transaction", &l->effect_count, 450},
+		{"coin", &l->coin_count, 130},
+		{"idempotency key", &l->idem_count, 80},
+	};
+	CHECK(l->swap_count > 0 && l->transfer_count > 0 && l->effect_count > 0);
+	l->swap[l->swap_count] = l->swap[0];
+	l->transfer[l->transfer_count] = l->transfer[0];
+	*f = l->effect[0];
+	for (uint32_t i = 0; i < f->variant_count; i++)
+		f->variant[i].raw = BLOB_NONE;
+	l->coin[l->coin_count] = l->coin[0];
+	l->idem[l->idem_count] = l->idem[0];
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const size_t before = bytes_of(l);
+		++*kinds[i].count;
+		const size_t more = bytes_of(l) - before;
+		(void)printf("%s: %zu bytes in every snapshot\n", kinds[i].what, more);
+		CHECK(more > 0 && more <= kinds[i].stated);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		--*kinds[i].count;
+}
+
 /* A disk without room: nothing is lost, and it goes on when there is. */
 static void test_full(struct world *w)
 {
@@ -351,6 +402,7 @@ int main(void)
 	test_power(&w);
 	test_passed_over(&w);
 	test_full(&w);
+	test_growth(&w);
 	test_thread(&w);
 	world_end(&w);
 	return EXIT_SUCCESS;

@@ -21,7 +21,7 @@ from provider import HttpError, Provider
 
 AT_ONCE = 3  # swaps under way
 SIGNER_EVERY = 4
-SETTINGS = ("reconcile_interval_ms=1000",)
+SETTINGS = ("reconcile_interval_ms=1000", "snapshots.every_bytes=4096", "snapshots.keep=2")
 ENDS = ("completed", "refunded", "declined", "expired")
 
 
@@ -141,6 +141,8 @@ def main():
         for number in range(kills):
             one_kill(load, provider, draw, number)
         load.finish()
+        snapshots = list((provider.root / "data/journal").glob("*.snap"))
+        assert kills < 5 or snapshots, "no snapshot was made"
         provider.wait_reconciled()
         print(f"{kills} kills, {len(load.ended)} swaps completed, {len(load.payouts)} payouts paid once, books equal chains")
 

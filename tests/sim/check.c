@@ -127,6 +127,29 @@ void check_block(struct world *w, enum layer_id layer)
 		check_chain(w, l, layer);
 }
 
+/* ---- whoever was promised something can have it proved ---- */
+
+static void check_receipt(struct world *w, struct log_index *log, uint64_t seq)
+{
+	struct log_inclusion in;
+	const enum err err = log_index_record(log, &in, seq);
+	if (err != OK && !(err == ERR_UNAVAILABLE && w->host.disk_failed))
+		world_wrong(w, "there is no receipt of record %llu: %s", (unsigned long long)seq,
+			err_name(err));
+}
+
+/* Whichever segments were freed meanwhile. */
+static void check_receipts(struct world *w, const struct ledger *l)
+{
+	struct log_index *log = core_log(w->host.core);
+	if (log == NULL || log_index_size(log) != l->seq)
+		return;
+	for (uint32_t i = 0; i < l->swap_count; i++)
+		check_receipt(w, log, l->swap[i].born_seq);
+	for (uint32_t i = 0; i < l->transfer_count; i++)
+		check_receipt(w, log, l->transfer[i].born_seq);
+}
+
 /* ---- the journal folds to the state ---- */
 
 void check_fold(struct world *w)
@@ -144,6 +167,7 @@ void check_fold(struct world *w)
 	else if (seq != l->seq || !hash256_eq(&live, &folded))
 		world_wrong(w, "the journal folds to another state than the one at record %llu",
 			(unsigned long long)l->seq);
+	check_receipts(w, l);
 	trace_mix(&w->trace, slice_of(live.b, sizeof live.b));
 }
 

@@ -153,6 +153,7 @@ static void disk_fails(struct world *w, const struct plan_item *i)
 	};
 	struct file_sim_fault fault = kinds[i->a % ARRAY_LEN(kinds)];
 	fault.after = i->b;
+	w->host.disk_failed = true;
 	file_sim_heal(w->host.disk);
 	file_sim_inject(w->host.disk, &fault);
 }
@@ -171,6 +172,7 @@ static void disk_full(struct world *w, const struct plan_item *i)
 	const struct file_ops *ops = file_sim_ops(w->host.disk);
 	CHECK(ops->free_bytes(ops->ctx, &free_bytes, "provider") == OK);
 	const uint64_t used = w->host.capacity - free_bytes;
+	w->host.disk_failed = true;
 	w->host.capacity = used; /* not a byte more */
 	file_sim_capacity(w->host.disk, used);
 	CHECK(loop_timer_set(w->loop, NULL, i->a, on_full_end, w) == OK);

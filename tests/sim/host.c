@@ -229,6 +229,7 @@ static void start(struct host *h)
 	if (h->check)
 		check_start(h);
 	h->durable_before = 0;
+	h->disk_failed = false;
 	core_start(h->core);
 }
 

@@ -31,6 +31,7 @@ struct host {
 	struct core *core;              /* NULL: no process */
 	struct draw random, cuts;
 	bool dead;              /* it ended; to be taken away */
+	bool disk_failed;       /* an operation of the disk did, since it started */
 	struct file_sim *after; /* its disk after the power failed; NULL: the machine lives on */
 	uint32_t cut_in;     /* the power fails at so many changes of the disk from now; 0: not */
 	uint64_t restart_ms; /* not before this time of the loop */
