@@ -310,10 +310,6 @@ static enum err start(struct journal *j, struct journal_error *error)
 	if (err == OK && !j->config.synchronous)
 		err = open_ring(j);
 	if (err == OK && !j->config.synchronous) {
-		err = journal_filler_start(&j->filler, j->ops);
-		j->tail.filler = err == OK ? &j->filler : NULL;
-	}
-	if (err == OK && !j->config.synchronous) {
 		j->thread_runs = true; /* before it does */
 		err = thread_start(&j->thread, "journal", journal_thread_main, j);
 		j->thread_runs = err == OK;
@@ -321,6 +317,27 @@ static enum err start(struct journal *j, struct journal_error *error)
 	if (err != OK)
 		journal_error_set(error, "%s: no memory or no thread for groups", j->dir);
 	return err;
+}
+
+/* Before anything is made that has to be filled. */
+static enum err start_filler(struct journal *j, struct journal_error *error)
+{
+	if (j->config.synchronous)
+		return OK;
+	const enum err err = journal_filler_start(&j->filler, j->ops);
+	if (err == OK)
+		j->tail.filler = &j->filler;
+	else
+		journal_error_set(error, "%s: no thread that fills segments", j->dir);
+	return err;
+}
+
+/* The first one may be shorter than a group: behind it there is a whole one, or it is known from
+ * the opening on that there is not. */
+static size_t first_size(const struct journal *j)
+{
+	return j->config.segment_size < JOURNAL_SEGMENT_FIRST ? j->config.segment_size
+							      : JOURNAL_SEGMENT_FIRST;
 }
 
 enum err journal_open(struct journal **out, const struct journal_config *config,
@@ -335,7 +352,10 @@ enum err journal_open(struct journal **out, const struct journal_config *config,
 	j->tail.ops = j->ops;
 	j->tail.dir = j->dir;
 	j->tail.segment_size = j->config.segment_size;
+	j->tail.first_size = first_size(j);
 	err = take_lock(j, error);
+	if (err == OK)
+		err = start_filler(j, error);
 	if (err == OK)
 		err = recover(j, replay, replay_ctx, error);
 	if (err == OK)

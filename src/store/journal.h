@@ -30,6 +30,9 @@
 #define JOURNAL_PAYLOAD_MAX (1024u * 1024u)
 #define JOURNAL_GROUP_MAX (4u * 1024u * 1024u)
 #define JOURNAL_SEGMENT_SIZE (64u * 1024u * 1024u)
+/* Of the first segment of a new journal, whose zeros are waited for; the rest is written while it
+ * is used. */
+#define JOURNAL_SEGMENT_FIRST (1024u * 1024u)
 #define JOURNAL_MARK_IDLE_MS 50u
 
 struct journal;

@@ -36,19 +36,25 @@ static void spare_drop(struct journal_tail *t, const char *path)
 	(void)t->ops->unlink(t->ops->ctx, path); /* gives back what it took, as far as it goes */
 }
 
+/* Of the segment that is made next. */
+static size_t next_size(const struct journal_tail *t)
+{
+	return t->segment.segment == 0 ? t->first_size : t->segment_size;
+}
+
 /* The space is taken now; zeros are written by somebody else, if there is one. */
-static enum err fill(struct journal_tail *t)
+static enum err fill(struct journal_tail *t, size_t size)
 {
 	const struct file_ops *ops = t->ops;
 	if (t->filler != NULL && ops->reserve != NULL) {
-		const enum err err = ops->reserve(ops->ctx, t->spare_file, t->segment_size);
+		const enum err err = ops->reserve(ops->ctx, t->spare_file, size);
 		t->filling = err == OK;
 		if (t->filling)
-			journal_filler_ask(t->filler, t->spare_file, t->segment_size);
+			journal_filler_ask(t->filler, t->spare_file, size);
 		if (err != ERR_UNAVAILABLE)
 			return err;
 	}
-	TRY(ops->preallocate(ops->ctx, t->spare_file, t->segment_size));
+	TRY(ops->preallocate(ops->ctx, t->spare_file, size));
 	return sync_file(t, t->spare_file);
 }
 
@@ -89,10 +95,10 @@ enum err journal_tail_spare(struct journal_tail *t)
 	enum err err = open_spare(t, path);
 	if (err == OK)
 		err = ops->size(ops->ctx, &size, t->spare_file);
-	if (err == OK && size > t->segment_size) /* of another configuration */
-		err = ops->truncate(ops->ctx, t->spare_file, t->segment_size);
+	if (err == OK && size > next_size(t)) /* of another configuration */
+		err = ops->truncate(ops->ctx, t->spare_file, next_size(t));
 	if (err == OK)
-		err = fill(t);
+		err = fill(t, next_size(t));
 	if (err == OK) {
 		t->spare = JOURNAL_SPARE_READY;
 		return OK;
@@ -114,7 +120,7 @@ enum err journal_tail_roll(struct journal_tail *t)
 	struct journal_segment_header next = {
 		.cluster = t->segment.cluster,
 		.segment = t->segment.segment + 1,
-		.size = t->segment_size,
+		.size = next_size(t),
 		.epoch = t->chain.epoch,
 		.first_seq = t->chain.next_seq,
 		.prev = t->chain.prev,

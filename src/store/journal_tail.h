@@ -26,7 +26,8 @@ enum journal_spare {
 struct journal_tail {
 	const struct file_ops *ops;
 	const char *dir;     /* borrows */
-	size_t segment_size; /* of segments to be made */
+	size_t segment_size; /* of segments to be made, ... */
+	size_t first_size;   /* ... but for the first of a journal */
 	int file, spare_file;
 	enum journal_spare spare;
 	struct journal_filler *filler; /* NULL: spares are filled in place */

@@ -507,6 +507,57 @@ static enum err breaking_pwrite_durable(
 }
 
 /* in_one: writes that are durable when they return; else a write and a sync. */
+static enum err count_record(void *ctx, const struct journal_record *record)
+{
+	uint64_t *count = ctx;
+	CHECK(record->seq == ++*count);
+	return OK;
+}
+
+static uint64_t file_size(const char *dir, const char *name)
+{
+	char path[FILE_PATH_SIZE];
+	uint64_t size;
+	int file;
+	CHECK(file_path_join(path, dir, name) == OK);
+	CHECK(file_system()->open(NULL, &file, path, 0) == OK);
+	CHECK(file_system()->size(NULL, &size, file) == OK);
+	file_system()->close(NULL, file);
+	return size;
+}
+
+/* A new journal begins with a short segment, shorter than its longest groups even; what does not
+ * fit goes into the next one, which is a whole one. */
+static void test_first_segment(const char *dir)
+{
+	static const uint8_t payload[JOURNAL_PAYLOAD_MAX];
+	const size_t whole = (size_t)12 << 20;
+	const struct journal_config config = {.dir = dir,
+		.fresh_cluster = {{6}},
+		.segment_size = whole,
+		.group_max = (size_t)2 << 20};
+	struct journal_error error;
+	struct journal_stat stat;
+	struct journal *j;
+	uint64_t seq, count = 0;
+	CHECK(journal_open(&j, &config, count_record, &count, &error) == OK && count == 0);
+	journal_stat(j, &stat);
+	CHECK(stat.segment == 1 && stat.bytes_free >= whole);
+	CHECK(journal_append(j, &seq, 1, slice_str("small"), 0) == OK);
+	CHECK(journal_wait(j, seq) == OK);
+	CHECK(file_size(dir, "0000000001.seg") == JOURNAL_SEGMENT_FIRST);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(journal_append(j, &seq, 1, slice_of(payload, sizeof payload), 0) == OK);
+		CHECK(journal_wait(j, seq) == OK);
+		journal_stat(j, &stat);
+		CHECK(stat.segment == 2);
+	}
+	CHECK(file_size(dir, "0000000002.seg") == whole);
+	journal_close(j);
+	CHECK(journal_open(&j, &config, count_record, &count, &error) == OK && count == 3);
+	journal_close(j);
+}
+
 static void test_threaded_failure(const char *dir, bool in_one)
 {
 	struct watch watch = {0};
@@ -596,6 +647,8 @@ int main(int argc, char **argv)
 
 	CHECK(mkdtemp(base) != NULL && file_path_join(dir, base, "journal") == OK);
 	test_threaded(dir);
+	remove_dir(dir);
+	test_first_segment(dir);
 	remove_dir(dir);
 	for (int i = 0; i < 2; i++) {
 		test_threaded_failure(dir, i == 0);
