@@ -57,7 +57,7 @@ struct http_request {
 	/* NULL: the body is the answer's. Otherwise it is given in parts, with the same ctx, as it
 	 * comes: answer_max bounds what was not given yet, and the answer, which follows the last
 	 * part, has no body and no reader. What has come is given before an error, too, except
-	 * ERR_CANCELLED. ERR_STATE with a network thread. */
+	 * ERR_CANCELLED. */
 	http_part_cb part;
 	const struct http_reader *reader; /* NULL: the callback gets the body itself */
 	struct http_reader_args reader_args;

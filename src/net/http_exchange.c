@@ -128,26 +128,13 @@ void http_answer(
 
 /* ---- streams ---- */
 
-static struct http_piece *piece_make(struct slice bytes)
-{
-	struct http_piece *piece = malloc(sizeof *piece + bytes.len);
-	if (piece == NULL)
-		return NULL;
-	atomic_init(&piece->next, NULL);
-	piece->len = bytes.len;
-	if (bytes.len > 0)
-		memcpy(piece->bytes, bytes.ptr, bytes.len);
-	return piece;
-}
-
 enum err http_stream_begin(struct http_exchange *x, const char *content_type, size_t backlog_max,
 	loop_cb closed, void *ctx)
 {
 	CHECK(x->state == HTTP_OWNER_HANDED && backlog_max > 0);
 	if (x->gone)
 		return ERR_UNAVAILABLE;
-	x->first_piece = x->last_piece = piece_make(slice_of(NULL, 0));
-	if (x->last_piece == NULL)
+	if (!pieces_init(&x->pieces))
 		return ERR_FULL;
 	x->state = HTTP_OWNER_STREAM;
 	x->status = 200;
@@ -166,18 +153,11 @@ enum err http_stream_write(struct http_exchange *x, struct slice bytes)
 		return ERR_FULL;
 	if (bytes.len == 0)
 		return OK;
-	/* [TAKEN] relaxed: a count; an older value only makes the backlog look longer */
-	const uint64_t backlog = x->written - atomic_load_explicit(&x->taken, memory_order_relaxed);
-	struct http_piece *piece = bytes.len <= x->backlog_max - backlog ? piece_make(bytes) : NULL;
-	if (piece == NULL) {
+	if (pieces_write(&x->pieces, bytes, x->backlog_max) != OK) {
 		x->broken = true;
 		post(x, HTTP_POST_BREAK);
 		return ERR_FULL;
 	}
-	x->written += bytes.len;
-	/* [PIECE] release: pairs with the acquire in http_exchange_read */
-	atomic_store_explicit(&x->last_piece->next, piece, memory_order_release);
-	x->last_piece = piece;
 	post(x, HTTP_POST_DATA);
 	return OK;
 }
@@ -193,39 +173,10 @@ void http_stream_end(struct http_exchange *x)
 
 /* ---- the door's end ---- */
 
-size_t http_exchange_read(struct http_exchange *x, void *out, size_t max)
-{
-	size_t len = 0;
-	while (len < max) {
-		struct http_piece *piece = x->first_piece;
-		const size_t left = piece->len - x->first_used;
-		const size_t n = left < max - len ? left : max - len;
-		memcpy((uint8_t *)out + len, piece->bytes + x->first_used, n);
-		len += n;
-		x->first_used += n;
-		if (x->first_used < piece->len)
-			break;
-		/* [PIECE] acquire: pairs with the release in http_stream_write */
-		struct http_piece *next = atomic_load_explicit(&piece->next, memory_order_acquire);
-		if (next == NULL)
-			break;
-		x->first_piece = next;
-		x->first_used = 0;
-		free(piece);
-	}
-	/* [TAKEN] only this side writes it */
-	atomic_store_explicit(&x->taken,
-		atomic_load_explicit(&x->taken, memory_order_relaxed) + len, memory_order_relaxed);
-	return len;
-}
-
 void http_exchange_fini(struct http_exchange *x)
 {
 	for (uint32_t i = 0; i < x->answer_header_count; i++)
 		net_text_drop(&x->answer_header[i].value, x->pool, LINK_NET);
 	net_text_drop(&x->answer, x->pool, LINK_NET);
-	for (struct http_piece *piece = x->first_piece, *next; piece != NULL; piece = next) {
-		next = atomic_load_explicit(&piece->next, memory_order_relaxed);
-		free(piece);
-	}
+	pieces_fini(&x->pieces);
 }

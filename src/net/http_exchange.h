@@ -16,10 +16,9 @@
  */
 #ifndef NET_HTTP_EXCHANGE_H
 #define NET_HTTP_EXCHANGE_H
-#include <stdatomic.h>
-
 #include "net/http_server.h"
 #include "net/net_pool.h"
+#include "net/pieces.h"
 
 enum {
 	HTTP_POST_REQUEST = 1u << 0,
@@ -45,14 +44,6 @@ struct http_answer_header {
 	struct net_text value; /* owned */
 };
 
-/* A piece of a stream. The list has always one that was read already: its writer and its reader
- * touch no word in common but `next`. */
-struct http_piece {
-	_Atomic(struct http_piece *) next; /* [PIECE] */
-	size_t len;
-	uint8_t bytes[];
-};
-
 enum http_owner_state {
 	HTTP_OWNER_NOT_YET, /* on its way */
 	HTTP_OWNER_HANDED,  /* to the handler; not answered */
@@ -75,8 +66,7 @@ struct http_exchange {
 	enum http_owner_state state;
 	bool gone; /* GONE was taken */
 	bool ending, broken;
-	struct http_piece *last_piece;
-	uint64_t written, backlog_max;
+	size_t backlog_max;
 	loop_cb closed;
 	void *closed_ctx;
 
@@ -88,10 +78,8 @@ struct http_exchange {
 	uint32_t answer_header_count;
 	struct net_text answer; /* owned */
 	size_t answer_len;
-	struct http_piece *first_piece; /* owned, with those that follow */
-	size_t first_used;
 
-	_Atomic uint64_t taken; /* [TAKEN] of `written`: the door's count, the owner's bound */
+	struct pieces pieces; /* of a stream: the owner writes, the door reads */
 };
 
 struct http_owner {
@@ -102,8 +90,6 @@ struct http_owner {
 /* The owner's end of the link; ctx is a struct http_owner. */
 NONNULL_ALL void http_exchange_take(void *owner, struct link_item *item, uint32_t bits);
 
-/* The door's end of the pieces: up to max bytes; 0: none now. */
-MUST_USE NONNULL_ALL size_t http_exchange_read(struct http_exchange *x, void *out, size_t max);
 /* Everything that hangs on it; the door's. */
 NONNULL_ALL void http_exchange_fini(struct http_exchange *x);
 

@@ -1,7 +1,9 @@
-/* Answers that come in parts, by both ways and in the in-process form: given as they come, bounded
- * by what was not given yet, with one callback at the end whatever happens. */
+/* Answers that come in parts, by both ways, on a network thread and in the in-process form: given
+ * as they come, bounded by what was not given yet, with one callback at the end whatever happens.
+ */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "net/http_client.h"
 #include "net/net_thread.h"
@@ -16,7 +18,7 @@ struct listener {
 	struct http_call call;
 	unsigned parts, ends;
 	size_t len;
-	char text[256];
+	char text[2048];
 	enum err err;
 	unsigned status;
 	bool cancel, send; /* from within the first part */
@@ -75,26 +77,35 @@ static void on_request(void *ctx, struct peer_conn *conn, const char *request, s
 	peer_send(conn, slice_str(s->first));
 }
 
+enum form { OWN, LIBRARY, THREAD, FORMS };
+
 struct setting {
 	struct loop *loop;
+	struct net_thread *net;
 	struct peer *peer;
 	struct server server;
 	struct http_client *client;
 };
 
-static void begin(struct setting *t, bool by_library, const char *first)
+static void begin(struct setting *t, enum form form, const char *first)
 {
 	*t = (struct setting){.server.first = first};
 	CHECK(loop_create(&t->loop, &(struct loop_config){0}) == OK);
 	t->peer = peer_create(t->loop, 0, on_request, &t->server);
 	(void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", peer_port(t->peer));
-	CHECK(http_client_create_with(&t->client, t->loop,
-		      &(struct http_client_config){.by_library = by_library}) == OK);
+	const struct http_client_config config = {.by_library = form == LIBRARY};
+	if (form == THREAD) {
+		CHECK(net_thread_create(&t->net, t->loop, LOOP_AUTO) == OK);
+		CHECK(http_client_create_remote(&t->client, t->loop, t->net) == OK);
+	} else {
+		CHECK(http_client_create_with(&t->client, t->loop, &config) == OK);
+	}
 }
 
 static void end(struct setting *t)
 {
 	http_client_destroy(t->client);
+	net_thread_destroy(t->net);
 	peer_destroy(t->peer);
 	loop_destroy(t->loop);
 }
@@ -114,10 +125,10 @@ static bool is_text(const struct listener *l, const char *text)
 }
 
 /* As they come, and more in all than the bound. */
-static void test_as_they_come(bool by_library)
+static void test_as_they_come(enum form form)
 {
 	struct setting t;
-	begin(&t, by_library, HEAD "5\r\none\n\n\r\n");
+	begin(&t, form, HEAD "5\r\none\n\n\r\n");
 	struct listener l = {.client = t.client};
 	ask(&l, url, 0);
 	run(&t, &l.parts, 1);
@@ -140,12 +151,12 @@ static void test_as_they_come(bool by_library)
 	end(&t);
 }
 
-static void test_bound(bool by_library)
+static void test_bound(enum form form)
 {
 	static char first[512];
 	struct setting t;
 	(void)snprintf(first, sizeof first, HEAD "64\r\n%0100d\r\n", 7);
-	begin(&t, by_library, first);
+	begin(&t, form, first);
 	struct listener l = {.client = t.client};
 	ask(&l, url, 0);
 	run(&t, &l.ends, 1);
@@ -153,10 +164,10 @@ static void test_bound(bool by_library)
 	end(&t);
 }
 
-static void test_breaks(bool by_library)
+static void test_breaks(enum form form)
 {
 	struct setting t;
-	begin(&t, by_library, HEAD "3\r\none\r\n");
+	begin(&t, form, HEAD "3\r\none\r\n");
 	struct listener l = {.client = t.client};
 	ask(&l, url, 0);
 	run(&t, &l.parts, 1);
@@ -172,10 +183,10 @@ static void test_breaks(bool by_library)
 	end(&t);
 }
 
-static void test_from_within(bool by_library)
+static void test_from_within(enum form form)
 {
 	struct setting t;
-	begin(&t, by_library, HEAD "3\r\none\r\n");
+	begin(&t, form, HEAD "3\r\none\r\n");
 	struct listener other = {.client = t.client};
 	struct listener l = {.client = t.client, .cancel = true, .send = true, .other = &other};
 	ask(&l, url, 0);
@@ -186,8 +197,8 @@ static void test_from_within(bool by_library)
 	/* an open one ends with its client */
 	http_client_destroy(t.client);
 	CHECK(other.ends == 1 && other.err == ERR_CANCELLED);
-	peer_destroy(t.peer);
-	loop_destroy(t.loop);
+	t.client = NULL;
+	end(&t);
 }
 
 /* ---- the in-process form ---- */
@@ -233,33 +244,38 @@ static void test_local(void)
 	loop_destroy(loop);
 }
 
-/* Said at once where it can't be had. */
-static void test_network_thread(void)
+/* The owner does not look for a while: what waits for it is bounded. */
+static void test_not_looked_at(void)
 {
-	struct loop *loop;
-	struct net_thread *net;
-	struct http_client *client;
-	struct listener l = {0};
-	CHECK(loop_create(&loop, &(struct loop_config){0}) == OK);
-	CHECK(net_thread_create(&net, loop, LOOP_AUTO) == OK);
-	CHECK(http_client_create_remote(&client, loop, net) == OK);
-	const struct http_request request = {
-		.method = "GET", .url = "http://127.0.0.1:1/", .part = on_part};
-	CHECK(http_client_send(client, NULL, &request, on_answer, &l) == ERR_STATE);
-	http_client_destroy(client);
-	net_thread_destroy(net);
-	loop_destroy(loop);
+	struct setting t;
+	begin(&t, THREAD, HEAD "3\r\none\r\n");
+	struct listener l = {.client = t.client};
+	ask(&l, url, 0);
+	run(&t, &l.parts, 1);
+	/* the network's thread may be late: then all of it was looked at, and more is sent */
+	for (unsigned wait_us = 20000; l.ends == 0; wait_us *= 2) {
+		CHECK(wait_us < 10000000);
+		for (unsigned i = 0; i < 4; i++) {
+			peer_send(t.server.conn,
+				slice_str("1e\r\n123456789012345678901234567890\r\n"));
+			CHECK(usleep(wait_us) == 0);
+		}
+		for (unsigned i = 0; i < 20 && l.ends == 0; i++)
+			(void)loop_step(t.loop, 10);
+	}
+	CHECK(l.err == ERR_FULL);
+	end(&t);
 }
 
 int main(void)
 {
-	for (unsigned by_library = 0; by_library < 2; by_library++) {
-		test_as_they_come(by_library == 1);
-		test_bound(by_library == 1);
-		test_breaks(by_library == 1);
-		test_from_within(by_library == 1);
+	for (enum form form = OWN; form < FORMS; form++) {
+		test_as_they_come(form);
+		test_bound(form);
+		test_breaks(form);
+		test_from_within(form);
 	}
+	test_not_looked_at();
 	test_local();
-	test_network_thread();
 	return EXIT_SUCCESS;
 }

@@ -2,7 +2,7 @@
  * answers are handed over; a call is an object of a link (net/link.h):
  *
  *     to the network   SEND; CANCEL, once at most; FREE, its last, after DONE was taken
- *     to the owner     DONE, its only one
+ *     to the owner     PART, while parts of an answer come; DONE, its last
  *
  * So a call is freed by the network's side, and with it what an answer was made into: a large tree
  * costs the owner's thread neither its making nor its end.
@@ -16,6 +16,7 @@
 #include "net/http_calls.h"
 #include "net/net_pool.h"
 #include "net/net_thread.h"
+#include "net/pieces.h"
 
 #define LAZY_MAX                                                                                   \
 	(1u << 20) /* of answers that were used, until the network is woken to free them           \
@@ -32,6 +33,7 @@ enum {
 
 enum {
 	POST_DONE = 1u << 0,
+	POST_PART = 1u << 1,
 };
 
 struct remote_client {
@@ -66,9 +68,11 @@ struct remote_call {
 	struct net_text text;        /* owned */
 	uint64_t deadline_ms;
 
+	struct pieces parts; /* of the answer: the network writes, the owner reads */
+
 	/* The network's. */
 	struct http_call real;
-	bool ended;
+	bool ended, overrun;
 	struct remote_call *next_raw;
 
 	/* Written by the network before DONE. */
@@ -161,9 +165,27 @@ static void use_raw(struct remote_client *client)
 	}
 }
 
+static void on_part(void *ctx, struct slice part)
+{
+	struct remote_call *c = ctx;
+	if (c->overrun)
+		return;
+	const size_t max = c->request.answer_max;
+	if (pieces_write(&c->parts, part, max == 0 ? HTTP_ANSWER_MAX_DEFAULT : max) != OK) {
+		c->overrun = true;
+		http_client_cancel(c->client->real, c->real);
+		return;
+	}
+	link_post(c->client->link, LINK_OWNER, &c->item, POST_PART);
+}
+
 static void on_answer(void *ctx, const struct http_answer *answer)
 {
 	struct remote_call *c = ctx;
+	if (c->overrun) {
+		done_with(c, ERR_FULL, "too much of the answer waits to be used");
+		return;
+	}
 	if (answer->err != OK) {
 		done_with(c, answer->err, answer->detail);
 		return;
@@ -196,6 +218,8 @@ static void start(struct remote_call *c)
 	struct http_request request = c->request;
 	request.timeout_ms = c->deadline_ms - now;
 	request.reader = NULL; /* on_answer's */
+	if (request.part != NULL)
+		request.part = on_part;
 	if (http_client_send(client->real, &c->real, &request, on_answer, c) != OK)
 		done_with(c, ERR_UNAVAILABLE, "can't be sent");
 }
@@ -208,6 +232,7 @@ static void call_free(struct remote_client *client, enum link_side side, struct 
 		bytes_wipe(c->text.ptr, strlen((const char *)c->text.ptr));
 	net_text_drop(&c->text, &client->pool, side);
 	free(c->body);
+	pieces_fini(&c->parts);
 	net_pool_delete(&client->pool, side, c, sizeof *c);
 }
 
@@ -253,11 +278,26 @@ static void call_end(struct remote_call *c, const struct http_answer *answer)
 	}
 }
 
+static void give_parts(struct remote_call *c)
+{
+	struct remote_client *client = c->client;
+	const bool nested = client->in_callback;
+	struct slice part;
+	client->in_callback = true;
+	/* whoever is told may cancel it, and is told no more; the call is there until DONE */
+	while (!c->cancelled && (part = pieces_next(&c->parts)).len > 0)
+		c->request.part(c->ctx, part);
+	client->in_callback = nested;
+}
+
 static void on_owner(void *ctx, struct link_item *item, uint32_t bits)
 {
 	struct remote_call *c = call_of(item);
 	(void)ctx;
-	(void)bits;
+	if ((bits & POST_PART) && !c->client->closing)
+		give_parts(c);
+	if (!(bits & POST_DONE))
+		return;
 	if (c->client->closing)
 		call_end(c, &(struct http_answer){.err = ERR_CANCELLED, .detail = "closing"});
 	else if (c->cancelled)
@@ -311,13 +351,13 @@ static enum err remote_send(struct http_client *base, struct http_call *handle,
 	struct remote_client *client = client_of(base);
 	if (client->closing)
 		return ERR_UNAVAILABLE;
-	if (request->part != NULL)
-		return ERR_STATE;
 	if (base->calls.count == base->calls.max)
 		return ERR_FULL;
 	TRY(check_url(client, request->url));
 	struct remote_call *c = net_pool_new(&client->pool, LINK_OWNER, sizeof *c);
 	enum err err = c == NULL || !copy_request(client, c, request) ? ERR_FULL : OK;
+	if (err == OK && request->part != NULL && !pieces_init(&c->parts))
+		err = ERR_FULL;
 	if (err == OK)
 		err = link_enter(client->link, LINK_NET, &c->item);
 	if (err != OK) {

@@ -280,7 +280,7 @@ static ssize_t on_stream_read(void *ctx, uint64_t position, char *out, size_t ma
 	(void)position;
 	if (v->broken)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
-	const size_t len = http_exchange_read(&v->x, out, max);
+	const size_t len = pieces_read(&v->x.pieces, out, max);
 	if (len > 0)
 		return (ssize_t)len;
 	if (v->ending)
