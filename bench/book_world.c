@@ -171,6 +171,13 @@ uint64_t book_world_send(struct book_world *w, enum err want)
 		.layer = BOOK_LAYER,
 		.transfer = w->transfer,
 		.count = w->count};
-	CHECK(engine_book_transfer(w->engine, &answer, &c) == want);
+	enum err err;
+	while ((err = engine_book_transfer(w->engine, &answer, &c)) == ERR_FULL &&
+		!answer.book_full) {
+		/* all groups are taken: the oldest is waited for */
+		engine_flush(w->engine);
+		CHECK(journal_wait(w->journal, journal_durable(w->journal) + 1) == OK);
+	}
+	CHECK(err == want);
 	return answer.seq;
 }

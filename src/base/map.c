@@ -34,12 +34,15 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 uint64_t map_hash(uint64_t seed, const void *key, uint32_t key_len)
 {
+	const uint64_t factor = UINT64_C(0xa0761d6478bd642f) ^ seed;
+	const uint8_t *at = key;
 	uint64_t h = seed ^ UINT64_C(0x9e3779b97f4a7c15);
-	for (uint32_t at = 0; at < key_len; at += 8) {
+	for (; key_len >= 8; key_len -= 8, at += 8)
+		h = mix(h ^ load_le64(at), factor);
+	if (key_len > 0) {
 		uint8_t part[8] = {0};
-		const uint32_t left = key_len - at;
-		memcpy(part, (const uint8_t *)key + at, left < 8 ? left : 8);
-		h = mix(h ^ load_le64(part), UINT64_C(0xa0761d6478bd642f) ^ seed);
+		memcpy(part, at, key_len);
+		h = mix(h ^ load_le64(part), factor);
 	}
 	return h;
 }
@@ -48,6 +51,13 @@ static uint32_t slot_of(const struct map *m, const void *key)
 {
 	const uint64_t h = map_hash(m->seed, key, m->key_len);
 	return (uint32_t)(h ^ h >> 32) & (m->slot_count - 1);
+}
+
+void map_prefetch(const struct map *m, const void *key)
+{
+	const struct map_slot *slot = &m->slot[slot_of(m, key)];
+	__builtin_prefetch(slot);
+	__builtin_prefetch((const uint8_t *)(slot + 1) - 1); /* it may lie across two lines */
 }
 
 static uint32_t find(const struct map *m, const void *key)

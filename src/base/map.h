@@ -46,6 +46,8 @@ MUST_USE NONNULL_ALL uint32_t map_get(const struct map *m, const void *key);
 MUST_USE NONNULL_ALL enum err map_put(struct map *m, const void *key, uint32_t value);
 /* False where it was not there. */
 NONNULL_ALL bool map_remove(struct map *m, const void *key);
+/* Asks memory for what map_get(key) will look at first: for who knows its keys some time before. */
+NONNULL_ALL void map_prefetch(const struct map *m, const void *key);
 /* What the map finds places by: unpredictable without the seed. For tables of another shape. */
 NONNULL_ALL uint64_t map_hash(uint64_t seed, const void *key, uint32_t key_len);
 

@@ -104,10 +104,12 @@ static void index_set(struct book *b, uint64_t *entry, uint32_t row)
 	*entry = row_hash(b, &r->id, r->kind) >> 32 << 32 | (row + 1);
 }
 
-void book_prefetch(const struct book *b, const struct id128 *id)
+void book_prefetch(const struct book *b, const struct book_transfer *t)
 {
-	const uint64_t hash = row_hash(b, id, BOOK_ROW_TRANSFER);
-	__builtin_prefetch(&b->index[(uint32_t)hash & (b->index_size - 1)]);
+	const uint64_t hash = row_hash(b, &t->id, BOOK_ROW_TRANSFER);
+	__builtin_prefetch(&b->index[(uint32_t)hash & (b->index_size - 1)], 1);
+	map_prefetch(&b->by_account, t->from.b);
+	map_prefetch(&b->by_account, t->to.b);
 }
 
 static uint32_t row_find(const struct book *b, const struct id128 *id, uint8_t kind)
@@ -252,49 +254,52 @@ static enum book_result transfer_form(const struct book_transfer *t)
 	return id128_eq(&t->from, &t->to) ? BOOK_SAME_ACCOUNT : BOOK_DONE;
 }
 
-struct side {
-	bool custody;
-	uint32_t account; /* BOOK_NONE: custody, or unknown */
-};
-
-static struct side side_of(const struct book *b, const struct id128 *id)
+static uint32_t side_find(const struct book *b, const struct id128 *id)
 {
 	if (id_is_zero(id))
-		return (struct side){.custody = true, .account = BOOK_NONE};
-	return (struct side){.account = book_account_find(b, id)};
+		return BOOK_NONE;
+	const uint32_t at = book_account_find(b, id);
+	if (at != BOOK_NONE)
+		__builtin_prefetch(&b->account[at], 1);
+	return at;
+}
+
+struct book_sides book_sides_find(const struct book *b, const struct book_transfer *t)
+{
+	return (struct book_sides){.from = side_find(b, &t->from), .to = side_find(b, &t->to)};
 }
 
 /* Of a failed transfer an unknown account is not remembered. */
-static bool side_same(const struct side *s, uint32_t account, bool done)
+static bool side_same(const struct id128 *id, uint32_t at, uint32_t known, bool done)
 {
-	if (account == BOOK_NONE)
-		return !done || s->custody;
-	return s->account == account;
+	if (known == BOOK_NONE)
+		return !done || id_is_zero(id);
+	return at == known;
 }
 
 /* A transfer under a known id: what to answer. */
-static enum book_result transfer_known(const struct book *b, uint32_t row,
-	const struct book_transfer *t, const struct side *from, const struct side *to)
+static enum book_result transfer_known(
+	const struct book *b, uint32_t row, const struct book_transfer *t, struct book_sides sides)
 {
 	const struct book_row *r = &b->row[row];
 	const bool done = r->result == BOOK_DONE;
 	if (book_row_units(r) != units_of(t->amount) || r->u.transfer.tag != t->tag ||
-		!side_same(from, r->u.transfer.from, done) ||
-		!side_same(to, r->u.transfer.to, done))
+		!side_same(&t->from, sides.from, r->u.transfer.from, done) ||
+		!side_same(&t->to, sides.to, r->u.transfer.to, done))
 		return BOOK_EXISTS_DIFFERENT;
 	return done ? BOOK_EXISTS : (enum book_result)r->result;
 }
 
 /* May it be done now? */
 static enum book_result transfer_check(const struct book *b, const struct book_custody *custody,
-	u128 units, const struct side *from, const struct side *to)
+	const struct book_transfer *transfer, struct book_sides sides, u128 units)
 {
-	if (!from->custody && from->account == BOOK_NONE)
+	if (sides.from == BOOK_NONE && !id_is_zero(&transfer->from))
 		return BOOK_FROM_UNKNOWN;
-	if (!to->custody && to->account == BOOK_NONE)
+	if (sides.to == BOOK_NONE && !id_is_zero(&transfer->to))
 		return BOOK_TO_UNKNOWN;
-	const struct book_account *f = from->custody ? NULL : &b->account[from->account];
-	const struct book_account *t = to->custody ? NULL : &b->account[to->account];
+	const struct book_account *f = sides.from == BOOK_NONE ? NULL : &b->account[sides.from];
+	const struct book_account *t = sides.to == BOOK_NONE ? NULL : &b->account[sides.to];
 	if ((f != NULL && f->layer != custody->layer) || (t != NULL && t->layer != custody->layer))
 		return BOOK_LAYER_DIFFERENT;
 	if (f == NULL && custody->room < units)
@@ -332,28 +337,28 @@ static void transfer_do(
 	}
 }
 
-void book_move(struct book *b, struct book_custody *custody, const struct book_transfer *t)
+void book_move(struct book *b, struct book_custody *custody, const struct book_transfer *t,
+	struct book_sides sides)
 {
 	enum book_result result = transfer_form(t);
 	if (result != BOOK_DONE) {
 		answer(b, result);
 		return;
 	}
-	const struct side from = side_of(b, &t->from), to = side_of(b, &t->to);
 	uint64_t *entry = index_find(b, &t->id, BOOK_ROW_TRANSFER);
 	if (*entry != 0) {
-		answer(b, transfer_known(b, (uint32_t)*entry - 1, t, &from, &to));
+		answer(b, transfer_known(b, (uint32_t)*entry - 1, t, sides));
 		return;
 	}
 	const u128 units = units_of(t->amount);
 	const uint32_t at = b->row_count;
 	CHECK(at < b->row_capacity);
-	result = transfer_check(b, custody, units, &from, &to);
+	result = transfer_check(b, custody, t, sides, units);
 	struct book_row *r = &b->row[at];
 	*r = (struct book_row){.id = t->id,
 		.u.transfer = {.amount = {(uint64_t)units, (uint64_t)(units >> 64)},
-			.from = from.account,
-			.to = to.account,
+			.from = sides.from,
+			.to = sides.to,
 			.from_prev = BOOK_NONE,
 			.to_prev = BOOK_NONE,
 			.tag = t->tag},
@@ -406,8 +411,7 @@ void book_recall_transfers(struct book *b, uint32_t batch, enum layer_id layer,
 			answer(b, (enum book_result)b->row[at].result);
 			next++;
 		} else {
-			const struct side from = side_of(b, &t[i].from), to = side_of(b, &t[i].to);
-			answer(b, transfer_known(b, at, &t[i], &from, &to));
+			answer(b, transfer_known(b, at, &t[i], book_sides_find(b, &t[i])));
 		}
 	}
 }

@@ -147,10 +147,17 @@ struct book_custody {
 	enum layer_id layer;
 	u128 room, in, out;
 };
-NONNULL_ALL void book_move(
-	struct book *b, struct book_custody *custody, const struct book_transfer *t);
-/* The index's line of an id that book_move will look for. */
-NONNULL_ALL void book_prefetch(const struct book *b, const struct id128 *id);
+/* Its accounts, found some time before its turn; BOOK_NONE: custody, or unknown. They stay so: no
+ * account is opened by a batch of transfers. */
+struct book_sides {
+	uint32_t from, to;
+};
+/* Asks memory for what book_sides_find and book_move will look at. */
+NONNULL_ALL void book_prefetch(const struct book *b, const struct book_transfer *t);
+/* And for the accounts. */
+NONNULL_ALL struct book_sides book_sides_find(const struct book *b, const struct book_transfer *t);
+NONNULL_ALL void book_move(struct book *b, struct book_custody *custody,
+	const struct book_transfer *t, struct book_sides sides);
 
 /* The results of a batch that was taken before, from its own items, into b->result. */
 NONNULL_ALL void book_recall_openings(

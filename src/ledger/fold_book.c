@@ -1,7 +1,10 @@
 /* Batches of the customers' book, and what they post. */
 #include "ledger/fold.h"
 
-#define PREFETCH_AHEAD 8u
+#define READ_AHEAD 16u /* transfers before their turn */
+#define FIND_AHEAD 8u  /* likewise: their accounts */
+#define RING 32u
+_Static_assert(FIND_AHEAD < READ_AHEAD && READ_AHEAD < RING, "what is read is still there");
 
 static void begin(struct ledger *l, const struct rec_book *r)
 {
@@ -24,13 +27,23 @@ enum err fold_book_openings(struct ledger *l, struct reader *in)
 	return OK;
 }
 
-static void prefetch(const struct ledger *l, const struct rec_book *r, uint32_t i)
+/* Transfers are read some time before their turn, into a ring, so that what they look for is in the
+ * cache by then. */
+static void move_all(struct ledger *l, const struct rec_book *r, struct book_custody *custody)
 {
-	struct book_transfer t;
-	if (i >= r->count)
-		return;
-	rec_book_transfer_at(r, i, &t);
-	book_prefetch(&l->book, &t.id);
+	struct book_transfer ring[RING];
+	struct book_sides sides[RING];
+	for (uint32_t i = 0; i < r->count + READ_AHEAD; i++) {
+		const uint32_t find = i - (READ_AHEAD - FIND_AHEAD), move = i - READ_AHEAD;
+		if (i < r->count) {
+			rec_book_transfer_at(r, i, &ring[i % RING]);
+			book_prefetch(&l->book, &ring[i % RING]);
+		}
+		if (i >= READ_AHEAD - FIND_AHEAD && find < r->count)
+			sides[find % RING] = book_sides_find(&l->book, &ring[find % RING]);
+		if (i >= READ_AHEAD)
+			book_move(&l->book, custody, &ring[move % RING], sides[move % RING]);
+	}
 }
 
 /* What customers may be owed more. While books and chain are not known to agree: nothing. What
@@ -55,14 +68,7 @@ enum err fold_book_transfers(struct ledger *l, struct reader *in)
 	TRY(book_room(&l->book, &r.key, 0, r.count));
 	struct book_custody custody = {.layer = r.layer, .room = room_of(l, r.layer)};
 	begin(l, &r);
-	for (uint32_t i = 0; i < PREFETCH_AHEAD; i++)
-		prefetch(l, &r, i);
-	for (uint32_t i = 0; i < r.count; i++) {
-		struct book_transfer t;
-		prefetch(l, &r, i + PREFETCH_AHEAD);
-		rec_book_transfer_at(&r, i, &t);
-		book_move(&l->book, &custody, &t);
-	}
+	move_all(l, &r, &custody);
 	const enum asset asset = layer_asset(r.layer);
 	ledger_post(l, r.layer, 0, ACCOUNT_CUSTOMER, ACCOUNT_EXTERNAL,
 		amount_of_u128(asset, custody.in));
