@@ -1,6 +1,7 @@
 #include "client/verify.h"
 
 #include "base/hex.h"
+#include "base/mutant.h"
 #include "layer/layer.h"
 
 #include <stdarg.h>
@@ -251,7 +252,7 @@ static enum err check_terms(struct verdict *v, struct leg_offer *given, const st
 	else
 		ours.refund = given->refund;
 	if (layer_leg_make(&rebuilt, network->layer, &ours) != OK ||
-		!slice_eq(buf_slice(&rebuilt), terms))
+		(!slice_eq(buf_slice(&rebuilt), terms) && !MUTANT(TERMS_NOT_REBUILT)))
 		return refuse(v, ERR_FORMAT, "the provider's %s terms are not those of our %s key",
 			name, side == SIDE_SOURCE ? "refund" : "claim");
 	return OK;

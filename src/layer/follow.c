@@ -1,4 +1,6 @@
 #include "layer/follow.h"
+
+#include "base/mutant.h"
 #include "layer/adapter.h"
 
 /* A tag is the round and which of its questions this is. */
@@ -295,7 +297,7 @@ void follow_tip(struct follow *f, uint64_t tag, enum err err, const struct follo
 	f->keep = 0;
 	if (hash256_eq(&tip->hash, &top->hash))
 		settle(f);
-	else if (tip->height == top->height + 1)
+	else if (tip->height == top->height + 1 || MUTANT(GAP_NOT_FILLED))
 		begin_block(f, &tip->hash);
 	else if (tip->height > top->height)
 		begin_hashes(f);
@@ -369,7 +371,10 @@ void follow_hash(struct follow *f, uint64_t tag, enum err err, const struct hash
 	const bool fork = expected(f, FOLLOW_FORK, tag, &index);
 	if (!fork && !expected(f, FOLLOW_HASHES, tag, &index))
 		return;
-	if (err != OK) {
+	const struct hash256 none = {{0}};
+	if (MUTANT(ERROR_IS_REORG) && err != OK)
+		hash = &none;
+	else if (err != OK) {
 		give_up(f, err, "no usable answer for a block's hash");
 		return;
 	}

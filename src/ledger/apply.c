@@ -41,7 +41,8 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 	struct rec_transfer r;
 	TRY(rec_transfer_get(in, &r));
 	if (map_get(&l->transfer_by_id, r.id.b) != MAP_NONE ||
-		map_get(&l->by_idempotency, r.idempotency_key.b) != MAP_NONE)
+		(map_get(&l->by_idempotency, r.idempotency_key.b) != MAP_NONE &&
+			!MUTANT(KEY_MAKES_ANOTHER)))
 		return ERR_EXISTS;
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
@@ -98,8 +99,9 @@ static enum err apply_expired(struct ledger *l, struct reader *in)
 	const struct swap *s = ledger_swap(l, &r.swap);
 	if (s == NULL)
 		return ERR_STATE;
-	return apply_swap_end(
-		l, in, s->source.lock_count > 0 ? SWAP_EV_SOURCE_WRONG : SWAP_EV_EXPIRE);
+	return apply_swap_end(l, in,
+		s->source.lock_count > 0 && !MUTANT(EXPIRY_OVERWRITES) ? SWAP_EV_SOURCE_WRONG
+								       : SWAP_EV_EXPIRE);
 }
 
 /* Anybody can add to the balance of an account without a transaction to it: a contract's transfer,
@@ -149,7 +151,7 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	s->difference_missing = amount_cmp(chain, b->custody) < 0;
 	CHECK(amount_sub(&s->difference, s->difference_missing ? b->custody : chain,
 		      s->difference_missing ? chain : b->custody) == OK);
-	if (!amount_is_zero(s->difference))
+	if (!amount_is_zero(s->difference) && !MUTANT(DIFFERENCE_IGNORED))
 		ledger_latch(l,
 			s->difference_missing
 				? "reconciliation: the chain has less than the books"
@@ -174,7 +176,7 @@ static enum err apply_latch(struct ledger *l, struct reader *in)
 {
 	struct rec_latch r;
 	TRY(rec_latch_get(in, &r));
-	if (!r.on && !may_clear(l))
+	if (!r.on && !may_clear(l) && !MUTANT(LATCH_OPENS))
 		return ERR_STATE;
 	if (r.on)
 		l->latch_seq = l->seq;

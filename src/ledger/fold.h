@@ -2,6 +2,7 @@
 #ifndef LEDGER_FOLD_H
 #define LEDGER_FOLD_H
 #include "ledger/blob.h"
+#include "base/mutant.h"
 #include "ledger/ledger.h"
 #include "ledger/record.h"
 

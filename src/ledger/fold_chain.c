@@ -186,7 +186,8 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 	s->tip = b->ref;
 	s->nonce_chain = b->nonce_chain;
 	s->nonce_next = s->nonce_chain > s->nonce_given ? s->nonce_chain : s->nonce_given;
-	ledger_post_reversals(l, layer, keep->height, b->seq);
+	if (!MUTANT(POSTINGS_STAY))
+		ledger_post_reversals(l, layer, keep->height, b->seq);
 	if (layer_family(layer) == FAMILY_UTXO)
 		coins_reorg(l, keep->height);
 	for (uint64_t i = 0; i < LEDGER_CREDITS; i++) {

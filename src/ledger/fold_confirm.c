@@ -12,7 +12,8 @@ struct effect *effect_of_tx(const struct ledger *l, const struct hash256 *tx)
 
 static const struct effect_variant *variant_of(const struct effect *f, const struct hash256 *tx)
 {
-	for (uint32_t i = 0; i < f->variant_count; i++)
+	const uint32_t first = MUTANT(LAST_VARIANT_ONLY) ? f->variant_count - 1 : 0;
+	for (uint32_t i = first; i < f->variant_count; i++)
 		if (hash256_eq(&f->variant[i].txid, tx))
 			return &f->variant[i];
 	return NULL;
@@ -222,7 +223,9 @@ static void unknown_nonce(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
 {
 	struct layer_state *s = &l->layer[layer];
-	ledger_latch(l, "a nonce of ours was used by a transaction that is not in the journal");
+	if (!MUTANT(UNKNOWN_SPEND_ALLOWED))
+		ledger_latch(
+			l, "a nonce of ours was used by a transaction that is not in the journal");
 	ledger_post(l, layer, height, ACCOUNT_AVAILABLE, ACCOUNT_SUSPENSE_MISSING, e->amount);
 	for (uint32_t i = 0; i < l->open_effect_count; i++) {
 		struct effect *f = &l->effect[l->open_effect[i]];
@@ -248,7 +251,7 @@ void effect_nonce_used(
 	}
 	if (f->confirmed_height != 0)
 		return;
-	const bool failed = (e->flags & CHAIN_TX_REVERTED) != 0;
+	const bool failed = (e->flags & CHAIN_TX_REVERTED) != 0 && !MUTANT(REVERTED_IS_DONE);
 	mark_confirmed(l, f, &e->tx, height, failed || v->calls_off);
 	struct amount left = f->reserved;
 	pay(l, f, &left, ACCOUNT_FEES_NETWORK, e->amount, height);

@@ -101,6 +101,7 @@ static enum err check_owner(
 		return s != NULL && s->refund_effect == INDEX_NONE &&
 				(s->state == SWAP_REFUNDING || s->state == SWAP_DECLINED ||
 					s->state == SWAP_BREACHED ||
+					MUTANT(REFUND_WHILE_CLAIMING) ||
 					swap_next(&to, s->state, SWAP_EV_REFUND_INTENT))
 			? OK
 			: ERR_STATE;
@@ -340,6 +341,8 @@ enum err fold_submitted(struct ledger *l, const struct rec_submitted *r)
 			transfer_update(l, f, TRANSFER_SENT);
 	}
 	memcpy(f->reason, r->detail, sizeof f->reason);
+	if (!reached && (MUTANT(REFUSED_IS_VOID) || MUTANT(UNKNOWN_IS_FAILED)))
+		effect_void(l, f, r->detail);
 	if (f->swap != INDEX_NONE) {
 		l->swap[f->swap].seq = l->seq;
 		ledger_mark_dirty(l, f->swap);
@@ -398,7 +401,7 @@ enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r)
 		return ERR_STATE;
 	const uint32_t swap = f->swap;
 	fail_owner(l, f, r->detail);
-	if (layer_family(f->layer) == FAMILY_ACCOUNT) {
+	if (layer_family(f->layer) == FAMILY_ACCOUNT && !MUTANT(NONCE_LEFT)) {
 		if (f->purpose == SIGN_LOCK && swap != INDEX_NONE)
 			swap_fire(l, swap, SWAP_EV_DEST_VOID);
 		become_nonce_fill(l, f);

@@ -30,7 +30,7 @@ enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 		return ERR_RANGE;
 	/* the hash of a swap is unique for ever (HAZARDS 27) */
 	if (map_get(&l->swap_by_id, r->id.b) != MAP_NONE ||
-		map_get(&l->swap_by_hash, r->hash.b) != MAP_NONE ||
+		(map_get(&l->swap_by_hash, r->hash.b) != MAP_NONE && !MUTANT(HASH_TWICE)) ||
 		map_get(&l->by_idempotency, r->idempotency_key.b) != MAP_NONE)
 		return ERR_EXISTS;
 	if (l->swap_count == l->capacity.swaps)
@@ -103,7 +103,7 @@ bool leg_spendable(const struct leg *leg)
 /* Is it what the terms say? Everything else stays refundable by whoever locked it (HAZARDS 18). */
 static bool lock_right(const struct leg *leg, const struct lock_fact *k)
 {
-	return k->flags == 0 && amount_cmp(k->amount, leg->amount) == 0 &&
+	return k->flags == 0 && (amount_cmp(k->amount, leg->amount) == 0 || MUTANT(ANY_AMOUNT)) &&
 		k->timelock == leg->timelock;
 }
 
@@ -206,7 +206,8 @@ void swap_lock_spent(
 	struct leg *leg = s == NULL ? NULL : leg_on(s, layer);
 	if (leg == NULL)
 		return;
-	if (e->spend == LOCK_SPEND_CLAIM && !s->preimage_known) {
+	if (e->spend == LOCK_SPEND_CLAIM && !s->preimage_known &&
+		!(MUTANT(PREIMAGE_IN_BLOCKS_ONLY) && height == 0)) {
 		struct hash256 hash;
 		sha256(&hash, slice_of(e->preimage.b, 32));
 		if (hash256_eq(&hash, &s->hash)) {
@@ -218,6 +219,8 @@ void swap_lock_spent(
 	if (f != NULL && height != 0 && layer_family(layer) == FAMILY_UTXO)
 		effect_confirmed(l, f, &e->tx, height);
 	struct lock_fact *k = lock_at(leg, &e->at);
+	if (MUTANT(OWN_CLAIMS_ONLY) && leg == &s->source && f == NULL)
+		return;
 	if (k != NULL && height != 0 && k->spent_height == 0) {
 		k->spent_height = height;
 		k->spend = e->spend;
@@ -322,7 +325,9 @@ static enum swap_event before_our_lock(struct ledger *l, struct swap *s)
 		return s->state == SWAP_OFFERED ? SWAP_EVENT_COUNT : SWAP_EV_SOURCE_LOST;
 	if (k->spent_height != 0)
 		return SWAP_EV_SOURCE_TAKEN;
-	const bool deep = ledger_depth(l, s->source.layer, k->height) >= s->source.depth;
+	const uint64_t depth = ledger_depth(l, s->source.layer, k->height);
+	const bool deep = depth >= s->source.depth || MUTANT(MEMPOOL_IS_DEEP) ||
+		(MUTANT(SHALLOW_IS_DEEP) && depth > 0);
 	if (s->state == SWAP_SOURCE_LOCKED)
 		return deep ? SWAP_EVENT_COUNT : SWAP_EV_SOURCE_LOST;
 	if (deep)
@@ -500,7 +505,7 @@ static void leg_reorg(struct leg *leg, uint64_t keep, bool ours)
 			k->spend = 0;
 			k->spend_tx = (struct hash256){{0}};
 		}
-		if (k->height > keep)
+		if (k->height > keep && !MUTANT(LOST_LOCK_COUNTS))
 			k->height = 0;
 	}
 	/* a client's lock-up that left the chain counts again when it is seen again */

@@ -267,7 +267,7 @@ struct effect *ledger_effect(const struct ledger *l, const struct id128 *id)
 const struct idempotency *ledger_idempotency(const struct ledger *l, const struct hash256 *key)
 {
 	const uint32_t i = map_get(&l->by_idempotency, key->b);
-	return i == MAP_NONE ? NULL : &l->idem[i];
+	return i == MAP_NONE || MUTANT(KEY_MAKES_ANOTHER) ? NULL : &l->idem[i];
 }
 
 bool ledger_raw(const struct ledger *l, const struct effect_variant *v, struct buf *out)

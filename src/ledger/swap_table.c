@@ -1,5 +1,7 @@
 #include "ledger/swap_table.h"
 
+#include "base/mutant.h"
+
 const struct swap_transition swap_transitions[] = {
 	{SWAP_OFFERED, SWAP_EV_SOURCE_SEEN, SWAP_SOURCE_SEEN, "waits for depth"},
 	{SWAP_OFFERED, SWAP_EV_SOURCE_DEEP, SWAP_SOURCE_LOCKED, "checks times and funds"},
@@ -90,6 +92,10 @@ static const char *const events[SWAP_EVENT_COUNT] = {
 
 bool swap_next(enum swap_state *to, enum swap_state from, enum swap_event event)
 {
+	if (MUTANT(EXPIRY_OVERWRITES) && event == SWAP_EV_EXPIRE && !swap_state_terminal(from)) {
+		*to = SWAP_EXPIRED;
+		return true;
+	}
 	for (size_t i = 0; i < swap_transition_count; i++) {
 		if (swap_transitions[i].from == from && swap_transitions[i].event == event) {
 			*to = swap_transitions[i].to;

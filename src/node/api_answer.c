@@ -201,7 +201,7 @@ static void answer_when(struct call *c, unsigned status, struct json *body, cons
 {
 	struct api *api = c->api;
 	const uint64_t seq = engine_ledger(api->engine)->seq;
-	if (reached(api->ports.ctx) >= seq) {
+	if (reached(api->ports.ctx) >= seq || MUTANT(ANSWER_EARLY)) {
 		answer_made(c, status, body, location);
 		return;
 	}

@@ -2,6 +2,7 @@
 #ifndef NODE_API_INTERNAL_H
 #define NODE_API_INTERNAL_H
 #include "base/base64.h"
+#include "base/mutant.h"
 #include "node/api.h"
 #include "node/encode.h"
 #include "node/events.h"

@@ -140,6 +140,8 @@ static bool lock_still_safe(const struct ledger *l, const struct swap *s, uint64
 	const uint64_t src_tip = l->layer[s->source.layer].tip.height;
 	const uint64_t dst_tip = l->layer[s->dest.layer].tip.height;
 	uint64_t slack;
+	if (MUTANT(LATE_LOCK_ANSWERED))
+		return true;
 	if (s->source.timelock <= src_tip || dst_timelock <= dst_tip)
 		return false;
 	const struct lock_times t = {.src = &l->params.layer[s->source.layer],
@@ -302,11 +304,20 @@ static enum err decide_claim(struct engine *e, uint64_t now_ms, const struct swa
 	return decide_spend(e, now_ms, s, SIGN_CLAIM, &s->source);
 }
 
+/* Blocks alone open it: a clock can be wrong (HAZARDS 5). */
+static bool refund_opened(const struct engine *e, uint64_t now_ms, const struct swap *s)
+{
+	const struct layer_params *p = &e->ledger->params.layer[s->dest.layer];
+	if (MUTANT(CLOCK_OPENS_REFUND))
+		return now_ms >= s->created_ms + (uint64_t)p->lock_blocks * p->block_interval_ms;
+	return e->ledger->layer[s->dest.layer].tip.height >= s->dest.timelock;
+}
+
 static enum err decide_refund(struct engine *e, uint64_t now_ms, const struct swap *s)
 {
 	const uint64_t tip = e->ledger->layer[s->dest.layer].tip.height;
-	if (!leg_spendable(&s->dest) || s->refund_effect != INDEX_NONE || tip < s->dest.timelock ||
-		tip < s->refund_after)
+	if (!leg_spendable(&s->dest) || s->refund_effect != INDEX_NONE ||
+		!refund_opened(e, now_ms, s) || tip < s->refund_after || MUTANT(NO_REFUND))
 		return ERR_STATE;
 	return decide_spend(e, now_ms, s, SIGN_REFUND, &s->dest);
 }
@@ -324,6 +335,8 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 				? "only a lock-up that differs from the terms came in time"
 				: "no lock-up came in time");
 	case SWAP_SOURCE_SEEN:
+		if (MUTANT(EXPIRY_OVERWRITES) && now_ms >= s->expires_ms)
+			return end_swap(e, now_ms, s, REC_EXPIRED, "it came too late");
 		if (l->layer[s->source.layer].tip.height < s->source.timelock)
 			return ERR_STATE;
 		return end_swap(e, now_ms, s, REC_DECLINED,
@@ -333,7 +346,10 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 	case SWAP_DEST_LOCKED:
 	case SWAP_REFUNDING: /* a refund that failed is decided again */
 		return s->preimage_known ? ERR_STATE : decide_refund(e, now_ms, s);
-	case SWAP_CLAIMING: return decide_claim(e, now_ms, s);
+	case SWAP_CLAIMING:
+		if (MUTANT(REFUND_WHILE_CLAIMING) && decide_refund(e, now_ms, s) == OK)
+			return OK;
+		return decide_claim(e, now_ms, s);
 	case SWAP_DECLINED: /* a lock-up that was written off, and confirmed all the same */
 	case SWAP_BREACHED: /* the client has the source, and did not get as far as to claim ours */
 		return decide_refund(e, now_ms, s);
@@ -387,6 +403,8 @@ static uint64_t bump_rate(const struct ledger *l, const struct effect *f)
 		return 0;
 	uint64_t rate = engine_rate(l, f->layer);
 	const uint64_t least = last / 100 * percent + last % 100 * percent / 100;
+	if (MUTANT(BUMP_FORGETS_RATE))
+		return rate;
 	if (rate < least)
 		rate = least;
 	if (layer_family(f->layer) == FAMILY_UTXO && rate < last + BUMP_STEP_SAT_KVB)
@@ -405,7 +423,8 @@ static bool may_bump(const struct engine *e, const struct effect *f)
 {
 	const struct ledger *l = e->ledger;
 	if (f->state != EFFECT_PREPARED || f->variant_wanted != f->variant_count - 1 ||
-		f->variant_count >= EFFECT_VARIANTS_MAX)
+		f->variant_count >= EFFECT_VARIANTS_MAX || MUTANT(NOTHING_BUMPED) ||
+		(MUTANT(CLAIM_NOT_BUMPED) && f->purpose == SIGN_CLAIM))
 		return false;
 	if (f->purpose != SIGN_LOCK || f->swap == INDEX_NONE || f->called_off)
 		return true;
@@ -493,7 +512,7 @@ static enum err decide_call_off(struct engine *e, uint64_t now_ms, const struct 
 		f->called_off || f->variant_count >= EFFECT_VARIANTS_MAX)
 		return ERR_STATE;
 	const struct swap *s = &l->swap[f->swap];
-	if (s->state != SWAP_DEST_LOCKING)
+	if (s->state != SWAP_DEST_LOCKING || MUTANT(LATE_LOCK_NOT_CALLED_OFF))
 		return ERR_STATE;
 	if (f->submitted ? !lock_dangerous(l, s) : lock_still_safe(l, s, s->dest.timelock))
 		return ERR_STATE;
@@ -506,7 +525,8 @@ static enum err decide_fill(struct engine *e, uint64_t now_ms, enum layer_id lay
 	const struct ledger *l = e->ledger;
 	const struct layer_state *s = &l->layer[layer];
 	uint8_t what[16] = "nonce";
-	if (layer_family(layer) != FAMILY_ACCOUNT || s->nonce_chain >= s->nonce_next)
+	if (layer_family(layer) != FAMILY_ACCOUNT || s->nonce_chain >= s->nonce_next ||
+		MUTANT(NONCE_LEFT))
 		return ERR_STATE;
 	for (uint32_t i = 0; i < l->open_effect_count; i++) {
 		const struct effect *f = &l->effect[l->open_effect[i]];

@@ -163,8 +163,11 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		.gas_limit = f->gas_limit,
 		.lock = f->lock,
 		.amount = f->called_off ? amount_zero(f->value.asset) : f->value};
+	/* a replacement spends what the first one does, so that one of them only can be mined */
+	const bool other = MUTANT(OTHER_COINS) && f->variant_count > 0 &&
+		l->free_coin_count >= f->coin_count;
 	for (uint32_t i = 0; i < f->coin_count; i++) {
-		const struct coin *c = &l->coin[f->coin[i]];
+		const struct coin *c = &l->coin[other ? l->free_coin[i] : f->coin[i]];
 		p->coin[i] = (struct btc_coin){
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
@@ -339,7 +342,8 @@ static void on_submitted(void *ctx, const struct submit_answer *answer)
 	} else {
 		back_off(r, &t->send);
 	}
-	if (news && answer->outcome != SUBMIT_UNKNOWN && f->state == EFFECT_PREPARED &&
+	if (news && (answer->outcome != SUBMIT_UNKNOWN || MUTANT(UNKNOWN_IS_FAILED)) &&
+		f->state == EFFECT_PREPARED &&
 		engine_submitted(e, loop_wall_ms(r->config.loop), &g->id, g->variant,
 			(uint8_t)answer->outcome, answer->detail) == OK) {
 		t->told_variant = g->variant;
@@ -406,6 +410,8 @@ static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, ui
 	const struct effect *f = &engine_ledger(r->config.engine)->effect[index];
 	struct task *t = &r->task[index];
 
+	if (MUTANT(EFFECTS_FORGOTTEN) && f->intent_seq <= r->first_seq)
+		return;
 	if (f->state == EFFECT_CONFIRMED || r->config.layer[f->layer] == NULL ||
 		r->in_flight + (is_rescue(f) ? 0 : EFFECT_RESCUE_CALLS) >= EFFECT_IN_FLIGHT_MAX)
 		return;
@@ -414,7 +420,8 @@ static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, ui
 		try_build(r, f);
 	/* giving up may have ended it; new bytes don't wait until the old ones are sent again */
 	if (f->state != EFFECT_PREPARED || f->variant_count == 0 ||
-		f->variant[f->variant_count - 1].seq > durable)
+		f->variant[f->variant_count - 1].seq > durable ||
+		(MUTANT(SENT_ONCE) && f->submitted))
 		return;
 	if (t->submitted > 0 && t->submitted < f->variant_count && t->send.failures == 0)
 		t->send.next_ms = 0;

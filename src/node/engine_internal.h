@@ -1,6 +1,7 @@
 /* node/engine_internal: what the engine's files share. */
 #ifndef NODE_ENGINE_INTERNAL_H
 #define NODE_ENGINE_INTERNAL_H
+#include "base/mutant.h"
 #include "ledger/record.h"
 #include "node/engine.h"
 

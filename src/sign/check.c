@@ -224,7 +224,7 @@ static enum err check_inputs_owner(struct check *c, const struct sign_session *s
 				"input %u belongs to another session", (unsigned)i);
 		shared = shared || common;
 	}
-	if (record->input_count > 0 && !shared)
+	if (record->input_count > 0 && !shared && !MUTANT(OTHER_COINS))
 		return check_refuse(
 			c, RULE_VARIANT_ANCHOR, "no input that all earlier variants spend");
 	return OK;

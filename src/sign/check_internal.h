@@ -1,6 +1,7 @@
 /* sign/check_internal: what the files of the check share. */
 #ifndef SIGN_CHECK_INTERNAL_H
 #define SIGN_CHECK_INTERNAL_H
+#include "base/mutant.h"
 #include "sign/check.h"
 
 struct check {

@@ -168,12 +168,13 @@ static enum err check_payment(struct check *c, struct utxo *u)
 	if (value.raw == 0 || value.raw > SAT_MAX_RAW)
 		return check_refuse(c, RULE_AMOUNT, "out of range");
 	TRY(check_coins(c, u));
-	if (!slice_eq(u->tx.out[0].script, script))
+	if (!slice_eq(u->tx.out[0].script, script) && !MUTANT(PAYEE_NOT_CHECKED))
 		return check_refuse(c, RULE_OUTPUT_PAYEE, "output 0 pays somebody else");
 	if (u->tx.out[0].value.raw != value.raw)
 		return check_refuse(c, RULE_OUTPUT_AMOUNT, "output 0 pays another amount");
 	TRY(change_script(c, &change));
-	if (u->tx.out_count == 2 && !slice_eq(u->tx.out[1].script, change))
+	if (u->tx.out_count == 2 && !slice_eq(u->tx.out[1].script, change) &&
+		!MUTANT(CHANGE_NOT_CHECKED))
 		return check_refuse(c, RULE_OUTPUT_CHANGE, "output 1 is not our change");
 	c->value = amount_from_sat(value);
 	record->input_count = u->tx.in_count;

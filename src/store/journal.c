@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mutant.h"
 #include "store/journal_internal.h"
 
 #define SEGMENT_GROUPS_MIN 4u
@@ -217,7 +218,7 @@ static enum err take_lock(struct journal *j, struct journal_error *error)
 		journal_error_set(error, "%s: can't be opened (%s)", j->dir, err_name(err));
 		return err;
 	}
-	err = ops->lock(ops->ctx, j->lock_file);
+	err = MUTANT(JOURNAL_NOT_LOCKED) ? OK : ops->lock(ops->ctx, j->lock_file);
 	if (err == ERR_EXISTS)
 		journal_error_set(error, "%s: another process has this journal open", j->dir);
 	else if (err != OK)

@@ -23,20 +23,23 @@ TIMEOUT_FACTOR = "4"
 
 
 class Mutation:
-    """row: of the table of hazards. edits: (file, text, what takes its place). test: meson's name of it."""
+    """row: of the table of hazards. switch: of src/base/mutant.h, or None. edits: (file, text, what takes its place).
+    test: meson's name of it."""
 
     def __init__(self, head):
         self.row, self.test, self.name = (part.strip() for part in head.split("|"))
-        self.edits = []
+        self.switch, self.edits = None, []
 
 
 def read_table(path):
-    """Blocks that begin with "# row | test | name", then for each edit: "@ file", lines with - (there now, exactly
-    once) and lines with + (instead). Other lines are comments."""
+    """Blocks that begin with "# row | test | name", then "= SWITCH", or for each edit: "@ file", lines with - (there
+    now, exactly once) and lines with + (instead). Other lines are comments."""
     table = []
     for line in path.read_text().split("\n"):
         if line.startswith("# "):
             table.append(Mutation(line[2:]))
+        elif line.startswith("= "):
+            table[-1].switch = line[2:].strip()
         elif line.startswith("@ "):
             table[-1].edits.append([line[2:].strip(), [], []])
         elif line[:1] in ("-", "+"):
@@ -84,6 +87,15 @@ class Copy:
     def mutate(self, mutation):
         """The files as they were; raises where a text is not there exactly once."""
         before = {}
+        if mutation.switch:
+            use = f"MUTANT({mutation.switch})"
+            for path in (self.root / "src").rglob("*.c"):
+                text = path.read_text()
+                if use in text:
+                    before[path] = text
+                    path.write_text(text.replace(use, "true"))
+            if not before:
+                raise LookupError(f"nothing has {use}")
         for name, old, new in mutation.edits:
             path = self.root / name
             text = path.read_text()

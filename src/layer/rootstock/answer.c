@@ -1,5 +1,6 @@
 /* Shapes of an EVM node's answers. Every check here is against a node that may lie. */
 #include "base/hex.h"
+#include "base/mutant.h"
 #include "crypto/hash.h"
 #include "layer/rootstock/rootstock.h"
 #include <inttypes.h>
@@ -53,6 +54,8 @@ enum err evm_answer_wei(struct amount *out, const struct json *value)
 	uint8_t word[32];
 	struct amount a;
 	TRY(answer_word(word, value));
+	if (MUTANT(WEI_OF_64_BITS))
+		memset(word, 0, sizeof word - sizeof(uint64_t));
 	TRY(amount_load_word(&a, ASSET_RBTC, word));
 	if (amount_cmp(a, amount_max(ASSET_RBTC)) > 0)
 		return ERR_RANGE;
