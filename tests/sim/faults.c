@@ -102,6 +102,7 @@ static void reorg(struct world *w, const struct plan_item *i)
 	const uint64_t most = above > followed ? above : followed;
 	const uint64_t depth = i->a < most ? i->a : most;
 	(void)nets_lever(&w->nets, i->layer, "sim_reorg", "[%u]", (unsigned)depth);
+	w->reorgs[i->layer]++;
 	world_block(w, i->layer);
 }
 

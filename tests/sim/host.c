@@ -90,7 +90,7 @@ static struct file_sim *cut(struct host *h)
 	uint8_t survives[UNSYNCED_MAX];
 	const size_t count = file_sim_unsynced(h->disk);
 	CHECK(count <= sizeof survives);
-	const unsigned chance = (unsigned)draw_between(&h->cuts, 0, 1000);
+	const unsigned chance = h->cut_clean ? 0 : (unsigned)draw_between(&h->cuts, 0, 1000);
 	for (size_t i = 0; i < count; i++)
 		survives[i] = draw_chance(&h->cuts, chance);
 	return file_sim_crash(h->disk, survives, count);

@@ -34,6 +34,7 @@ struct host {
 	bool disk_failed;       /* an operation of the disk did, since it started */
 	struct file_sim *after; /* its disk after the power failed; NULL: the machine lives on */
 	uint32_t cut_in;     /* the power fails at so many changes of the disk from now; 0: not */
+	bool cut_clean;      /* nothing that is unsynced survives */
 	uint64_t restart_ms; /* not before this time of the loop */
 	uint64_t stalled_until_ms; /* the disk is slow: nothing is handed to it */
 	uint64_t wait_ms;

@@ -55,7 +55,11 @@ bool keeper_open(struct keeper *k, struct state_file **file, struct sign_state *
 
 static void start(struct keeper *k)
 {
-	if (keeper_open(k, &k->file, &k->state, k->disk))
+	const bool open = keeper_open(k, &k->file, &k->state, k->disk);
+	if (open && sign_state_session_count(k->state) < k->sessions)
+		world_wrong(k->w, "the signer remembers %u of %u sessions that it answered",
+			sign_state_session_count(k->state), k->sessions);
+	if (open)
 		CHECK(service_init(&k->service, &k->policy, &k->key, k->state, k->file) == OK);
 	else
 		k->file = NULL;
@@ -177,6 +181,11 @@ static void sign(struct keeper *k, struct job *j)
 		service_sign(&k->service, &j->answer, request, loop_wall_ms(k->w->loop));
 	}
 	service_sign(&k->service, &j->answer, request, loop_wall_ms(k->w->loop));
+	const struct hazard *h = k->w->plan.hazard;
+	struct signing_request r;
+	if (h != NULL && h->asked != NULL && j->answer.err == OK &&
+		signing_request_parse(&r, request) == OK)
+		h->asked(k->w, &r);
 }
 
 static void on_arrived(void *ctx)
@@ -197,6 +206,7 @@ static void on_arrived(void *ctx)
 			return;
 		}
 		k->answered++;
+		k->sessions = sign_state_session_count(k->service.state);
 		if (k->w->exhaust != NULL && j->answer.err == OK)
 			exhaust_answered(k->w->exhaust, slice_of(j->request, j->len));
 	} else {

@@ -30,6 +30,7 @@ struct keeper {
 	struct file_sim *after; /* the disk after that; the process is to end */
 	uint32_t twice;         /* so many next requests arrive twice */
 	uint64_t answered, crashes;
+	uint32_t sessions; /* that were answered, and must never be forgotten */
 };
 
 NONNULL_ALL void keeper_init(struct keeper *k, struct world *w);

@@ -13,7 +13,8 @@ static const char usage[] =
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
 	"             [--exhaust N [--states N]] [--sockets]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
-	"             [--scenario NAME|all] [--plan] [--trace] [--timeline FILE.svg]\n"
+	"             [--scenario NAME|all] [--hazard NAME|all [--mutants] [--mutant NAME]]\n"
+	"             [--hazards] [--plan] [--trace] [--timeline FILE.svg]\n"
 	"\n"
 	"  --seed N        the run of this seed (1)\n"
 	"  --seeds N..M    those of several\n"
@@ -24,6 +25,10 @@ static const char usage[] =
 	"  --exhaust N     the power fails everywhere, N parts of what is unsynced stay\n"
 	"  --states N      fails where fewer different disks came of that, all runs together\n"
 	"  --sockets       the provider's HTTP over simulated sockets, whatever the seed says\n"
+	"  --hazard NAME   brings it about on purpose; all: one after the other\n"
+	"  --mutants       and again without each defence that it needs: must be found\n"
+	"  --mutant NAME   without this one only\n"
+	"  --hazards       the table of them\n"
 	"  --twice         each seed twice: both runs must be the same, byte for byte\n"
 	"  --minimise      where a checker finds something: with as few faults as it takes\n"
 	"  --timeline FILE a picture of the run\n"
@@ -36,8 +41,8 @@ struct options {
 	uint64_t first, last;
 	struct plan_profile profile;
 	const char *without;
-	const char *timeline, *scenario;
-	bool trace, plan, twice, minimise;
+	const char *timeline, *scenario, *hazard, *mutant;
+	bool trace, plan, twice, minimise, mutants, hazards;
 	uint32_t subsets;
 	uint64_t states_min, states, exhaust_ms;
 };
@@ -66,7 +71,12 @@ static bool parse(struct options *o, int argc, char **argv)
 		const char *name;
 		bool *on;
 	} flags[] = {{"--trace", &o->trace}, {"--plan", &o->plan}, {"--twice", &o->twice},
-		{"--minimise", &o->minimise}, {"--sockets", &o->profile.sockets}};
+		{"--minimise", &o->minimise}, {"--mutants", &o->mutants},
+		{"--hazards", &o->hazards}, {"--sockets", &o->profile.sockets}};
+	const struct {
+		const char *name, **text;
+	} texts[] = {{"--timeline", &o->timeline}, {"--scenario", &o->scenario},
+		{"--without", &o->without}, {"--hazard", &o->hazard}, {"--mutant", &o->mutant}};
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
 		uint64_t n = 0;
@@ -80,16 +90,10 @@ static bool parse(struct options *o, int argc, char **argv)
 		i++;
 		if (strcmp(a, "--seeds") == 0 && range(o, v))
 			continue;
-		if (strcmp(a, "--timeline") == 0 && v != NULL) {
-			o->timeline = v;
-			continue;
-		}
-		if (strcmp(a, "--scenario") == 0 && v != NULL) {
-			o->scenario = v;
-			continue;
-		}
-		if (strcmp(a, "--without") == 0 && v != NULL) {
-			o->without = v;
+		for (f = 0; f < ARRAY_LEN(texts) && strcmp(a, texts[f].name) != 0;)
+			f++;
+		if (f < ARRAY_LEN(texts) && v != NULL) {
+			*texts[f].text = v;
 			continue;
 		}
 		if (!number(&n, v))
@@ -289,6 +293,60 @@ static bool run_seed(uint64_t seed, struct options *o)
 	return good;
 }
 
+/* ---- hazards ---- */
+
+/* Says so where the run is not as it should be: without a mutant right, with one wrong. */
+static bool run_hazard(
+	const struct hazard *h, enum mutant m, uint64_t seed, const struct options *o)
+{
+	static struct plan plan;
+	struct world_result r;
+	hazard_plan(&plan, h, seed);
+	if (!mutant_choose(m))
+		return true; /* a build without them */
+	const uint64_t begun = clock_mono_ms();
+	run(&r, &plan, o);
+	const uint64_t took = clock_mono_ms() - begun;
+	CHECK(mutant_choose(MUTANT_NONE));
+	const bool good = m == MUTANT_NONE ? r.wrong == 0 : r.wrong > 0 && !r.unmet;
+	(void)printf("%2u %-20s %-24s seed %llu: %s  %.2f s%s%s\n", h->row, h->name,
+		m == MUTANT_NONE ? "" : mutant_name(m), (unsigned long long)seed,
+		good ? (m == MUTANT_NONE ? "ok" : "found")
+		     : (m == MUTANT_NONE ? "WRONG" : "MISSED"),
+		(double)took / 1e3, r.wrong > 0 ? ": " : "", r.wrong > 0 ? r.wrong_text : "");
+	(void)fflush(stdout);
+	return good;
+}
+
+static bool run_hazard_all(const struct hazard *h, const struct options *o)
+{
+	bool good = true;
+	for (uint64_t seed = o->first; seed <= o->last; seed++) {
+		if (o->mutant == NULL)
+			good = run_hazard(h, MUTANT_NONE, seed, o) && good;
+		for (uint32_t i = 0; i < h->mutant_count; i++)
+			if (o->mutant != NULL ? strcmp(o->mutant, mutant_name(h->mutant[i])) == 0
+					      : o->mutants)
+				good = run_hazard(h, h->mutant[i], seed, o) && good;
+	}
+	return good;
+}
+
+static int run_hazards(const struct options *o)
+{
+	const struct hazard *h = hazard_by_name(o->hazard);
+	bool good = true;
+	if (h == NULL && strcmp(o->hazard, "all") != 0) {
+		(void)fprintf(stderr, "sluice-sim: %s: no such hazard\n", o->hazard);
+		return 2;
+	}
+	if (h != NULL)
+		return run_hazard_all(h, o) ? 0 : 1;
+	for (size_t i = 0; (h = hazard_at(i)) != NULL; i++)
+		good = run_hazard_all(h, o) && good;
+	return good ? 0 : 1;
+}
+
 static int run_scenarios(struct options *o)
 {
 	bool good = true, found = false;
@@ -319,6 +377,12 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	secp_init(blind);
+	if (o.hazards) {
+		hazards_print();
+		return 0;
+	}
+	if (o.hazard != NULL)
+		return run_hazards(&o);
 	if (o.scenario != NULL)
 		return run_scenarios(&o);
 	for (uint64_t seed = o.first; seed <= o.last; seed++)

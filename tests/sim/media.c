@@ -1,6 +1,7 @@
 /* Media faults on the only copy: bits flip, sectors land in another's place. The journal refuses to
  * start, or it has lost nothing: but for the last group before its mark (docs/data-on-disk.md). */
 #include <stdio.h>
+#include <string.h>
 
 #include "node/core.h"
 #include "world.h"
@@ -75,6 +76,44 @@ static void judge(struct world *w, const struct file_sim *damaged, const char *w
 	if (host_fold(&w->host, &want, &upto, &error, w->host.disk, seq) != OK ||
 		!hash256_eq(&is, &want))
 		world_wrong(w, "%s: the records are others, and nobody says so", what);
+}
+
+/* The last segment that holds something; NULL: there is none. */
+static const char *last_path(struct file_sim *disk, struct names *names)
+{
+	const struct file_ops *ops = file_sim_ops(disk);
+	const char *last = NULL;
+	size_t len = 0;
+	if (ops->list(ops->ctx, HOST_JOURNAL, on_name, names) != OK)
+		return NULL;
+	for (uint32_t i = 0; i < names->count; i++) {
+		const uint8_t *bytes = file_sim_content(disk, names->path[i], &len);
+		if (bytes != NULL && used_of(bytes, len) > 2 * FILE_SIM_SECTOR &&
+			(last == NULL || strcmp(names->path[i], last) > 0))
+			last = names->path[i];
+	}
+	return last;
+}
+
+void check_media_end(struct world *w)
+{
+	struct names names = {.count = 0};
+	struct draw draw;
+	char what[120];
+	size_t len = 0;
+	if (host_ledger(&w->host) == NULL)
+		return;
+	draw_init(&draw, w->seed, "media end", w->damaged);
+	struct file_sim *copy = file_sim_copy(w->host.disk);
+	const char *path = last_path(copy, &names);
+	uint8_t *bytes = path == NULL ? NULL : file_sim_content(copy, path, &len);
+	if (bytes != NULL) {
+		const size_t at = used_of(bytes, len) - draw_between(&draw, 1, FILE_SIM_SECTOR);
+		bytes[at] ^= (uint8_t)(1u << draw_between(&draw, 0, 7));
+		(void)snprintf(what, sizeof what, "%.60s: a bit of byte %zu flips", path, at);
+		judge(w, copy, what);
+	}
+	file_sim_destroy(copy);
 }
 
 void check_media(struct world *w)

@@ -65,12 +65,24 @@ struct visit {
 	nets_answer_cb cb;
 	void *ctx;
 	bool stalled; /* the answer is lost on its way */
+	struct nets *nets;
+	enum layer_id layer;
+	void *asked; /* owned; of the provider, where a scenario may answer; or NULL */
+	size_t asked_len;
 };
 
 static void on_answer(void *ctx, const struct sim_node_answer *a)
 {
+	static uint8_t storage[1u << 16];
+	struct buf other = buf_init(storage, sizeof storage);
 	struct visit *v = ctx;
-	v->cb(v->ctx, v->stalled ? ERR_TIMEOUT : a->err, a->status, a->body);
+	struct world *w = v->nets->w;
+	const bool lies = v->asked != NULL && a->err == OK &&
+		w->plan.hazard->answered(
+			w, v->layer, slice_of(v->asked, v->asked_len), a->body, &other);
+	v->cb(v->ctx, v->stalled ? ERR_TIMEOUT : a->err, a->status,
+		lies ? buf_slice(&other) : a->body);
+	free(v->asked);
 	free(v);
 }
 
@@ -98,7 +110,16 @@ void nets_ask(struct nets *n, enum actor who, enum layer_id layer, struct slice 
 		sim_node_request(n->node[layer], NULL, body, on_second, NULL);
 	}
 	struct visit *v = sim_alloc(sizeof *v);
-	*v = (struct visit){.cb = cb, .ctx = ctx, .stalled = now_of(n) < wire->stalled_until_ms};
+	*v = (struct visit){.cb = cb,
+		.ctx = ctx,
+		.stalled = now_of(n) < wire->stalled_until_ms,
+		.nets = n,
+		.layer = layer};
+	const struct hazard *h = n->w->plan.hazard;
+	if (who == ACTOR_PROVIDER && h != NULL && h->answered != NULL) {
+		v->asked = sim_copy(body.ptr, body.len);
+		v->asked_len = body.len;
+	}
 	sim_node_request(n->node[layer], NULL, body, on_answer, v);
 }
 

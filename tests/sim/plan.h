@@ -46,10 +46,13 @@ struct plan_item {
 	bool left_out;
 };
 
+struct hazard;
+
 struct plan {
 	uint64_t seed;
-	uint64_t work_ms; /* items come until then */
-	bool sockets;     /* the provider's HTTP goes over simulated ones (door.h) */
+	const struct hazard *hazard; /* directed (hazards.h); NULL: by the seed alone */
+	uint64_t work_ms;            /* items come until then */
+	bool sockets;                /* the provider's HTTP goes over simulated ones (door.h) */
 	uint32_t subsets; /* tried at each place where the power can fail (exhaust.h); 0: none */
 	struct plan_item item[PLAN_ITEMS_MAX];
 	uint32_t count;

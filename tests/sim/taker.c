@@ -50,7 +50,7 @@ struct taker {
 	ucontext_t context;
 	uint8_t *stack; /* owned */
 	struct loop_timer wake;
-	bool ready, over, stop;
+	bool ready, over, stop, suspended;
 	/* its end */
 	enum client_exit exit;
 	bool killed; /* by the plan: the process is to end at the next write */
@@ -120,7 +120,7 @@ void takers_turn(struct world *w)
 	for (uint32_t i = 0; i < w->taker_count; i++)
 		resend(w->taker[i]);
 	for (uint32_t i = 0; i < w->taker_count; i++)
-		if (w->taker[i]->ready && !w->taker[i]->over)
+		if (w->taker[i]->ready && !w->taker[i]->over && !w->taker[i]->suspended)
 			go_on(w->taker[i]);
 }
 
@@ -156,6 +156,8 @@ static void on_request(void *ctx, struct http_local_request *request)
 	static const char provider[] = "http://provider";
 	if (strncmp(http_local_url(request), provider, sizeof provider - 1) != 0)
 		nets_serve(&t->w->nets, ACTOR_TAKERS, request, &t->ready);
+	else if (t->w->plan.hazard != NULL && t->w->plan.hazard->told != NULL)
+		t->w->plan.hazard->told(t->w, request);
 	else
 		host_serve(&t->w->host, request, t->peer);
 }
@@ -453,8 +455,10 @@ void taker_kill(struct world *w, uint32_t index)
 
 void takers_stop(struct world *w)
 {
-	for (uint32_t i = 0; i < w->taker_count; i++)
+	for (uint32_t i = 0; i < w->taker_count; i++) {
 		w->taker[i]->stop = true;
+		w->taker[i]->suspended = false;
+	}
 	for (unsigned n = 0; n < 100000 && !all_over(w); n++) {
 		(void)loop_step(w->loop, 1000);
 		takers_turn(w);
@@ -474,6 +478,17 @@ void takers_fini(struct world *w)
 		free(t);
 	}
 	w->taker_count = 0;
+}
+
+const struct rescue *taker_rescue(const struct world *w, uint32_t index)
+{
+	return index < w->taker_count && w->taker[index]->has_rescue ? &w->taker[index]->rescue
+								     : NULL;
+}
+
+void taker_suspend(struct world *w, uint32_t index, bool on)
+{
+	w->taker[index]->suspended = on;
 }
 
 /* ---- what it may rely on ---- */

@@ -17,6 +17,9 @@
 #define FOLD_EVERY_MS 1800000u
 /* After the last fault everything must end: the longest time lock, and some. */
 #define LIVENESS_MS (UINT64_C(20) * 3600 * 1000)
+#define AFTER_BLOCKS 3u
+#define AFTER_MS 30000u
+#define SETTLE_MINUTE_MS UINT64_C(60000)
 
 static uint64_t now_of(const struct world *w)
 {
@@ -143,6 +146,9 @@ static void step(struct world *w)
 	for (unsigned i = 0; l != NULL && i < LAYER_COUNT; i++)
 		w->birth[i] = l->layer[i].born ? l->layer[i].birth.height : 0;
 	operator_turn(w);
+	rules_step(w);
+	if (w->plan.hazard != NULL && w->plan.hazard->turn != NULL)
+		w->plan.hazard->turn(w);
 	w->steps++;
 }
 
@@ -177,9 +183,42 @@ static void run_until(struct world *w, uint64_t end_ms, bool settle)
 			check_media(w);
 			fold_ms = now_of(w) + FOLD_EVERY_MS;
 		}
-		if (settle && takers_done(w) && check_settled(w))
+		const bool waits = w->plan.hazard != NULL && !w->hazard.met;
+		if (settle && !waits && takers_done(w) && check_settled(w))
 			return;
 	}
+}
+
+bool world_lax(const struct world *w, enum hazard_lax what)
+{
+	return w->plan.hazard != NULL && (w->plan.hazard->lax & what) != 0;
+}
+
+static uint64_t liveness_ms(const struct world *w)
+{
+	const struct hazard *h = w->plan.hazard;
+	if (h == NULL)
+		return LIVENESS_MS;
+	return SETTLE_MINUTE_MS *
+		(h->settle_minutes != 0 ? h->settle_minutes : HAZARD_SETTLE_MINUTES);
+}
+
+static void end_hazard(struct world *w)
+{
+	w->hazard.unmet = !w->hazard.met;
+	if (!w->hazard.met)
+		world_wrong(w, "%s did not come about", w->plan.hazard->name);
+	else if (w->plan.hazard->end != NULL)
+		w->plan.hazard->end(w);
+}
+
+/* What is settled stays so: whatever mempools still hold is mined, and seen. */
+static void run_on(struct world *w)
+{
+	nets_mine(&w->nets, LAYER_BITCOIN, AFTER_BLOCKS);
+	nets_mine(&w->nets, LAYER_ROOTSTOCK, AFTER_BLOCKS);
+	run_until(w, now_of(w) + AFTER_MS, false);
+	run_until(w, now_of(w) + SETTLE_MINUTE_MS, !world_lax(w, HAZARD_STAYS));
 }
 
 void world_run(struct world *w)
@@ -192,7 +231,10 @@ void world_run(struct world *w)
 	do_plan(w);
 	faults_end(w);
 	w->calm_ms = now_of(w);
-	run_until(w, w->calm_ms + LIVENESS_MS, true);
+	const uint64_t end_ms = w->calm_ms + liveness_ms(w);
+	run_until(w, end_ms, !world_lax(w, HAZARD_STAYS));
+	if (w->wrong == 0)
+		run_on(w);
 	if (w->plan.sockets)
 		world_say(w, LANE_WORLD, TRACE_NOTE,
 			"sockets: %llu connections, %llu requests, answers in %llu pieces, %llu "
@@ -202,8 +244,10 @@ void world_run(struct world *w)
 			(unsigned long long)w->door.broken);
 	if (w->wrong == 0)
 		check_end(w);
-	if (w->wrong == 0 && now_of(w) >= w->calm_ms + LIVENESS_MS)
+	if (w->wrong == 0 && now_of(w) >= end_ms && !world_lax(w, HAZARD_STAYS))
 		world_wrong(w, "not everything is settled long after the last fault");
+	if (w->wrong == 0 && w->plan.hazard != NULL)
+		end_hazard(w);
 }
 
 void world_result(struct world_result *out, const struct world *w)
@@ -217,6 +261,7 @@ void world_result(struct world_result *out, const struct world *w)
 		.folds = w->folds,
 		.damaged = w->damaged,
 		.damage_refused = w->damage_refused,
+		.unmet = w->hazard.unmet,
 		.payouts = w->payout_count};
 	memcpy(out->wrong_text, w->wrong_text, sizeof out->wrong_text);
 	const struct ledger *l = host_ledger(&w->host);
@@ -256,6 +301,8 @@ void world_fini(struct world *w)
 	door_close(&w->door);
 	nets_fini(&w->nets);
 	takers_fini(w);
+	free(w->hazard.text);
+	file_sim_destroy(w->hazard.disk);
 	trace_fini(&w->trace);
 	loop_destroy(w->loop);
 	log_sink_set(NULL, NULL);

@@ -8,6 +8,7 @@
 #define SIM_WORLD_H
 #include "door.h"
 #include "exhaust.h"
+#include "hazards.h"
 #include "host.h"
 #include "keeper.h"
 #include "nets.h"
@@ -21,7 +22,18 @@
 #define WORLD_PAYOUTS_MAX 64u
 #define WORLD_DEPOSITS_MAX 64u
 
+struct rescue;
 struct taker;
+
+/* What the rules (rules.c) remember between their looks. */
+struct rules {
+	/* by swap */
+	bool answered[WORLD_TAKERS_MAX], looked[WORLD_TAKERS_MAX], refunded[WORLD_TAKERS_MAX];
+	uint32_t swaps;
+	uint64_t process;              /* of this start of the provider: */
+	uint64_t height[LAYER_COUNT];  /* its books' */
+	uint64_t highest[LAYER_COUNT]; /* the most that the books ever had */
+};
 
 /* A payout that the operator asked for. */
 struct payout {
@@ -57,7 +69,7 @@ struct world {
 	struct amount deposited[LAYER_COUNT];
 	char *deposit[WORLD_DEPOSITS_MAX]; /* owned: on Bitcoin, raw, in hex */
 	uint32_t deposit_count;
-	uint64_t calm_ms; /* no fault any more from here on */
+	uint64_t calm_ms; /* no fault of the plan any more from here on; 0: not yet */
 	uint64_t steps, checks, folds;
 	uint64_t damaged, damage_refused, damage_harmless, damage_cut;
 	uint32_t wrong;                  /* what a checker found */
@@ -65,6 +77,9 @@ struct world {
 	bool blocks_moved[LAYER_COUNT];
 	enum swap_state swap_state[WORLD_TAKERS_MAX]; /* as the timeline has it */
 	uint64_t birth[LAYER_COUNT];                  /* of the books; 0: not born yet */
+	uint64_t reorgs[LAYER_COUNT];                 /* of the network, so far */
+	struct rules rules;
+	struct hazard_run hazard;
 };
 
 struct world_result {
@@ -75,6 +90,7 @@ struct world_result {
 	uint64_t records, crashes, signer_crashes, steps, folds, damaged, damage_refused;
 	uint32_t swaps, completed, refunded, other, payouts;
 	struct exhaust_counts exhaust;
+	bool unmet; /* all that is wrong is that the scenario's hazard did not come about */
 };
 
 NONNULL_ALL void world_init(struct world *w, const struct plan *plan);
@@ -89,6 +105,8 @@ PRINTF_LIKE(4, 5)
 void world_say(struct world *w, enum trace_lane lane, enum trace_kind kind, const char *fmt, ...);
 /* A checker found something: the run fails. */
 PRINTF_LIKE(2, 3) void world_wrong(struct world *w, const char *fmt, ...);
+/* The scenario is about what such a checker says. */
+NONNULL_ALL bool world_lax(const struct world *w, enum hazard_lax what);
 /* A network has a new block. */
 NONNULL_ALL void world_block(struct world *w, enum layer_id layer);
 
@@ -109,6 +127,10 @@ NONNULL_ALL void takers_fini(struct world *w);
 NONNULL_ALL void taker_kill(struct world *w, uint32_t index);
 /* Everything that a taker may rely on at the end. */
 NONNULL_ALL void takers_check_end(struct world *w);
+/* What its session keeps, as it is now; NULL: there is none of this number, or nothing begun. */
+NONNULL_ALL const struct rescue *taker_rescue(const struct world *w, uint32_t index);
+/* Its machine sleeps: nothing is decided on it until it wakes. */
+NONNULL_ALL void taker_suspend(struct world *w, uint32_t index, bool on);
 /* What the provider acknowledged to takers is in its books. */
 NONNULL_ALL void takers_check_deadlines(struct world *w);
 NONNULL_ALL void takers_check_books(struct world *w, const struct ledger *l);
@@ -121,6 +143,10 @@ NONNULL_ALL void operator_fini(struct world *w);
 NONNULL_ALL void operator_pay(struct world *w, const struct plan_item *item, uint32_t number);
 /* The wallet that deposits come from sends them again. */
 NONNULL_ALL void operator_resend(struct world *w);
+NONNULL_ALL void operator_pay_to(
+	struct world *w, enum layer_id layer, uint64_t sat, struct slice destination);
+/* The same request, with the same key. */
+NONNULL_ALL void operator_ask_again(struct world *w, uint32_t payout);
 NONNULL_ALL void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat);
 /* Lifts the latch where a deep reorganisation was the reason for it. */
 NONNULL_ALL void operator_turn(struct world *w);
@@ -141,12 +167,16 @@ NONNULL_ALL void faults_end(struct world *w);
 /* The network is so far behind a time lock that nobody has a reason any more not to be through. */
 NONNULL_ALL bool check_is_overdue(const struct world *w, enum layer_id layer, uint64_t timelock);
 NONNULL_ALL void check_step(struct world *w);
+/* What no step of the books may be (rules.c). */
+NONNULL_ALL void rules_step(struct world *w);
 /* After each block. */
 NONNULL_ALL void check_block(struct world *w, enum layer_id layer);
 /* The journal on the disk folds to the state that there is. */
 NONNULL_ALL void check_fold(struct world *w);
 /* Copies of the disk are damaged: the journal must notice, or have lost nothing. */
 NONNULL_ALL void check_media(struct world *w);
+/* The same, in what was written last. */
+NONNULL_ALL void check_media_end(struct world *w);
 /* Nothing is under way any more. */
 NONNULL_ALL bool check_settled(struct world *w);
 NONNULL_ALL void check_end(struct world *w);
