@@ -140,8 +140,7 @@ static void look_behind(struct journal_report *report, struct journal_scan *scan
 	}
 }
 
-/* Where the first segment is not there any more. False: it is, or nothing says how to go on. */
-static bool begins_later(struct journal_start *out, const struct file_ops *ops, const char *dir)
+bool journal_begins_later(struct journal_start *out, const struct file_ops *ops, const char *dir)
 {
 	struct snapshot_list *list;
 	uint32_t first, last;
@@ -174,7 +173,7 @@ enum err journal_read(struct journal_report *report, const struct file_ops *ops,
 	struct journal_start start;
 	ops = ops == NULL ? file_system() : ops;
 	*report = (struct journal_report){.empty = false};
-	const bool later = begins_later(&start, ops, dir);
+	const bool later = journal_begins_later(&start, ops, dir);
 	report->freed_seq = later ? start.chain.next_seq - 1 : 0;
 	report->last_seq = report->freed_seq;
 	const enum err err = journal_scan_run(

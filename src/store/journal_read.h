@@ -57,5 +57,9 @@ struct journal_report {
  * damaged, ERR_FORMAT another version, ERR_NOT_FOUND no such folder, ERR_IO. */
 MUST_USE enum err journal_read(struct journal_report *report, const struct file_ops *ops,
 	const char *dir, journal_read_cb cb, void *ctx);
+/* Where the first segments are not there any more: the place of the oldest sound snapshot that can
+ * be gone on from. False: they are, or nothing says how to go on. */
+MUST_USE NONNULL_ALL bool journal_begins_later(
+	struct journal_start *out, const struct file_ops *ops, const char *dir);
 
 #endif

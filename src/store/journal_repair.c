@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "store/journal_read.h"
 #include "store/journal_repair_internal.h"
 
 /* One of the two folders, and its file of the segment that is looked at. */
@@ -347,11 +348,48 @@ static enum err list_sides(struct walk *w)
 	return OK;
 }
 
+/* The segments before a snapshot were freed: it says what the chain has come to. The header of the
+ * segment in which it lies is needed, since nothing else binds that to the snapshot. */
+static enum err begin_later(struct walk *w, const struct journal_start *start)
+{
+	struct side *own = &w->own, *copy = &w->copy;
+	TRY(load(w, own, start->segment));
+	TRY(load(w, copy, start->segment));
+	w->segment.cluster = start->cluster;
+	w->segment.segment = start->segment;
+	look_at_header(w, own, start->segment);
+	look_at_header(w, copy, start->segment);
+	TRY(compare_headers(w));
+	if (!is_whole(own) || !id128_eq(&own->header.cluster, &start->cluster) ||
+		own->header.first_seq > start->chain.next_seq || start->offset > own->header.size) {
+		journal_error_set(&w->r->error,
+			"%s: segment %" PRIu32 ", offset 0: the header of the segment in which the "
+			"oldest snapshot lies is damaged",
+			w->r->dir, start->segment);
+		return ERR_CHECKSUM;
+	}
+	w->segment = own->header;
+	w->offset = start->offset;
+	w->chain = start->chain;
+	w->tree = start->tree;
+	if (own->len != w->segment.size && add_piece(w, 0) == NULL)
+		return ERR_FULL;
+	stays(w);
+	return walk_groups(w);
+}
+
 static enum err walk_all(struct walk *w)
 {
+	const struct journal_start *start = &w->r->start;
+	uint32_t segment = 1;
 	TRY(list_sides(w));
 	const uint32_t last = w->own.last > w->copy.last ? w->own.last : w->copy.last;
-	for (uint32_t segment = 1; segment <= last && !w->ended; segment++) {
+	w->r->later = journal_begins_later(&w->r->start, w->r->ops, w->r->dir);
+	if (w->r->later) {
+		TRY(begin_later(w, start));
+		segment = start->segment + 1;
+	}
+	for (; segment <= last && !w->ended; segment++) {
 		TRY(begin_segment(w, segment));
 		if (!w->ended)
 			TRY(walk_groups(w));

@@ -5,7 +5,8 @@
  * never trusted: a group of the journal's own behind what was taken names it by its hash (it is
  * *vouched for*), and only what is vouched for is taken, unless the caller says `extend`. A copy
  * that goes another way at any place is refused, as is one with which the journal shares nothing.
- * What would come out is verified, by the rule of an opening, before any file is changed.
+ * What would come out is verified, by the rule of an opening, before any file is changed. Where the
+ * first segments were freed, it begins with the oldest sound snapshot of the journal's own folder.
  *
  * Applying is atomic for each segment: the damaged file is copied aside (NAME.damaged-N), the new
  * one is written under another name, synced, renamed over it, and the folder is synced. Ended at
@@ -39,6 +40,8 @@ struct journal_repair {
 	uint32_t count, cap;
 	/* what the copy has beyond the end, and nothing here vouches for; taken with `extend` */
 	uint64_t beyond_first_seq, beyond_last_seq; /* 0: no record */
+	bool later; /* the first segments were freed: it begins with a snapshot */
+	struct journal_start start;
 	/* the result, once it is applied */
 	uint64_t last_seq;
 	uint32_t segments;

@@ -141,7 +141,8 @@ static enum err verify(struct journal_repair *r, const struct file_ops *ops)
 	static const struct id128 any;
 	static const struct journal_visitor nobody;
 	struct journal_scan scan;
-	const enum err err = journal_scan_run(&scan, ops, r->dir, &any, &nobody, NULL, NULL);
+	const enum err err = journal_scan_run(
+		&scan, ops, r->dir, &any, &nobody, NULL, r->later ? &r->start : NULL);
 	if (err != OK)
 		r->error = scan.error;
 	r->last_seq = scan.chain.next_seq - 1;
