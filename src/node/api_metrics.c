@@ -429,6 +429,12 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 	put_one(out, "sluice_swaps_known", METRIC_GAUGE, "Swaps in the ledger.", l->swap_count);
 	put_one(out, "sluice_transfers_known", METRIC_GAUGE, "Payouts in the ledger.",
 		l->transfer_count);
+	put_one(out, "sluice_book_accounts", METRIC_GAUGE, "Accounts of customers.",
+		l->book.account_count);
+	put_one(out, "sluice_book_rows", METRIC_GAUGE,
+		"Customers' transfers and batches of them that are remembered.", l->book.row_count);
+	put_one(out, "sluice_book_rows_max", METRIC_GAUGE, "As many as capacity allows.",
+		l->book.row_capacity);
 	put_one(out, "sluice_effects_open", METRIC_GAUGE,
 		"Transactions of ours that are not final.", l->open_effect_count);
 	put_one(out, "sluice_effects_in_flight", METRIC_GAUGE,
