@@ -8,6 +8,7 @@
 #include "ledger/snapshot.h"
 #include "node/log.h"
 #include "store/journal_scan.h"
+#include "sys/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -390,16 +391,95 @@ static void test_thread(struct world *w)
 	CHECK(ops->list(NULL, REAL_DIR, remove_name, NULL) == OK && rmdir(REAL_DIR) == 0);
 }
 
+/* ---- how long it takes (--measure): a ledger with so many final payouts ---- */
+
+#define MEASURE_TURNS 1000000u
+
+static double ms_since(uint64_t begun_ns)
+{
+	return (double)(clock_mono_ns() - begun_ns) / 1e6;
+}
+
+static void add_payout(struct ledger *l, const struct ledger *from)
+{
+	const uint32_t n = l->transfer_count;
+	struct transfer *t = &l->transfer[l->transfer_count++];
+	struct effect *f = &l->effect[l->effect_count++];
+	struct idempotency *i = &l->idem[l->idem_count++];
+	*t = from->transfer[0];
+	*f = from->effect[0];
+	*i = from->idem[0];
+	i->is_swap = false;
+	i->index = t->effect = f->transfer = n;
+	f->swap = INDEX_NONE;
+	f->coin_count = 0;
+	store_le64(t->id.b, n + 1);
+	store_le64(f->id.b, n + 1);
+	store_le64(i->key.b, n + 1);
+	for (uint32_t k = 0; k < f->variant_count; k++) {
+		f->variant[k].raw = BLOB_NONE;
+		store_le64(f->variant[k].txid.b, n * 16 + k + 1);
+	}
+}
+
+static void measure_size(const struct world *w, uint32_t count)
+{
+	const struct ledger_capacity large = {
+		.swaps = 16, .transfers = count, .effects = count, .coins = 16, .postings = 1024};
+	struct ledger *l, *back;
+	CHECK(ledger_create(&l, &large, &key, 1) == OK);
+	for (uint32_t n = 0; n < count; n++)
+		add_payout(l, w->ledger);
+	const size_t cap = snapshot_size(l);
+	uint8_t *bytes = malloc(cap), *scratch = malloc(cap);
+	CHECK(bytes != NULL && scratch != NULL);
+	uint64_t begun = clock_mono_ns();
+	const size_t len = snapshot_put(bytes, scratch, cap, l);
+	const double put_ms = ms_since(begun);
+	begun = clock_mono_ns();
+	CHECK(file_write_atomic(file_system(), "snapshots_test.measured", slice_of(bytes, len)) ==
+		OK);
+	const double write_ms = ms_since(begun);
+	CHECK(unlink("snapshots_test.measured") == 0);
+	begun = clock_mono_ns();
+	CHECK(ledger_create(&back, &large, &key, 1) == OK);
+	CHECK(snapshot_restore(back, scratch, slice_of(bytes, len)) == OK);
+	(void)printf("%u payouts: %zu bytes; put %.0f ms, written and synced %.0f ms, restored "
+		     "%.0f ms\n",
+		count, len, put_ms, write_ms, ms_since(begun));
+	free(bytes);
+	free(scratch);
+	ledger_destroy(l);
+	ledger_destroy(back);
+}
+
+static void measure(struct world *w)
+{
+	struct snapshots *s = snapshots_of(file_sim_ops(w->disk), DIR, w->journal, false);
+	const uint64_t begun = clock_mono_ns();
+	for (uint32_t i = 0; i < MEASURE_TURNS; i++)
+		snapshots_turn(s);
+	(void)printf(
+		"a turn of the engine's loop: %.0f ns\n", ms_since(begun) * 1e6 / MEASURE_TURNS);
+	snapshots_destroy(s);
+	for (uint32_t count = 1000; count <= 1000000; count *= 10)
+		measure_size(w, count);
+}
+
 static void drop_line(void *ctx, enum log_level level, const char *text)
 {
 	(void)ctx, (void)level, (void)text;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct world w;
 	log_sink_set(drop_line, NULL);
 	test_power(&w);
+	if (argc > 1 && strcmp(argv[1], "--measure") == 0) {
+		measure(&w);
+		return EXIT_SUCCESS;
+	}
 	test_passed_over(&w);
 	test_full(&w);
 	test_growth(&w);

@@ -10,8 +10,11 @@
 #include "store/journal_follow.h"
 #include "store/journal_scan.h"
 #include "store/kept_records.h"
+#include "store/remove_dir_test.h"
 #include "store/snapshot_file.h"
+#include "sys/clock.h"
 #include "sys/file_sim.h"
+#include "sys/thread.h"
 
 #define DIR "j"
 #define INDEX_DIR "i"
@@ -500,9 +503,127 @@ static void test_kept_bytes(void)
 	file_sim_destroy(sim);
 }
 
+/* ---- on real files, with threads: appended, followed and freed at once ---- */
+
+#define REAL_DIR "journal_collect_test.journal"
+#define REAL_INDEX_DIR "journal_collect_test.log"
+#define REAL_SECONDS_MAX 60u
+
+struct real {
+	struct journal *j;
+	struct log_index *x;
+	_Atomic bool stop;
+	_Atomic uint64_t freed; /* records */
+	uint32_t segments;
+};
+
+static enum err real_snapshot(struct real *r, uint32_t *segment)
+{
+	uint8_t bytes[SNAPSHOT_FILE_HEAD_SIZE + 10] = {0};
+	const struct file_ops *ops = file_system();
+	struct snapshot_list *list = calloc(1, sizeof *list);
+	struct journal_follow follow;
+	uint32_t removed;
+	CHECK(list != NULL && snapshot_file_list(list, ops, REAL_DIR) == OK);
+	enum err err = journal_follow_init(
+		&follow, ops, REAL_DIR, list->count == 0 ? NULL : &list->file[0].f.at);
+	while (err == OK)
+		err = journal_follow_next(&follow, journal_durable(r->j));
+	struct snapshot_file f = {.at = follow.at};
+	journal_follow_fini(&follow);
+	free(list);
+	CHECK(err == ERR_NOT_FOUND);
+	if (snapshot_file_seq(&f) == 0)
+		return ERR_NOT_FOUND;
+	*segment = f.at.segment;
+	TRY(snapshot_file_write(ops, REAL_DIR, &f, bytes, sizeof bytes));
+	return snapshot_file_prune(&removed, ops, REAL_DIR, 1);
+}
+
+static void real_collector(void *ctx)
+{
+	struct real *r = ctx;
+	while (!atomic_load_explicit(&r->stop, memory_order_relaxed)) {
+		struct journal_collect c = {.ops = file_system(),
+			.dir = REAL_DIR,
+			.log = r->x,
+			.segment_size = SEGMENT_SIZE,
+			.floor_seq = UINT64_MAX,
+			.is_kept = is_kept,
+			.stop = &r->stop};
+		struct journal_collected done;
+		if (real_snapshot(r, &c.below) != OK)
+			continue;
+		const enum err err = journal_collect_run(&done, &c);
+		CHECK(err == OK || err == ERR_RANGE || err == ERR_CANCELLED);
+		r->segments += done.freed;
+		if (done.freed > 0)
+			atomic_store_explicit(&r->freed, done.last_seq, memory_order_relaxed);
+	}
+}
+
+/* Whatever is freed just then: a record that is kept can be had at any time. */
+static void real_ask(struct real *r)
+{
+	const uint64_t seq = (1 + draw(log_index_size(r->x) / 5 + 1)) * 5;
+	struct log_inclusion in;
+	struct hash256 own;
+	if (seq > log_index_size(r->x))
+		return;
+	CHECK(log_index_record(r->x, &in, seq) == OK);
+	merkle_leaf_hash(&own, in.record);
+	CHECK(hash256_eq(&own, &leaf[seq]));
+}
+
+static void real_append(struct real *r)
+{
+	const uint64_t end = clock_mono_ms() + REAL_SECONDS_MAX * 1000;
+	for (uint64_t next = 1; next <= RECORDS_MAX; next++) {
+		uint64_t seq;
+		while (journal_append(r->j, &seq, type_of(next), payload_of(next), 0) == ERR_FULL)
+			thread_yield();
+		CHECK(seq == next && journal_wait(r->j, seq) == OK);
+		log_index_turn(r->x);
+		CHECK(log_index_trouble(r->x) == NULL);
+		real_ask(r);
+	}
+	/* the log saves when it has been idle for a second */
+	while (atomic_load_explicit(&r->freed, memory_order_relaxed) < RECORDS_MAX / 2) {
+		log_index_turn(r->x);
+		real_ask(r);
+		CHECK(clock_mono_ms() < end);
+	}
+}
+
+static void test_real(void)
+{
+	struct real r = {.segments = 0};
+	struct journal_error error;
+	struct thread thread;
+	const struct journal_config config = {.dir = REAL_DIR,
+		.fresh_cluster = cluster,
+		.segment_size = SEGMENT_SIZE,
+		.group_max = GROUP_MAX};
+	CHECK(journal_open(&r.j, &config, NULL, NULL, &error) == OK);
+	const struct log_index_config index = {
+		.journal = r.j, .journal_dir = REAL_DIR, .dir = REAL_INDEX_DIR};
+	CHECK(log_index_open(&r.x, &index) == OK);
+	CHECK(thread_start(&thread, "collector", real_collector, &r) == OK);
+	real_append(&r);
+	atomic_store_explicit(&r.stop, true, memory_order_relaxed);
+	thread_join(&thread);
+	CHECK(r.segments > 3);
+	log_index_close(r.x);
+	journal_close(r.j);
+	remove_dir(REAL_DIR);
+	remove_dir(REAL_INDEX_DIR "/" LOG_TREE_NAME);
+	remove_dir(REAL_INDEX_DIR);
+}
+
 int main(void)
 {
 	make_roots();
+	test_real();
 	test_kept_bytes();
 	test_life();
 	test_stays();
