@@ -1,0 +1,461 @@
+/* The simulated lnd: the exchanges that were recorded from real ones, made again, have the same
+ * statuses, words and shapes; and our own asking of nodes gets from it what it needs, with nodes
+ * that die in between. */
+#include "sim/lightning.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "crypto/hash.h"
+#include "layer/lightning/node.h"
+#include "layer/vectors_lnd.h"
+#include "net/json.h"
+
+#define TEXT_MAX 32768u
+#define CAPACITY UINT64_C(5000000000)
+#define BOB_HAS UINT64_C(1000000000)
+
+static struct loop *loop;
+static struct simln *sim;
+static struct http_client *client[SIMLN_SIDES];
+static struct ln_node *node[SIMLN_SIDES];
+static char macaroon[] = "/tmp/sluice-simln-XXXXXX";
+
+static void begin(void)
+{
+	static const http_local_handler serve[SIMLN_SIDES] = {simln_alice, simln_bob};
+	const uint8_t seed[32] = {1};
+	secp_init(seed);
+	CHECK(loop_create(&loop, &(struct loop_config){.virtual_time = true}) == OK);
+	CHECK(simln_create(&sim,
+		      &(struct simln_config){.loop = loop,
+			      .wall_s = 1795223321,
+			      .height = 463,
+			      .local_msat = {CAPACITY - BOB_HAS, BOB_HAS}}) == OK);
+	for (enum simln_side side = 0; side < SIMLN_SIDES; side++) {
+		CHECK(http_client_create_local(&client[side], loop, serve[side], sim) == OK);
+		CHECK(ln_node_create(&node[side],
+			      &(struct ln_node_config){.kind = LN_LND,
+				      .network = network_by_name(
+					      LAYER_BITCOIN, slice_str("regtest")),
+				      .url = "https://node",
+				      .credential_file = macaroon,
+				      .client = client[side],
+				      .loop = loop}) == OK);
+	}
+}
+
+static void end(void)
+{
+	for (enum simln_side side = 0; side < SIMLN_SIDES; side++)
+		ln_node_destroy(node[side]);
+	simln_destroy(sim);
+	for (enum simln_side side = 0; side < SIMLN_SIDES; side++)
+		http_client_destroy(client[side]);
+	loop_destroy(loop);
+}
+
+static void run(uint64_t ms)
+{
+	const uint64_t until = loop_now_ms(loop) + ms;
+	do
+		(void)loop_step(loop, until - loop_now_ms(loop));
+	while (loop_now_ms(loop) < until);
+}
+
+/* ---- exchanges, made again ---- */
+
+struct exchange {
+	unsigned status;
+	bool ended;
+	size_t len;
+	char text[TEXT_MAX];
+};
+
+static void on_part(void *ctx, struct slice part)
+{
+	struct exchange *e = ctx;
+	CHECK(e->len + part.len < TEXT_MAX);
+	memcpy(e->text + e->len, part.ptr, part.len);
+	e->len += part.len;
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer)
+{
+	struct exchange *e = ctx;
+	if (answer->err != OK)
+		return; /* a stream that is open until its time is over */
+	e->status = answer->status;
+	e->ended = true;
+}
+
+static void make(struct exchange *e, enum simln_side side, const char *method, const char *path,
+	const char *header, const char *body)
+{
+	char url[200];
+	*e = (struct exchange){0};
+	(void)snprintf(url, sizeof url, "https://node%s", path);
+	const struct http_request request = {.method = method,
+		.url = url,
+		.extra_header = header,
+		.body = slice_str(body),
+		.part = on_part};
+	CHECK(http_client_send(client[side], NULL, &request, on_answer, e) == OK);
+	run(1);
+}
+
+#define GOOD "Grpc-Metadata-macaroon: 0201"
+
+static bool same_shape(const struct json *a, const struct json *b)
+{
+	const char *key;
+	struct json *value;
+	if (json_type(a) != json_type(b))
+		return false;
+	if (json_type(a) == JSON_ARRAY)
+		return json_count(a) == 0 || json_count(b) == 0 ||
+			same_shape(json_at(a, 0), json_at(b, 0));
+	if (json_type(a) != JSON_OBJECT)
+		return true;
+	for (size_t i = 0; json_member(a, i, &key, &value); i++)
+		if (json_get(b, key) == NULL || !same_shape(value, json_get(b, key))) {
+			(void)fprintf(stderr, "member %s\n", key);
+			return false;
+		}
+	return json_count(a) == json_count(b);
+}
+
+static bool same_word(const struct json *a, const struct json *b, const char *key)
+{
+	const char *x = json_get_string(a, key), *y = json_get_string(b, key);
+	return (x == NULL) == (y == NULL) && (x == NULL || strcmp(x, y) == 0);
+}
+
+/* Shape, and the words that decide something. */
+static void compare_one(const struct json *real, const struct json *ours)
+{
+	static const char *const words[] = {
+		"status", "state", "failure_reason", "message", "value_msat"};
+	const struct json *a = json_get(real, "result"), *b = json_get(ours, "result");
+	if (a == NULL) {
+		a = json_get(real, "error");
+		b = json_get(ours, "error");
+	}
+	CHECK(same_shape(real, ours));
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		CHECK(same_word(a == NULL ? real : a, b == NULL ? ours : b, words[i]));
+	const struct json *real_part = json_at(json_get(a, "htlcs"), 0);
+	const struct json *our_part = json_at(json_get(b, "htlcs"), 0);
+	CHECK((real_part == NULL) == (our_part == NULL));
+	CHECK(same_word(real_part, our_part, "status") && same_word(real_part, our_part, "state"));
+}
+
+static struct json *take_line(struct slice *text)
+{
+	const uint8_t *lf = text->len == 0 ? NULL : memchr(text->ptr, '\n', text->len);
+	const size_t len = lf == NULL ? text->len : (size_t)(lf - text->ptr);
+	struct json *v = NULL;
+	CHECK(json_parse(&v, slice_of(text->ptr, len), NULL) == OK);
+	*text = slice_of(text->ptr + len + (lf != NULL), text->len - len - (lf != NULL));
+	return v;
+}
+
+/* As it was recorded, line by line. */
+static void compare(const struct exchange *e, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(exchanges); i++) {
+		if (strcmp(exchanges[i].name, name) != 0)
+			continue;
+		struct slice real = exchanges[i].body, ours = slice_of(e->text, e->len);
+		CHECK(!e->ended || e->status == exchanges[i].status);
+		while (real.len > 0) {
+			struct json *a = take_line(&real), *b = take_line(&ours);
+			compare_one(a, b);
+			json_free(a);
+			json_free(b);
+		}
+		CHECK(ours.len == 0);
+		return;
+	}
+	CHECK(false);
+}
+
+struct secret {
+	struct hash256 hash, preimage;
+	char hash64[BASE64_SIZE(32)], url64[BASE64_SIZE(32)], preimage64[BASE64_SIZE(32)];
+	char hex[65];
+};
+
+static struct secret secret_of(uint8_t n)
+{
+	struct secret x = {.preimage = {{n}}};
+	sha256(&x.hash, slice_of(x.preimage.b, 32));
+	base64_encode(x.hash64, BASE64, x.hash.b, 32);
+	base64_encode(x.url64, BASE64_URL, x.hash.b, 32);
+	base64_encode(x.preimage64, BASE64, x.preimage.b, 32);
+	hex_encode(x.hex, x.hash.b, 32);
+	return x;
+}
+
+static struct exchange e, stream, payment;
+
+PRINTF_LIKE(4, 5)
+static void post(struct exchange *out, enum simln_side side, const char *path, const char *fmt, ...)
+{
+	char body[BOLT11_TEXT_MAX + 200];
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(body, sizeof body, fmt, args);
+	va_end(args);
+	make(out, side, "POST", path, GOOD, body);
+}
+
+static void request_of(char out[BOLT11_TEXT_MAX + 1], const struct exchange *made)
+{
+	struct json *v = NULL;
+	CHECK(json_parse(&v, slice_of(made->text, made->len), NULL) == OK);
+	(void)snprintf(out, BOLT11_TEXT_MAX + 1, "%s", json_get_string(v, "payment_request"));
+	json_free(v);
+}
+
+static void test_settled_as_recorded(void)
+{
+	const struct secret x = secret_of(1);
+	char path[160], request[BOLT11_TEXT_MAX + 1];
+	post(&e, SIMLN_BOB, "/v2/invoices/hodl",
+		"{\"hash\":\"%s\",\"value_msat\":\"20000000\",\"expiry\":\"3600\"}", x.hash64);
+	compare(&e, "hold invoice made");
+	request_of(request, &e);
+	(void)snprintf(path, sizeof path, "/v2/invoices/subscribe/%s", x.url64);
+	make(&stream, SIMLN_BOB, "GET", path, GOOD, "");
+	post(&payment, SIMLN_ALICE, "/v2/router/send", "{\"payment_request\":\"%s\"}", request);
+	(void)snprintf(path, sizeof path, "/v1/invoice/%s", x.hex);
+	make(&e, SIMLN_BOB, "GET", path, GOOD, "");
+	compare(&e, "hold invoice held");
+	post(&e, SIMLN_BOB, "/v2/invoices/settle", "{\"preimage\":\"%s\"}", x.hash64);
+	compare(&e, "wrong preimage");
+	post(&e, SIMLN_BOB, "/v2/invoices/settle", "{\"preimage\":\"%s\"}", x.preimage64);
+	compare(&e, "settled");
+	CHECK(payment.ended && !stream.ended);
+	compare(&payment, "hold invoice paid");
+	compare(&stream, "hold invoice followed");
+	post(&e, SIMLN_BOB, "/v2/invoices/settle", "{\"preimage\":\"%s\"}", x.preimage64);
+	compare(&e, "settled again");
+	post(&e, SIMLN_BOB, "/v2/invoices/hodl", "{\"hash\":\"%s\",\"value_msat\":\"1\"}",
+		x.hash64);
+	compare(&e, "hash used");
+	post(&e, SIMLN_BOB, "/v2/invoices/cancel", "{\"payment_hash\":\"%s\"}", x.hash64);
+	compare(&e, "cancel what is settled");
+	post(&e, SIMLN_ALICE, "/v2/router/send", "{\"payment_request\":\"%s\"}", request);
+	compare(&e, "paid already");
+	(void)snprintf(path, sizeof path, "/v2/router/track/%s", x.url64);
+	make(&e, SIMLN_ALICE, "GET", path, GOOD, "");
+	compare(&e, "tracked");
+}
+
+static void test_refused_as_recorded(void)
+{
+	const struct secret x = secret_of(2), none = secret_of(3);
+	char path[160], request[BOLT11_TEXT_MAX + 1];
+	post(&e, SIMLN_BOB, "/v2/invoices/hodl", "{\"hash\":\"%s\",\"value_msat\":\"30000000\"}",
+		x.hash64);
+	request_of(request, &e);
+	post(&payment, SIMLN_ALICE, "/v2/router/send", "{\"payment_request\":\"%s\"}", request);
+	post(&e, SIMLN_BOB, "/v2/invoices/cancel", "{\"payment_hash\":\"%s\"}", x.hash64);
+	compare(&e, "cancelled");
+	compare(&payment, "payment cancelled");
+	post(&e, SIMLN_BOB, "/v2/invoices/cancel", "{\"payment_hash\":\"%s\"}", none.hash64);
+	compare(&e, "cancel what is unknown");
+	(void)snprintf(path, sizeof path, "/v2/router/track/%s", none.url64);
+	make(&e, SIMLN_ALICE, "GET", path, GOOD, "");
+	compare(&e, "track what is unknown");
+	(void)snprintf(path, sizeof path, "/v1/invoice/%s", none.hex);
+	make(&e, SIMLN_BOB, "GET", path, GOOD, "");
+	compare(&e, "invoice unknown");
+	make(&e, SIMLN_BOB, "GET", "/v1/getinfo", "Grpc-Metadata-macaroon: 00", "");
+	compare(&e, "bad macaroon");
+	make(&e, SIMLN_BOB, "GET", "/v1/getinfo", NULL, "");
+	compare(&e, "no macaroon");
+	make(&e, SIMLN_BOB, "GET", "/v1/balance/channels", GOOD, "");
+	compare(&e, "channel balance");
+	post(&e, SIMLN_BOB, "/v1/channels/transactions", "{}");
+	compare(&e, "no such path");
+}
+
+/* ---- asked by ourselves ---- */
+
+struct told {
+	unsigned count, last;
+	enum err err;
+	enum ln_payment_state payment;
+	enum ln_failure failure;
+	enum ln_invoice_state invoice;
+	uint32_t expiry_height;
+	struct hash256 preimage;
+	char request[BOLT11_TEXT_MAX + 1];
+	struct ln_balance balance;
+	bool synced, active;
+};
+
+static void on_told(void *ctx, const struct ln_answer *a)
+{
+	struct told *t = ctx;
+	CHECK(t->last == 0);
+	t->count++;
+	t->last += a->last;
+	t->err = a->err;
+	if (a->payment != NULL) {
+		t->payment = a->payment->state;
+		t->failure = a->payment->failure;
+		t->preimage = a->payment->preimage;
+	}
+	if (a->invoice != NULL) {
+		t->invoice = a->invoice->state;
+		t->expiry_height = a->invoice->expiry_height;
+	}
+	if (a->request != NULL)
+		(void)snprintf(t->request, sizeof t->request, "%s", a->request);
+	if (a->balance != NULL)
+		t->balance = *a->balance;
+	if (a->info != NULL)
+		t->synced = a->info->synced;
+	if (a->channel != NULL)
+		t->active = a->channel->active;
+}
+
+static void ask(struct told *t, enum simln_side side, struct ln_question q, bool follow)
+{
+	*t = (struct told){0};
+	if (follow)
+		CHECK(ln_node_follow(node[side], NULL, &q, on_told, t) == OK);
+	else
+		CHECK(ln_node_ask(node[side], NULL, &q, on_told, t) == OK);
+	run(1);
+}
+
+static struct told one, invoice, paid;
+
+/* Bob holds, Alice pays: until it is held. */
+static struct secret hold_and_pay(uint8_t n, uint64_t msat)
+{
+	const struct secret x = secret_of(n);
+	struct ln_question q = {.ask = LN_ASK_HOLD, .hash = x.hash};
+	q.amount.raw = msat;
+	q.expiry_s = 3600;
+	q.final_cltv = 80;
+	ask(&one, SIMLN_BOB, q, false);
+	CHECK(one.err == OK && one.last == 1);
+	ask(&invoice, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INVOICE, .hash = x.hash}, true);
+	q = (struct ln_question){.ask = LN_ASK_PAY,
+		.hash = x.hash,
+		.request = one.request,
+		.timeout_s = 30,
+		.cltv_limit = 500};
+	ask(&paid, SIMLN_ALICE, q, true);
+	return x;
+}
+
+static void settle(const struct secret *x)
+{
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_SETTLE, .preimage = x->preimage},
+		false);
+	CHECK(one.err == OK && one.last == 1);
+}
+
+static void check_balance(uint64_t alice, uint64_t in_flight)
+{
+	const struct simln_balance b = simln_balance(sim, SIMLN_ALICE);
+	CHECK(b.local == alice && b.unsettled == in_flight);
+	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_BALANCE}, false);
+	CHECK(one.balance.local.raw == alice && one.balance.unsettled_local.raw == in_flight);
+}
+
+static void test_paid(void)
+{
+	const uint64_t alice = simln_balance(sim, SIMLN_ALICE).local;
+	const struct secret x = hold_and_pay(10, 1000000);
+	CHECK(invoice.invoice == LN_INVOICE_HELD && invoice.expiry_height == 463 + 83);
+	CHECK(paid.payment == LN_PAYMENT_IN_FLIGHT);
+	check_balance(alice - 1000000, 1000000);
+	settle(&x);
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_SUCCEEDED);
+	CHECK(hash256_eq(&paid.preimage, &x.preimage));
+	CHECK(invoice.last == 1 && invoice.invoice == LN_INVOICE_SETTLED);
+	check_balance(alice - 1000000, 0);
+	/* more than there is */
+	(void)hold_and_pay(11, CAPACITY);
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_FAILED);
+	CHECK(paid.failure == LN_FAILURE_BALANCE && invoice.invoice == LN_INVOICE_OPEN);
+}
+
+/* HAZARDS 29: the payer's node dies with the payment in flight, and comes back to the result. */
+static void test_payer_dies(void)
+{
+	const uint64_t alice = simln_balance(sim, SIMLN_ALICE).local;
+	const struct secret x = hold_and_pay(20, 1000000);
+	simln_set_up(sim, SIMLN_ALICE, false);
+	run(5000);
+	CHECK(paid.err == ERR_UNAVAILABLE && paid.last == 0);
+	settle(&x);
+	CHECK(invoice.last == 1 && simln_balance(sim, SIMLN_ALICE).unsettled == 1000000);
+	simln_set_starting(sim, SIMLN_ALICE, true);
+	simln_set_up(sim, SIMLN_ALICE, true);
+	run(LN_RETRY_MAX_MS);
+	CHECK(paid.err == ERR_UNAVAILABLE && paid.last == 0);
+	simln_set_starting(sim, SIMLN_ALICE, false);
+	run(LN_RETRY_MAX_MS);
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_SUCCEEDED);
+	check_balance(alice - 1000000, 0);
+}
+
+/* HAZARDS 49: the payee's node gives up some blocks before the payment expires. */
+static void test_margin(void)
+{
+	const uint64_t alice = simln_balance(sim, SIMLN_ALICE).local;
+	const struct secret x = hold_and_pay(30, 1000000);
+	simln_mine(sim, 83 - SIMLN_MARGIN - 1);
+	run(1);
+	CHECK(invoice.invoice == LN_INVOICE_HELD && paid.last == 0);
+	simln_mine(sim, 1);
+	run(1);
+	CHECK(invoice.last == 1 && invoice.invoice == LN_INVOICE_CANCELLED);
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_FAILED);
+	CHECK(paid.failure == LN_FAILURE_REFUSED);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_SETTLE, .preimage = x.preimage},
+		false);
+	CHECK(one.err == ERR_STATE);
+	check_balance(alice, 0);
+}
+
+static void test_node(void)
+{
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INFO}, false);
+	CHECK(one.err == OK && one.synced);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_CHANNELS}, false);
+	CHECK(one.err == OK && one.active);
+	simln_set_up(sim, SIMLN_ALICE, false);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_CHANNELS}, false);
+	CHECK(one.err == OK && !one.active);
+	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_INFO}, false);
+	CHECK(one.err == ERR_UNAVAILABLE);
+	simln_set_up(sim, SIMLN_ALICE, true);
+}
+
+int main(void)
+{
+	const int fd = mkstemp(macaroon);
+	CHECK(fd >= 0 && write(fd, SIMLN_MACAROON, 2) == 2 && close(fd) == 0);
+	begin();
+	test_settled_as_recorded();
+	test_refused_as_recorded();
+	test_node();
+	test_paid();
+	test_payer_dies();
+	test_margin();
+	end();
+	CHECK(unlink(macaroon) == 0);
+	return EXIT_SUCCESS;
+}
