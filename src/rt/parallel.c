@@ -1,8 +1,7 @@
 #include "rt/parallel.h"
 
-#include "sys/clock.h"
-
-#define PIECE_GROWTH_MAX 8u
+#include "rt/cpu_clock.h"
+#include "rt/pieces.h"
 
 /* ---- chunks ---- */
 
@@ -64,9 +63,7 @@ static struct cut cut_of(struct strand s, size_t count, const struct parallel_op
 struct loop {
 	parallel_body body;
 	void *ctx;
-	struct cut cut;
-	_Atomic size_t piece; /* items to run at once; relaxed: a hint that all workers improve */
-	_Atomic bool is_long; /* such a piece takes PARALLEL_LONG_NS */
+	struct pieces pieces;
 };
 
 struct range {
@@ -74,31 +71,20 @@ struct range {
 	size_t begin, end;
 };
 
-/* From how long a piece took, how large the next should be. */
-static void adapt(struct loop *l, size_t items, uint64_t ns)
-{
-	size_t piece = atomic_load_explicit(&l->piece, memory_order_relaxed);
-	const bool is_long = ns >= PARALLEL_LONG_NS;
-	if (is_long != atomic_load_explicit(&l->is_long, memory_order_relaxed))
-		atomic_store_explicit(&l->is_long, is_long, memory_order_relaxed);
-	/* what a whole piece would have taken: halving gives pieces of half the size, too */
-	const double whole_ns = (double)(ns + 1) * (double)piece / (double)items;
-	const double times = PARALLEL_PIECE_NS / whole_ns;
-	if (times < 0.5)
-		piece = (size_t)((double)piece * times);
-	else if (times > 2 && items > piece / 2 && piece < l->cut.chunk)
-		piece *= times < PIECE_GROWTH_MAX ? (size_t)times : PIECE_GROWTH_MAX;
-	else
-		return;
-	piece = piece < l->cut.chunk ? round_up(piece + (piece == 0), l->cut.line) : l->cut.chunk;
-	atomic_store_explicit(&l->piece, piece, memory_order_relaxed);
-}
-
+/* By the time that this thread was on a processor: to be switched out is nothing of the loop's. */
 static void run_piece(struct loop *l, size_t begin, size_t end)
 {
-	const uint64_t before = clock_mono_ns();
+	const uint64_t before = cpu_clock_ns();
 	l->body(l->ctx, begin, end);
-	adapt(l, end - begin, clock_mono_ns() - before);
+	pieces_measured(&l->pieces, end - begin, cpu_clock_ns() - before);
+}
+
+/* Halves: of whole chunks, and a chunk of whole lines. */
+static size_t middle_of(const struct pieces *p, size_t begin, size_t end)
+{
+	const size_t items = end - begin;
+	const size_t half = round_up(items / 2, items > p->chunk ? p->chunk : p->line);
+	return begin + (half < items ? half : items);
 }
 
 static void range_branch(struct strand s, void *frame);
@@ -106,19 +92,15 @@ static void range_branch(struct strand s, void *frame);
 static void run_range(struct strand s, struct loop *l, size_t begin, size_t end)
 {
 	for (;;) {
-		const size_t piece = atomic_load_explicit(&l->piece, memory_order_relaxed);
-		if (end - begin <= piece) {
+		if (end - begin <= pieces_items(&l->pieces)) {
 			run_piece(l, begin, end);
 			return;
 		}
-		/* halves, the first one of whole lines */
-		const size_t half = round_up((end - begin) / 2, l->cut.line);
-		const size_t middle = begin + (half < end - begin ? half : end - begin);
+		const size_t middle = middle_of(&l->pieces, begin, end);
 		struct range *rest = fork_frame(s);
 		*rest = (struct range){.loop = l, .begin = middle, .end = end};
-		run_range(atomic_load_explicit(&l->is_long, memory_order_relaxed)
-				? fork_begin_offered(s, range_branch)
-				: fork_begin(s, range_branch),
+		run_range(pieces_are_long(&l->pieces) ? fork_begin_offered(s, range_branch)
+						      : fork_begin(s, range_branch),
 			l, begin, middle);
 		if (!fork_is_here(s)) {
 			fork_join(s);
@@ -156,7 +138,7 @@ static void deal_shares(struct strand s, struct loop *l, size_t count)
 	struct share share[EXECUTOR_WORKERS_MAX];
 	struct executor *x = strand_executor(s);
 	const uint32_t workers = executor_workers(x);
-	const size_t items = round_up(count / workers + (count % workers != 0), l->cut.line);
+	const size_t items = round_up(count / workers + (count % workers != 0), l->pieces.line);
 	struct task_group group;
 	task_group_init(&group, NULL);
 	for (uint32_t i = 0; i < workers; i++) {
@@ -177,10 +159,11 @@ static void deal_shares(struct strand s, struct loop *l, size_t count)
 void parallel_for_each(struct strand s, size_t count, const struct parallel_options *options,
 	parallel_body body, void *ctx)
 {
-	struct loop l = {.body = body, .ctx = ctx, .cut = cut_of(s, count, options)};
+	struct loop l = {.body = body, .ctx = ctx};
 	if (count == 0)
 		return;
-	atomic_init(&l.piece, l.cut.line < l.cut.chunk ? l.cut.line : l.cut.chunk);
+	const struct cut cut = cut_of(s, count, options);
+	pieces_init(&l.pieces, cut.chunk, cut.line);
 	if (executor_workers(strand_executor(s)) == 1)
 		body(ctx, 0, count);
 	else if (executor_settings(strand_executor(s))->work_stealing)
@@ -194,8 +177,8 @@ void parallel_for_each(struct strand s, size_t count, const struct parallel_opti
 struct reduction {
 	const struct reduce *reduce;
 	void *ctx;
-	size_t count, leaf; /* items */
-	_Atomic bool is_long;
+	size_t count, leaf;   /* items */
+	struct pieces pieces; /* of leaves */
 };
 
 struct part {
@@ -204,34 +187,44 @@ struct part {
 	size_t first, last; /* leaves */
 };
 
-static void fold_leaf(struct reduction *r, void *into, size_t leaf)
+/* Always halves, always the left one first into the result: the tree is the same for all. */
+static size_t middle_leaf(size_t first, size_t last)
 {
-	const uint64_t before = clock_mono_ns();
-	const size_t begin = leaf * r->leaf;
+	return first + (last - first) / 2;
+}
+
+static void fold_piece(struct reduction *r, void *into, size_t first, size_t last)
+{
+	_Alignas(max_align_t) unsigned char right[REDUCE_SIZE_MAX];
+	if (last - first > 1) {
+		const size_t middle = middle_leaf(first, last);
+		fold_piece(r, into, first, middle);
+		fold_piece(r, right, middle, last);
+		r->reduce->combine(r->ctx, into, right);
+		return;
+	}
+	const size_t begin = first * r->leaf;
 	memcpy(into, r->reduce->identity, r->reduce->size);
 	r->reduce->fold(
 		r->ctx, into, begin, r->count - begin < r->leaf ? r->count : begin + r->leaf);
-	const bool is_long = clock_mono_ns() - before >= PARALLEL_LONG_NS;
-	if (is_long != atomic_load_explicit(&r->is_long, memory_order_relaxed))
-		atomic_store_explicit(&r->is_long, is_long, memory_order_relaxed);
 }
 
 static void part_branch(struct strand s, void *frame);
 
-/* Always halves, always the left one first into the result: the tree is the same for all. */
 static void fold_part(struct strand s, struct reduction *r, void *into, size_t first, size_t last)
 {
 	_Alignas(max_align_t) unsigned char right[REDUCE_SIZE_MAX];
-	if (last - first == 1) {
-		fold_leaf(r, into, first);
+	if (last - first <= pieces_items(&r->pieces)) {
+		const uint64_t before = cpu_clock_ns();
+		fold_piece(r, into, first, last);
+		pieces_measured(&r->pieces, last - first, cpu_clock_ns() - before);
 		return;
 	}
-	const size_t middle = first + (last - first) / 2;
+	const size_t middle = middle_leaf(first, last);
 	struct part *part = fork_frame(s);
 	*part = (struct part){.reduction = r, .into = right, .first = middle, .last = last};
-	fold_part(atomic_load_explicit(&r->is_long, memory_order_relaxed)
-			? fork_begin_offered(s, part_branch)
-			: fork_begin(s, part_branch),
+	fold_part(pieces_are_long(&r->pieces) ? fork_begin_offered(s, part_branch)
+					      : fork_begin(s, part_branch),
 		r, into, first, middle);
 	if (fork_is_here(s))
 		fold_part(s, r, right, middle, last);
@@ -254,6 +247,7 @@ void parallel_reduce(struct strand s, void *out, size_t count,
 		cut.chunk / PARALLEL_LEAVES + (cut.chunk % PARALLEL_LEAVES != 0), cut.line);
 	struct reduction r = {.reduce = reduce, .ctx = ctx, .count = count, .leaf = leaf};
 	CHECK(reduce->size <= REDUCE_SIZE_MAX);
+	pieces_init(&r.pieces, PARALLEL_LEAVES, 1);
 	if (count == 0)
 		memcpy(out, reduce->identity, reduce->size);
 	else

@@ -2,16 +2,17 @@
  *
  * A loop is cut in chunks: PARALLEL_CHUNKS_LARGE for each worker where there are more than
  * PARALLEL_LARGE items for each, else PARALLEL_CHUNKS_SMALL; chunks begin at multiples of the cache
- * line. Workers get halves of what is left by forks (rt/fork). A loop runs pieces no larger than a
- * chunk: it begins with small ones, measures them, and sizes the next so that one takes about
- * PARALLEL_PIECE_NS: where some items take longer than others, pieces get smaller there. Pieces
- * that take long are offered before they run, so that nobody waits beside a worker that is deep in
- * one.
+ * line. Workers get halves of what is left, of whole chunks, by forks (rt/fork). What a chunk takes
+ * is measured, and while the times agree, chunks are what is run; where they diverge, and where a
+ * chunk takes long, smaller pieces of it are (rt/pieces). Pieces that take long are offered before
+ * they run, so that nobody waits beside a worker that is deep in one. Without stealing each worker
+ * gets its share at once.
  *
  * A reduction is cut in fixed leaves, PARALLEL_LEAVES for each chunk, and combined in a tree whose
  * shape follows from the number of items and of items in a chunk alone: the same result, to the
- * last bit of a floating-point number, whoever computes what. The number of items in a chunk
- * follows from the number of workers, unless it is given.
+ * last bit of a floating-point number, whoever computes what. How many leaves are folded in one go
+ * is adapted in the same way. The number of items in a chunk follows from the number of workers,
+ * unless it is given.
  *
  * Threads: on a worker, but for executor_parallel. Ownership: borrows everything until it returns.
  * Must not: be given bodies that wait for each other.
@@ -24,8 +25,6 @@
 #define PARALLEL_LARGE 1000u
 #define PARALLEL_CHUNKS_LARGE 4u
 #define PARALLEL_CHUNKS_SMALL 2u
-#define PARALLEL_PIECE_NS 25000u
-#define PARALLEL_LONG_NS 5000u /* longer pieces are offered before they run */
 #define PARALLEL_LEAVES 8u
 #define REDUCE_SIZE_MAX 256u
 

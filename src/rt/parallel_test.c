@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 
-#include "sys/clock.h"
+#include "rt/cpu_clock.h"
+#include "rt/pieces.h"
 
 #define ITEMS_MAX 20000u
 #define PIECES_MAX 20000u
-#define SLOW_NS 60000u
+#define SLOW_EVERY 64u
+#define TRIES_MAX 100u
 
 static struct executor *create(uint32_t workers, bool stealing, uint32_t line)
 {
@@ -29,7 +31,8 @@ struct piece {
 struct run {
 	size_t count;
 	struct parallel_options options;
-	uint64_t item_ns; /* each takes so long */
+	uint64_t item_ns; /* each takes so long, on a processor */
+	uint64_t slow_ns; /* every SLOW_EVERYth takes so long on top */
 	_Atomic uint8_t times[ITEMS_MAX];
 	struct piece piece[PIECES_MAX];
 	_Atomic uint32_t pieces;
@@ -46,8 +49,11 @@ static void body(void *ctx, size_t begin, size_t end)
 	for (size_t i = begin; i < end; i++)
 		CHECK(atomic_fetch_add_explicit(&r->times[i], 1, memory_order_relaxed) == 0);
 	if (r->item_ns != 0) {
-		const uint64_t until = clock_mono_ns() + (end - begin) * r->item_ns;
-		while (clock_mono_ns() < until)
+		const uint64_t slow = (end + SLOW_EVERY - 1) / SLOW_EVERY -
+			(begin + SLOW_EVERY - 1) / SLOW_EVERY;
+		const uint64_t until = cpu_clock_ns() + (end - begin) * r->item_ns +
+			slow * r->slow_ns;
+		while (cpu_clock_ns() < until)
 			cpu_relax();
 	}
 }
@@ -104,23 +110,39 @@ static void test_chunks(void)
 	CHECK(parallel_chunk_items(0, 4, 8, 64) == 1 && parallel_chunk_items(1, 4, 0, 64) == 1);
 }
 
-/* Where items are slow, pieces are small; where they are fast, pieces grow to whole chunks. */
+static uint32_t pieces_of(struct executor *x, size_t count, uint64_t item_ns, uint64_t slow_ns)
+{
+	memset(&loop, 0, sizeof loop);
+	loop.count = count;
+	loop.item_ns = item_ns;
+	loop.slow_ns = slow_ns;
+	CHECK(executor_call(x, loop_branch, &loop) == OK);
+	return atomic_load(&loop.pieces);
+}
+
+/* Chunks are what is run where they take the same time; where their times diverge, small pieces
+ * are, and where one item alone is long, single ones. A machine can take a processor away unseen:
+ * then a time is wrong, and it is tried again. */
 static void test_adapts(void)
 {
+	enum { COUNT = 8000, CHUNKS = 2 * PARALLEL_CHUNKS_LARGE, TO_FIND_OUT = 3 * CHUNKS };
 	struct executor *x = create(2, true, 64);
-	memset(&loop, 0, sizeof loop);
-	loop.count = 400;
-	loop.item_ns = SLOW_NS;
-	CHECK(executor_call(x, loop_branch, &loop) == OK);
-	/* each alone is longer than a piece should be, although 100 fit a chunk */
-	CHECK(atomic_load(&loop.pieces) == loop.count);
-	/* a worker can be off the processor while it runs a piece, and measure that: try again */
-	for (uint32_t tries = 0;; tries++) {
-		check_loop(x, ITEMS_MAX, 0, 0);
-		if (atomic_load(&loop.pieces) <= 64)
-			break;
-		CHECK(tries < 100);
-	}
+	uint32_t tries = 0;
+	size_t largest;
+	do {
+		CHECK(tries++ < TRIES_MAX);
+		const uint32_t pieces = pieces_of(x, COUNT, 50, 0);
+		largest = 0;
+		for (uint32_t i = 0; i < pieces; i++)
+			if (loop.piece[i].end - loop.piece[i].begin > largest)
+				largest = loop.piece[i].end - loop.piece[i].begin;
+		CHECK(largest <= COUNT / CHUNKS);
+	} while (largest < COUNT / CHUNKS || atomic_load(&loop.pieces) > CHUNKS + TO_FIND_OUT);
+	/* a chunk would take as long as sixteen small pieces */
+	for (tries = 0; pieces_of(x, COUNT, 100, 20000) < 8 * CHUNKS; tries++)
+		CHECK(tries < TRIES_MAX);
+	for (tries = 0; pieces_of(x, 400, PIECES_EVEN_NS, 0) < 400; tries++)
+		CHECK(tries < TRIES_MAX);
 	executor_destroy(x);
 }
 
