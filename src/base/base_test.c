@@ -120,6 +120,16 @@ static void test_hex(void)
 	size_t len = 0;
 	CHECK(hex_decode(bytes, 4, slice_str("00ffAb1")) == ERR_SHORT && bytes[0] == 9);
 	CHECK(hex_decode(bytes, 4, slice_str("00ffAb1g")) == ERR_FORMAT && bytes[0] == 9);
+	for (unsigned c = 0; c < 256; c++) { /* each character for itself */
+		const uint8_t digits[2] = {'4', (uint8_t)c};
+		const char *const all = "0123456789abcdefABCDEF";
+		const char *at = c == 0 ? NULL : strchr(all, (int)c);
+		const enum err err = hex_decode(bytes, 1, slice_of(digits, 2));
+		CHECK(err == (at == NULL ? ERR_FORMAT : OK));
+		const size_t place = at == NULL ? 0 : (size_t)(at - all);
+		CHECK(at == NULL || bytes[0] == 0x40 + (place < 16 ? place : place - 6));
+	}
+	bytes[0] = 9;
 	CHECK(hex_decode(bytes, 4, slice_str("00ffAb1f00")) == ERR_FORMAT && bytes[0] == 9);
 	CHECK(hex_decode(bytes, 4, slice_str("00ffAb1f")) == OK);
 	hex_encode(text, bytes, 4);

@@ -1,6 +1,7 @@
 /* Shapes of a Bitcoin node's answers. Every check here is against a node that may lie. */
 #include "base/hex.h"
 #include "layer/bitcoin/bitcoin.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* Heights that a node may name: far above any chain, far below what would wrap. */
@@ -21,23 +22,47 @@ struct json *core_param_hash(const struct hash256 *hash)
 	return json_new_string(text);
 }
 
-enum err core_answer_hex(uint8_t **bytes, size_t *len, size_t len_max, const struct json *value)
+/* Bytes that are decoded in one go: enough to be worth another worker's while, and so few that who
+ * is not waited for any more ends soon. */
+#define HEX_PART ((size_t)4096)
+
+struct hex_parts {
+	uint8_t *out;
+	size_t len;
+	struct slice text;
+	_Atomic bool bad;
+};
+
+static void decode_parts(void *ctx, size_t begin, size_t end)
+{
+	struct hex_parts *h = ctx;
+	const size_t from = begin * HEX_PART;
+	const size_t to = h->len - from < (end - begin) * HEX_PART ? h->len : end * HEX_PART;
+	/* relaxed: looked at after all have ended */
+	if (hex_decode(h->out + from, to - from,
+		    slice_of(h->text.ptr + 2 * from, 2 * (to - from))) != OK)
+		atomic_store_explicit(&h->bad, true, memory_order_relaxed);
+}
+
+enum err core_answer_hex(uint8_t **bytes, size_t *len, size_t len_max, const struct json *value,
+	const struct parallel *parallel)
 {
 	const struct slice text = json_string(value);
 	if (text.ptr == NULL || text.len == 0 || text.len % 2 != 0)
 		return ERR_FORMAT;
 	if (text.len / 2 > len_max)
 		return ERR_FULL;
-	uint8_t *out = malloc(text.len / 2);
-	if (out == NULL)
+	struct hex_parts parts = {.out = malloc(text.len / 2), .len = text.len / 2, .text = text};
+	if (parts.out == NULL)
 		return ERR_FULL;
-	const enum err err = hex_decode(out, text.len / 2, text);
-	if (err != OK) {
-		free(out);
+	parallel_run(
+		parallel, (parts.len + HEX_PART - 1) / HEX_PART, HEX_PART, decode_parts, &parts);
+	if (atomic_load_explicit(&parts.bad, memory_order_relaxed)) {
+		free(parts.out);
 		return ERR_FORMAT;
 	}
-	*bytes = out;
-	*len = text.len / 2;
+	*bytes = parts.out;
+	*len = parts.len;
 	return OK;
 }
 
@@ -86,7 +111,7 @@ enum err core_answer_is_tx(const struct json *hex, const struct hash256 *txid)
 	uint8_t *raw;
 	size_t len;
 
-	TRY(core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, hex));
+	TRY(core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, hex, NULL));
 	const enum err err = tx_open(slice_of(raw, len), same_id, &expected);
 	free(raw);
 	return err;

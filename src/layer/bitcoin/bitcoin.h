@@ -126,9 +126,10 @@ enum err bitcoin_scan(struct layer *layer, const struct layer_lock_ref *lock, si
 MUST_USE enum err core_answer_hash(struct hash256 *out, const struct json *value);
 /* A hash as a parameter. */
 struct json *core_param_hash(const struct hash256 *hash);
-/* Hex into a new buffer of at most len_max bytes. Returns owned (free). ERR_FORMAT, ERR_FULL. */
-MUST_USE enum err core_answer_hex(
-	uint8_t **bytes, size_t *len, size_t len_max, const struct json *value);
+/* Hex into a new buffer of at most len_max bytes, with the help of `parallel` (NULL: nobody).
+ * Returns owned (free). ERR_FORMAT, ERR_FULL. */
+MUST_USE enum err core_answer_hex(uint8_t **bytes, size_t *len, size_t len_max,
+	const struct json *value, const struct parallel *parallel);
 /* A raw transaction, whose id must be txid. */
 MUST_USE enum err core_answer_is_tx(const struct json *hex, const struct hash256 *txid);
 /* The answer to getblockheader (verbose): a block of this hash on the best chain at `height`, with

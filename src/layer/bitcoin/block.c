@@ -10,7 +10,7 @@
 /* For checking one block: some fifty times what the largest takes. One that needs more is no answer
  * and is asked for again; nothing of it is left out. */
 #define BLOCK_CPU_NS (UINT64_C(5000) * CPU_BUDGET_MS)
-#define BLOCK_LOOK_EVERY 64u /* transactions */
+#define BLOCK_LOOK_EVERY 64u /* transactions, or parts of the answer */
 
 /* A block, checked: its hash, its work, its Merkle roots. */
 struct payload {
@@ -42,8 +42,8 @@ struct block_ask {
 	struct payload *payload; /* owned */
 };
 
-/* Loops over a block's transactions, whoever runs them: under a budget each, and over when one was
- * spent, or nobody waits for the result any more. */
+/* Loops over a block's bytes and transactions, whoever runs them: under a budget each, and over
+ * when one was spent, or nobody waits for the result any more. */
 struct guard {
 	const struct parallel *over; /* NULL: the caller */
 	const struct offload_job *job;
@@ -86,10 +86,9 @@ static void guard_run(void *self, size_t count, size_t item_size, parallel_body 
 	parallel_run(g.guard->over, count, item_size, run_guarded, &g);
 }
 
-static enum err check_block(
-	struct payload *p, struct slice raw, const struct hash256 *hash, struct guard *guard)
+static enum err check_block(struct payload *p, struct slice raw, const struct hash256 *hash,
+	const struct parallel *parallel)
 {
-	const struct parallel parallel = {.run = guard_run, .self = guard};
 	struct hash256 own;
 	/* the cheapest first: a header with another hash is not worth more */
 	TRY(btc_header_parse(&p->block.header, raw));
@@ -97,21 +96,25 @@ static enum err check_block(
 	if (!hash256_eq(&own, hash))
 		return ERR_CHECKSUM;
 	TRY(btc_header_check_work(&p->block.header));
-	TRY(btc_block_open(&p->block, raw, &parallel));
-	return btc_block_check_witnesses(&p->block, &parallel);
+	TRY(btc_block_open(&p->block, raw, parallel));
+	return btc_block_check_witnesses(&p->block, parallel);
 }
 
 static enum err read_block(struct block_ask *asked, const struct parallel *parallel)
 {
 	struct guard guard = {.over = parallel, .job = &asked->job};
+	const struct parallel guarded = {.run = guard_run, .self = &guard};
 	size_t len;
 	struct payload *p = asked->payload = calloc(1, sizeof *p);
 	if (p == NULL)
 		return ERR_FULL;
-	TRY(core_answer_hex(&p->raw, &len, BTC_BLOCK_SIZE_MAX, rpc_reading_result(asked->reading)));
+	TRY(core_answer_hex(
+		&p->raw, &len, BTC_BLOCK_SIZE_MAX, rpc_reading_result(asked->reading), &guarded));
+	if (has_stopped(&guard)) /* and some of it was not decoded */
+		return ERR_CANCELLED;
 	rpc_reading_free(asked->reading);
 	asked->reading = NULL;
-	const enum err err = check_block(p, slice_of(p->raw, len), &asked->hash, &guard);
+	const enum err err = check_block(p, slice_of(p->raw, len), &asked->hash, &guarded);
 	if (has_stopped(&guard))
 		return ERR_CANCELLED;
 	const struct btc_header *header = &p->block.header;

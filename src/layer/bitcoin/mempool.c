@@ -40,7 +40,7 @@ static void on_tx(void *op, uint64_t tag, const struct rpc_answer *answer)
 	if (layer->dead || layer->sink.on_block == NULL)
 		return;
 	if (err == OK)
-		err = core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, answer->result);
+		err = core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, answer->result, NULL);
 	if (err == OK) {
 		err = tx_open(slice_of(raw, len), use_tx, &f);
 		free(raw);
