@@ -158,81 +158,121 @@ static uint64_t total_out(struct slice raw, struct slice script, uint64_t *to_sc
 	return total;
 }
 
-static void test_bitcoin_plans(void)
-{
-	uint8_t leg_bytes[SIGNING_LEG_MAX], script[34];
-	const struct leg_offer o = offer_of(LAYER_BITCOIN);
-	struct layer_plan plan = {.session = {{1}},
-		.purpose = SIGN_PAYOUT,
-		.tip_height = 500,
-		.coin = {{.at = {.txid = {{1}}}, .value = {700000}},
-			{.at = {.txid = {{2}}}, .value = {800000}, .key_index = KEY_INDEX_CHANGE}},
-		.coin_count = 2,
-		.fee = {1234},
-		.rate = 5000,
-		.swap = swap,
-		.leg = make(leg_bytes, LAYER_BITCOIN, &o),
-		.lock = {.tx = {{9}}, .index = 1},
-		.preimage = preimage,
-		.amount = amount_of(ASSET_BTC, 600000)};
+/* A plan with coins of 700,000 and 800,000, and what comes of it. */
+struct bitcoin_case {
+	struct layer_plan plan;
 	struct signing_request r;
-	struct amount fee, bound;
-	uint64_t paid;
-
-	CHECK(wallet_script(script, &other, KEY_INDEX_RECEIVE) == OK);
-	plan.to = slice_of(script, sizeof script);
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
-	CHECK(r.input_count == 2 && r.input[1].key.index == KEY_INDEX_CHANGE);
-	CHECK(amount_cmp(fee, amount_of(ASSET_BTC, 1234)) == 0);
-	CHECK(total_out(r.unsigned_tx, plan.to, &paid) == 1500000 - 1234 && paid == 600000);
-
-	plan.amount = amount_of(ASSET_BTC, 100); /* dust */
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
-	plan.amount = amount_of(ASSET_BTC, 1499000); /* more than is there with the fee */
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
-	plan.coin_count = BTC_INPUT_MAX + 1;
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
-	plan.coin_count = 2;
-	plan.amount = amount_zero(ASSET_BTC);
-
-	plan.purpose = SIGN_LOCK;
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
-	struct btc_htlc h;
+	struct amount fee;
 	struct btc_htlc_tree tree;
-	CHECK(btc_htlc_parse(&h, plan.leg) == OK && btc_htlc_tree(&tree, &h) == OK);
-	CHECK(total_out(r.unsigned_tx, slice_of(tree.script_pubkey, 34), &paid) == 1500000 - 1234);
-	CHECK(paid == 1000000);
+	uint8_t leg[SIGNING_LEG_MAX], script[34];
+};
 
+static void begin_case(struct bitcoin_case *c)
+{
+	const struct leg_offer o = offer_of(LAYER_BITCOIN);
+	struct btc_htlc h;
+	*c = (struct bitcoin_case){.plan = {.session = {{1}},
+					   .purpose = SIGN_PAYOUT,
+					   .tip_height = 500,
+					   .coin = {{.at = {.txid = {{1}}}, .value = {700000}},
+						   {.at = {.txid = {{2}}},
+							   .value = {800000},
+							   .key_index = KEY_INDEX_CHANGE}},
+					   .coin_count = 2,
+					   .fee = {1234},
+					   .rate = 5000,
+					   .swap = swap,
+					   .lock = {.tx = {{9}}, .index = 1},
+					   .preimage = preimage,
+					   .amount = amount_of(ASSET_BTC, 600000)}};
+	c->plan.leg = make(c->leg, LAYER_BITCOIN, &o);
+	CHECK(btc_htlc_parse(&h, c->plan.leg) == OK && btc_htlc_tree(&c->tree, &h) == OK);
+}
+
+static enum err build_case(struct bitcoin_case *c)
+{
+	return build(&c->r, &c->fee, LAYER_BITCOIN, &c->plan);
+}
+
+static void test_bitcoin_payout(void)
+{
+	struct bitcoin_case c;
+	uint64_t paid;
+	begin_case(&c);
+	CHECK(wallet_script(c.script, &other, KEY_INDEX_RECEIVE) == OK);
+	c.plan.to = slice_of(c.script, sizeof c.script);
+	CHECK(build_case(&c) == OK);
+	CHECK(c.r.input_count == 2 && c.r.input[1].key.index == KEY_INDEX_CHANGE);
+	CHECK(amount_cmp(c.fee, amount_of(ASSET_BTC, 1234)) == 0);
+	CHECK(total_out(c.r.unsigned_tx, c.plan.to, &paid) == 1500000 - 1234 && paid == 600000);
+
+	c.plan.amount = amount_of(ASSET_BTC, 100); /* dust */
+	CHECK(build_case(&c) == ERR_RANGE);
+	c.plan.amount = amount_of(ASSET_BTC, 1499000); /* more than is there with the fee */
+	CHECK(build_case(&c) == ERR_RANGE);
+	c.plan.coin_count = BTC_INPUT_MAX + 1;
+	CHECK(build_case(&c) == ERR_RANGE);
+	c.plan.coin_count = 2;
+	c.plan.amount = amount_zero(ASSET_BTC);
+}
+
+static void test_bitcoin_lock(void)
+{
+	struct bitcoin_case c;
+	uint64_t paid;
+	begin_case(&c);
+	c.plan.amount = amount_zero(ASSET_BTC);
+	c.plan.purpose = SIGN_LOCK;
+	CHECK(build_case(&c) == OK);
+	CHECK(total_out(c.r.unsigned_tx, slice_of(c.tree.script_pubkey, 34), &paid) ==
+		1500000 - 1234);
+	CHECK(paid == 1000000);
+}
+
+static void test_bitcoin_spends(void)
+{
+	struct bitcoin_case c;
+	uint64_t paid;
+	struct amount bound;
+	begin_case(&c);
 	static const enum sign_purpose spends[] = {SIGN_CLAIM, SIGN_REFUND};
 	for (size_t i = 0; i < ARRAY_LEN(spends); i++) {
-		plan.purpose = spends[i];
-		plan.amount = amount_zero(ASSET_BTC);
-		CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
-		CHECK(r.input_count == 1 && r.input[0].key.use == KEY_SWAP);
-		CHECK(memcmp(r.input[0].script, tree.script_pubkey, 34) == 0);
-		CHECK(r.input[0].value.raw == 1000000);
-		CHECK(wallet_script(script, &wallet, KEY_INDEX_CHANGE) == OK);
-		CHECK(total_out(r.unsigned_tx, slice_of(script, 34), &paid) == paid);
-		CHECK(amount_cmp(fee, amount_of(ASSET_BTC, 1000000 - paid)) == 0);
-		CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, plan.purpose, plan.rate) == OK);
-		CHECK(amount_cmp(fee, bound) == 0);
+		c.plan.purpose = spends[i];
+		c.plan.amount = amount_zero(ASSET_BTC);
+		CHECK(build_case(&c) == OK);
+		CHECK(c.r.input_count == 1 && c.r.input[0].key.use == KEY_SWAP);
+		CHECK(memcmp(c.r.input[0].script, c.tree.script_pubkey, 34) == 0);
+		CHECK(c.r.input[0].value.raw == 1000000);
+		CHECK(wallet_script(c.script, &wallet, KEY_INDEX_CHANGE) == OK);
+		CHECK(total_out(c.r.unsigned_tx, slice_of(c.script, 34), &paid) == paid);
+		CHECK(amount_cmp(c.fee, amount_of(ASSET_BTC, 1000000 - paid)) == 0);
+		CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, c.plan.purpose, c.plan.rate) == OK);
+		CHECK(amount_cmp(c.fee, bound) == 0);
 		/* what the lock-up really holds counts (HAZARDS 18) */
-		plan.amount = amount_of(ASSET_BTC, 2000000);
-		CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
-		CHECK(r.input[0].value.raw == 2000000);
-		plan.amount = amount_of(ASSET_BTC, 400); /* less than its fee */
-		CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+		c.plan.amount = amount_of(ASSET_BTC, 2000000);
+		CHECK(build_case(&c) == OK);
+		CHECK(c.r.input[0].value.raw == 2000000);
+		c.plan.amount = amount_of(ASSET_BTC, 400); /* less than its fee */
+		CHECK(build_case(&c) == ERR_RANGE);
 	}
-	plan.amount = amount_zero(ASSET_BTC);
-	plan.rate = UINT64_MAX;
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+}
+
+static void test_bitcoin_no_way(void)
+{
+	struct bitcoin_case c;
+	struct amount bound;
+	begin_case(&c);
+	c.plan.purpose = SIGN_REFUND;
+	c.plan.amount = amount_zero(ASSET_BTC);
+	c.plan.rate = UINT64_MAX;
+	CHECK(build_case(&c) == ERR_RANGE);
 	/* called off: all coins come back in one output */
-	plan.purpose = SIGN_NONCE_FILL;
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == OK);
-	CHECK(r.input_count == plan.coin_count && r.input[0].key.use == KEY_WALLET);
-	CHECK(amount_cmp(fee, amount_from_sat(plan.fee)) == 0);
-	plan.coin_count = 0;
-	CHECK(build(&r, &fee, LAYER_BITCOIN, &plan) == ERR_RANGE);
+	c.plan.purpose = SIGN_NONCE_FILL;
+	CHECK(build_case(&c) == OK);
+	CHECK(c.r.input_count == c.plan.coin_count && c.r.input[0].key.use == KEY_WALLET);
+	CHECK(amount_cmp(c.fee, amount_from_sat(c.plan.fee)) == 0);
+	c.plan.coin_count = 0;
+	CHECK(build_case(&c) == ERR_RANGE);
 	CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, SIGN_DEPLOY, 1000) == ERR_RANGE);
 }
 
@@ -302,7 +342,10 @@ int main(void)
 	init();
 	test_addresses();
 	test_legs();
-	test_bitcoin_plans();
+	test_bitcoin_payout();
+	test_bitcoin_lock();
+	test_bitcoin_spends();
+	test_bitcoin_no_way();
 	test_rootstock_plans();
 	CHECK(amount_cmp(layer_dust(LAYER_BITCOIN), amount_of(ASSET_BTC, 546)) == 0);
 	return EXIT_SUCCESS;
