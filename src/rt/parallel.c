@@ -1,7 +1,7 @@
 #include "rt/parallel.h"
 
 #include "rt/cpu_clock.h"
-#include "rt/pieces.h"
+#include "rt/chunks.h"
 
 /* ---- chunks ---- */
 
@@ -63,7 +63,7 @@ static struct cut cut_of(struct strand s, size_t count, const struct parallel_op
 struct loop {
 	parallel_body body;
 	void *ctx;
-	struct pieces pieces;
+	struct chunks pieces;
 };
 
 struct range {
@@ -76,11 +76,11 @@ static void run_piece(struct loop *l, size_t begin, size_t end)
 {
 	const uint64_t before = cpu_clock_ns();
 	l->body(l->ctx, begin, end);
-	pieces_measured(&l->pieces, end - begin, cpu_clock_ns() - before);
+	chunks_measured(&l->pieces, end - begin, cpu_clock_ns() - before);
 }
 
 /* Halves: of whole chunks, and a chunk of whole lines. */
-static size_t middle_of(const struct pieces *p, size_t begin, size_t end)
+static size_t middle_of(const struct chunks *p, size_t begin, size_t end)
 {
 	const size_t items = end - begin;
 	const size_t half = round_up(items / 2, items > p->chunk ? p->chunk : p->line);
@@ -92,14 +92,14 @@ static void range_branch(struct strand s, void *frame);
 static void run_range(struct strand s, struct loop *l, size_t begin, size_t end)
 {
 	for (;;) {
-		if (end - begin <= pieces_items(&l->pieces)) {
+		if (end - begin <= chunks_items(&l->pieces)) {
 			run_piece(l, begin, end);
 			return;
 		}
 		const size_t middle = middle_of(&l->pieces, begin, end);
 		struct range *rest = fork_frame(s);
 		*rest = (struct range){.loop = l, .begin = middle, .end = end};
-		run_range(pieces_are_long(&l->pieces) ? fork_begin_offered(s, range_branch)
+		run_range(chunks_are_long(&l->pieces) ? fork_begin_offered(s, range_branch)
 						      : fork_begin(s, range_branch),
 			l, begin, middle);
 		if (!fork_is_here(s)) {
@@ -163,7 +163,7 @@ void parallel_for_each(struct strand s, size_t count, const struct parallel_opti
 	if (count == 0)
 		return;
 	const struct cut cut = cut_of(s, count, options);
-	pieces_init(&l.pieces, cut.chunk, cut.line);
+	chunks_init(&l.pieces, cut.chunk, cut.line);
 	if (executor_workers(strand_executor(s)) == 1)
 		body(ctx, 0, count);
 	else if (executor_settings(strand_executor(s))->work_stealing)
@@ -178,7 +178,7 @@ struct reduction {
 	const struct reduce *reduce;
 	void *ctx;
 	size_t count, leaf;   /* items */
-	struct pieces pieces; /* of leaves */
+	struct chunks pieces; /* of leaves */
 };
 
 struct part {
@@ -214,16 +214,16 @@ static void part_branch(struct strand s, void *frame);
 static void fold_part(struct strand s, struct reduction *r, void *into, size_t first, size_t last)
 {
 	_Alignas(max_align_t) unsigned char right[REDUCE_SIZE_MAX];
-	if (last - first <= pieces_items(&r->pieces)) {
+	if (last - first <= chunks_items(&r->pieces)) {
 		const uint64_t before = cpu_clock_ns();
 		fold_piece(r, into, first, last);
-		pieces_measured(&r->pieces, last - first, cpu_clock_ns() - before);
+		chunks_measured(&r->pieces, last - first, cpu_clock_ns() - before);
 		return;
 	}
 	const size_t middle = middle_leaf(first, last);
 	struct part *part = fork_frame(s);
 	*part = (struct part){.reduction = r, .into = right, .first = middle, .last = last};
-	fold_part(pieces_are_long(&r->pieces) ? fork_begin_offered(s, part_branch)
+	fold_part(chunks_are_long(&r->pieces) ? fork_begin_offered(s, part_branch)
 					      : fork_begin(s, part_branch),
 		r, into, first, middle);
 	if (fork_is_here(s))
@@ -247,7 +247,7 @@ void parallel_reduce(struct strand s, void *out, size_t count,
 		cut.chunk / PARALLEL_LEAVES + (cut.chunk % PARALLEL_LEAVES != 0), cut.line);
 	struct reduction r = {.reduce = reduce, .ctx = ctx, .count = count, .leaf = leaf};
 	CHECK(reduce->size <= REDUCE_SIZE_MAX);
-	pieces_init(&r.pieces, PARALLEL_LEAVES, 1);
+	chunks_init(&r.pieces, PARALLEL_LEAVES, 1);
 	if (count == 0)
 		memcpy(out, reduce->identity, reduce->size);
 	else

@@ -4,7 +4,7 @@
  * PARALLEL_LARGE items for each, else PARALLEL_CHUNKS_SMALL; chunks begin at multiples of the cache
  * line. Workers get halves of what is left, of whole chunks, by forks (rt/fork). What a chunk takes
  * is measured, and while the times agree, chunks are what is run; where they diverge, and where a
- * chunk takes long, smaller pieces of it are (rt/pieces). Pieces that take long are offered before
+ * chunk takes long, smaller pieces of it are (rt/chunks). Pieces that take long are offered before
  * they run, so that nobody waits beside a worker that is deep in one. Without stealing each worker
  * gets its share at once.
  *

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "rt/cpu_clock.h"
-#include "rt/pieces.h"
+#include "rt/chunks.h"
 
 #define ITEMS_MAX 20000u
 #define PIECES_MAX 20000u
@@ -141,7 +141,7 @@ static void test_adapts(void)
 	/* a chunk would take as long as sixteen small pieces */
 	for (tries = 0; pieces_of(x, COUNT, 100, 20000) < 8 * CHUNKS; tries++)
 		CHECK(tries < TRIES_MAX);
-	for (tries = 0; pieces_of(x, 400, PIECES_EVEN_NS, 0) < 400; tries++)
+	for (tries = 0; pieces_of(x, 400, CHUNKS_EVEN_NS, 0) < 400; tries++)
 		CHECK(tries < TRIES_MAX);
 	executor_destroy(x);
 }
