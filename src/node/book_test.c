@@ -141,6 +141,7 @@ static void test_transfers(void)
 	CHECK(move(14, 1, 1, 1) == BOOK_SAME_ACCOUNT && move(14, 0, 0, 1) == BOOK_SAME_ACCOUNT);
 	CHECK(move(15, 9, 2, 1) == BOOK_FROM_UNKNOWN && move(16, 1, 9, 1) == BOOK_TO_UNKNOWN);
 	CHECK(move(17, 1, 3, 1) == BOOK_LAYER_DIFFERENT);
+	CHECK(move(22, 3, 1, 1) == BOOK_LAYER_DIFFERENT);
 	CHECK(move(18, 4, 2, 7) == BOOK_DONE);
 	expect_balance(4, 0, 7);
 	expect_balance(1, 100, 60);
@@ -152,6 +153,11 @@ static void test_transfers(void)
 	CHECK(move(11, 1, 2, 61) == BOOK_EXISTS_DIFFERENT);
 	CHECK(move(11, 2, 1, 60) == BOOK_EXISTS_DIFFERENT);
 	CHECK(move(11, 0, 2, 60) == BOOK_EXISTS_DIFFERENT);
+	const struct hash256 key = next_key();
+	item_count = 0;
+	add(11, 1, 2, 60);
+	item[0].tag = 1;
+	CHECK(move_with(OK, &key, &key).result[0] == BOOK_EXISTS_DIFFERENT);
 	expect_balance(1, 100, 60);
 	/* what failed stays failed, even where it could be done now */
 	CHECK(move(21, 0, 1, 1000) == BOOK_DONE && open_account(9, LAYER, 0) == BOOK_DONE);
