@@ -40,7 +40,18 @@ struct handle {
 	int inode;
 };
 
+/* A sector that landed elsewhere. */
+struct stray {
+	int inode;
+	size_t meant, landed;  /* sectors */
+	uint8_t bytes[SECTOR]; /* of it */
+	uint8_t under[SECTOR]; /* what it landed on */
+	uint8_t stale[SECTOR]; /* what stayed where it was meant */
+};
+
 struct file_sim {
+	struct stray stray[FILE_SIM_STRAYS_MAX];
+	size_t stray_count;
 	struct file_ops ops;
 	struct inode inode[FILE_SIM_FILES_MAX];
 	struct names seen, platter;
@@ -343,6 +354,54 @@ static enum err sim_pread(
 	return OK;
 }
 
+/* Sector by sector onto others of the file, all of them in its first part, where data are. False:
+ * this one lands where it should. */
+static bool go_astray(struct file_sim *sim, int inode, const uint8_t *bytes, size_t len,
+	uint64_t offset, uint64_t stray)
+{
+	struct inode *n = &sim->inode[inode];
+	const size_t first = (size_t)offset / SECTOR, count = len / SECTOR;
+	if (offset % SECTOR != 0 || len % SECTOR != 0 || first == 0 || offset + len > n->size ||
+		sim->stray_count + count > FILE_SIM_STRAYS_MAX)
+		return false;
+	const size_t landing = (size_t)(stray % first);
+	for (size_t i = 0; i < count && landing + i < first; i++) {
+		struct stray *s = &sim->stray[sim->stray_count++];
+		*s = (struct stray){.inode = inode, .meant = first + i, .landed = landing + i};
+		memcpy(s->bytes, bytes + i * SECTOR, SECTOR);
+		memcpy(s->under, n->seen + s->landed * SECTOR, SECTOR);
+		memcpy(s->stale, n->seen + s->meant * SECTOR, SECTOR);
+		memcpy(n->seen + s->landed * SECTOR, s->bytes, SECTOR);
+		n->dirty[s->landed] = true;
+	}
+	return true;
+}
+
+static void put_back(struct inode *n, size_t sector, const uint8_t *is, const uint8_t *should)
+{
+	if (memcmp(n->seen + sector * SECTOR, is, SECTOR) == 0)
+		memcpy(n->seen + sector * SECTOR, should, SECTOR);
+	if (memcmp(n->platter + sector * SECTOR, is, SECTOR) == 0)
+		memcpy(n->platter + sector * SECTOR, should, SECTOR);
+}
+
+size_t file_sim_strays(const struct file_sim *sim)
+{
+	return sim->stray_count;
+}
+
+void file_sim_repair(struct file_sim *sim)
+{
+	while (sim->stray_count > 0) { /* the last one first: it may lie on another */
+		const struct stray *s = &sim->stray[--sim->stray_count];
+		struct inode *n = &sim->inode[s->inode];
+		if (!n->used || n->cap < (s->meant + 1) * SECTOR)
+			continue;
+		put_back(n, s->landed, s->bytes, s->under);
+		put_back(n, s->meant, s->stale, s->bytes);
+	}
+}
+
 static enum err sim_pwrite(
 	void *ctx, size_t *done, int file, const void *bytes, size_t len, uint64_t offset)
 {
@@ -352,8 +411,16 @@ static enum err sim_pwrite(
 	enum err err = OK;
 	CHECK(handle_of(sim, file)->write);
 	if (strike(sim, &fault, FILE_SIM_WRITE)) {
+		if (fault.stray != 0 &&
+			go_astray(sim, handle_of(sim, file)->inode, bytes, len, offset,
+				fault.stray)) {
+			changed(sim);
+			*done = len;
+			return OK;
+		}
 		err = fault.err;
-		len = fault.partial < len ? fault.partial : len;
+		if (fault.stray == 0)
+			len = fault.partial < len ? fault.partial : len;
 	}
 	if (!has_room(sim, n, (size_t)offset + len))
 		return ERR_FULL;
@@ -600,6 +667,8 @@ struct file_sim *file_sim_crash(const struct file_sim *sim, const uint8_t *survi
 	struct file_sim *out = file_sim_create();
 	size_t unit = 0;
 	out->platter = sim->platter;
+	memcpy(out->stray, sim->stray, sizeof out->stray);
+	out->stray_count = sim->stray_count;
 	bool logged = true;
 	for (size_t i = 0; i < sim->pending_count; i++) {
 		logged = logged && survives[unit] != 0;
@@ -620,6 +689,8 @@ struct file_sim *file_sim_copy(const struct file_sim *sim)
 	struct file_sim *out = file_sim_create();
 	out->seen = sim->seen;
 	out->platter = sim->platter;
+	memcpy(out->stray, sim->stray, sizeof out->stray);
+	out->stray_count = sim->stray_count;
 	memcpy(out->pending, sim->pending, sizeof out->pending);
 	out->pending_count = sim->pending_count;
 	for (size_t i = 0; i < FILE_SIM_FILES_MAX; i++) {

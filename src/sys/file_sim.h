@@ -20,6 +20,7 @@
 #define FILE_SIM_HANDLES_MAX 64u
 #define FILE_SIM_PENDING_MAX 64u /* unsynced changes of names */
 #define FILE_SIM_FAULTS_MAX 16u
+#define FILE_SIM_STRAYS_MAX 16u /* sectors; beyond that writes land where they should */
 
 struct file_sim;
 
@@ -64,10 +65,17 @@ struct file_sim_fault {
 	enum err err;    /* what it answers; OK with WRITE: a short write */
 	size_t partial;  /* WRITE: bytes that reach the file nevertheless */
 	bool persistent; /* all later ones too */
+	/* WRITE, of whole sectors: they land elsewhere in the file, and nobody is told; where
+	 * depends on this number. The file's size stays. 0: they land where they should. */
+	uint64_t stray;
 };
 /* CHECKs the bound. */
 NONNULL_ALL void file_sim_inject(struct file_sim *sim, const struct file_sim_fault *fault);
 NONNULL_ALL void file_sim_heal(struct file_sim *sim); /* forget all faults */
+/* Writes that landed elsewhere and were not made good. */
+NONNULL_ALL size_t file_sim_strays(const struct file_sim *sim);
+/* Makes them good, on the platter too, but for sectors that were written since. */
+NONNULL_ALL void file_sim_repair(struct file_sim *sim);
 NONNULL_ALL uint64_t file_sim_count(const struct file_sim *sim, enum file_sim_op op);
 /* Bytes that all files together may take; UINT64_MAX, as at the start: no limit. */
 NONNULL_ALL void file_sim_capacity(struct file_sim *sim, uint64_t bytes);

@@ -85,6 +85,18 @@ static void node_spoils(struct world *w, const struct plan_item *i)
 		i->b / 16 % 2 == 0 ? send[i->layer] : "*", kind, (unsigned)i->a);
 }
 
+#define LIES_MAX 4u
+
+static void node_lies(struct world *w, const struct plan_item *i)
+{
+	struct lies *l = &w->nets.lies[i->layer];
+	switch (i->b % 3) {
+	case 0: lies_imposter(&w->nets, i->layer, now_of(w) + i->a); return;
+	case 1: l->scans = 1 + (uint32_t)(i->a % LIES_MAX); return;
+	default: l->blocks = 1 + (uint32_t)(i->a % LIES_MAX); return;
+	}
+}
+
 static void node_slow(struct world *w, const struct plan_item *i)
 {
 	const uint64_t low = i->a == 0 ? 20 : i->a / 2, high = i->a == 0 ? 400 : i->a;
@@ -159,6 +171,14 @@ static void disk_fails(struct world *w, const struct plan_item *i)
 	file_sim_inject(w->host.disk, &fault);
 }
 
+static void disk_strays(struct world *w, const struct plan_item *i)
+{
+	const struct file_sim_fault fault = {
+		.op = FILE_SIM_WRITE, .after = i->b, .stray = i->a == 0 ? 1 : i->a};
+	file_sim_heal(w->host.disk);
+	file_sim_inject(w->host.disk, &fault);
+}
+
 static void on_full_end(void *ctx)
 {
 	struct world *w = ctx;
@@ -198,12 +218,14 @@ void faults_strike(struct world *w, const struct plan_item *item)
 		[PLAN_NODE_STALLS] = node_stalls,
 		[PLAN_NODE_TWICE] = node_twice,
 		[PLAN_NODE_SPOILS] = node_spoils,
+		[PLAN_NODE_LIES] = node_lies,
 		[PLAN_NODE_SLOW] = node_slow,
 		[PLAN_REORG] = reorg,
 		[PLAN_FEES] = fees,
 		[PLAN_EVICT] = evict,
 		[PLAN_CLOCK] = clock_step,
 		[PLAN_DISK_FAILS] = disk_fails,
+		[PLAN_DISK_STRAYS] = disk_strays,
 		[PLAN_DISK_FULL] = disk_full,
 		[PLAN_DISK_SLOW] = disk_slow,
 	};
@@ -237,6 +259,7 @@ void faults_end(struct world *w)
 		nets_node_lever(&w->nets, layer, "sim_fault_clear", "[]");
 		nets_node_lever(&w->nets, layer, "sim_latency", "[20, 400]");
 	}
+	lies_end(&w->nets);
 	w->keeper.down_until_ms = w->keeper.refuse_until_ms = 0;
 	w->keeper.twice = w->keeper.cut_in = 0;
 	w->host.cut_in = 0;

@@ -104,6 +104,7 @@ static void note(struct host *h)
 	h->staged = journal_last(core_journal(h->core));
 	file_sim_destroy(h->full);
 	h->full = file_sim_copy(h->disk);
+	file_sim_repair(h->full);
 }
 
 void host_kill(struct host *h, bool power)
@@ -213,6 +214,10 @@ static void start(struct host *h)
 		CHECK(http_client_create_local(&h->http, h->w->loop, on_request, h) == OK);
 	host_core_config(h, &config, h->disk);
 	file_sim_capacity(h->disk, h->capacity);
+	if (file_sim_strays(h->disk) > 0) {
+		check_strays(h->w);
+		file_sim_repair(h->disk); /* from another copy, as an operator does */
+	}
 	const enum err err = core_create(&h->core, &end, &config, keeper_line(&h->w->keeper));
 	h->starts++;
 	if (err != OK) {
@@ -311,6 +316,15 @@ enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
 	struct journal_error *error, const struct file_sim *disk, uint64_t up_to)
 {
 	struct file_sim *copy = file_sim_copy(disk);
+	file_sim_repair(copy);
+	const enum err err = host_fold_as_is(h, out, seq, error, copy, up_to);
+	file_sim_destroy(copy);
+	return err;
+}
+
+enum err host_fold_as_is(const struct host *h, struct hash256 *out, uint64_t *seq,
+	struct journal_error *error, struct file_sim *copy, uint64_t up_to)
+{
 	struct journal *j = NULL;
 	struct snapshots_found found;
 	const struct snapshots_source source = {.ops = file_sim_ops(copy),
@@ -336,7 +350,6 @@ enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
 		journal_close(j);
 	}
 	ledger_destroy(fold.ledger);
-	file_sim_destroy(copy);
 	return err;
 }
 

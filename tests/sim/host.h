@@ -68,9 +68,12 @@ NONNULL_ALL void host_core_config(struct host *h, struct core_config *out, struc
 /* The records that a start must find at least, and at most. */
 NONNULL_ALL void host_bounds(const struct host *h, uint64_t *durable, uint64_t *made);
 #define HOST_JOURNAL "provider/journal"
-/* The state that the journal on this disk folds to, up to a record; compares with nothing. ERR:
- * the journal is refused, in words. */
+/* The state that the journal on this disk folds to, up to a record, once writes that went astray
+ * are made good; compares with nothing. ERR: the journal is refused, in words. */
 MUST_USE NONNULL_ALL enum err host_fold(const struct host *h, struct hash256 *out, uint64_t *seq,
 	struct journal_error *error, const struct file_sim *disk, uint64_t up_to);
+/* The same on the disk itself, as it is. */
+MUST_USE NONNULL_ALL enum err host_fold_as_is(const struct host *h, struct hash256 *out,
+	uint64_t *seq, struct journal_error *error, struct file_sim *disk, uint64_t up_to);
 
 #endif

@@ -116,6 +116,33 @@ void check_media_end(struct world *w)
 	file_sim_destroy(copy);
 }
 
+/* Writes that landed elsewhere while the provider ran: its next start refuses them, or nothing but
+ * the last group is lost. */
+void check_strays(struct world *w)
+{
+	struct host *h = &w->host;
+	struct journal_error error = {.text = ""};
+	struct hash256 is, want;
+	uint64_t seq = 0, upto = 0;
+	struct file_sim *copy = file_sim_copy(h->disk);
+	w->damaged++;
+	world_say(w, LANE_PROVIDER, TRACE_FAULT, "starts on a disk with %zu sectors astray",
+		file_sim_strays(copy));
+	const enum err err = host_fold_as_is(h, &is, &seq, &error, copy, UINT64_MAX);
+	file_sim_destroy(copy);
+	if (err != OK) {
+		w->damage_refused++;
+		world_say(w, LANE_PROVIDER, TRACE_NOTE, "refuses: %.150s", error.text);
+		return;
+	}
+	if (h->check && seq < h->durable_before)
+		world_wrong(w,
+			"sectors are astray, %llu of %llu records are left, and nobody says so",
+			(unsigned long long)seq, (unsigned long long)h->durable);
+	if (host_fold(h, &want, &upto, &error, h->disk, seq) != OK || !hash256_eq(&is, &want))
+		world_wrong(w, "sectors are astray, the records are others, and nobody says so");
+}
+
 void check_media(struct world *w)
 {
 	const struct ledger *l = host_ledger(&w->host);
@@ -126,6 +153,7 @@ void check_media(struct world *w)
 	for (unsigned i = 0; i < DAMAGES; i++) {
 		char what[120];
 		struct file_sim *copy = file_sim_copy(w->host.disk);
+		file_sim_repair(copy);
 		if (damage(copy, &draw, what, sizeof what))
 			judge(w, copy, what);
 		file_sim_destroy(copy);

@@ -62,12 +62,13 @@ void nets_start(struct nets *n)
 
 /* A question that a node has. */
 struct visit {
+	struct nets *nets;
 	nets_answer_cb cb;
 	void *ctx;
-	bool stalled; /* the answer is lost on its way */
-	struct nets *nets;
 	enum layer_id layer;
-	void *asked; /* owned; of the provider, where a scenario may answer; or NULL */
+	enum lie lie;
+	bool stalled; /* the answer is lost on its way */
+	void *asked;  /* owned; of the provider, where a scenario may answer; or NULL */
 	size_t asked_len;
 };
 
@@ -80,8 +81,16 @@ static void on_answer(void *ctx, const struct sim_node_answer *a)
 	const bool lies = v->asked != NULL && a->err == OK &&
 		w->plan.hazard->answered(
 			w, v->layer, slice_of(v->asked, v->asked_len), a->body, &other);
-	v->cb(v->ctx, v->stalled ? ERR_TIMEOUT : a->err, a->status,
-		lies ? buf_slice(&other) : a->body);
+	struct slice body = lies ? buf_slice(&other) : a->body;
+	char *changed = NULL;
+	if (v->lie != LIE_NONE && a->err == OK && a->status == 200 && body.len > 0) {
+		changed = sim_alloc(body.len + 1);
+		memcpy(changed, body.ptr, body.len);
+		lies_tell(v->nets, v->lie, v->layer, changed);
+		body = slice_of(changed, body.len);
+	}
+	v->cb(v->ctx, v->stalled ? ERR_TIMEOUT : a->err, a->status, body);
+	free(changed);
 	free(v->asked);
 	free(v);
 }
@@ -110,17 +119,22 @@ void nets_ask(struct nets *n, enum actor who, enum layer_id layer, struct slice 
 		sim_node_request(n->node[layer], NULL, body, on_second, NULL);
 	}
 	struct visit *v = sim_alloc(sizeof *v);
-	*v = (struct visit){.cb = cb,
+	const bool lies = who == ACTOR_PROVIDER;
+	*v = (struct visit){.nets = n,
+		.cb = cb,
 		.ctx = ctx,
-		.stalled = now_of(n) < wire->stalled_until_ms,
-		.nets = n,
-		.layer = layer};
+		.layer = layer,
+		.lie = lies ? lies_take(n, layer, body) : LIE_NONE,
+		.stalled = now_of(n) < wire->stalled_until_ms};
 	const struct hazard *h = n->w->plan.hazard;
 	if (who == ACTOR_PROVIDER && h != NULL && h->answered != NULL) {
 		v->asked = sim_copy(body.ptr, body.len);
 		v->asked_len = body.len;
 	}
-	sim_node_request(n->node[layer], NULL, body, on_answer, v);
+	struct sim_node *node = lies && now_of(n) < n->lies[layer].imposter_until_ms
+		? n->lies[layer].imposter
+		: n->node[layer];
+	sim_node_request(node, NULL, body, on_answer, v);
 }
 
 /* One that came through the in-process client. */
@@ -284,6 +298,7 @@ void nets_init(struct nets *n, struct world *w)
 
 void nets_fini(struct nets *n)
 {
+	lies_fini(n);
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		loop_timer_cancel(n->w->loop, &n->block_timer[i]);
 		json_free(n->lever[i].answer);

@@ -26,8 +26,19 @@ struct wire {
 	uint32_t twice;            /* so many next requests arrive twice */
 };
 
+/* What a node's answers are changed into, for the provider (lies.c). */
+enum lie { LIE_NONE, LIE_SCAN, LIE_BLOCK };
+
+struct lies {
+	struct sim_node *imposter; /* owned; NULL: not needed yet */
+	uint64_t imposter_until_ms;
+	uint32_t scans, blocks; /* so many next answers */
+	bool told_less;         /* of what is ours, once at least */
+};
+
 struct nets {
 	struct world *w;
+	struct lies lies[LAYER_COUNT];
 	struct sim_node *node[LAYER_COUNT];
 	struct peer lever[LAYER_COUNT]; /* borrows the network */
 	struct draw blocks[LAYER_COUNT];
@@ -54,6 +65,16 @@ NONNULL_ALL bool nets_is_up(const struct nets *n, enum actor who, enum layer_id 
 /* A request to "http://bitcoin" or "http://rootstock"; takes it. *answered, which outlives the
  * nets, is set when its answer comes; NULL: nobody wants to know. */
 void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered);
+/* Until then the provider's node is another one, of a longer chain from the same first block. */
+NONNULL_ALL void lies_imposter(struct nets *n, enum layer_id layer, uint64_t until_ms);
+/* What becomes of the answer to this request. */
+NONNULL_ALL enum lie lies_take(struct nets *n, enum layer_id layer, struct slice request);
+/* Changes an answer. */
+NONNULL_ALL void lies_tell(struct nets *n, enum lie lie, enum layer_id layer, char *text);
+/* A wrong scan was told: the books may be latched for it. */
+NONNULL_ALL bool lies_told_less(const struct nets *n);
+NONNULL_ALL void lies_end(struct nets *n);
+NONNULL_ALL void lies_fini(struct nets *n);
 /* A call beside everybody; CHECKs that it succeeds. Borrows until the next. */
 PRINTF_LIKE(4, 5)
 const struct json *nets_lever(

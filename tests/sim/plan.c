@@ -35,12 +35,14 @@ static const struct {
 	[PLAN_NODE_STALLS] = {"node-stalls", 4},
 	[PLAN_NODE_TWICE] = {"node-twice", 4},
 	[PLAN_NODE_SPOILS] = {"node-spoils", 14},
+	[PLAN_NODE_LIES] = {"node-lies", 4},
 	[PLAN_NODE_SLOW] = {"node-slow", 4},
 	[PLAN_REORG] = {"reorg", 10},
 	[PLAN_FEES] = {"fees", 4},
 	[PLAN_EVICT] = {"evict", 4},
 	[PLAN_CLOCK] = {"clock", 3},
 	[PLAN_DISK_FAILS] = {"disk-fails", 6},
+	[PLAN_DISK_STRAYS] = {"disk-strays", 4},
 	[PLAN_DISK_FULL] = {"disk-full", 3},
 	[PLAN_DISK_SLOW] = {"disk-slow", 3},
 };
@@ -55,12 +57,14 @@ const struct plan_scenario plan_scenarios[] = {
 	{"node-errors", 15, KIND(PLAN_NODE_SPOILS) | KIND(PLAN_REORG)},
 	{"evicted", 16, KIND(PLAN_EVICT) | KIND(PLAN_REORG)},
 	{"blocks-missed", 21, KIND(PLAN_NODE_STALLS) | KIND(PLAN_NODE_DOWN) | KIND(PLAN_NODE_SLOW)},
+	{"node-lies", 34, KIND(PLAN_NODE_LIES)},
 	{"fee-spike", 22, KIND(PLAN_FEES)},
 	{"crashes", 32, KIND(PLAN_POWER) | KIND(PLAN_KILL) | KIND(PLAN_TAKER_KILL)},
 	{"signer-crashes", 46,
 		KIND(PLAN_SIGNER_POWER) | KIND(PLAN_SIGNER_DOWN) | KIND(PLAN_SIGNER_TWICE)},
 	{"signer-refuses", 33, KIND(PLAN_SIGNER_REFUSES)},
 	{"torn-writes", 40, KIND(PLAN_POWER)},
+	{"disk-strays", 40, KIND(PLAN_DISK_STRAYS) | KIND(PLAN_KILL) | KIND(PLAN_POWER)},
 	{"disk-fails", 41, KIND(PLAN_DISK_FAILS) | KIND(PLAN_DISK_FULL) | KIND(PLAN_DISK_SLOW)},
 };
 const size_t plan_scenario_count = ARRAY_LEN(plan_scenarios);
@@ -114,6 +118,7 @@ static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only)
 	case PLAN_SIGNER_POWER: i->a = a % 4 == 0 ? 0 : 1 + a / 4 % 40; break;
 	case PLAN_SIGNER_DOWN:
 	case PLAN_SIGNER_REFUSES:
+	case PLAN_NODE_LIES:
 	case PLAN_NODE_DOWN:
 	case PLAN_NODE_STALLS: i->a = SECOND + a % OUTAGE_MAX_MS; break;
 	case PLAN_DISK_FULL:
@@ -129,6 +134,7 @@ static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only)
 		i->b = MINUTE + i->b % (8 * MINUTE);
 		break;
 	case PLAN_CLOCK: i->a = a % (4 * HOUR); break;
+	case PLAN_DISK_STRAYS:
 	case PLAN_DISK_FAILS:
 		i->a = a;
 		i->b %= 30;

@@ -27,12 +27,14 @@ enum plan_kind {
 	PLAN_NODE_STALLS,  /* layer; a: ms; b: for whom */
 	PLAN_NODE_TWICE,   /* layer; a: requests; b: for whom */
 	PLAN_NODE_SPOILS,  /* layer; a: answers; b: in which way (sim/fault.h) */
+	PLAN_NODE_LIES,    /* layer; a: ms, or answers; b: how (lies.c) */
 	PLAN_NODE_SLOW,    /* layer; a: ms for each call, from here on; 0: as usual */
 	PLAN_REORG,        /* layer; a: depth */
 	PLAN_FEES,         /* layer; a: times as much, in percent; b: ms */
 	PLAN_EVICT,        /* Bitcoin: the mempool is emptied */
 	PLAN_CLOCK,        /* a: ms, plus two hours */
 	PLAN_DISK_FAILS,   /* a: operation; b: after so many */
+	PLAN_DISK_STRAYS,  /* a: where to; b: after so many writes */
 	PLAN_DISK_FULL,    /* a: ms */
 	PLAN_DISK_SLOW,    /* a: ms */
 	PLAN_KINDS

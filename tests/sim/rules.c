@@ -12,6 +12,7 @@
  * both networks' outages together. The engine's own bounds are far above. */
 #define LOCK_SPARE_MS 300000u
 #define DEEP_REASON "a reorganisation deeper than the final depth"
+#define LESS_REASON "reconciliation: the chain has less than the books"
 /* Blocks after which a refund that is open must have begun. */
 #define REFUND_BLOCKS 30u
 
@@ -148,8 +149,10 @@ void rules_step(struct world *w)
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		look_at_height(w, l, (enum layer_id)i);
 	w->rules.process = w->host.starts;
-	/* the one reason that a network can give: an operator is to look at it */
+	/* the reasons that a network, or a node that lies, can give: an operator is to look at it
+	 */
 	if (l->latched && strcmp(l->latch_reason, DEEP_REASON) != 0 &&
+		(strcmp(l->latch_reason, LESS_REASON) != 0 || !lies_told_less(&w->nets)) &&
 		!world_lax(w, HAZARD_LATCHES))
 		world_wrong(w, "latched: %s", l->latch_reason);
 	for (uint32_t i = 0; i < l->swap_count && i < WORLD_TAKERS_MAX; i++)

@@ -85,12 +85,14 @@ static void do_item(struct world *w, const struct plan_item *item, uint32_t numb
 	case PLAN_NODE_STALLS:
 	case PLAN_NODE_TWICE:
 	case PLAN_NODE_SPOILS:
+	case PLAN_NODE_LIES:
 	case PLAN_NODE_SLOW:
 	case PLAN_REORG:
 	case PLAN_FEES:
 	case PLAN_EVICT:
 	case PLAN_CLOCK:
 	case PLAN_DISK_FAILS:
+	case PLAN_DISK_STRAYS:
 	case PLAN_DISK_FULL:
 	case PLAN_DISK_SLOW:
 	case PLAN_KINDS: faults_strike(w, item); return;

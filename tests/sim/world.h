@@ -174,6 +174,7 @@ NONNULL_ALL void check_block(struct world *w, enum layer_id layer);
 /* The journal on the disk folds to the state that there is. */
 NONNULL_ALL void check_fold(struct world *w);
 /* Copies of the disk are damaged: the journal must notice, or have lost nothing. */
+NONNULL_ALL void check_strays(struct world *w);
 NONNULL_ALL void check_media(struct world *w);
 /* The same, in what was written last. */
 NONNULL_ALL void check_media_end(struct world *w);
