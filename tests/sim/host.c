@@ -26,12 +26,17 @@ static const char capacity_text[] =
 static const char capacity_small_text[] =
 	"{swaps: 16, transfers: 16, effects: 64, coins: 128, postings: 1024, "
 	"book_accounts: 16, book_transfers: 64}";
+static const char capacity_tight_text[] =
+	"{swaps: 16, transfers: 16, effects: 64, coins: 64, postings: 1024, "
+	"book_accounts: 16, book_transfers: 64}";
+static const char limits_text[] = "1000, request_burst: 1000";
+static const char limits_tight_text[] = "2, request_burst: 4";
 static const char config_text[] =
 	"http: {port: 0}\n"
 	"signer: {timeout_ms: 15000}\n"
 	"reconcile_interval_ms: 30000\n"
 	"swap: {fee_ppm: 2500, quote_ttl_ms: 60000, offer_ttl_ms: 720000, observation_ms: 20000}\n"
-	"limits: {request_rate: 1000, request_burst: 1000, swap_rate: 100000, swap_burst: 1000, "
+	"limits: {request_rate: %s, swap_rate: 100000, swap_burst: 1000, "
 	"request_cpu_us: 60000000}\n"
 	"snapshots: {every_bytes: 49152, keep: 2, collect_after: 20}\n"
 	"capacity: %s\n"
@@ -367,14 +372,18 @@ void host_init(struct host *h, struct world *w)
 	*h = (struct host){.w = w,
 		.disk = file_sim_create(),
 		.capacity = UINT64_MAX,
-		.segment_size = small ? SEGMENT_SIZE_SMALL : SEGMENT_SIZE,
-		.group_max = small ? GROUP_MAX_SMALL : GROUP_MAX};
+		.segment_size = small || w->plan.tight ? SEGMENT_SIZE_SMALL : SEGMENT_SIZE,
+		.group_max = small || w->plan.tight ? GROUP_MAX_SMALL : GROUP_MAX};
 	h->settings = sim_alloc(sizeof *h->settings);
 	h->settings->seal = (struct seal_key){{9}};
 	draw_init(&h->random, w->seed, "provider", 0);
 	draw_init(&h->cuts, w->seed, "provider's machine", 0);
 	hex_encode(contract, w->nets.contract.b, sizeof w->nets.contract.b);
-	(void)snprintf(text, sizeof text, config_text, small ? capacity_small_text : capacity_text,
+	(void)snprintf(text, sizeof text, config_text,
+		w->plan.tight ? limits_tight_text : limits_text,
+		w->plan.tight   ? capacity_tight_text
+			: small ? capacity_small_text
+				: capacity_text,
 		sockets ? DOOR_BITCOIN : "http://bitcoin",
 		sockets ? DOOR_ROOTSTOCK : "http://rootstock", contract);
 	if (config_load_text(&h->settings->config, slice_str(text), &source, &error) != OK ||

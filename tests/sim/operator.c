@@ -7,6 +7,7 @@
 #include "world.h"
 
 #define AGAIN_MS 10000u
+#define TRIES_TIGHT 30u
 #define DEPOSIT_SAT 100000000u
 
 static const struct network *regtest(enum layer_id layer)
@@ -64,8 +65,13 @@ void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat)
 
 static void ask(void *ctx);
 
+/* Where tables are full they stay so: the operator gives up at last, and nothing is lost by it. */
 static void again(struct payout *p)
 {
+	if (p->w->plan.tight && p->w->calm_ms != 0 && ++p->tries_in_calm == TRIES_TIGHT) {
+		p->refused = true;
+		return;
+	}
 	CHECK(loop_timer_set(p->w->loop, &p->timer, AGAIN_MS, ask, p) == OK);
 }
 

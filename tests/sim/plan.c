@@ -189,6 +189,7 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile
 {
 	struct draw work, faults, sockets;
 	*p = (struct plan){.seed = seed, .work_ms = profile->minutes * MINUTE};
+	p->tight = profile->tight;
 	draw_init(&sockets, seed, "sockets", 0);
 	p->sockets = draw_chance(&sockets, SOCKETS_PERMILLE) || profile->sockets;
 	draw_init(&work, seed, "work", 0);

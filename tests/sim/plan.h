@@ -55,6 +55,7 @@ struct plan {
 	const struct hazard *hazard; /* directed (hazards.h); NULL: by the seed alone */
 	uint64_t work_ms;            /* items come until then */
 	bool sockets;                /* the provider's HTTP goes over simulated ones (door.h) */
+	bool tight;       /* every table and queue of the provider is as small as it may be */
 	uint32_t subsets; /* tried at each place where the power can fail (exhaust.h); 0: none */
 	struct plan_item item[PLAN_ITEMS_MAX];
 	uint32_t count;
@@ -65,8 +66,9 @@ struct plan_profile {
 	uint64_t minutes; /* of work */
 	uint32_t swaps, payouts, deposits;
 	uint32_t faults; /* 0: none */
-	bool sockets;    /* always; otherwise as the seed has it */
-	uint32_t kinds;  /* of faults, a bit each, and PLAN_EARLY; 0: all */
+	bool tight;
+	bool sockets;   /* always; otherwise as the seed has it */
+	uint32_t kinds; /* of faults, a bit each, and PLAN_EARLY; 0: all */
 };
 /* All of them while the books are born. */
 #define PLAN_EARLY (UINT32_C(1) << 31)

@@ -45,6 +45,7 @@ struct payout {
 	char key[40], body[400];
 	struct id128 id; /* acknowledged */
 	bool acknowledged, refused;
+	uint32_t tries_in_calm;
 	struct loop_timer timer; /* to ask again */
 };
 
@@ -75,6 +76,7 @@ struct world {
 	uint32_t wrong;                  /* what a checker found */
 	char wrong_text[TRACE_TEXT_MAX]; /* the first */
 	bool blocks_moved[LAYER_COUNT];
+	bool coins_full;                              /* the books said so */
 	enum swap_state swap_state[WORLD_TAKERS_MAX]; /* as the timeline has it */
 	uint64_t birth[LAYER_COUNT];                  /* of the books; 0: not born yet */
 	uint64_t reorgs[LAYER_COUNT];                 /* of the network, so far */
