@@ -151,6 +151,19 @@ def uri(source):
                       + [blob(v[n].encode().hex()) for n in ("label", "message")] for v in json.loads(source)["vectors"]])
 
 
+def descriptors(source):
+    vectors = json.loads(source)
+    rows = []
+    for v in vectors["valid"]:
+        found = v["addresses"] or []
+        rows.append([text(v["text"]), str(v["ranged"]).lower(), f"{len(found)}u",
+                     array([array([text(a) for a in way]) for way in found] or ["{0}"])])
+    yield from table("descriptor_valid", texts("text") + ["bool ranged", "uint32_t ways", "const char *address[3][3]"], rows)
+    yield "static const char *const descriptor_invalid[] = {"
+    yield from (f"\t{text(d)}," for d in vectors["invalid"])
+    yield "};"
+
+
 def bolt11(source):
     vectors = json.loads(source)
     rows = []
@@ -251,7 +264,7 @@ def exchanges(source):
 
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
-         "psbt": psbt, "psbt_payments": psbt_payments, "uri": uri, "bolt11": bolt11, "elements_transactions": elements_transactions,
+         "psbt": psbt, "psbt_payments": psbt_payments, "uri": uri, "descriptors": descriptors, "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
          "elements_blinding": elements_blinding, "elements_wally": elements_wally,
          "exchanges": exchanges}

@@ -4,8 +4,8 @@
 #define BTC_BASE58_H
 #include "base/buf.h"
 
-#define BASE58_PAYLOAD_MAX 55u /* Elements: two versions, a blinding key, a hash */
-#define BASE58_TEXT_MAX 81u    /* that many bytes and their sum have no more digits */
+#define BASE58_PAYLOAD_MAX 78u /* BIP-32: an extended key */
+#define BASE58_TEXT_MAX 112u   /* that many bytes and their sum have no more digits */
 
 /* Exactly len bytes, at most BASE58_PAYLOAD_MAX (CHECK). ERR_FORMAT: no such text, or of another
  * length; ERR_CHECKSUM. */

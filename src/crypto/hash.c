@@ -7,14 +7,16 @@
 #include <pthread.h>
 
 #define SHA256_BLOCK_SIZE 64u
+#define SHA512_BLOCK_SIZE 128u
 
-enum digest { DIGEST_SHA256, DIGEST_RIPEMD160, DIGEST_COUNT };
+enum digest { DIGEST_SHA256, DIGEST_SHA512, DIGEST_RIPEMD160, DIGEST_COUNT };
 
 static const struct {
 	const char *name;
 	int size;
 } digests[DIGEST_COUNT] = {
 	[DIGEST_SHA256] = {"SHA256", 32},
+	[DIGEST_SHA512] = {"SHA512", 64},
 	[DIGEST_RIPEMD160] = {"RIPEMD160", 20},
 };
 
@@ -167,23 +169,35 @@ void gmac256(uint8_t tag[16], const uint8_t key[32], const uint8_t nonce[12],
 	CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, 16, tag) == 1);
 }
 
+/* RFC 2104, of a hash whose blocks have block_size bytes. */
+static void hmac(
+	uint8_t *out, enum digest digest, size_t block_size, struct slice key, struct slice in)
+{
+	uint8_t block[SHA512_BLOCK_SIZE] = {0};
+	uint8_t inner[64];
+	const size_t size = (size_t)digests[digest].size;
+	CHECK(block_size <= sizeof block && size <= sizeof inner);
+	if (key.len > block_size)
+		digest_parts(block, digest, slice_of(NULL, 0), &key, 1);
+	else if (key.len > 0)
+		memcpy(block, key.ptr, key.len);
+	for (size_t i = 0; i < block_size; i++)
+		block[i] ^= 0x36;
+	digest_parts(inner, digest, slice_of(block, block_size), &in, 1);
+	for (size_t i = 0; i < block_size; i++)
+		block[i] ^= 0x36 ^ 0x5c;
+	const struct slice part = slice_of(inner, size);
+	digest_parts(out, digest, slice_of(block, block_size), &part, 1);
+	bytes_wipe(block, sizeof block);
+	bytes_wipe(inner, sizeof inner);
+}
+
 void hmac_sha256(struct hash256 *out, struct slice key, struct slice in)
 {
-	uint8_t block[SHA256_BLOCK_SIZE] = {0};
-	struct hash256 inner;
-	if (key.len > sizeof block) {
-		sha256(&inner, key);
-		memcpy(block, inner.b, sizeof inner.b);
-	} else if (key.len > 0) {
-		memcpy(block, key.ptr, key.len);
-	}
-	for (size_t i = 0; i < sizeof block; i++)
-		block[i] ^= 0x36;
-	digest_parts(inner.b, DIGEST_SHA256, slice_of(block, sizeof block), &in, 1);
-	for (size_t i = 0; i < sizeof block; i++)
-		block[i] ^= 0x36 ^ 0x5c;
-	const struct slice part = slice_of(inner.b, sizeof inner.b);
-	digest_parts(out->b, DIGEST_SHA256, slice_of(block, sizeof block), &part, 1);
-	bytes_wipe(block, sizeof block);
-	bytes_wipe(&inner, sizeof inner);
+	hmac(out->b, DIGEST_SHA256, SHA256_BLOCK_SIZE, key, in);
+}
+
+void hmac_sha512(uint8_t out[64], struct slice key, struct slice in)
+{
+	hmac(out, DIGEST_SHA512, SHA512_BLOCK_SIZE, key, in);
 }

@@ -32,5 +32,6 @@ NONNULL_ALL void keccak256(struct hash256 *out, struct slice in);
 NONNULL_ALL void gmac256(uint8_t tag[16], const uint8_t key[32], const uint8_t nonce[12],
 	const struct slice *part, size_t count);
 NONNULL_ALL void hmac_sha256(struct hash256 *out, struct slice key, struct slice in);
+NONNULL_ALL void hmac_sha512(uint8_t out[64], struct slice key, struct slice in);
 
 #endif

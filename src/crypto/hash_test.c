@@ -98,6 +98,28 @@ static void test_hmac(void)
 	expect(h.b, 32, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+/* RFC 4231, cases 1, 2, 6 */
+static void test_hmac_sha512(void)
+{
+	uint8_t key[131];
+	uint8_t h[64];
+	memset(key, 0x0b, sizeof key);
+	hmac_sha512(h, slice_of(key, 20), slice_str("Hi There"));
+	expect(h, 64,
+		"87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde"
+		"daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854");
+	hmac_sha512(h, slice_str("Jefe"), slice_str("what do ya want for nothing?"));
+	expect(h, 64,
+		"164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+		"9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737");
+	memset(key, 0xaa, sizeof key);
+	hmac_sha512(h, slice_of(key, sizeof key),
+		slice_str("Test Using Larger Than Block-Size Key - Hash Key First"));
+	expect(h, 64,
+		"80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352"
+		"6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598");
+}
+
 static void *hash_thread(void *unused)
 {
 	for (unsigned i = 0; i < 500; i++)
@@ -150,6 +172,7 @@ int main(void)
 	test_keccak();
 	test_every_length();
 	test_hmac();
+	test_hmac_sha512();
 	test_gmac();
 	return 0;
 }

@@ -97,7 +97,7 @@ static bool looks_like_blech32(struct bech32 *b, bool *own_network, uint8_t *val
 enum { AT_BLINDED = 0, AT_VERSION = 1, AT_KEY = 2, AT_HASH = AT_KEY + KEY_SIZE };
 #define BASE58_SIZE (AT_HASH + HASH_SIZE)
 
-_Static_assert(BASE58_SIZE == BASE58_PAYLOAD_MAX, "the longest payload");
+_Static_assert(BASE58_SIZE <= BASE58_PAYLOAD_MAX, "no longer than a payload");
 
 static enum err base58_address(struct elements_address *out, const struct elements_network *network,
 	const uint8_t payload[BASE58_SIZE])
