@@ -164,6 +164,31 @@ def descriptors(source):
     yield "};"
 
 
+def evm_typed(source):
+    numbers = ("chain_id", "nonce", "gas_limit")
+    names = ("priority", "fee", "to", "value", "data", "access_list", "key", "unsigned", "signed", "hash", "from")
+    yield from table("typed_vectors", ["unsigned type", "uint64_t " + ", ".join(numbers)] + texts(*(n + "_hex" for n in names)),
+                     [[f"{t['type']}u"] + [f"UINT64_C({t[n]})" for n in numbers] + [text(t[n]) for n in names]
+                      for t in json.loads(source)["transactions"]])
+
+
+def evm_tokens(source):
+    plain = ("units", "a", "b", "transfer", "approve", "balance", "allowance", "preimage", "hash", "token", "claim", "refund",
+             "key", "lock_call", "claim_call", "refund_call", "swaps_call")
+    logs = ("transferred", "approved", "lockup", "claimed", "refunded")
+    yield from table("token_vectors", texts(*plain) + ["uint64_t timelock"] + [f"const char *{n}[2]" for n in logs],
+                     [[text(t[n]) for n in plain] + [f"UINT64_C({t['timelock']})"]
+                      + [array([text(t[n]["topics"]), text(t[n]["data"])]) for n in logs] for t in json.loads(source)["tokens"]])
+
+
+def evm_fees(source):
+    params = ("size", "base", "blob", "base_scalar", "blob_scalar")
+    made = ("ecotone", "ecotone_unsigned", "fjord", "fjord_unsigned")
+    yield from table("fee_vectors", ["struct slice data", "uint64_t " + ", ".join(params)] + texts(*made),
+                     [[blob(f["data"])] + [f"UINT64_C({f[n]})" for n in params] + [text(f[n]) for n in made]
+                      for f in json.loads(source)["fees"]])
+
+
 def bolt11(source):
     vectors = json.loads(source)
     rows = []
@@ -264,7 +289,7 @@ def exchanges(source):
 
 KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addresses,
          "transactions": transactions, "blocks": blocks,
-         "psbt": psbt, "psbt_payments": psbt_payments, "uri": uri, "descriptors": descriptors, "bolt11": bolt11, "elements_transactions": elements_transactions,
+         "psbt": psbt, "psbt_payments": psbt_payments, "uri": uri, "evm_typed": evm_typed, "evm_tokens": evm_tokens, "evm_fees": evm_fees, "descriptors": descriptors, "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
          "elements_blinding": elements_blinding, "elements_wally": elements_wally,
          "exchanges": exchanges}

@@ -4,7 +4,7 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "wire/rlp.h"
+#include "wire/evm_internal.h"
 
 /* Items of a legacy transaction; unsigned ones end with chain id and two empty strings. */
 enum { TX_NONCE, TX_GAS_PRICE, TX_GAS_LIMIT, TX_TO, TX_VALUE, TX_DATA, TX_V, TX_R, TX_S, TX_ITEMS };
@@ -120,7 +120,7 @@ struct tx_items {
 	struct slice item[TX_ITEMS];
 };
 
-static struct slice without_zeros(const uint8_t *b, size_t len)
+struct slice evm_without_zeros(const uint8_t *b, size_t len)
 {
 	while (len > 0 && *b == 0) {
 		b++;
@@ -132,13 +132,13 @@ static struct slice without_zeros(const uint8_t *b, size_t len)
 static void set_u64(struct tx_items *t, size_t i, uint64_t v)
 {
 	store_be64(t->number[i], v);
-	t->item[i] = without_zeros(t->number[i], 8);
+	t->item[i] = evm_without_zeros(t->number[i], 8);
 }
 
 static void set_amount(struct tx_items *t, size_t i, struct amount a)
 {
 	amount_store_word(t->number[i], a);
-	t->item[i] = without_zeros(t->number[i], 32);
+	t->item[i] = evm_without_zeros(t->number[i], 32);
 }
 
 static void set_common(struct tx_items *t, const struct evm_tx *tx)
@@ -179,14 +179,14 @@ void evm_tx_put_signed(
 	CHECK(recovery_id == 0 || recovery_id == 1);
 	set_common(&t, tx);
 	set_u64(&t, TX_V, V_BASE + 2 * tx->chain_id + (unsigned)recovery_id);
-	t.item[TX_R] = without_zeros(sig, 32);
-	t.item[TX_S] = without_zeros(sig + 32, 32);
+	t.item[TX_R] = evm_without_zeros(sig, 32);
+	t.item[TX_S] = evm_without_zeros(sig + 32, 32);
 	put_items(out, &t);
 }
 
 /* ---- transactions: reading ---- */
 
-static enum err get_amount(struct amount *out, const struct rlp_item *item)
+enum err evm_get_amount(struct amount *out, enum asset asset, const struct rlp_item *item)
 {
 	uint8_t word[32] = {0};
 	if (item->is_list || (item->payload.len > 0 && item->payload.ptr[0] == 0))
@@ -196,7 +196,7 @@ static enum err get_amount(struct amount *out, const struct rlp_item *item)
 	if (item->payload.len > 0)
 		memcpy(word + sizeof word - item->payload.len, item->payload.ptr,
 			item->payload.len);
-	return amount_load_word(out, ASSET_RBTC, word);
+	return amount_load_word(out, asset, word);
 }
 
 /* One list of exactly TX_ITEMS items that are no lists, and nothing after it. */
@@ -215,9 +215,9 @@ static enum err split(struct rlp_item item[TX_ITEMS], struct slice in)
 static enum err get_common(struct evm_tx *out, const struct rlp_item item[TX_ITEMS])
 {
 	TRY(rlp_get_u64(&out->nonce, &item[TX_NONCE]));
-	TRY(get_amount(&out->gas_price, &item[TX_GAS_PRICE]));
+	TRY(evm_get_amount(&out->gas_price, ASSET_RBTC, &item[TX_GAS_PRICE]));
 	TRY(rlp_get_u64(&out->gas_limit, &item[TX_GAS_LIMIT]));
-	TRY(get_amount(&out->value, &item[TX_VALUE]));
+	TRY(evm_get_amount(&out->value, ASSET_RBTC, &item[TX_VALUE]));
 	const struct slice to = item[TX_TO].payload;
 	if (to.len != 0 && to.len != sizeof out->to.b)
 		return ERR_FORMAT;
@@ -228,7 +228,7 @@ static enum err get_common(struct evm_tx *out, const struct rlp_item item[TX_ITE
 	return out->data.len <= EVM_DATA_MAX ? OK : ERR_RANGE;
 }
 
-static enum err check_chain_id(uint64_t chain_id)
+enum err evm_check_chain_id(uint64_t chain_id)
 {
 	if (chain_id == 0)
 		return ERR_FORMAT;
@@ -242,15 +242,14 @@ enum err evm_tx_parse_unsigned(struct evm_tx *out, struct slice in)
 	TRY(split(item, in));
 	TRY(get_common(&tx, item));
 	TRY(rlp_get_u64(&tx.chain_id, &item[TX_V]));
-	TRY(check_chain_id(tx.chain_id));
+	TRY(evm_check_chain_id(tx.chain_id));
 	if (item[TX_R].payload.len != 0 || item[TX_S].payload.len != 0)
 		return ERR_FORMAT;
 	*out = tx;
 	return OK;
 }
 
-/* r and s: 1 to 32 bytes without leading zeros. */
-static enum err get_scalar(uint8_t out[32], const struct rlp_item *item)
+enum err evm_get_scalar(uint8_t out[32], const struct rlp_item *item)
 {
 	const struct slice p = item->payload;
 	if (p.len == 0 || p.len > 32 || p.ptr[0] == 0)
@@ -277,9 +276,9 @@ enum err evm_tx_parse_signed(
 	if (v < V_BASE) /* without a chain id: valid on every chain */
 		return ERR_FORMAT;
 	tx.chain_id = (v - V_BASE) / 2;
-	TRY(check_chain_id(tx.chain_id));
-	TRY(get_scalar(sig, &item[TX_R]));
-	TRY(get_scalar(sig + 32, &item[TX_S]));
+	TRY(evm_check_chain_id(tx.chain_id));
+	TRY(evm_get_scalar(sig, &item[TX_R]));
+	TRY(evm_get_scalar(sig + 32, &item[TX_S]));
 
 	struct buf unsigned_tx = buf_init(storage, sizeof storage);
 	evm_tx_put_unsigned(&unsigned_tx, &tx);

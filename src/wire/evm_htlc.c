@@ -1,8 +1,9 @@
 #include "wire/evm_htlc.h"
 
 #include "crypto/hash.h"
+#include "wire/abi.h"
 
-#define WORD 32u
+#define WORD ABI_WORD
 
 /* The first four bytes of Keccak-256 of the signature. */
 static const uint8_t selector_lock[4] = {0x08, 0x99, 0x14, 0x6b};
@@ -76,48 +77,22 @@ enum err evm_htlc_parse(struct evm_htlc *out, struct slice in)
 
 /* ---- calldata ---- */
 
-static void put_amount(struct buf *out, struct amount a)
-{
-	uint8_t word[WORD];
-	amount_store_word(word, a);
-	buf_put(out, word, sizeof word);
-}
-
-static void put_u64(struct buf *out, uint64_t v)
-{
-	uint8_t word[WORD] = {0};
-	store_be64(word + WORD - 8, v);
-	buf_put(out, word, sizeof word);
-}
-
-static void put_address(struct buf *out, const struct evm_address *a)
-{
-	uint8_t word[WORD] = {0};
-	memcpy(word + WORD - sizeof a->b, a->b, sizeof a->b);
-	buf_put(out, word, sizeof word);
-}
-
-static void put_hash(struct buf *out, const struct hash256 *h)
-{
-	buf_put(out, h->b, sizeof h->b);
-}
-
 void evm_htlc_lock_call(struct buf *out, const struct evm_htlc *h)
 {
 	buf_put(out, selector_lock, sizeof selector_lock);
-	put_hash(out, &h->hash);
-	put_address(out, &h->claim);
-	put_u64(out, h->timelock);
+	abi_put_hash(out, &h->hash);
+	abi_put_address(out, &h->claim);
+	abi_put_u64(out, h->timelock);
 }
 
 /* What the five-argument forms and the key have in common. */
 static void put_five(struct buf *out, const struct hash256 *first, const struct evm_htlc *h)
 {
-	put_hash(out, first);
-	put_amount(out, h->amount);
-	put_address(out, &h->claim);
-	put_address(out, &h->refund);
-	put_u64(out, h->timelock);
+	abi_put_hash(out, first);
+	abi_put_amount(out, h->amount);
+	abi_put_address(out, &h->claim);
+	abi_put_address(out, &h->refund);
+	abi_put_u64(out, h->timelock);
 }
 
 void evm_htlc_claim_call(struct buf *out, const struct evm_htlc *h, const struct hash256 *preimage)
@@ -129,10 +104,10 @@ void evm_htlc_claim_call(struct buf *out, const struct evm_htlc *h, const struct
 void evm_htlc_refund_call(struct buf *out, const struct evm_htlc *h)
 {
 	buf_put(out, selector_refund, sizeof selector_refund);
-	put_hash(out, &h->hash);
-	put_amount(out, h->amount);
-	put_address(out, &h->claim);
-	put_u64(out, h->timelock);
+	abi_put_hash(out, &h->hash);
+	abi_put_amount(out, h->amount);
+	abi_put_address(out, &h->claim);
+	abi_put_u64(out, h->timelock);
 }
 
 void evm_htlc_refund_for_call(struct buf *out, const struct evm_htlc *h)
@@ -154,7 +129,7 @@ static void put_key_call(struct buf *out, const uint8_t selector[4], const struc
 	struct hash256 key;
 	evm_htlc_key(&key, h);
 	buf_put(out, selector, 4);
-	put_hash(out, &key);
+	abi_put_hash(out, &key);
 }
 
 void evm_htlc_swaps_call(struct buf *out, const struct evm_htlc *h)
@@ -169,32 +144,14 @@ void evm_htlc_states_call(struct buf *out, const struct evm_htlc *h)
 
 /* ---- events ---- */
 
-static enum err get_address(struct evm_address *out, const uint8_t word[WORD])
-{
-	for (size_t i = 0; i < WORD - sizeof out->b; i++)
-		if (word[i] != 0)
-			return ERR_FORMAT;
-	memcpy(out->b, word + WORD - sizeof out->b, sizeof out->b);
-	return OK;
-}
-
-static enum err get_u64(uint64_t *out, const uint8_t word[WORD])
-{
-	for (size_t i = 0; i < WORD - 8; i++)
-		if (word[i] != 0)
-			return ERR_RANGE;
-	*out = load_be64(word + WORD - 8);
-	return OK;
-}
-
 static enum err read_lockup(
 	struct evm_htlc_event *e, const struct hash256 *topic, const uint8_t *data)
 {
 	e->hash = topic[1];
-	TRY(get_address(&e->claim, topic[2].b));
-	TRY(get_address(&e->refund, topic[3].b));
+	TRY(abi_get_address(&e->claim, topic[2].b));
+	TRY(abi_get_address(&e->refund, topic[3].b));
 	TRY(amount_load_word(&e->amount, ASSET_RBTC, data));
-	return get_u64(&e->timelock, data + WORD);
+	return abi_get_u64(&e->timelock, data + WORD);
 }
 
 static enum err read_claim(
@@ -221,7 +178,7 @@ static enum err read_settled(
 	uint64_t claimed;
 	e->key = topic[1];
 	e->hash = topic[2];
-	if (get_u64(&claimed, data) != OK || claimed > 1)
+	if (abi_get_u64(&claimed, data) != OK || claimed > 1)
 		return ERR_FORMAT;
 	e->claimed = claimed == 1;
 	return OK;
