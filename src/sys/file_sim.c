@@ -258,6 +258,7 @@ static bool strike(struct file_sim *sim, struct file_sim_fault *out, enum file_s
 		*out = *f;
 		f->after = f->persistent ? 0 : UINT64_MAX; /* UINT64_MAX: spent */
 	}
+	sim->count[FILE_SIM_STRUCK] += hit;
 	return hit;
 }
 

@@ -55,6 +55,7 @@ enum file_sim_op {
 	FILE_SIM_SYNC_DIR,
 	FILE_SIM_PREALLOCATE,
 	FILE_SIM_RENAME,
+	FILE_SIM_STRUCK, /* any, by a fault: to be counted only */
 	FILE_SIM_OP_COUNT
 };
 

@@ -223,11 +223,13 @@ static void start(struct host *h)
 		check_strays(h->w);
 		file_sim_repair(h->disk); /* from another copy, as an operator does */
 	}
+	const uint64_t struck = file_sim_count(h->disk, FILE_SIM_STRUCK);
 	const enum err err = core_create(&h->core, &end, &config, keeper_line(&h->w->keeper));
 	h->starts++;
 	if (err != OK) {
 		h->core = NULL;
-		if (!h->dead && h->capacity == UINT64_MAX)
+		if (!h->dead && h->capacity == UINT64_MAX &&
+			file_sim_count(h->disk, FILE_SIM_STRUCK) == struck)
 			world_wrong(h->w, "the provider refuses to start: %s", err_name(err));
 		h->dead = true;
 		return;
