@@ -75,13 +75,15 @@ static void look_at_answer(struct world *w, const struct ledger *l, const struct
 			(unsigned long long)(left_ms(w, &s->source) / 1000));
 }
 
-/* Asked of the chain when the books are where it is; never, where it went another way meanwhile. */
+/* Asked of the chain when the books are where it is; never, where it went another way meanwhile, or
+ * where our own claim may have spent what is looked for. */
 static void look_at_source(struct world *w, const struct ledger *l, const struct swap *s)
 {
 	const uint32_t index = (uint32_t)(s - l->swap);
 	const bool current = is_current(w, l, s->source.layer);
-	w->rules.looked[index] = current || w->reorgs[s->source.layer] > 0;
-	if (current && !is_locked(w, s))
+	const bool claimed = s->claim_effect != INDEX_NONE;
+	w->rules.looked[index] = current || claimed || w->reorgs[s->source.layer] > 0;
+	if (current && !claimed && !is_locked(w, s))
 		world_wrong(w,
 			"swap %u: we answer a lock-up that the chain does not have, or not "
 			"deep enough, or of another amount",
