@@ -103,6 +103,11 @@ static bool take_done(struct file_ring *r, struct operation *out)
 	return false;
 }
 
+static void put(const struct file_ops *ops, const struct operation *op, int file)
+{
+	CHECK(file_write_all(ops, file, op->bytes, op->len, op->offset) == OK);
+}
+
 uint32_t file_ring_step(struct file_ring *r, bool wait)
 {
 	struct operation op;
@@ -114,6 +119,10 @@ uint32_t file_ring_step(struct file_ring *r, bool wait)
 	r->woken = r->woken && !wait;
 	while (take_done(r, &op)) {
 		unlock();
+		if (op.err == OK) {
+			put(r->ops, &op, op.file);
+			CHECK(r->ops->fdatasync(r->ops->ctx, op.file) == OK);
+		}
 		r->cb(r->ctx, op.id, op.err);
 		answered++;
 		lock();
@@ -163,18 +172,9 @@ static struct operation operation_at(bool younger)
 	return found;
 }
 
-static void put(const struct file_ops *ops, const struct operation *op, int file)
-{
-	CHECK(file_write_all(ops, file, op->bytes, op->len, op->offset) == OK);
-}
-
-/* It ends; where it does well, the disk has it. */
+/* It ends; where it does well, the ring's thread, whose disk it is, puts it there. */
 static void end(const struct operation *which, enum err err)
 {
-	if (err == OK) {
-		put(ring.ops, which, which->file);
-		CHECK(ring.ops->fdatasync(ring.ops->ctx, which->file) == OK);
-	}
 	lock();
 	struct operation *op = find(which->offset);
 	CHECK(op != NULL && !op->done);
