@@ -1,7 +1,7 @@
 /* base/poison: tells AddressSanitizer which bytes of a block nobody may touch, so that it finds use
  * after free and overruns in memory that does not come from malloc. Without it: nothing, at no
  * cost. It keeps one mark for 8 bytes: the bytes before `ptr` in its 8 are usable after an
- * unpoison. */
+ * unpoison. Two threads that unpoison neighbours must not share such 8: POISON_GRAIN. */
 #ifndef BASE_POISON_H
 #define BASE_POISON_H
 #include "base/base.h"
@@ -18,8 +18,10 @@
 void __asan_poison_memory_region(const volatile void *ptr, size_t len);
 void __asan_unpoison_memory_region(const volatile void *ptr, size_t len);
 int __asan_address_is_poisoned(const volatile void *ptr);
+#define POISON_GRAIN 8u
 #else
 #define POISON_ON 0
+#define POISON_GRAIN 1u
 #endif
 
 static inline void memory_poison(const void *ptr, size_t len)

@@ -24,11 +24,12 @@ void *region_take(struct region *r, size_t size, size_t align)
 	CHECK(align != 0 && (align & (align - 1)) == 0 && align <= PAGES_2M_SIZE);
 	CHECK(((uintptr_t)r->pages.ptr & (align - 1)) == 0);
 	const size_t cap = r->pages.size;
+	const size_t begin = align > POISON_GRAIN ? align : POISON_GRAIN;
 	/* relaxed: the count alone is shared; what is in a piece, its taker publishes */
 	size_t used = region_used(r);
 	size_t at;
 	do {
-		at = (used + align - 1) & ~(align - 1);
+		at = (used + begin - 1) & ~(begin - 1);
 		if (at > cap || size > cap - at)
 			return NULL;
 	} while (!atomic_compare_exchange_weak_explicit(
