@@ -17,6 +17,7 @@
 #define TOLERANCE 100 /* a hundredth */
 #define OFF_NS_MAX 200000
 #define READS 100000u
+#define TRIES 5u
 
 static cpu_set_t at_start;
 static _Atomic bool rival_stop;
@@ -88,7 +89,7 @@ static int compare(const void *a, const void *b)
 
 /* After every slice: how far the clock is ahead. A hypervisor that takes the CPU away puts it ahead
  * until the next look, so single values say little: most of them, and whether it adds up, do. */
-static void check_load(const char *name, void (*load)(unsigned step))
+static bool load_agrees(const char *name, void (*load)(unsigned step))
 {
 	static int64_t off[SLICES];
 	const uint64_t clock = cpu_clock_ns(), kernel = cpu_time_thread_ns();
@@ -105,8 +106,18 @@ static void check_load(const char *name, void (*load)(unsigned step))
 	const int64_t low = off[SLICES / 10], high = off[SLICES - SLICES / 10];
 	(void)printf("  %-10s of %.3f ms: ahead by %.1f to %.1f us, %.1f in the end\n", name,
 		(double)used / 1e6, (double)low / 1e3, (double)high / 1e3, (double)in_total / 1e3);
-	CHECK(low > -OFF_NS_MAX && high < OFF_NS_MAX);
-	CHECK(llabs(in_total) * TOLERANCE <= (int64_t)used);
+	return low > -OFF_NS_MAX && high < OFF_NS_MAX &&
+		llabs(in_total) * TOLERANCE <= (int64_t)used;
+}
+
+/* Where the hypervisor took the CPU away most of the time: measured again. A clock that is wrong is
+ * wrong each time. */
+static void check_load(const char *name, void (*load)(unsigned step))
+{
+	bool agrees = false;
+	for (unsigned i = 0; i < TRIES && !agrees; i++)
+		agrees = load_agrees(name, load);
+	CHECK(agrees);
 }
 
 static void check_preempted(void)
