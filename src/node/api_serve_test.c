@@ -5,6 +5,19 @@
 
 #include "node/api_world_test.h"
 
+#define INTERVAL_MS 50u
+
+static struct loop_timer timer;
+
+/* A journal without a thread has no clock for its mode `interval`. */
+static void commit(void *ctx)
+{
+	struct world *w = ctx;
+	if (journal_mode_of(w->journal) == JOURNAL_INTERVAL)
+		CHECK(journal_wait(w->journal, journal_last(w->journal)) == OK);
+	CHECK(loop_timer_set(w->loop, &timer, INTERVAL_MS, commit, w) == OK);
+}
+
 int main(int argc, char **argv)
 {
 	static struct world w;
@@ -22,6 +35,7 @@ int main(int argc, char **argv)
 		CHECK(http_server_create(&w.server, w.loop, &http, api_handle, w.api) == OK);
 	}
 	world_reconcile(&w);
+	commit(&w);
 	(void)printf("http://127.0.0.1:%u %s\n", http_server_port(w.server), OPERATOR_TOKEN);
 	(void)fflush(stdout);
 	loop_run(w.loop);

@@ -607,7 +607,6 @@ static void test_fund_after_eviction(struct peer *p, const struct scene *s)
 	scan(p, s);
 }
 
-/* What only the simulation can be asked for: not recorded. */
 static void test_levers(struct peer *p, const struct scene *s)
 {
 	struct sim_bitcoin *b = chain(p);
@@ -692,9 +691,10 @@ static void run_all(struct peer *p, const struct scene *s)
 	test_coinbase(p);
 	test_long_chain(p, s);
 	test_reorg(p, s);
+	/* what only the simulation can be asked for is not recorded */
+	p->record = NULL;
 	test_reorg_of_locked(p, s);
 	test_fund_after_eviction(p, s);
-	p->record = NULL;
 	test_levers(p, s);
 	test_supply(p);
 }

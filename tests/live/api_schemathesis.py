@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 import venv
 
+CONFIG = pathlib.Path(__file__).with_name("schemathesis.toml").resolve()
 PINS = pathlib.Path(__file__).with_name("schemathesis.txt")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "sluice"
 # The stream has no end; tests of the API itself read it.
@@ -44,7 +45,7 @@ def tool():
 
 
 def run(program, url, seed, count, more):
-    command = [program, "run", f"{url}/openapi.yaml", "--seed", str(seed), "-n", str(count), *COMMON, *more]
+    command = [program, "--config-file", CONFIG, "run", f"{url}/openapi.yaml", "--seed", str(seed), "-n", str(count), *COMMON, *more]
     return subprocess.run(command, cwd=CACHE).returncode
 
 
