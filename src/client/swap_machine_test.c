@@ -1,6 +1,7 @@
 /* The taker's decisions: named situations, and what no situation may lead to, over random ones. */
 #include "client/swap_machine.h"
 
+#include "base/draw_test.h"
 #include "client/spend.h"
 #include "client/verify.h"
 #include "crypto/hash.h"
@@ -475,28 +476,18 @@ static void test_nothing_locked(void)
 
 /* ---- random situations ---- */
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t below(uint64_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % n;
-}
-
 static void random_lock(struct scene *s, enum rescue_side side)
 {
-	struct view_lock *l = lock(s, side, below(6));
-	if (below(4) == 0)
-		l->flags = below(2) == 0 ? CHAIN_LOCK_FOREIGN : CHAIN_LOCK_COINBASE;
-	if (below(5) == 0)
-		l->amount = amount_of(l->amount.asset, 1 + below(2000000));
-	if (below(6) == 0)
-		l->timelock += below(3);
-	if (below(3) == 0) {
-		l->spend = (enum lock_spend)(1 + below(3));
-		l->spend_height = below(2) == 0 ? 0 : s->f.side[side].tip - below(5);
+	struct view_lock *l = lock(s, side, draw(6));
+	if (draw(4) == 0)
+		l->flags = draw(2) == 0 ? CHAIN_LOCK_FOREIGN : CHAIN_LOCK_COINBASE;
+	if (draw(5) == 0)
+		l->amount = amount_of(l->amount.asset, 1 + draw(2000000));
+	if (draw(6) == 0)
+		l->timelock += draw(3);
+	if (draw(3) == 0) {
+		l->spend = (enum lock_spend)(1 + draw(3));
+		l->spend_height = draw(2) == 0 ? 0 : s->f.side[side].tip - draw(5);
 	}
 }
 
@@ -504,41 +495,41 @@ static void random_scene(struct scene *s)
 {
 	static const enum sign_purpose purposes[] = {
 		SIGN_LOCK, SIGN_CLAIM, SIGN_REFUND, SIGN_NONCE_FILL};
-	scene(s, sources[below(2)], (enum rescue_phase)below(RESCUE_PHASE_COUNT));
+	scene(s, sources[draw(2)], (enum rescue_phase)draw(RESCUE_PHASE_COUNT));
 	for (unsigned i = 0; i < SIDE_COUNT; i++) {
 		struct side_facts *f = &s->f.side[i];
-		f->tip += below(3) == 0 ? below(200) : 0;
-		f->head = f->tip + below(3);
-		f->fresh = below(5) != 0;
-		f->rate = below(4) == 0 ? 0 : f->rate * (1 + below(50));
-		s->view[i].preimage_public = below(20) == 0;
-		for (uint64_t k = below(4); k > 0; k--)
+		f->tip += draw(3) == 0 ? draw(200) : 0;
+		f->head = f->tip + draw(3);
+		f->fresh = draw(5) != 0;
+		f->rate = draw(4) == 0 ? 0 : f->rate * (1 + draw(50));
+		s->view[i].preimage_public = draw(20) == 0;
+		for (uint64_t k = draw(4); k > 0; k--)
 			random_lock(s, (enum rescue_side)i);
 	}
 	/* (verify_rescue refuses a file that was revealed without terms) */
-	if (below(3) == 0 && s->r.phase != RESCUE_REVEALED)
+	if (draw(3) == 0 && s->r.phase != RESCUE_REVEALED)
 		s->r.leg[SIDE_DEST].terms_len = 0;
-	s->r.revealed = s->r.phase == RESCUE_REVEALED || below(4) == 0;
-	s->f.now_ms += below(2) == 0 ? 0 : below(4000000);
-	s->f.has_account = below(6) != 0;
-	s->f.claim_tried = below(2) == 0;
-	s->f.claim_works = s->f.claim_tried && below(3) != 0;
-	s->f.want_refund = below(6) == 0;
-	s->f.has_wallet = below(2) == 0;
-	s->f.nonce_latest = 3 + below(4);
-	s->f.nonce_pending = s->f.nonce_latest + below(2);
-	for (uint64_t k = below(5); k > 0; k--) {
-		const enum sign_purpose purpose = purposes[below(ARRAY_LEN(purposes))];
+	s->r.revealed = s->r.phase == RESCUE_REVEALED || draw(4) == 0;
+	s->f.now_ms += draw(2) == 0 ? 0 : draw(4000000);
+	s->f.has_account = draw(6) != 0;
+	s->f.claim_tried = draw(2) == 0;
+	s->f.claim_works = s->f.claim_tried && draw(3) != 0;
+	s->f.want_refund = draw(6) == 0;
+	s->f.has_wallet = draw(2) == 0;
+	s->f.nonce_latest = 3 + draw(4);
+	s->f.nonce_pending = s->f.nonce_latest + draw(2);
+	for (uint64_t k = draw(5); k > 0; k--) {
+		const enum sign_purpose purpose = purposes[draw(ARRAY_LEN(purposes))];
 		const enum rescue_side side = purpose == SIGN_CLAIM ? SIDE_DEST : SIDE_SOURCE;
 		const struct view *v = &s->view[side];
-		const struct view_lock *at = v->count == 0 ? NULL : &v->lock[below(v->count)];
+		const struct view_lock *at = v->count == 0 ? NULL : &v->lock[draw(v->count)];
 		if (purpose == SIGN_NONCE_FILL && rescue_layer(&s->r, side) == LAYER_BITCOIN)
 			continue;
-		const uint32_t t = tx(s, purpose, side, at, (enum tx_presence)below(5));
-		s->f.tx[t].rejected = below(4) == 0;
-		s->f.tx[t].reverted = below(4) == 0;
-		s->f.tx[t].depth = below(6);
-		s->r.tx[t].nonce += below(2);
+		const uint32_t t = tx(s, purpose, side, at, (enum tx_presence)draw(5));
+		s->f.tx[t].rejected = draw(4) == 0;
+		s->f.tx[t].reverted = draw(4) == 0;
+		s->f.tx[t].depth = draw(6);
+		s->r.tx[t].nonce += draw(2);
 	}
 }
 

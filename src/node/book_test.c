@@ -3,6 +3,7 @@
  * state, and that random batches agree with a model without index, rows and batches. */
 #include <stdlib.h>
 
+#include "base/draw_test.h"
 #include "crypto/hash.h"
 #include "node/engine_world_test.h"
 
@@ -358,15 +359,6 @@ static struct model {
 		enum book_result result;
 	} id[MODEL_IDS];
 } model;
-static uint64_t random_state;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 static enum book_result model_move(uint64_t id, uint64_t from, uint64_t to, uint64_t amount)
 {

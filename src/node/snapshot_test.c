@@ -6,6 +6,7 @@
  * blocks, reorganisations. Then: every damage to a snapshot is refused, and so is too little room.
  */
 #include "ledger/snapshot.h"
+#include "base/draw_test.h"
 #include "node/engine_world_test.h"
 
 #include <stdlib.h>
@@ -20,15 +21,6 @@ static const struct ledger_capacity capacity = {.swaps = 64,
 	.postings = 4096,
 	.book_accounts = 16,
 	.book_rows = 256};
-static uint64_t random_state;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 struct record {
 	uint16_t type;

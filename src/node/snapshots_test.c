@@ -3,6 +3,7 @@
  * after a power cut at every operation as well; what can't be used is passed over; and a thread
  * that makes them while records are appended. */
 #include "node/snapshots.h"
+#include "base/draw_test.h"
 #include "node/engine_world_test.h"
 #include "ledger/blob.h"
 #include "ledger/snapshot.h"
@@ -25,15 +26,6 @@
 static const struct ledger_capacity capacity = {
 	.swaps = 64, .transfers = 64, .effects = 256, .coins = 256, .postings = 4096};
 static const struct seal_key key = {{0}}; /* as the world's */
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 static struct snapshots_source source_of(const struct file_ops *ops, const char *dir)
 {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/draw_test.h"
 #include "store/journal_follow.h"
 #include "store/journal_scan.h"
 #include "store/kept_records.h"
@@ -30,15 +31,6 @@
 
 static const struct id128 cluster = {{4, 4}};
 static struct hash256 leaf[RECORDS_MAX + 1], root[RECORDS_MAX + 1];
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 static struct slice payload_of(uint64_t seq)
 {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/draw_test.h"
 #include "store/journal_format.h"
 #include "sys/file_sim.h"
 
@@ -18,15 +19,6 @@
 #define TREE_DIR INDEX_DIR "/" LOG_TREE_NAME
 
 static const struct id128 cluster = {{0xc, 1}};
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 struct world {
 	struct file_sim *sim; /* NULL: real files */

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/draw_test.h"
 #include "sys/file_sim.h"
 
 #define LEAVES 4400u /* a whole tile of the second floor, and some */
@@ -16,15 +17,6 @@
 
 static const struct id128 cluster = {{3, 1, 4}}, other_cluster = {{2, 7}};
 static struct hash256 leaf[LEAVES], root[LEAVES + 1];
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 static struct merkle_place place_of(uint64_t index)
 {

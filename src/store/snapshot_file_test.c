@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/draw_test.h"
 #include "crypto/hash.h"
 #include "store/journal_follow.h"
 #include "store/journal_scan.h"
@@ -24,15 +25,6 @@
 
 static const struct id128 cluster = {{5, 7}};
 static struct hash256 folded[RECORDS + 1]; /* the state after so many records */
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t draw(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 struct fold {
 	uint64_t seq;
