@@ -67,6 +67,9 @@ struct hazard {
 	uint64_t settle_minutes; /* after the last work; 0: HAZARD_SETTLE_MINUTES */
 };
 #define HAZARD_SETTLE_MINUTES 150u
+/* The one piece of work of most scenarios. */
+#define SWAP_FROM(from) .work = {{.kind = PLAN_SWAP, .layer = (from)}}, .work_count = 1
+#define PAYOUT_ON(where) .work = {{.kind = PLAN_PAYOUT, .layer = (where)}}, .work_count = 1
 
 /* What a scenario keeps between its turns. */
 struct hazard_run {

@@ -152,8 +152,6 @@ static void blocks_missed(struct world *w)
 	hazard_met(w);
 }
 
-#define SWAP_FROM(from) .work = {{.kind = PLAN_SWAP, .layer = (from)}}, .work_count = 1
-
 const struct hazard hazards_chain[] = {
 	{.name = "lock-leaves",
 		.row = 14,

@@ -109,9 +109,6 @@ static void another_cluster(struct world *w)
 	file_sim_destroy(copy);
 }
 
-#define SWAP_FROM(from) .work = {{.kind = PLAN_SWAP, .layer = (from)}}, .work_count = 1
-#define PAYOUT_ON(where) .work = {{.kind = PLAN_PAYOUT, .layer = (where)}}, .work_count = 1
-
 const struct hazard hazards_disk[] = {
 	{.name = "power-cuts",
 		.row = 40,

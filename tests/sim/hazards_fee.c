@@ -32,8 +32,6 @@ static void stalled(struct world *w)
 	hazard_met(w);
 }
 
-#define PAYOUT_ON(where) .work = {{.kind = PLAN_PAYOUT, .layer = (where)}}, .work_count = 1
-
 const struct hazard hazards_fee[] = {
 	{.name = "payout-dear",
 		.row = 22,

@@ -167,9 +167,6 @@ static void first_returns(struct world *w)
 	hazard_met(w);
 }
 
-#define SWAP_FROM(from) .work = {{.kind = PLAN_SWAP, .layer = (from)}}, .work_count = 1
-#define PAYOUT_ON(where) .work = {{.kind = PLAN_PAYOUT, .layer = (where)}}, .work_count = 1
-
 const struct hazard hazards_race[] = {
 	{.name = "claim-dear",
 		.row = 7,

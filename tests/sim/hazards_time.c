@@ -122,8 +122,6 @@ static void gone(struct world *w)
 	hazard_met(w);
 }
 
-#define SWAP_FROM(from) .work = {{.kind = PLAN_SWAP, .layer = (from)}}, .work_count = 1
-
 const struct hazard hazards_time[] = {
 	{.name = "late-lock",
 		.row = 1,
