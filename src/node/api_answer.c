@@ -235,6 +235,14 @@ void call_answer_synced(struct call *c, unsigned status, struct json *body, cons
 	answer_when(c, status, body, location, c->api->ports.durable, engine_when_durable);
 }
 
+bool call_has_room(struct call *c)
+{
+	if (c->api->pending_count < API_PENDING_MAX)
+		return true;
+	call_problem(c, "overloaded", "too many answers wait already");
+	return false;
+}
+
 struct pending *call_suspend(struct call *c)
 {
 	struct pending *p = pending_take(c);

@@ -171,10 +171,9 @@ static bool begin_batch(struct call *c, struct json **body)
 {
 	if (!call_ready(c) || !call_idempotency(c) || !call_body(c, body))
 		return false;
-	if (c->api->pending_count < API_PENDING_MAX)
+	if (call_has_room(c))
 		return true;
 	json_free(*body);
-	call_problem(c, "overloaded", "too many answers wait already");
 	return false;
 }
 

@@ -150,6 +150,8 @@ NONNULL_ALL void call_query_size(
 MUST_USE NONNULL_ALL bool call_layer_enabled(struct call *c, enum layer_id layer);
 /* Parameters are journaled: the node knows its wallet. False: answered. */
 MUST_USE NONNULL_ALL bool call_ready(struct call *c);
+/* One more answer can wait: asked before anything is done that it would tell. False: answered. */
+MUST_USE NONNULL_ALL bool call_has_room(struct call *c);
 MUST_USE NONNULL_ALL struct id128 call_fresh_id(struct call *c);
 
 /* ---- resources ---- */

@@ -127,10 +127,8 @@ void handle_swap_create(struct call *c)
 	json_free(body);
 	if (!good || (c->token == TOKEN_NONE && !call_take(c, c->api->swaps)))
 		return;
-	if (c->api->pending_count == API_PENDING_MAX) {
-		call_problem(c, "overloaded", "too many answers wait already");
+	if (!call_has_room(c))
 		return;
-	}
 	command.id = call_fresh_id(c);
 	struct command_result result;
 	const enum err e = engine_swap(c->api->engine, &result, &command);

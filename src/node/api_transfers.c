@@ -122,12 +122,8 @@ void handle_transfer_create(struct call *c)
 		.idempotency_body = c->idempotency_body};
 	const bool good = read_transfer(c, &command, body);
 	json_free(body);
-	if (!good)
+	if (!good || !call_has_room(c))
 		return;
-	if (c->api->pending_count == API_PENDING_MAX) {
-		call_problem(c, "overloaded", "too many answers wait already");
-		return;
-	}
 	command.id = call_fresh_id(c);
 	command.effect_id = call_fresh_id(c);
 	struct command_result result;
