@@ -27,6 +27,15 @@ void compare_rounds(unsigned rounds)
 	rounds_max = rounds;
 }
 
+int compare_arguments(int argc, char **argv)
+{
+	if (argc < 3 || strcmp(argv[1], "--rounds") != 0)
+		return 1;
+	const unsigned long rounds = strtoul(argv[2], NULL, 10);
+	compare_rounds(rounds > 0 && rounds < COMPARE_ROUNDS_MAX ? (unsigned)rounds : 1);
+	return 3;
+}
+
 static unsigned rounds_of(const struct contest *c)
 {
 	const unsigned rounds = c->rounds ? c->rounds : COMPARE_ROUNDS;

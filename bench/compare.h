@@ -62,6 +62,8 @@ struct series {
 void compare_only(const char *text);
 /* At most so many rounds, for a first look. */
 void compare_rounds(unsigned rounds);
+/* Takes "--rounds N" from the front of a program's arguments; the index of the next one. */
+int compare_arguments(int argc, char **argv);
 bool compare_wants(const char *name);
 /* One line about the machine and its quiet, on standard error. */
 void compare_machine(void);

@@ -362,12 +362,7 @@ static unsigned run_all(const char *dir)
 
 int main(int argc, char **argv)
 {
-	int at = 1;
-	if (argc > 3 && strcmp(argv[1], "--rounds") == 0) {
-		const unsigned long rounds = strtoul(argv[2], NULL, 10);
-		compare_rounds(rounds > 0 && rounds < COMPARE_ROUNDS_MAX ? (unsigned)rounds : 1);
-		at = 3;
-	}
+	const int at = compare_arguments(argc, argv);
 	if (at >= argc) {
 		(void)fprintf(stderr, "usage: journal_bench [--rounds N] DIR [TEXT]\n");
 		return EXIT_FAILURE;

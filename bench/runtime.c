@@ -74,13 +74,7 @@ static bool run_part(const char *argument, unsigned *missed)
 int main(int argc, char **argv)
 {
 	unsigned missed = 0;
-	int i = 1;
-	if (argc > 2 && strcmp(argv[1], "--rounds") == 0) {
-		const unsigned long rounds = strtoul(argv[2], NULL, 10);
-		compare_rounds(rounds > 0 && rounds < COMPARE_ROUNDS_MAX ? (unsigned)rounds : 1);
-		i = 3;
-	}
-	for (; i < argc; i++)
+	for (int i = compare_arguments(argc, argv); i < argc; i++)
 		if (!run_part(argv[i], &missed))
 			return EXIT_FAILURE;
 	return missed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
