@@ -394,10 +394,60 @@ static struct spend wallet_spend(struct peer *p, const struct scene *s, uint64_t
 	return x;
 }
 
+/* A child, then a replacement of the parent: both go. */
+static void replace_parent(struct peer *p, struct spend x, const struct hash256 *first)
+{
+	struct hash256 second, child;
+	struct spend y = x;
+	y.from = (struct btc_outpoint){*first, 0};
+	y.coin.value = x.to;
+	y.to.raw = x.to.raw - 300;
+	send(p, &y, &child);
+	ACCEPTED(p);
+	CHECK(in_mempool(p, &child) && in_mempool(p, first));
+	char id[65];
+	txid_text(id, first);
+	(void)peer_call(p, "gettxout", "[\"%s\", 0]", id);
+	(void)peer_call(p, "gettxout", "[\"%s\", 0, false]", id);
+	x.to.raw = 200000 - 510;
+	send(p, &x, NULL);
+	REFUSED(p, -26, "insufficient fee, rejecting replacement");
+	CHECK(strstr(p->message, "less fees than conflicting txs; 0.0000051 < 0.000008") != NULL);
+	x.to.raw = 200000 - 850;
+	send(p, &x, NULL);
+	REFUSED(p, -26, "insufficient fee, rejecting replacement");
+	CHECK(strstr(p->message, "not enough additional fees to relay; 0.0000005 < ") != NULL);
+	x.to.raw = 200000 - 500;
+	x.locktime = 1;
+	send(p, &x, NULL);
+	REFUSED(p, -26, "insufficient fee, rejecting replacement");
+	CHECK(strstr(p->message, "new feerate 0.00004504 BTC/kvB <= old feerate") != NULL);
+	x.locktime = 0;
+	x.to.raw = 200000 - 2000;
+	send(p, &x, &second);
+	ACCEPTED(p);
+	CHECK(in_mempool(p, &second) && !in_mempool(p, &child) && !in_mempool(p, first));
+	mine(p, 1);
+}
+
+static void ask_badly(struct peer *p)
+{
+	(void)peer_call(p, "sendrawtransaction", "[\"00\"]");
+	REFUSED(p, -22, "TX decode failed. Make sure the tx has at least one input.");
+	(void)peer_call(p, "sendrawtransaction", "[\"zz\"]");
+	REFUSED(p, -22, "TX decode failed");
+	(void)peer_call(p, "sendrawtransaction", "[5]");
+	REFUSED(p, -3, "Wrong type passed");
+	(void)peer_call(p, "getrawtransaction", "[\"%064d\"]", 1);
+	REFUSED(p, -5, "No such mempool or blockchain transaction.");
+	(void)peer_call(p, "estimatesmartfee", "[0]");
+	REFUSED(p, -8, "Invalid conf_target, must be between 1 and 1008");
+}
+
 static void test_policy(struct peer *p, const struct scene *s)
 {
 	struct spend x = wallet_spend(p, s, 200000, 500);
-	struct hash256 first, second, child;
+	struct hash256 first;
 	mine(p, 1);
 	x.to.raw = 200000 - 50;
 	send(p, &x, NULL);
@@ -425,49 +475,8 @@ static void test_policy(struct peer *p, const struct scene *s)
 	x.sequence = 0;
 	send(p, &x, &first);
 	ACCEPTED(p);
-
-	/* a child, then a replacement of the parent: both go */
-	struct spend y = x;
-	y.from = (struct btc_outpoint){first, 0};
-	y.coin.value = x.to;
-	y.to.raw = x.to.raw - 300;
-	send(p, &y, &child);
-	ACCEPTED(p);
-	CHECK(in_mempool(p, &child) && in_mempool(p, &first));
-	char id[65];
-	txid_text(id, &first);
-	(void)peer_call(p, "gettxout", "[\"%s\", 0]", id);
-	(void)peer_call(p, "gettxout", "[\"%s\", 0, false]", id);
-	x.to.raw = 200000 - 510;
-	send(p, &x, NULL);
-	REFUSED(p, -26, "insufficient fee, rejecting replacement");
-	CHECK(strstr(p->message, "less fees than conflicting txs; 0.0000051 < 0.000008") != NULL);
-	x.to.raw = 200000 - 850;
-	send(p, &x, NULL);
-	REFUSED(p, -26, "insufficient fee, rejecting replacement");
-	CHECK(strstr(p->message, "not enough additional fees to relay; 0.0000005 < ") != NULL);
-	x.to.raw = 200000 - 500;
-	x.locktime = 1;
-	send(p, &x, NULL);
-	REFUSED(p, -26, "insufficient fee, rejecting replacement");
-	CHECK(strstr(p->message, "new feerate 0.00004504 BTC/kvB <= old feerate") != NULL);
-	x.locktime = 0;
-	x.to.raw = 200000 - 2000;
-	send(p, &x, &second);
-	ACCEPTED(p);
-	CHECK(in_mempool(p, &second) && !in_mempool(p, &child) && !in_mempool(p, &first));
-	mine(p, 1);
-
-	(void)peer_call(p, "sendrawtransaction", "[\"00\"]");
-	REFUSED(p, -22, "TX decode failed. Make sure the tx has at least one input.");
-	(void)peer_call(p, "sendrawtransaction", "[\"zz\"]");
-	REFUSED(p, -22, "TX decode failed");
-	(void)peer_call(p, "sendrawtransaction", "[5]");
-	REFUSED(p, -3, "Wrong type passed");
-	(void)peer_call(p, "getrawtransaction", "[\"%064d\"]", 1);
-	REFUSED(p, -5, "No such mempool or blockchain transaction.");
-	(void)peer_call(p, "estimatesmartfee", "[0]");
-	REFUSED(p, -8, "Invalid conf_target, must be between 1 and 1008");
+	replace_parent(p, x, &first);
+	ask_badly(p);
 }
 
 static void test_coinbase(struct peer *p)

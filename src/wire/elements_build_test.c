@@ -288,7 +288,13 @@ static void test_refused(void)
 		}
 		CHECK(build(&m) == want);
 	}
-	/* blinded on both sides; two on one */
+}
+
+/* Blinded on both sides; two on one. */
+static void test_blinded(void)
+{
+	const struct pubkey key = blinding_key(5);
+	struct made m;
 	plan_two(&m);
 	m.pay[0].blinding = &key;
 	m.pay[1].blinding = &key;
@@ -584,6 +590,7 @@ int main(void)
 	test_blinding();
 	test_blinder_cheats();
 	test_refused();
+	test_blinded();
 	test_dust();
 	test_spends();
 	test_confidential();
