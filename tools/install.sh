@@ -15,7 +15,7 @@ set -eu
 build="gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libsecp256k1-dev libsodium-dev
 	libjansson-dev libcurl4-openssl-dev libmicrohttpd-dev libyaml-dev liburing-dev"
 test="clang clang-format clang-tidy libclang-rt-14-dev llvm shellcheck git util-linux
-	valgrind libfuse3-dev"
+	valgrind libfuse3-dev fuse3"
 peers="g++ cmake make libboost-dev libevent-dev libsqlite3-dev python3-venv ca-certificates"
 bench="g++ make ca-certificates libboost-dev libck-dev libdpdk-dev libtbb-dev libuv1-dev
 	libconcurrentqueue-dev libreaderwriterqueue-dev libtcmalloc-minimal4 libjemalloc2 libmimalloc2.0
