@@ -247,7 +247,7 @@ struct amount amount_from_sat(struct sat s)
 
 enum err amount_to_sat(struct sat *out, struct amount a)
 {
-	CHECK(a.asset == ASSET_BTC);
+	CHECK(asset_decimals(a.asset) == asset_decimals(ASSET_BTC));
 	if (a.raw > SAT_MAX_RAW)
 		return ERR_RANGE;
 	out->raw = (uint64_t)a.raw;

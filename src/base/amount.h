@@ -78,7 +78,7 @@ MUST_USE NONNULL_ALL enum err amount_load_word(
 	struct amount *out, enum asset asset, const uint8_t word[32]);
 
 struct amount amount_from_sat(struct sat s);
-/* ERR_RANGE when over SAT_MAX_RAW; the asset must be ASSET_BTC (CHECK). */
+/* ERR_RANGE when over SAT_MAX_RAW; the asset must be one that is counted in satoshi (CHECK). */
 MUST_USE NONNULL_ALL enum err amount_to_sat(struct sat *out, struct amount a);
 MUST_USE NONNULL_ALL bool sat_add(struct sat *sum, struct sat a, struct sat b);
 MUST_USE NONNULL_ALL bool sat_sub(struct sat *diff, struct sat a, struct sat b);

@@ -29,10 +29,18 @@ NONNULL_ALL void credit_add(
 	struct ledger *l, enum layer_id layer, uint64_t height, struct amount amount);
 
 /* coins */
-NONNULL_ALL void coin_created(struct ledger *l, const struct chain_event *e, uint64_t height);
-NONNULL_ALL void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height);
-NONNULL_ALL void coins_mature(struct ledger *l, uint64_t tip);
-NONNULL_ALL void coins_reorg(struct ledger *l, uint64_t keep);
+NONNULL_ALL void coin_created(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
+NONNULL_ALL void coin_spent(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
+NONNULL_ALL void coins_mature(struct ledger *l, enum layer_id layer, uint64_t tip);
+NONNULL_ALL void coins_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);
+/* A coin's name in coin_by_outpoint. */
+#define COIN_KEY_SIZE 37u
+NONNULL_ALL void coin_key(
+	uint8_t key[COIN_KEY_SIZE], enum layer_id layer, const struct hash256 *tx, uint32_t index);
+/* What it holds, in its layer's asset. */
+NONNULL_ALL struct amount coin_amount(const struct coin *c);
 /* Where the value of an unspent coin is booked. */
 enum account coin_account(const struct coin *c);
 /* After a change of what makes it free. */
@@ -106,6 +114,5 @@ static inline void note_final(struct ledger *l, enum layer_id layer, uint64_t he
 	if (height > l->layer[layer].final_mark)
 		l->layer[layer].final_mark = height;
 }
-NONNULL_ALL void outpoint_key(uint8_t key[36], const struct hash256 *tx, uint32_t index);
 
 #endif

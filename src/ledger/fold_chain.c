@@ -61,8 +61,8 @@ static void fold_event(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
 {
 	switch (e->kind) {
-	case CHAIN_COIN_CREATED: coin_created(l, e, height); return;
-	case CHAIN_COIN_SPENT: coin_spent(l, e, height); return;
+	case CHAIN_COIN_CREATED: coin_created(l, layer, e, height); return;
+	case CHAIN_COIN_SPENT: coin_spent(l, layer, e, height); return;
 	case CHAIN_DEPOSIT:
 		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 		credit_add(l, layer, height, e->amount);
@@ -116,7 +116,7 @@ enum err fold_block(struct ledger *l, struct reader *in)
 		bytes_wipe(&e, sizeof e);
 	}
 	if (layer_family(layer) == FAMILY_UTXO)
-		coins_mature(l, ref.height);
+		coins_mature(l, layer, ref.height);
 	else
 		credits_mature(l, layer, ref.height);
 	effects_settle(l, layer);
@@ -136,8 +136,9 @@ static struct amount expected(const struct ledger *l, enum layer_id layer, enum 
 
 	for (uint32_t i = 0; utxo && i < l->coin_count; i++) {
 		const struct coin *c = &l->coin[i];
-		if (c->created_height != 0 && c->spent_height == 0 && coin_account(c) == a)
-			CHECK(amount_add(&sum, sum, amount_from_sat(c->value)) == OK);
+		if (c->layer == layer && c->created_height != 0 && c->spent_height == 0 &&
+			coin_account(c) == a)
+			CHECK(amount_add(&sum, sum, coin_amount(c)) == OK);
 	}
 	for (uint32_t i = 0; !utxo && a == ACCOUNT_RESERVED && i < l->open_effect_count; i++) {
 		const struct effect *f = &l->effect[l->open_effect[i]];
@@ -189,7 +190,7 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 	if (!MUTANT(POSTINGS_STAY))
 		ledger_post_reversals(l, layer, keep->height, b->seq);
 	if (layer_family(layer) == FAMILY_UTXO)
-		coins_reorg(l, keep->height);
+		coins_reorg(l, layer, keep->height);
 	for (uint64_t i = 0; i < LEDGER_CREDITS; i++) {
 		struct credit *c = &s->credit[i];
 		if (c->final_height > keep->height)

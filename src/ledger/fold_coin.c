@@ -2,10 +2,23 @@
  * is deep, then `available`, or `reserved` while an effect has it. */
 #include "ledger/fold.h"
 
-static struct coin *coin_at(const struct ledger *l, const struct locator *at)
+void coin_key(
+	uint8_t key[COIN_KEY_SIZE], enum layer_id layer, const struct hash256 *tx, uint32_t index)
 {
-	uint8_t key[36];
-	outpoint_key(key, &at->tx, at->index);
+	key[0] = (uint8_t)layer;
+	memcpy(key + 1, tx->b, sizeof tx->b);
+	store_le32(key + 1 + sizeof tx->b, index);
+}
+
+struct amount coin_amount(const struct coin *c)
+{
+	return amount_of(layer_asset(c->layer), c->value.raw);
+}
+
+static struct coin *coin_at(const struct ledger *l, enum layer_id layer, const struct locator *at)
+{
+	uint8_t key[COIN_KEY_SIZE];
+	coin_key(key, layer, &at->tx, at->index);
 	const uint32_t i = map_get(&l->coin_by_outpoint, key);
 	return i == MAP_NONE ? NULL : &l->coin[i];
 }
@@ -21,15 +34,16 @@ void coin_refresh(struct ledger *l, struct coin *c)
 {
 	const bool is_free = c->created_height != 0 && c->spent_height == 0 &&
 		coin_account(c) == ACCOUNT_AVAILABLE;
+	struct layer_state *s = &l->layer[c->layer];
 	if (is_free == (c->free_at != INDEX_NONE))
 		return;
 	if (is_free) {
-		c->free_at = l->free_coin_count;
-		l->free_coin[l->free_coin_count++] = (uint32_t)(c - l->coin);
+		c->free_at = s->free_coin_count;
+		s->free_coin[s->free_coin_count++] = (uint32_t)(c - l->coin);
 		return;
 	}
-	const uint32_t last = l->free_coin[--l->free_coin_count];
-	l->free_coin[c->free_at] = last;
+	const uint32_t last = s->free_coin[--s->free_coin_count];
+	s->free_coin[c->free_at] = last;
 	l->coin[last].free_at = c->free_at;
 	c->free_at = INDEX_NONE;
 }
@@ -38,14 +52,16 @@ static void coin_young(struct ledger *l, struct coin *c)
 {
 	if (c->young)
 		return;
-	CHECK(l->young_coin_count < l->capacity.coins);
+	struct layer_state *s = &l->layer[c->layer];
+	CHECK(s->young_coin_count < l->capacity.coins);
 	c->young = true;
-	l->young_coin[l->young_coin_count++] = (uint32_t)(c - l->coin);
+	s->young_coin[s->young_coin_count++] = (uint32_t)(c - l->coin);
 }
 
 /* Spent longer ago than any reorganisation reaches, or reorganised away and nobody's. */
-static bool coin_forgettable(const struct coin *c, uint64_t tip)
+static bool coin_forgettable(const struct ledger *l, const struct coin *c)
 {
+	const uint64_t tip = l->layer[c->layer].tip.height;
 	if (c->young)
 		return false;
 	if (c->spent_height != 0)
@@ -53,32 +69,33 @@ static bool coin_forgettable(const struct coin *c, uint64_t tip)
 	return c->created_height == 0 && c->effect == INDEX_NONE;
 }
 
-/* A new slot, or a forgettable coin's. */
-static struct coin *coin_slot(struct ledger *l)
+/* A new slot, or a forgettable coin's, of whatever layer. */
+static struct coin *coin_slot(struct ledger *l, enum layer_id layer)
 {
-	const uint64_t tip = l->layer[LAYER_BITCOIN].tip.height;
+	struct layer_state *s = &l->layer[layer];
 	if (l->coin_count < l->capacity.coins)
 		return &l->coin[l->coin_count++];
-	if (l->coin_full_height == tip)
+	if (s->coin_full_height == s->tip.height)
 		return NULL; /* looked already */
 	for (uint32_t i = 0; i < l->coin_count; i++) {
 		struct coin *c = &l->coin[l->coin_next];
 		l->coin_next = (l->coin_next + 1) % l->coin_count;
-		if (coin_forgettable(c, tip)) {
-			uint8_t key[36];
-			outpoint_key(key, &c->at.txid, c->at.index);
+		if (coin_forgettable(l, c)) {
+			uint8_t key[COIN_KEY_SIZE];
+			coin_key(key, c->layer, &c->at.txid, c->at.index);
 			CHECK(map_remove(&l->coin_by_outpoint, key));
 			return c;
 		}
 	}
-	l->coin_full_height = tip;
+	s->coin_full_height = s->tip.height;
 	return NULL;
 }
 
-void coin_created(struct ledger *l, const struct chain_event *e, uint64_t height)
+void coin_created(
+	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
 {
 	struct sat value;
-	struct coin *c = coin_at(l, &e->at);
+	struct coin *c = coin_at(l, layer, &e->at);
 	struct effect *f = effect_of_tx(l, &e->tx);
 
 	/* what our own transactions pay back to us is posted with them */
@@ -89,32 +106,32 @@ void coin_created(struct ledger *l, const struct chain_event *e, uint64_t height
 	if (amount_to_sat(&value, e->amount) != OK)
 		return;
 	if (c == NULL) {
-		uint8_t key[36];
-		c = coin_slot(l);
+		uint8_t key[COIN_KEY_SIZE];
+		c = coin_slot(l, layer);
 		if (c == NULL) {
 			/* as if it were not ours: reconciliation will say so */
 			ledger_latch(l, "more coins than the configured capacity");
 			return;
 		}
-		*c = (struct coin){.at = {.txid = e->at.tx, .index = e->at.index},
+		*c = (struct coin){.layer = layer,
+			.at = {.txid = e->at.tx, .index = e->at.index},
 			.value = value,
 			.key_index = e->key_index,
 			.effect = INDEX_NONE,
 			.free_at = INDEX_NONE};
-		outpoint_key(key, &e->at.tx, e->at.index);
+		coin_key(key, layer, &e->at.tx, e->at.index);
 		CHECK(map_put(&l->coin_by_outpoint, key, (uint32_t)(c - l->coin)) == OK);
 	}
 	c->created_height = height;
 	c->own = f != NULL;
 	coin_young(l, c);
 	if (f == NULL)
-		ledger_post(
-			l, LAYER_BITCOIN, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
+		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 }
 
-void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height)
+void coin_spent(struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
 {
-	struct coin *c = coin_at(l, &e->at);
+	struct coin *c = coin_at(l, layer, &e->at);
 	if (c == NULL || c->spent_height != 0)
 		return;
 	struct effect *f = effect_of_tx(l, &e->tx);
@@ -123,8 +140,7 @@ void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height)
 		return;
 	}
 	/* our key signed something that we don't know */
-	ledger_post(l, LAYER_BITCOIN, height, coin_account(c), ACCOUNT_SUSPENSE_MISSING,
-		amount_from_sat(c->value));
+	ledger_post(l, layer, height, coin_account(c), ACCOUNT_SUSPENSE_MISSING, coin_amount(c));
 	if (!MUTANT(UNKNOWN_SPEND_ALLOWED))
 		ledger_latch(
 			l, "a coin of ours was spent by a transaction that is not in the journal");
@@ -135,33 +151,35 @@ void coin_spent(struct ledger *l, const struct chain_event *e, uint64_t height)
 	coin_refresh(l, c);
 }
 
-void coins_mature(struct ledger *l, uint64_t tip)
+void coins_mature(struct ledger *l, enum layer_id layer, uint64_t tip)
 {
+	struct layer_state *s = &l->layer[layer];
 	uint32_t kept = 0;
-	for (uint32_t i = 0; i < l->young_coin_count; i++) {
-		struct coin *c = &l->coin[l->young_coin[i]];
+	for (uint32_t i = 0; i < s->young_coin_count; i++) {
+		struct coin *c = &l->coin[s->young_coin[i]];
 		const bool waits = c->created_height != 0 && c->spent_height == 0;
-		if (waits && !c->own && !is_final(l, LAYER_BITCOIN, c->created_height)) {
-			l->young_coin[kept++] = l->young_coin[i];
+		if (waits && !c->own && !is_final(l, layer, c->created_height)) {
+			s->young_coin[kept++] = s->young_coin[i];
 			continue;
 		}
 		c->young = false;
 		if (!waits)
 			continue;
 		c->final_height = tip;
-		ledger_post(l, LAYER_BITCOIN, tip, ACCOUNT_INFLIGHT, coin_account(c),
-			amount_from_sat(c->value));
+		ledger_post(l, layer, tip, ACCOUNT_INFLIGHT, coin_account(c), coin_amount(c));
 		coin_refresh(l, c);
 	}
-	l->young_coin_count = kept;
+	s->young_coin_count = kept;
 }
 
-void coins_reorg(struct ledger *l, uint64_t keep)
+void coins_reorg(struct ledger *l, enum layer_id layer, uint64_t keep)
 {
-	l->young_coin_count = 0;
-	l->coin_full_height = 0;
+	l->layer[layer].young_coin_count = 0;
+	l->layer[layer].coin_full_height = 0;
 	for (uint32_t i = 0; i < l->coin_count; i++) {
 		struct coin *c = &l->coin[i];
+		if (c->layer != layer)
+			continue;
 		if (c->spent_height > keep)
 			c->spent_height = 0;
 		if (c->final_height > keep)

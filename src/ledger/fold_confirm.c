@@ -87,8 +87,7 @@ void effect_release(struct ledger *l, struct effect *f)
 		const enum account was = coin_account(c);
 		c->effect = INDEX_NONE;
 		if (c->created_height != 0 && c->spent_height == 0 && was != coin_account(c))
-			ledger_post(
-				l, f->layer, 0, was, coin_account(c), amount_from_sat(c->value));
+			ledger_post(l, f->layer, 0, was, coin_account(c), coin_amount(c));
 		coin_refresh(l, c);
 	}
 }
@@ -130,8 +129,7 @@ static void reopen_void(struct ledger *l, struct effect *f, bool book)
 		const enum account was = coin_account(c);
 		c->effect = effect_index(l, f);
 		if (book && c->created_height != 0 && was != coin_account(c))
-			ledger_post(
-				l, f->layer, 0, was, coin_account(c), amount_from_sat(c->value));
+			ledger_post(l, f->layer, 0, was, coin_account(c), coin_amount(c));
 		coin_refresh(l, c);
 	}
 }
@@ -186,7 +184,7 @@ static void spend_coins(struct ledger *l, const struct effect *f, uint64_t heigh
 			l->effect[c->effect].conflict_height = height;
 		if (coin_account(c) != ACCOUNT_RESERVED)
 			ledger_post(l, f->layer, height, coin_account(c), ACCOUNT_RESERVED,
-				amount_from_sat(c->value));
+				coin_amount(c));
 		c->effect = index;
 		c->spent_height = height;
 		c->spent_by = f->confirmed_tx;

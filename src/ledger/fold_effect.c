@@ -47,15 +47,15 @@ static enum err check_coins(
 {
 	struct amount sum = amount_zero(layer_asset(r->layer));
 	for (uint32_t i = 0; i < r->coin_count; i++) {
-		uint8_t key[36];
-		outpoint_key(key, &r->coin[i].txid, r->coin[i].index);
+		uint8_t key[COIN_KEY_SIZE];
+		coin_key(key, r->layer, &r->coin[i].txid, r->coin[i].index);
 		coin[i] = map_get(&l->coin_by_outpoint, key);
 		if (coin[i] == MAP_NONE || l->coin[coin[i]].free_at == INDEX_NONE)
 			return ERR_STATE;
 		for (uint32_t k = 0; k < i; k++)
 			if (coin[k] == coin[i])
 				return ERR_STATE;
-		TRY(amount_add(&sum, sum, amount_from_sat(l->coin[coin[i]].value)));
+		TRY(amount_add(&sum, sum, coin_amount(&l->coin[coin[i]])));
 	}
 	return amount_cmp(sum, r->reserved) == 0 ? OK : ERR_STATE;
 }
@@ -126,7 +126,7 @@ static bool reserve_covers(const struct rec_intent *r)
 	const bool utxo = layer_family(r->layer) == FAMILY_UTXO;
 	if (utxo && r->coin_count == 0)
 		return r->purpose == SIGN_CLAIM || r->purpose == SIGN_REFUND;
-	if (utxo && amount_add(&need, need, amount_from_sat(r->fee)) != OK)
+	if (utxo && amount_add(&need, need, amount_of(need.asset, r->fee.raw)) != OK)
 		return false;
 	return amount_cmp(need, r->reserved) <= 0;
 }

@@ -118,6 +118,8 @@ static void put_layer(struct digest *d, const struct layer_state *s)
 	buf_le64(b, s->nonce_chain);
 	buf_le64(b, s->final_mark);
 	buf_le64(b, s->credit_count);
+	buf_le32(b, s->free_coin_count);
+	buf_le32(b, s->young_coin_count);
 	put_amount(b, s->promised);
 	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
 		put_u128(b, s->account[a].in);
@@ -163,14 +165,13 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 	buf_le32(&d.buf, l->durability_ms);
 	buf_le32(&d.buf, l->active_swap_count);
 	buf_le32(&d.buf, l->open_effect_count);
-	buf_le32(&d.buf, l->free_coin_count);
-	buf_le32(&d.buf, l->young_coin_count);
 	buf_le64(&d.buf, l->posting_count);
 	flush(&d);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		put_layer(&d, &l->layer[i]);
 	for (uint32_t i = 0; i < l->coin_count; i++) {
 		const struct coin *c = &l->coin[i];
+		buf_u8(&d.buf, (uint8_t)c->layer);
 		buf_put(&d.buf, c->at.txid.b, 32);
 		buf_le32(&d.buf, c->at.index);
 		buf_le64(&d.buf, c->value.raw);

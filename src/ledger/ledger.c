@@ -26,8 +26,6 @@ static enum err create_tables(struct ledger *l)
 	l->coin = calloc(c->coins, sizeof *l->coin);
 	l->active_swap = calloc(c->swaps, sizeof *l->active_swap);
 	l->open_effect = calloc(c->effects, sizeof *l->open_effect);
-	l->young_coin = calloc(c->coins, sizeof *l->young_coin);
-	l->free_coin = calloc(c->coins, sizeof *l->free_coin);
 	l->idem = calloc((size_t)c->swaps + c->transfers, sizeof *l->idem);
 	l->posting = calloc(c->postings, sizeof *l->posting);
 	l->dirty = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty);
@@ -35,18 +33,21 @@ static enum err create_tables(struct ledger *l)
 	l->round = 1;
 	if (l->swap == NULL || l->transfer == NULL || l->effect == NULL || l->coin == NULL ||
 		l->active_swap == NULL || l->open_effect == NULL || l->idem == NULL ||
-		l->posting == NULL || l->dirty == NULL || l->dirty_round == NULL ||
-		l->young_coin == NULL || l->free_coin == NULL)
+		l->posting == NULL || l->dirty == NULL || l->dirty_round == NULL)
 		return ERR_FULL;
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
-		l->layer[i].recent = calloc(LEDGER_RECENT_BLOCKS, sizeof *l->layer[i].recent);
-		l->layer[i].credit = calloc(LEDGER_CREDITS, sizeof *l->layer[i].credit);
-		l->layer[i].retired = calloc(c->effects, sizeof *l->layer[i].retired);
-		if (l->layer[i].recent == NULL || l->layer[i].credit == NULL ||
-			l->layer[i].retired == NULL)
+		struct layer_state *s = &l->layer[i];
+		const bool utxo = layer_family((enum layer_id)i) == FAMILY_UTXO;
+		s->recent = calloc(LEDGER_RECENT_BLOCKS, sizeof *s->recent);
+		s->credit = calloc(LEDGER_CREDITS, sizeof *s->credit);
+		s->retired = calloc(c->effects, sizeof *s->retired);
+		s->young_coin = utxo ? calloc(c->coins, sizeof *s->young_coin) : NULL;
+		s->free_coin = utxo ? calloc(c->coins, sizeof *s->free_coin) : NULL;
+		if (s->recent == NULL || s->credit == NULL || s->retired == NULL ||
+			(utxo && (s->young_coin == NULL || s->free_coin == NULL)))
 			return ERR_FULL;
-		l->layer[i].difference = amount_zero(layer_asset((enum layer_id)i));
-		l->layer[i].promised = amount_zero(layer_asset((enum layer_id)i));
+		s->difference = amount_zero(layer_asset((enum layer_id)i));
+		s->promised = amount_zero(layer_asset((enum layer_id)i));
 	}
 	return OK;
 }
@@ -59,7 +60,7 @@ static enum err create_maps(struct ledger *l, uint64_t seed)
 	TRY(create_map(&l->transfer_by_id, c->transfers, 16, seed));
 	TRY(create_map(&l->effect_by_id, c->effects, 16, seed));
 	TRY(create_map(&l->effect_by_tx, c->effects * 2, 32, seed));
-	TRY(create_map(&l->coin_by_outpoint, c->coins, 36, seed));
+	TRY(create_map(&l->coin_by_outpoint, c->coins, COIN_KEY_SIZE, seed));
 	TRY(create_map(&l->by_idempotency, c->swaps + c->transfers, 32, seed));
 	TRY(book_init(&l->book, c->book_accounts, c->book_rows, seed));
 	return blobs_create(&l->blobs, c->effects * BLOB_CHUNKS_PER_EFFECT);
@@ -94,6 +95,8 @@ void ledger_destroy(struct ledger *l)
 		free(l->layer[i].recent);
 		free(l->layer[i].credit);
 		free(l->layer[i].retired);
+		free(l->layer[i].young_coin);
+		free(l->layer[i].free_coin);
 	}
 	if (l->swap != NULL)
 		bytes_wipe(l->swap, (size_t)l->swap_count * sizeof *l->swap);
@@ -103,8 +106,6 @@ void ledger_destroy(struct ledger *l)
 	free(l->coin);
 	free(l->active_swap);
 	free(l->open_effect);
-	free(l->young_coin);
-	free(l->free_coin);
 	free(l->idem);
 	free(l->posting);
 	free(l->dirty);
@@ -295,10 +296,4 @@ const struct recent_block *ledger_recent(
 			return b;
 	}
 	return NULL;
-}
-
-void outpoint_key(uint8_t key[36], const struct hash256 *tx, uint32_t index)
-{
-	memcpy(key, tx->b, 32);
-	store_le32(key + 32, index);
 }

@@ -165,6 +165,7 @@ struct effect {
 };
 
 struct coin {
+	enum layer_id layer;
 	struct btc_outpoint at;
 	struct sat value;
 	uint32_t key_index;
@@ -173,9 +174,9 @@ struct coin {
 	uint64_t spent_height;   /* 0: unspent */
 	struct hash256 spent_by;
 	uint32_t effect;  /* reserved by; INDEX_NONE */
-	uint32_t free_at; /* place in free_coin; INDEX_NONE: not free */
+	uint32_t free_at; /* place in its layer's free_coin; INDEX_NONE: not free */
 	bool own;         /* change or proceeds of our own transaction: usable at depth 1 */
-	bool young;       /* in young_coin */
+	bool young;       /* in its layer's young_coin */
 };
 
 struct recent_block {
@@ -208,7 +209,11 @@ struct layer_state {
 	struct account_total account[ACCOUNT_COUNT];
 	struct credit *credit; /* ACCOUNT: value in blocks, short of depth; a ring */
 	uint64_t credit_count; /* ever */
-	bool reconciled;       /* at least once */
+	/* UTXO: indexes into coins */
+	uint32_t *young_coin, young_coin_count; /* in blocks, not final */
+	uint32_t *free_coin, free_coin_count;   /* final, unspent, reserved by nothing */
+	uint64_t coin_full_height;              /* no slot was left at this tip; 0 */
+	bool reconciled;                        /* at least once */
 	struct block_ref reconciled_at;
 	struct amount difference; /* of the last reconciliation: absolute */
 	bool difference_missing;  /* the chain had less than the books */
@@ -234,10 +239,7 @@ struct ledger {
 	uint32_t transfer_first;                  /* all before it have one */
 	uint32_t *active_swap, active_swap_count; /* not terminal, or with a leg still open */
 	uint32_t *open_effect, open_effect_count; /* not final and not void */
-	uint32_t *young_coin, young_coin_count;   /* in blocks, not final */
-	uint32_t *free_coin, free_coin_count;     /* final, unspent, reserved by nothing */
 	uint32_t coin_next;                       /* where the search for a slot goes on */
-	uint64_t coin_full_height;                /* there was none at this tip; 0 */
 	struct map swap_by_id, swap_by_hash, transfer_by_id, effect_by_id, effect_by_tx,
 		coin_by_outpoint;
 	struct map by_idempotency; /* 32-byte hash of scope and key -> idem index */

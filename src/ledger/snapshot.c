@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "ledger/fold.h"
 
-#define VERSION 1u
+#define VERSION 2u
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants and bytes */
 
@@ -259,6 +259,9 @@ static void io_effect(struct codec *c, struct effect *f, const struct ledger *l)
 
 static void io_coin(struct codec *c, struct coin *k, const struct ledger *l)
 {
+	k->layer = io_layer(c, k->layer);
+	if (layer_family(k->layer) != FAMILY_UTXO)
+		c->bad = true;
 	io_hash(c, &k->at.txid);
 	io_u32(c, &k->at.index);
 	io_u64(c, &k->value.raw);
@@ -268,7 +271,7 @@ static void io_coin(struct codec *c, struct coin *k, const struct ledger *l)
 	io_u64(c, &k->spent_height);
 	io_hash(c, &k->spent_by);
 	io_index(c, &k->effect, l->effect_count);
-	io_index(c, &k->free_at, l->free_coin_count);
+	io_index(c, &k->free_at, l->coin_count);
 	io_bool(c, &k->own);
 	io_bool(c, &k->young);
 }
@@ -290,6 +293,12 @@ static void io_posting(struct codec *c, struct posting *p)
 	p->to = (enum account)io_below(c, (uint32_t)p->to, ACCOUNT_COUNT);
 	io_amount(c, &p->amount);
 	io_bool(c, &p->reversed);
+}
+
+static void io_list(struct codec *c, uint32_t *list, uint32_t count, uint32_t bound)
+{
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = io_below(c, list[i], bound);
 }
 
 /* ---- layers ---- */
@@ -328,6 +337,16 @@ static void io_retired(struct codec *c, struct layer_state *s, const struct ledg
 	}
 }
 
+static void io_coin_lists(struct codec *c, struct layer_state *s, const struct ledger *l)
+{
+	const uint32_t bound = s->free_coin == NULL ? 1 : l->coin_count + 1;
+	s->young_coin_count = io_below(c, s->young_coin_count, bound);
+	s->free_coin_count = io_below(c, s->free_coin_count, bound);
+	io_list(c, s->young_coin, s->young_coin_count, l->coin_count);
+	io_list(c, s->free_coin, s->free_coin_count, l->coin_count);
+	io_u64(c, &s->coin_full_height);
+}
+
 static void io_layer_state(struct codec *c, struct layer_state *s, const struct ledger *l)
 {
 	io_bool(c, &s->born);
@@ -347,6 +366,7 @@ static void io_layer_state(struct codec *c, struct layer_state *s, const struct 
 		io_u128(c, &s->account[a].out);
 	}
 	io_credits(c, s);
+	io_coin_lists(c, s, l);
 	io_bool(c, &s->reconciled);
 	io_block_ref(c, &s->reconciled_at);
 	io_amount(c, &s->difference);
@@ -376,12 +396,6 @@ static void io_params(struct codec *c, struct ledger *l)
 	}
 }
 
-static void io_list(struct codec *c, uint32_t *list, uint32_t count, uint32_t bound)
-{
-	for (uint32_t i = 0; i < count; i++)
-		list[i] = io_below(c, list[i], bound);
-}
-
 static void io_counts(struct codec *c, struct ledger *l)
 {
 	const struct ledger_capacity *k = &l->capacity;
@@ -391,13 +405,10 @@ static void io_counts(struct codec *c, struct ledger *l)
 	l->coin_count = io_below(c, l->coin_count, k->coins + 1);
 	l->active_swap_count = io_below(c, l->active_swap_count, l->swap_count + 1);
 	l->open_effect_count = io_below(c, l->open_effect_count, l->effect_count + 1);
-	l->young_coin_count = io_below(c, l->young_coin_count, l->coin_count + 1);
-	l->free_coin_count = io_below(c, l->free_coin_count, l->coin_count + 1);
 	l->idem_count = io_below(c, l->idem_count, l->swap_count + l->transfer_count + 1);
 	l->transfers_waiting = io_below(c, l->transfers_waiting, l->transfer_count + 1);
 	l->transfer_first = io_below(c, l->transfer_first, l->transfer_count + 1);
 	l->coin_next = io_below(c, l->coin_next, l->coin_count + 1);
-	io_u64(c, &l->coin_full_height);
 	io_u64(c, &l->seq);
 	io_u64(c, &l->time_ms);
 	io_bool(c, &l->latched);
@@ -471,8 +482,6 @@ static void io_ledger(struct codec *c, struct ledger *l)
 		io_idempotency(c, &l->idem[i], l);
 	io_list(c, l->active_swap, l->active_swap_count, l->swap_count);
 	io_list(c, l->open_effect, l->open_effect_count, l->effect_count);
-	io_list(c, l->young_coin, l->young_coin_count, l->coin_count);
-	io_list(c, l->free_coin, l->free_coin_count, l->coin_count);
 	for (unsigned i = 0; !codec_failed(c) && i < LAYER_COUNT; i++)
 		io_layer_state(c, &l->layer[i], l);
 	if (!codec_failed(c))
@@ -498,8 +507,9 @@ static enum err index_all(struct ledger *l)
 	for (uint32_t i = 0; i < l->idem_count; i++)
 		TRY(put_new(&l->by_idempotency, l->idem[i].key.b, i));
 	for (uint32_t i = 0; i < l->coin_count; i++) {
-		uint8_t key[36];
-		outpoint_key(key, &l->coin[i].at.txid, l->coin[i].at.index);
+		const struct coin *k = &l->coin[i];
+		uint8_t key[COIN_KEY_SIZE];
+		coin_key(key, k->layer, &k->at.txid, k->at.index);
 		TRY(put_new(&l->coin_by_outpoint, key, i));
 	}
 	for (uint32_t i = 0; i < l->effect_count; i++) {

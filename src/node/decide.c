@@ -68,12 +68,13 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 	size_t script_len, uint64_t rate)
 {
 	const struct ledger *l = e->ledger;
+	const struct layer_state *own = &l->layer[r->layer];
 	struct btc_selection chosen;
 	struct sat target;
 	size_t count = 0;
 
-	for (; count < l->free_coin_count && count < ENGINE_COINS_MAX; count++) {
-		const struct coin *c = &l->coin[l->free_coin[count]];
+	for (; count < own->free_coin_count && count < ENGINE_COINS_MAX; count++) {
+		const struct coin *c = &l->coin[own->free_coin[count]];
 		e->coin[count] = (struct btc_coin){
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
@@ -83,7 +84,7 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 	for (uint32_t i = 0; i < chosen.count; i++)
 		r->coin[i] = e->coin[chosen.index[i]].at;
 	r->fee = chosen.fee;
-	r->reserved = amount_from_sat(chosen.total);
+	r->reserved = amount_of(value.asset, chosen.total.raw);
 	return OK;
 }
 
@@ -442,7 +443,8 @@ static enum err scaled_fee(
 {
 	const struct effect_variant *v = f->variant_count > 0 ? &f->variant[f->variant_count - 1]
 							      : NULL;
-	struct amount fee = v != NULL ? v->fee : amount_from_sat(f->fee), spent;
+	struct amount fee = v != NULL ? v->fee : amount_of(layer_asset(f->layer), f->fee.raw),
+		      spent;
 	TRY(amount_mul_div(&fee, fee, rate, v != NULL ? v->rate : f->rate, true));
 	TRY(amount_add(&spent, fee, pays));
 	if (amount_cmp(spent, f->reserved) > 0)

@@ -164,10 +164,11 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		.lock = f->lock,
 		.amount = f->called_off ? amount_zero(f->value.asset) : f->value};
 	/* a replacement spends what the first one does, so that one of them only can be mined */
+	const struct layer_state *own = &l->layer[f->layer];
 	const bool other = MUTANT(OTHER_COINS) && f->variant_count > 0 &&
-		l->free_coin_count >= f->coin_count;
+		own->free_coin_count >= f->coin_count;
 	for (uint32_t i = 0; i < f->coin_count; i++) {
-		const struct coin *c = &l->coin[other ? l->free_coin[i] : f->coin[i]];
+		const struct coin *c = &l->coin[other ? own->free_coin[i] : f->coin[i]];
 		p->coin[i] = (struct btc_coin){
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}

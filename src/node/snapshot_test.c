@@ -259,7 +259,8 @@ static void same_effect(const struct effect *a, const struct effect *b)
 
 static void same_coin(const struct coin *a, const struct coin *b)
 {
-	EQ(at.txid), EQ(at.index), EQ(value), EQ(key_index), EQ(created_height), EQ(final_height);
+	EQ(layer), EQ(at.txid), EQ(at.index), EQ(value), EQ(key_index), EQ(created_height),
+		EQ(final_height);
 	EQ(spent_height), EQ(spent_by), EQ(effect), EQ(free_at), EQ(own), EQ(young);
 }
 
@@ -275,6 +276,11 @@ static void same_ring(const struct layer_state *a, const struct layer_state *b)
 		EQ(account);
 	EQ(reconciled), EQ(reconciled_at.height), EQ(difference_missing), EQ(reconciled_ms);
 	EQ(reconciled_seq), EQ(retired_count);
+	EQ(young_coin_count), EQ(free_coin_count), EQ(coin_full_height);
+	for (uint32_t i = 0; i < a->young_coin_count; i++)
+		EQ(young_coin[i]);
+	for (uint32_t i = 0; i < a->free_coin_count; i++)
+		EQ(free_coin[i]);
 	EQ_AMOUNT(difference);
 	for (uint32_t i = 0; i < LEDGER_RECENT_BLOCKS; i++) {
 		EQ(recent[i].ref.height), EQ(recent[i].ref.hash), EQ(recent[i].seq);
@@ -287,7 +293,7 @@ static void same_ring(const struct layer_state *a, const struct layer_state *b)
 static void same(const struct ledger *a, const struct ledger *b)
 {
 	EQ(swap_count), EQ(transfer_count), EQ(effect_count), EQ(coin_count), EQ(idem_count);
-	EQ(transfers_waiting), EQ(transfer_first), EQ(coin_next), EQ(coin_full_height), EQ(latched);
+	EQ(transfers_waiting), EQ(transfer_first), EQ(coin_next), EQ(latched);
 	EQ(latch_reason), EQ(latch_seq), EQ(durability), EQ(durability_ms), EQ(seq), EQ(time_ms),
 		EQ(posting_count), EQ(has_params);
 	for (uint32_t i = 0; i < a->swap_count; i++)

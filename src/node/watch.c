@@ -178,7 +178,7 @@ enum err watch_start(struct watch *w, enum layer_id id)
 	TRY(layer_watch_wallet(layer, &l->params.wallet));
 	/* spent ones, too: a reorganisation can undo the spend, and another may follow */
 	for (uint32_t i = 0; layer_family(id) == FAMILY_UTXO && i < l->coin_count; i++)
-		if (l->coin[i].created_height != 0)
+		if (l->coin[i].layer == id && l->coin[i].created_height != 0)
 			TRY(layer_watch_coin(layer, &l->coin[i].at));
 	watch_active(w, id);
 	const size_t n = cursor_of(&l->layer[id], cursor);
