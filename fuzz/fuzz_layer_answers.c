@@ -3,7 +3,7 @@
  * (the sink checks it), every operation ends once, and nothing is left behind. */
 #include "crypto/hash.h"
 #include "layer/bitcoin_world_test.h"
-#include "layer/rootstock_fake_test.h"
+#include "layer/evm_fake_test.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

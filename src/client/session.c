@@ -476,7 +476,8 @@ static void try_claim(struct session *s)
 	evm_htlc_claim_call(&call, &h, &s->r->preimage);
 	const enum err err = node_estimate_gas(&gas, &error, &s->node[SIDE_DEST], s->c->loop,
 		&s->r->gas_account, &h.contract, amount_zero(ASSET_RBTC), buf_slice(&call));
-	s->facts.claim_works = err == OK && gas <= layer_gas_limit(SIGN_CLAIM);
+	s->facts.claim_works = err == OK &&
+		gas <= layer_gas_limit(rescue_layer(s->r, SIDE_DEST), SIGN_CLAIM);
 	if (err != OK)
 		session_say(s, REPORT_WARNING, "the claim would fail: %s", error.text);
 	else if (!s->facts.claim_works)

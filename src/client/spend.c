@@ -159,7 +159,7 @@ static enum err make_account(struct spend *out, const struct spend_plan *p)
 	struct evm_tx tx = {.chain_id = p->network->chain_id,
 		.nonce = p->nonce,
 		.gas_price = amount_of(ASSET_RBTC, p->rate),
-		.gas_limit = layer_gas_limit(p->purpose),
+		.gas_limit = layer_gas_limit(p->network->layer, p->purpose),
 		.value = amount_zero(ASSET_RBTC)};
 	struct evm_tx again;
 

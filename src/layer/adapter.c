@@ -123,7 +123,7 @@ enum err layer_create(struct layer **out, const struct layer_config *config)
 {
 	static const struct layer_ops *const ops[LAYER_COUNT] = {
 		[LAYER_BITCOIN] = &bitcoin_ops,
-		[LAYER_ROOTSTOCK] = &rootstock_ops,
+		[LAYER_ROOTSTOCK] = &evm_ops,
 	};
 	CHECK(config->id < LAYER_COUNT);
 	if (config->network->layer != config->id)

@@ -2,7 +2,7 @@
  *
  * Two tables of functions, which layer.c and plan.c dispatch over. The pure half holds no state and
  * runs on any thread; the live half belongs to the loop's thread. A new network is two more tables
- * and a line each there.
+ * and a line each there; networks of one family share theirs (layer/evm).
  */
 #ifndef LAYER_ADAPTER_H
 #define LAYER_ADAPTER_H
@@ -18,18 +18,20 @@ struct layer_pure {
 		const struct network *network, char *text, struct slice destination);
 	enum err (*funding_address)(
 		const struct network *network, char *text, const struct pubkey *wallet);
-	struct amount (*dust)(void);
+	struct amount (*dust)(enum layer_id id);
 	enum err (*leg_make)(struct buf *leg, const struct leg_offer *offer);
 	enum err (*leg_parse)(
 		struct leg_offer *offer, const struct network *network, struct slice leg);
 	enum err (*leg_address)(const struct network *network, char *text, struct slice leg);
 	enum err (*build)(struct buf *out, struct amount *fee, const struct network *network,
 		const struct pubkey *wallet, const struct layer_plan *plan);
-	enum err (*fee_bound)(struct amount *out, enum sign_purpose purpose, uint64_t rate);
-	uint64_t (*gas_limit)(enum sign_purpose purpose); /* 0: no such thing here */
+	enum err (*fee_bound)(
+		struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate);
+	uint64_t (*gas_limit)(
+		enum layer_id id, enum sign_purpose purpose); /* 0: no such thing here */
 };
 
-extern const struct layer_pure bitcoin_pure, rootstock_pure;
+extern const struct layer_pure bitcoin_pure, evm_pure;
 
 /* As the functions of the same names in layer.h. */
 struct layer_ops {
@@ -56,7 +58,7 @@ struct layer_ops {
 	enum err (*scan_at)(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 };
 
-extern const struct layer_ops bitcoin_ops, rootstock_ops;
+extern const struct layer_ops bitcoin_ops, evm_ops;
 
 struct layer_wait;
 

@@ -256,6 +256,6 @@ MUST_USE NONNULL_ALL enum err layer_build(struct buf *out, struct amount *fee, e
 #define LAYER_FEE_BOUND_INPUTS 16u
 MUST_USE NONNULL_ALL enum err layer_fee_bound(
 	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate);
-uint64_t layer_gas_limit(enum sign_purpose purpose); /* ACCOUNT */
+uint64_t layer_gas_limit(enum layer_id id, enum sign_purpose purpose); /* ACCOUNT */
 
 #endif

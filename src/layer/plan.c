@@ -3,7 +3,7 @@
 
 static const struct layer_pure *const pure[LAYER_COUNT] = {
 	[LAYER_BITCOIN] = &bitcoin_pure,
-	[LAYER_ROOTSTOCK] = &rootstock_pure,
+	[LAYER_ROOTSTOCK] = &evm_pure,
 };
 
 static const struct layer_pure *pure_of(enum layer_id id)
@@ -38,7 +38,7 @@ enum err layer_funding_address(enum layer_id id, const struct network *network,
 
 struct amount layer_dust(enum layer_id id)
 {
-	return pure_of(id)->dust();
+	return pure_of(id)->dust(id);
 }
 
 enum err layer_leg_make(struct buf *leg, enum layer_id id, const struct leg_offer *offer)
@@ -77,10 +77,10 @@ enum err layer_build(struct buf *out, struct amount *fee, enum layer_id id,
 enum err layer_fee_bound(
 	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate)
 {
-	return pure_of(id)->fee_bound(out, purpose, rate);
+	return pure_of(id)->fee_bound(out, id, purpose, rate);
 }
 
-uint64_t layer_gas_limit(enum sign_purpose purpose)
+uint64_t layer_gas_limit(enum layer_id id, enum sign_purpose purpose)
 {
-	return pure_of(LAYER_ROOTSTOCK)->gas_limit(purpose);
+	return pure_of(id)->gas_limit(id, purpose);
 }

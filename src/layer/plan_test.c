@@ -69,6 +69,15 @@ static void test_addresses(void)
 		text[strlen(text) - 1] ^= 1;
 		CHECK(layer_address_check(id, network, to, &len, slice_str(text)) != OK);
 	}
+	/* a payment to the Bridge would be a peg-out, one to a precompiled contract is lost */
+	static const char *const no_payee[] = {"0x0000000000000000000000000000000001000006",
+		"0x0000000000000000000000000000000001000008"};
+	for (size_t i = 0; i < ARRAY_LEN(no_payee); i++) {
+		uint8_t payee[LAYER_DESTINATION_MAX];
+		size_t payee_len;
+		CHECK(layer_address_check(LAYER_ROOTSTOCK, rootstock, payee, &payee_len,
+			      slice_str(no_payee[i])) == ERR_RANGE);
+	}
 	const struct network *mainnet = network_by_name(LAYER_BITCOIN, slice_str("mainnet"));
 	char text[LAYER_ADDRESS_TEXT_SIZE];
 	uint8_t to[LAYER_DESTINATION_MAX];
@@ -309,7 +318,7 @@ static void test_rootstock_plans(void)
 	CHECK(wallet_account(&account, &wallet, LAYER_ROOTSTOCK) == OK);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		plan.purpose = cases[i].purpose;
-		plan.gas_limit = layer_gas_limit(plan.purpose);
+		plan.gas_limit = layer_gas_limit(LAYER_ROOTSTOCK, plan.purpose);
 		CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == OK);
 		CHECK(evm_tx_parse_unsigned(&tx, r.unsigned_tx) == OK);
 		CHECK(tx.chain_id == 33 && tx.nonce == 4 && tx.gas_limit == plan.gas_limit);

@@ -1,5 +1,5 @@
 #include "crypto/hash.h"
-#include "layer/rootstock_fake_test.h"
+#include "layer/evm_fake_test.h"
 #include <stdlib.h>
 
 static struct evm_chain chain;
@@ -660,6 +660,13 @@ static void test_check(void)
 	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
 	fake_run(&fake, 1000);
 	CHECK(rate == 60000000);
+	/* what blocks state as the least counts where the node says less */
+	chain.least_price = 70000000;
+	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(rate == 70000000);
+	chain.least_price = 0;
+	CHECK(layer_fee_estimate(fake.layer, 0, on_fee, NULL) == ERR_RANGE);
 	end();
 }
 

@@ -93,7 +93,7 @@ static enum err take_nonce(
 	struct engine *e, struct rec_intent *r, struct amount value, struct amount funds)
 {
 	r->nonce = e->ledger->layer[r->layer].nonce_next;
-	r->gas_limit = layer_gas_limit(r->purpose);
+	r->gas_limit = layer_gas_limit(r->layer, r->purpose);
 	TRY(amount_mul(&r->reserved, amount_of(value.asset, r->rate), r->gas_limit));
 	TRY(amount_add(&r->reserved, r->reserved, value));
 	return amount_cmp(r->reserved, funds) <= 0 ? OK : ERR_RANGE;

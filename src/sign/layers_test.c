@@ -42,7 +42,7 @@ static void make_plan(struct layer_plan *plan, struct buf *leg, struct buf *to, 
 		.fee = {1500},
 		.rate = bitcoin ? 10000 : 60000000,
 		.nonce = n,
-		.gas_limit = layer_gas_limit(purpose),
+		.gas_limit = layer_gas_limit(LAYER_ROOTSTOCK, purpose),
 		.amount = amount_zero(layer_asset(id))};
 	store_le32(plan->session.b, n);
 	for (uint32_t i = 0; i < 3; i++) {

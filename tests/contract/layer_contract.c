@@ -84,7 +84,7 @@ static struct layer_plan plan_of(enum sign_purpose purpose, const struct swap *s
 	}
 	if (!utxo) {
 		plan.nonce = nonce[who];
-		plan.gas_limit = layer_gas_limit(purpose);
+		plan.gas_limit = layer_gas_limit(rig.levers->layer, purpose);
 	}
 	return plan;
 }

@@ -176,7 +176,7 @@ static void anvil_prepare(struct rig *rig)
 	const struct layer_plan plan = {.session = rig_id(rig),
 		.purpose = SIGN_DEPLOY,
 		.rate = 60000000,
-		.gas_limit = layer_gas_limit(SIGN_DEPLOY)};
+		.gas_limit = layer_gas_limit(LAYER_ROOTSTOCK, SIGN_DEPLOY)};
 	rig_sign(rig, &tx, CLIENT, &plan);
 	rig_layer(rig, NULL);
 	CHECK(rig_submit(rig, slice_of(tx.raw, tx.len)).outcome == SUBMIT_ACCEPTED);

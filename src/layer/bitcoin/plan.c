@@ -40,8 +40,9 @@ static enum err funding_address(
 	return btc_address_format(text, network, slice_of(script, sizeof script));
 }
 
-static struct amount dust(void)
+static struct amount dust(enum layer_id id)
 {
+	(void)id;
 	return amount_of(ASSET_BTC, DUST_RAW);
 }
 
@@ -239,8 +240,10 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 	return OK;
 }
 
-static enum err fee_bound(struct amount *out, enum sign_purpose purpose, uint64_t rate)
+static enum err fee_bound(
+	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate)
 {
+	(void)id;
 	uint64_t vsize = 0;
 
 	if (rate > RATE_MAX)
@@ -259,8 +262,9 @@ static enum err fee_bound(struct amount *out, enum sign_purpose purpose, uint64_
 	return OK;
 }
 
-static uint64_t gas_limit(enum sign_purpose purpose)
+static uint64_t gas_limit(enum layer_id id, enum sign_purpose purpose)
 {
+	(void)id;
 	(void)purpose;
 	return 0;
 }

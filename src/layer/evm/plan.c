@@ -1,6 +1,6 @@
-/* Rootstock's pure half: addresses, the terms of a lock in the contract, and plans turned into
- * unsigned legacy transactions (EIP-155). */
-#include "layer/adapter.h"
+/* The pure half: addresses, the terms of a lock in the contract, and plans turned into unsigned
+ * transactions. */
+#include "layer/evm/evm.h"
 
 /* A plain transfer costs 21,000; a recipient that is a contract may run a little code on receipt,
  * as wallets of several owners do. Gas that is not used is not paid. */
@@ -16,11 +16,23 @@
 _Static_assert(LAYER_ADDRESS_TEXT_SIZE >= EVM_ADDRESS_TEXT_SIZE, "an address fits");
 _Static_assert(EVM_HTLC_SIZE <= SIGNING_LEG_MAX, "terms fit into a signing request");
 
+const struct evm_kind *evm_kind_of(enum layer_id id)
+{
+	static const struct evm_kind *const kinds[LAYER_COUNT] = {
+		[LAYER_ROOTSTOCK] = &rootstock_kind,
+	};
+	CHECK(id < LAYER_COUNT && kinds[id] != NULL);
+	return kinds[id];
+}
+
 static enum err address_check(const struct network *network, uint8_t *destination,
 	size_t *destination_len, struct slice text)
 {
 	struct evm_address a;
+	const struct evm_kind *kind = evm_kind_of(network->layer);
 	TRY(evm_address_parse(&a, network->chain_id, text));
+	if (kind->payee != NULL)
+		TRY(kind->payee(&a));
 	memcpy(destination, a.b, sizeof a.b);
 	*destination_len = sizeof a.b;
 	return OK;
@@ -40,14 +52,14 @@ static enum err funding_address(
 	const struct network *network, char *text, const struct pubkey *wallet)
 {
 	struct evm_address a;
-	TRY(wallet_account(&a, wallet, LAYER_ROOTSTOCK));
+	TRY(wallet_account(&a, wallet, network->layer));
 	evm_address_format(text, &a, network->chain_id);
 	return OK;
 }
 
-static struct amount dust(void)
+static struct amount dust(enum layer_id id)
 {
-	return amount_of(ASSET_RBTC, 1);
+	return amount_of(layer_asset(id), 1);
 }
 
 static bool address_is_zero(const struct evm_address *a)
@@ -69,7 +81,7 @@ static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 	struct buf encoded = buf_init(storage, sizeof storage);
 	struct evm_htlc again;
 
-	if (amount_is_zero(h.amount) || amount_cmp(h.amount, amount_max(ASSET_RBTC)) > 0 ||
+	if (amount_is_zero(h.amount) || amount_cmp(h.amount, amount_max(h.amount.asset)) > 0 ||
 		h.timelock == 0 || h.timelock > BLOCK_NUMBER_MAX)
 		return ERR_RANGE;
 	if (address_is_zero(&h.contract) || address_is_zero(&h.claim) ||
@@ -86,7 +98,7 @@ static enum err terms_parse(struct evm_htlc *h, const struct network *network, s
 {
 	TRY(evm_htlc_parse(h, leg));
 	if (h->chain_id != network->chain_id || h->timelock > BLOCK_NUMBER_MAX ||
-		amount_cmp(h->amount, amount_max(ASSET_RBTC)) > 0)
+		amount_cmp(h->amount, amount_max(h->amount.asset)) > 0)
 		return ERR_FORMAT;
 	return OK;
 }
@@ -121,14 +133,15 @@ static enum err fill_by_purpose(struct evm_tx *tx, struct buf *data, const struc
 
 	switch (plan->purpose) {
 	case SIGN_PAYOUT:
-		if (plan->to.len != sizeof tx->to.b || plan->amount.asset != ASSET_RBTC ||
+		if (plan->to.len != sizeof tx->to.b ||
+			plan->amount.asset != layer_asset(network->layer) ||
 			amount_is_zero(plan->amount) ||
-			amount_cmp(plan->amount, amount_max(ASSET_RBTC)) > 0)
+			amount_cmp(plan->amount, amount_max(plan->amount.asset)) > 0)
 			return ERR_RANGE;
 		memcpy(tx->to.b, plan->to.ptr, sizeof tx->to.b);
 		tx->value = plan->amount;
 		return OK;
-	case SIGN_NONCE_FILL: return wallet_account(&tx->to, wallet, LAYER_ROOTSTOCK);
+	case SIGN_NONCE_FILL: return wallet_account(&tx->to, wallet, network->layer);
 	case SIGN_DEPLOY:
 		tx->create = true;
 		tx->data = slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len);
@@ -157,22 +170,23 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 	uint8_t call[EVM_HTLC_CALL_MAX], storage[SIGNING_TX_MAX];
 	struct buf data = buf_init(call, sizeof call), raw = buf_init(storage, sizeof storage);
 	struct amount paid;
+	const enum asset asset = layer_asset(network->layer);
 	struct evm_tx tx = {.chain_id = network->chain_id,
 		.nonce = plan->nonce,
-		.gas_price = amount_of(ASSET_RBTC, plan->rate),
+		.gas_price = amount_of(asset, plan->rate),
 		.gas_limit = plan->gas_limit,
-		.value = amount_zero(ASSET_RBTC)};
+		.value = amount_zero(asset)};
 	struct signing_request r = {.session = plan->session,
 		.variant = plan->variant,
 		.purpose = plan->purpose,
 		.network = network,
-		.account = {.use = KEY_ACCOUNT, .layer = LAYER_ROOTSTOCK},
-		.change = {.use = KEY_ACCOUNT, .layer = LAYER_ROOTSTOCK},
+		.account = {.use = KEY_ACCOUNT, .layer = network->layer},
+		.change = {.use = KEY_ACCOUNT, .layer = network->layer},
 		.swap = plan->swap,
 		.leg = plan->leg,
 		.preimage = plan->preimage,
 		.to = plan->to,
-		.amount = plan->purpose == SIGN_PAYOUT ? plan->amount : amount_zero(ASSET_RBTC)};
+		.amount = plan->purpose == SIGN_PAYOUT ? plan->amount : amount_zero(asset)};
 
 	if (plan->rate == 0 || plan->rate > GAS_PRICE_MAX || plan->gas_limit < GAS_TRANSFER ||
 		plan->leg.len > SIGNING_LEG_MAX || plan->to.len > LAYER_DESTINATION_MAX)
@@ -190,8 +204,9 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 	return OK;
 }
 
-static uint64_t gas_limit(enum sign_purpose purpose)
+static uint64_t gas_limit(enum layer_id id, enum sign_purpose purpose)
 {
+	(void)id;
 	switch (purpose) {
 	case SIGN_PAYOUT: return GAS_PAYOUT;
 	case SIGN_LOCK: return EVM_HTLC_GAS_LOCK;
@@ -203,14 +218,15 @@ static uint64_t gas_limit(enum sign_purpose purpose)
 	UNREACHABLE();
 }
 
-static enum err fee_bound(struct amount *out, enum sign_purpose purpose, uint64_t rate)
+static enum err fee_bound(
+	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate)
 {
 	if (rate > GAS_PRICE_MAX)
 		return ERR_RANGE;
-	return amount_mul(out, amount_of(ASSET_RBTC, rate), gas_limit(purpose));
+	return amount_mul(out, amount_of(layer_asset(id), rate), gas_limit(id, purpose));
 }
 
-const struct layer_pure rootstock_pure = {
+const struct layer_pure evm_pure = {
 	.address_check = address_check,
 	.address_format = address_format,
 	.funding_address = funding_address,

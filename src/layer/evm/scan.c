@@ -1,7 +1,7 @@
 /* What is ours on the chain at one block: balance, nonce, and which lock-ups are still open. Asked
  * for by number, since not every node takes a hash there; that the number still means the same
  * block is checked at the end. */
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <stdlib.h>
 
 #define IN_FLIGHT_MAX 64u
@@ -48,7 +48,8 @@ static void on_balance(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct scan_op *s = op;
 	(void)tag;
-	if (answer->err != OK || evm_answer_wei(&s->out.wallet, answer->result) != OK)
+	if (answer->err != OK ||
+		evm_answer_amount(&s->out.wallet, s->out.wallet.asset, answer->result) != OK)
 		failed_answer(s, answer);
 	op_done(&s->op);
 }
@@ -116,7 +117,7 @@ static void ask_locks(struct scan_op *s)
 static void ask_account(struct scan_op *s, const char *method, ask_cb cb)
 {
 	struct json *params = json_array();
-	json_push(params, evm_param_address(&rootstock_of(s->op.layer)->account));
+	json_push(params, evm_param_address(&evm_of(s->op.layer)->account));
 	json_push(params, evm_param_quantity(s->out.block.height));
 	op_ask(&s->op, method, params, cb, 0);
 }
@@ -168,13 +169,14 @@ static struct scan_op *scan_make(
 	struct layer *layer, size_t lock_count, layer_scan_cb cb, void *ctx)
 {
 	struct scan_op *s = malloc(sizeof *s);
+	const struct amount none = amount_zero(layer_asset(layer->config.id));
 	if (s == NULL)
 		return NULL;
 	*s = (struct scan_op){.op = {.layer = layer, .pending = 1, .end = scan_end},
 		.cb = cb,
 		.ctx = ctx,
-		.out = {.wallet = amount_zero(ASSET_RBTC), .locked = amount_zero(ASSET_RBTC)},
-		.account = rootstock_of(layer)->has_account,
+		.out = {.wallet = none, .locked = none},
+		.account = evm_of(layer)->has_account,
 		.lock = calloc(lock_count + 1, sizeof *s->lock),
 		.lock_count = lock_count};
 	if (s->lock != NULL)
@@ -183,7 +185,7 @@ static struct scan_op *scan_make(
 	return NULL;
 }
 
-enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+enum err evm_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 	layer_scan_cb cb, void *ctx)
 {
 	struct scan_op *s = scan_make(layer, lock_count, cb, ctx);
@@ -207,7 +209,7 @@ enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, 
 	return op_begun(&s->op, scan_free);
 }
 
-enum err rootstock_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx)
+enum err evm_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx)
 {
 	struct scan_op *s = scan_make(layer, 0, cb, ctx);
 	struct json *params = json_array();

@@ -1,6 +1,6 @@
 /* Locks known from before a restart: a locator says where the Lockup was, its receipt which lock
  * that is. Several with one hash may be known, so it can't be guessed from the terms. */
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <stdlib.h>
 
 #define BATCH_MAX 64u
@@ -13,7 +13,7 @@ struct known_op {
 
 /* The Lockup at this place, if the receipt has it. ERR_NOT_FOUND: the transaction is in another
  * block now, and its Lockup is or will be reported from there. */
-static enum err find_lockup(struct evm_htlc_event *event, const struct rootstock *r,
+static enum err find_lockup(struct evm_htlc_event *event, const struct evm_layer *r,
 	const struct lock_known *known, const struct json *receipt)
 {
 	const struct json *logs = json_get(receipt, "logs");
@@ -48,7 +48,7 @@ static enum err find_lockup(struct evm_htlc_event *event, const struct rootstock
 }
 
 static enum err resolve(
-	struct rootstock *r, const struct lock_known *known, const struct json *receipt)
+	struct evm_layer *r, const struct lock_known *known, const struct json *receipt)
 {
 	const struct swap_watch *watch = table_get(&r->swap, &known->swap);
 	struct evm_htlc_event event;
@@ -62,7 +62,7 @@ static enum err resolve(
 		return OK;
 	if (err != OK)
 		return ERR_FORMAT;
-	return rootstock_see_lock(r, &foreign, &event, watch, &known->at);
+	return evm_see_lock(r, &foreign, &event, watch, &known->at);
 }
 
 static void on_receipt(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -73,9 +73,9 @@ static void on_receipt(void *op, uint64_t tag, const struct rpc_answer *answer)
 
 	if (!layer->dead) {
 		if (err == OK)
-			err = resolve(rootstock_of(layer), &k->lock[tag], answer->result);
+			err = resolve(evm_of(layer), &k->lock[tag], answer->result);
 		if (err == OK)
-			table_remove(&rootstock_of(layer)->known, k->lock[tag].place);
+			table_remove(&evm_of(layer)->known, k->lock[tag].place);
 		else if (k->op.err == OK)
 			k->op.err = DETAIL(layer->info.detail, err, "a lock from before: %s",
 				answer->err == OK ? "a receipt that can't be right"
@@ -98,7 +98,7 @@ static void known_drop(struct op *op)
 	free(op);
 }
 
-enum err rootstock_ask_known(struct rootstock *r)
+enum err evm_ask_known(struct evm_layer *r)
 {
 	struct known_op *k = malloc(sizeof *k);
 	if (k == NULL)

@@ -1,4 +1,4 @@
-#include "layer/rootstock_fake_test.h"
+#include "layer/evm_fake_test.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
 #include <inttypes.h>
@@ -162,13 +162,15 @@ static struct json *tx_json(const struct evm_fake_tx *tx)
 	return o;
 }
 
-static struct json *block_json(const struct evm_fake_block *b)
+static struct json *block_json(const struct evm_chain *c, const struct evm_fake_block *b)
 {
 	struct json *o = json_object(), *list = json_array();
 	json_set(o, "hash", bytes(b->ref.hash.b, 32));
 	json_set(o, "parentHash", bytes(b->ref.parent.b, 32));
 	json_set(o, "number", quantity(b->ref.height));
 	json_set(o, "timestamp", quantity(b->ref.time_ms / 1000));
+	if (c->least_price != 0)
+		json_set(o, "minimumGasPrice", quantity(c->least_price));
 	for (uint32_t i = 0; i < b->tx_count; i++)
 		json_push(list, tx_json(&b->tx[i]));
 	json_set(o, "transactions", list);
@@ -196,17 +198,17 @@ static void get_by_number(struct evm_chain *c, struct fake_reply *reply, const s
 {
 	const char *text = (const char *)json_string(json_at(params, 0)).ptr;
 	if (strcmp(text, "latest") == 0) {
-		reply->result = block_json(&c->block[c->height]);
+		reply->result = block_json(c, &c->block[c->height]);
 	} else if (strcmp(text, "pending") == 0) {
 		struct evm_fake_block b = {.ref = c->block[c->height].ref};
 		for (uint32_t i = 0; i < c->pending_count; i++)
 			b.tx[b.tx_count++] = c->pending[i];
-		reply->result = block_json(&b);
+		reply->result = block_json(c, &b);
 		json_set(reply->result, "hash", json_new_null());
 	} else {
 		const uint64_t n = strtoull(text, NULL, 16);
 		if (n <= c->height)
-			reply->result = block_json(&c->block[n]);
+			reply->result = block_json(c, &c->block[n]);
 	}
 }
 
@@ -214,7 +216,7 @@ static void get_by_hash(struct evm_chain *c, struct fake_reply *reply, const str
 {
 	const struct evm_fake_block *b = by_hash(c, json_at(params, 0));
 	if (b != NULL)
-		reply->result = block_json(b);
+		reply->result = block_json(c, b);
 }
 
 static struct json *logs_json(

@@ -1,7 +1,7 @@
 /* One block with what it has for us: its transactions from and to our account with their receipts,
  * and the contract's events. Everything names the block's hash, or the block is refused. */
 #include "base/mutant.h"
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <stdlib.h>
 
 #define BLOCK_TX_MAX 100000u
@@ -17,7 +17,7 @@ struct fetch {
 	bool has_block;
 };
 
-void rootstock_payload_drop(void *payload)
+void evm_payload_drop(void *payload)
 {
 	struct payload *p = payload;
 	free(p->tx);
@@ -36,9 +36,10 @@ static void fetch_fail(struct fetch *f, enum err err, const char *what)
 
 /* Another account's transaction only has to have a hash. */
 static enum err read_tx(
-	struct payload *p, const struct rootstock *r, uint32_t index, const struct json *value)
+	struct payload *p, const struct evm_layer *r, uint32_t index, const struct json *value)
 {
-	struct own_tx tx = {.index = index, .gas_price = amount_zero(ASSET_RBTC)};
+	const enum asset asset = layer_asset(r->layer.config.id);
+	struct own_tx tx = {.index = index, .gas_price = amount_zero(asset)};
 	struct evm_address from, to;
 
 	if (json_type(value) == JSON_STRING)
@@ -55,9 +56,9 @@ static enum err read_tx(
 		return OK;
 	TRY(evm_answer_u64(&tx.nonce, json_get(value, "nonce")));
 	TRY(evm_answer_u64(&tx.gas_limit, json_get(value, "gas")));
-	TRY(evm_answer_wei(&tx.value, json_get(value, "value")));
+	TRY(evm_answer_amount(&tx.value, asset, json_get(value, "value")));
 	if (json_get(value, "gasPrice") != NULL)
-		TRY(evm_answer_wei(&tx.gas_price, json_get(value, "gasPrice")));
+		TRY(evm_answer_amount(&tx.gas_price, asset, json_get(value, "gasPrice")));
 	p->tx[p->tx_count++] = tx;
 	return OK;
 }
@@ -65,7 +66,7 @@ static enum err read_tx(
 static enum err read_block(struct fetch *f, const struct json *result)
 {
 	struct payload *p = f->payload;
-	const struct rootstock *r = rootstock_of(f->op.layer);
+	const struct evm_layer *r = evm_of(f->op.layer);
 	const struct json *list = json_get(result, "transactions");
 	const size_t count = json_count(list);
 
@@ -98,12 +99,12 @@ static enum err read_receipt(struct own_tx *tx, const struct fetch *f, const str
 	TRY(evm_answer_u64(&gas, json_get(result, "gasUsed")));
 	/* what was paid, where the node says it; for legacy transactions it is the gas price */
 	if (json_get(result, "effectiveGasPrice") != NULL)
-		TRY(evm_answer_wei(&price, json_get(result, "effectiveGasPrice")));
+		TRY(evm_answer_amount(&price, price.asset, json_get(result, "effectiveGasPrice")));
 	if (!hash256_eq(&hash, &tx->hash) || !hash256_eq(&block, &f->hash) || status > 1 ||
 		gas > tx->gas_limit || gas > GAS_MAX)
 		return ERR_FORMAT;
 	TRY(amount_mul(&tx->fee, price, gas));
-	if (amount_cmp(tx->fee, amount_max(ASSET_RBTC)) > 0)
+	if (amount_cmp(tx->fee, amount_max(tx->fee.asset)) > 0)
 		return ERR_RANGE;
 	tx->reverted = status == 0;
 	tx->receipt = true;
@@ -224,7 +225,7 @@ static void fetch_free(struct op *op)
 {
 	struct fetch *f = (struct fetch *)(void *)op;
 	if (f->payload != NULL)
-		rootstock_payload_drop(f->payload);
+		evm_payload_drop(f->payload);
 	json_free(f->logs);
 	free(f);
 }
@@ -234,7 +235,7 @@ static void fetch_end(struct op *op)
 	struct fetch *f = (struct fetch *)(void *)op;
 	struct layer *layer = op->layer;
 
-	if (op->err == OK && rootstock_has_contract(rootstock_of(layer)) && read_logs(f) != OK)
+	if (op->err == OK && evm_has_contract(evm_of(layer)) && read_logs(f) != OK)
 		fetch_fail(f, ERR_FORMAT, "events that can't be right");
 	struct payload *p = f->payload;
 	const uint64_t tag = f->tag;
@@ -265,8 +266,7 @@ static struct json *log_filter(const struct fetch *f)
 	return params;
 }
 
-enum err rootstock_fetch(
-	struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag)
+enum err evm_fetch(struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag)
 {
 	struct fetch *f = calloc(1, sizeof *f);
 	if (f == NULL)
@@ -282,9 +282,9 @@ enum err rootstock_fetch(
 	}
 	struct json *params = json_array();
 	json_push(params, evm_param_hash(hash));
-	json_push(params, json_new_bool(rootstock_of(layer)->has_account));
+	json_push(params, json_new_bool(evm_of(layer)->has_account));
 	op_ask(&f->op, "eth_getBlockByHash", params, on_block, 0);
-	if (rootstock_has_contract(rootstock_of(layer)))
+	if (evm_has_contract(evm_of(layer)))
 		op_ask(&f->op, "eth_getLogs", log_filter(f), on_logs, 0);
 	return op_begun(&f->op, fetch_free);
 }

@@ -1,5 +1,5 @@
 /* Submission, and what a refusal means. */
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -103,7 +103,7 @@ static void on_submitted(void *op, uint64_t tag, const struct rpc_answer *answer
 	submit_end(s);
 }
 
-enum err rootstock_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx)
+enum err evm_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx)
 {
 	struct evm_tx tx;
 	struct evm_address from;

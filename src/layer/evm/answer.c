@@ -2,7 +2,7 @@
 #include "base/hex.h"
 #include "base/mutant.h"
 #include "crypto/hash.h"
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,15 +49,15 @@ static enum err answer_word(uint8_t word[32], const struct json *value)
 	return hex_decode(word, 32, slice_of(text, sizeof text)) == OK ? OK : ERR_FORMAT;
 }
 
-enum err evm_answer_wei(struct amount *out, const struct json *value)
+enum err evm_answer_amount(struct amount *out, enum asset asset, const struct json *value)
 {
 	uint8_t word[32];
 	struct amount a;
 	TRY(answer_word(word, value));
 	if (MUTANT(WEI_OF_64_BITS))
 		memset(word, 0, sizeof word - sizeof(uint64_t));
-	TRY(amount_load_word(&a, ASSET_RBTC, word));
-	if (amount_cmp(a, amount_max(ASSET_RBTC)) > 0)
+	TRY(amount_load_word(&a, asset, word));
+	if (amount_cmp(a, amount_max(asset)) > 0)
 		return ERR_RANGE;
 	*out = a;
 	return OK;
@@ -109,7 +109,7 @@ enum err evm_answer_block(struct block_ref *out, const struct json *result)
 
 enum err evm_answer_is_contract(const struct json *value)
 {
-	uint8_t code[ROOTSTOCK_CODE_MAX];
+	uint8_t code[EVM_CODE_MAX];
 	struct hash256 hash;
 	size_t len;
 	const enum err err = evm_answer_bytes(code, &len, sizeof code, value);

@@ -1,18 +1,32 @@
-/* layer/rootstock: the adapter for EVM JSON-RPC (rskj, geth, anvil) and our HTLC contract.
- * Shared by its files; docs of the contract are in layer.h.
+/* layer/evm: the adapter for EVM JSON-RPC (rskj, geth, anvil) and our HTLC contract, shared by all
+ * networks of that kind. What one of them differs in is its row of struct evm_kind, in a folder of
+ * its own; nothing else here asks which network it is. Docs of the contract are in layer.h.
  */
-#ifndef LAYER_ROOTSTOCK_ROOTSTOCK_H
-#define LAYER_ROOTSTOCK_ROOTSTOCK_H
+#ifndef LAYER_EVM_EVM_H
+#define LAYER_EVM_EVM_H
 #include "layer/adapter.h"
 #include "layer/table.h"
 #include "wire/evm_htlc.h"
 
-#define ROOTSTOCK_LOCKS_MAX (1u << 16)   /* swaps watched at a time */
-#define ROOTSTOCK_SEEN_MAX (1u << 18)    /* locks with their hashes that were seen */
-#define ROOTSTOCK_PENDING_MAX (1u << 16) /* unconfirmed transactions that were looked at */
-#define ROOTSTOCK_CODE_MAX (24u * 1024u) /* EIP-170 */
+#define EVM_LOCKS_MAX (1u << 16)   /* swaps watched at a time */
+#define EVM_SEEN_MAX (1u << 18)    /* locks with their hashes that were seen */
+#define EVM_PENDING_MAX (1u << 16) /* unconfirmed transactions that were looked at */
+#define EVM_CODE_MAX (24u * 1024u) /* EIP-170 */
 /* Wei a unit of gas; a node that asks for more is not believed. */
-#define ROOTSTOCK_RATE_MAX UINT64_C(10000000000000)
+#define EVM_RATE_MAX UINT64_C(10000000000000)
+
+/* What a network differs in. */
+struct evm_kind {
+	/* May a payment go there? ERR_RANGE: not to this address. NULL: to any. */
+	enum err (*payee)(const struct evm_address *a);
+	/* The fee rate, from the tip's block (an object) and the number that the node answers to
+	 * price_method. ERR_FORMAT, ERR_RANGE. */
+	const char *price_method;
+	enum err (*rate)(uint64_t *out, const struct json *block, uint64_t price);
+};
+extern const struct evm_kind rootstock_kind;
+/* Of an EVM layer (CHECK). */
+const struct evm_kind *evm_kind_of(enum layer_id id);
 
 /* Items of the tables; the first member is the key. */
 struct swap_watch { /* by swap */
@@ -41,7 +55,7 @@ struct pending_seen { /* by transaction */
 	uint32_t generation;
 };
 
-struct rootstock {
+struct evm_layer {
 	struct layer layer;
 	bool has_account;
 	struct evm_address account;
@@ -53,12 +67,12 @@ struct rootstock {
 	bool pending_asking;
 };
 
-static inline struct rootstock *rootstock_of(struct layer *layer)
+static inline struct evm_layer *evm_of(struct layer *layer)
 {
-	return (struct rootstock *)(void *)layer;
+	return (struct evm_layer *)(void *)layer;
 }
 
-static inline bool rootstock_has_contract(const struct rootstock *r)
+static inline bool evm_has_contract(const struct evm_layer *r)
 {
 	static const struct evm_address none;
 	return !evm_address_eq(&r->layer.config.contract, &none);
@@ -90,47 +104,50 @@ struct payload {
 	struct hash256 *all; /* owned: every transaction of the block */
 	uint32_t all_count;
 };
-void rootstock_payload_drop(void *payload);
+void evm_payload_drop(void *payload);
 /* Ends in follow_block. */
-enum err rootstock_fetch(
-	struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag);
+enum err evm_fetch(struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag);
 
 /* ---- watch.c ---- */
 
-extern const struct follow_source rootstock_follow;
-enum err rootstock_watch_wallet(struct layer *layer, const struct pubkey *wallet);
-enum err rootstock_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg);
-enum err rootstock_watch_lock_at(
-	struct layer *layer, const struct id128 *swap, const struct locator *at);
-void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap);
+extern const struct follow_source evm_follow;
+enum err evm_watch_wallet(struct layer *layer, const struct pubkey *wallet);
+enum err evm_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg);
+enum err evm_watch_lock_at(struct layer *layer, const struct id128 *swap, const struct locator *at);
+void evm_unwatch_lock(struct layer *layer, const struct id128 *swap);
 
 /* A Lockup with the hash of a watched swap: remember which lock it is. *foreign: not the swap's.
  * ERR_FULL: no room. */
-MUST_USE enum err rootstock_see_lock(struct rootstock *r, bool *foreign,
+MUST_USE enum err evm_see_lock(struct evm_layer *r, bool *foreign,
 	const struct evm_htlc_event *event, const struct swap_watch *watch,
 	const struct locator *at);
 
 /* ---- known.c ---- */
 
 /* Look up what is in `known`; ends in follow_resume. ERR_UNAVAILABLE: asked; others: can't be. */
-enum err rootstock_ask_known(struct rootstock *r);
+enum err evm_ask_known(struct evm_layer *r);
+
+/* ---- price.c ---- */
+
+typedef void (*price_cb)(void *ctx, enum err err, uint64_t rate);
+/* cb follows once, unless the layer is destroyed. */
+MUST_USE enum err evm_ask_price(struct layer *layer, price_cb cb, void *ctx);
 
 /* ---- pending.c, submit.c, status.c, scan.c ---- */
 
-void rootstock_pending_poll(struct rootstock *r);
-enum err rootstock_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx);
-enum err rootstock_status(
-	struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx);
-enum err rootstock_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+void evm_pending_poll(struct evm_layer *r);
+enum err evm_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx);
+enum err evm_status(struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx);
+enum err evm_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 	layer_scan_cb cb, void *ctx);
-enum err rootstock_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
+enum err evm_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 
 /* ---- answer.c: shapes of answers ---- */
 
 MUST_USE enum err evm_answer_hash(struct hash256 *out, const struct json *value);
 MUST_USE enum err evm_answer_address(struct evm_address *out, const struct json *value);
-/* A quantity of wei, up to all money. ERR_RANGE above. */
-MUST_USE enum err evm_answer_wei(struct amount *out, const struct json *value);
+/* A quantity of an asset's smallest unit, up to all there is. ERR_RANGE above. */
+MUST_USE enum err evm_answer_amount(struct amount *out, enum asset asset, const struct json *value);
 /* A quantity that is the whole answer. */
 MUST_USE enum err evm_answer_u64(uint64_t *out, const struct json *value);
 /* Hex of any length up to len_max into the caller's bytes. */

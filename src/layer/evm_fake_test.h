@@ -1,7 +1,7 @@
 /* For tests: an EVM chain in memory and the answers of a node that has it. It runs nothing: blocks
  * hold the transactions and events that the test puts into them. */
-#ifndef LAYER_ROOTSTOCK_FAKE_TEST_H
-#define LAYER_ROOTSTOCK_FAKE_TEST_H
+#ifndef LAYER_EVM_FAKE_TEST_H
+#define LAYER_EVM_FAKE_TEST_H
 #include "layer/fake_test.h"
 #include "wire/evm_htlc.h"
 
@@ -40,6 +40,7 @@ struct evm_chain {
 	uint64_t chain_id;
 	bool other_code;
 	bool syncing;
+	uint64_t least_price; /* that blocks state, as Rootstock's do; 0: they do not */
 	struct evm_fake_tx pending[4];
 	uint32_t pending_count;
 	struct amount balance;

@@ -1,20 +1,20 @@
-/* Rootstock's answers to the questions of layer/follow.h, and blocks turned into events. */
-#include "layer/rootstock/rootstock.h"
+/* Answers to the questions of layer/follow.h, and blocks turned into events. */
+#include "layer/evm/evm.h"
 #include <stdlib.h>
 
 /* ---- what is watched ---- */
 
-enum err rootstock_watch_wallet(struct layer *layer, const struct pubkey *wallet)
+enum err evm_watch_wallet(struct layer *layer, const struct pubkey *wallet)
 {
-	struct rootstock *r = rootstock_of(layer);
-	TRY(wallet_account(&r->account, wallet, LAYER_ROOTSTOCK));
+	struct evm_layer *r = evm_of(layer);
+	TRY(wallet_account(&r->account, wallet, layer->config.id));
 	r->has_account = true;
 	return OK;
 }
 
-enum err rootstock_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
+enum err evm_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
 {
-	struct rootstock *r = rootstock_of(layer);
+	struct evm_layer *r = evm_of(layer);
 	struct evm_htlc terms;
 
 	TRY(evm_htlc_parse(&terms, leg));
@@ -42,10 +42,9 @@ enum err rootstock_watch_lock(struct layer *layer, const struct id128 *swap, str
 	return OK;
 }
 
-enum err rootstock_watch_lock_at(
-	struct layer *layer, const struct id128 *swap, const struct locator *at)
+enum err evm_watch_lock_at(struct layer *layer, const struct id128 *swap, const struct locator *at)
 {
-	struct rootstock *r = rootstock_of(layer);
+	struct evm_layer *r = evm_of(layer);
 	uint8_t place[36];
 
 	if (table_get(&r->swap, swap) == NULL)
@@ -71,9 +70,9 @@ static void forget_swap(struct table *t, const struct id128 *id, size_t id_offse
 	}
 }
 
-void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap)
+void evm_unwatch_lock(struct layer *layer, const struct id128 *swap)
 {
-	struct rootstock *r = rootstock_of(layer);
+	struct evm_layer *r = evm_of(layer);
 	const struct id128 id = *swap;
 	const struct swap_watch *watch = table_get(&r->swap, &id);
 
@@ -89,7 +88,7 @@ void rootstock_unwatch_lock(struct layer *layer, const struct id128 *swap)
 /* ---- events ---- */
 
 struct delivery {
-	struct rootstock *r;
+	struct evm_layer *r;
 	const struct payload *p;
 	size_t event_count;
 	const struct own_log
@@ -122,7 +121,7 @@ static enum err tell_tx(struct delivery *d, const struct own_tx *tx)
 	return emit(d, &e);
 }
 
-enum err rootstock_see_lock(struct rootstock *r, bool *foreign, const struct evm_htlc_event *event,
+enum err evm_see_lock(struct evm_layer *r, bool *foreign, const struct evm_htlc_event *event,
 	const struct swap_watch *watch, const struct locator *at)
 {
 	struct evm_htlc lock;
@@ -152,7 +151,7 @@ static enum err tell_lock(
 		.timelock = log->event.timelock};
 	bool foreign;
 
-	TRY(rootstock_see_lock(d->r, &foreign, &log->event, watch, &e.at));
+	TRY(evm_see_lock(d->r, &foreign, &log->event, watch, &e.at));
 	e.flags = foreign ? CHAIN_LOCK_FOREIGN : 0u;
 	return emit(d, &e);
 }
@@ -212,7 +211,7 @@ static enum err build_events(struct delivery *d)
 static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct layer *layer = op;
-	struct rootstock *r = rootstock_of(layer);
+	struct evm_layer *r = evm_of(layer);
 	enum err err = answer->err;
 
 	(void)tag;
@@ -244,13 +243,13 @@ static enum err ask_code(struct layer *layer)
 
 static enum err deliver(struct layer *layer, const struct block_ref *block, void *payload)
 {
-	struct rootstock *r = rootstock_of(layer);
+	struct evm_layer *r = evm_of(layer);
 	struct delivery d = {.r = r, .p = payload};
 
-	if (rootstock_has_contract(r) && !r->code_checked)
+	if (evm_has_contract(r) && !r->code_checked)
 		return ask_code(layer);
 	if (r->known.item_count > 0)
-		return rootstock_ask_known(r);
+		return evm_ask_known(r);
 	const enum err err = build_events(&d);
 	if (err != OK)
 		return DETAIL(layer->info.detail, err == ERR_FULL ? ERR_RANGE : err,
@@ -340,36 +339,33 @@ static enum err ask_hash(struct layer *layer, uint64_t height, uint64_t tag)
 static void reorganised(struct layer *layer, const struct block_ref *keep)
 {
 	(void)keep;
-	rootstock_of(layer)->code_checked = false;
+	evm_of(layer)->code_checked = false;
 }
 
-static void on_price(void *op, uint64_t tag, const struct rpc_answer *answer)
+static void on_price(void *ctx, enum err err, uint64_t rate)
 {
-	struct layer *layer = op;
-	uint64_t rate;
-	(void)tag;
+	struct layer *layer = ctx;
 	layer->fee_asking = false;
-	if (answer->err == OK && evm_answer_u64(&rate, answer->result) == OK &&
-		rate <= ROOTSTOCK_RATE_MAX)
+	if (err == OK)
 		layer_tell_fee(layer, rate);
 }
 
 static void at_tip(struct layer *layer)
 {
 	const uint64_t now = loop_now_ms(layer->config.loop);
-	rootstock_pending_poll(rootstock_of(layer));
+	evm_pending_poll(evm_of(layer));
 	if (layer->fee_asking || now < layer->fee_due_ms)
 		return;
 	layer->fee_due_ms = now + LAYER_FEE_EVERY_MS;
-	layer->fee_asking = adapter_ask(layer, "eth_gasPrice", NULL, on_price, layer, 0) == OK;
+	layer->fee_asking = evm_ask_price(layer, on_price, layer) == OK;
 }
 
-const struct follow_source rootstock_follow = {
+const struct follow_source evm_follow = {
 	.ask_tip = ask_tip,
 	.ask_hash = ask_hash,
-	.ask_block = rootstock_fetch,
+	.ask_block = evm_fetch,
 	.deliver = deliver,
-	.drop = rootstock_payload_drop,
+	.drop = evm_payload_drop,
 	.reorganised = reorganised,
 	.at_tip = at_tip,
 };

@@ -1,13 +1,13 @@
 /* Unconfirmed claims: a preimage counts from the moment it is seen (HAZARDS 7). It is looked for by
  * its hash in the words of the calldata of every pending transaction, whomever that calls. */
 #include "crypto/hash.h"
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <stdlib.h>
 
 #define CALL_MAX (4u + 32u * 16u) /* how far calldata is looked at */
 #define WORD_SIZE 32u
 
-static void tell(struct rootstock *r, const struct hash256 *tx, const struct hash256 *preimage,
+static void tell(struct evm_layer *r, const struct hash256 *tx, const struct hash256 *preimage,
 	const struct hash_watch *hash)
 {
 	struct layer *layer = &r->layer;
@@ -26,7 +26,7 @@ static void tell(struct rootstock *r, const struct hash256 *tx, const struct has
 	layer->sink.on_mempool(layer->sink.ctx, layer->config.id, &e);
 }
 
-static void look(struct rootstock *r, const struct hash256 *tx, const uint8_t *call, size_t len)
+static void look(struct evm_layer *r, const struct hash256 *tx, const uint8_t *call, size_t len)
 {
 	for (size_t at = 4; at + WORD_SIZE <= len; at += WORD_SIZE) {
 		struct hash256 word, hash;
@@ -38,7 +38,7 @@ static void look(struct rootstock *r, const struct hash256 *tx, const uint8_t *c
 	}
 }
 
-static void look_at(struct rootstock *r, const struct json *value)
+static void look_at(struct evm_layer *r, const struct json *value)
 {
 	uint8_t call[CALL_MAX];
 	struct hash256 tx;
@@ -66,7 +66,7 @@ static void look_at(struct rootstock *r, const struct json *value)
 
 static void on_pending(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct rootstock *r = op;
+	struct evm_layer *r = op;
 	(void)tag;
 	r->pending_asking = false;
 	if (r->layer.dead || r->layer.sink.on_mempool == NULL || answer->err != OK)
@@ -83,7 +83,7 @@ static void on_pending(void *op, uint64_t tag, const struct rpc_answer *answer)
 	}
 }
 
-void rootstock_pending_poll(struct rootstock *r)
+void evm_pending_poll(struct evm_layer *r)
 {
 	if (r->pending_asking || r->layer.sink.on_mempool == NULL || r->hash.item_count == 0)
 		return;

@@ -1,5 +1,5 @@
 /* Where a transaction is: its receipt, checked against the best chain; the node's pool. */
-#include "layer/rootstock/rootstock.h"
+#include "layer/evm/evm.h"
 #include <stdlib.h>
 
 struct status_op {
@@ -125,8 +125,7 @@ static void status_drop(struct op *op)
 	free(op);
 }
 
-enum err rootstock_status(
-	struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx)
+enum err evm_status(struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx)
 {
 	struct status_op *s = malloc(sizeof *s);
 	if (s == NULL)
