@@ -177,7 +177,7 @@ stage_tsan() {
 stage_live() {
 	build live build || return
 	if $install; then
-		for peer in anvil solc evm_js elements_js wally btcd bitcoind; do
+		for peer in anvil solc evm_js elements_js wally btcd bitcoind lnd; do
 			one live "$peer" "tools/peers/$peer.sh"
 		done
 	fi

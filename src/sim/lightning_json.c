@@ -285,8 +285,8 @@ struct json *simln_balance_json(const struct simln *s, enum simln_side side)
 	json_set_string(v, "pending_open_balance", "0");
 	set_amount(v, "local_balance", s->local[side]);
 	set_amount(v, "remote_balance", s->local[other]);
-	set_amount(v, "unsettled_local_balance", s->sent[side]);
-	set_amount(v, "unsettled_remote_balance", s->sent[other]);
+	set_amount(v, "unsettled_local_balance", s->sent[other]);
+	set_amount(v, "unsettled_remote_balance", s->sent[side]);
 	set_amount(v, "pending_open_local_balance", 0);
 	set_amount(v, "pending_open_remote_balance", 0);
 	json_set_string(v, "custom_channel_data", "AQAA");

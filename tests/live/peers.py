@@ -19,6 +19,7 @@ PEERS = pathlib.Path(os.environ.get("SLUICE_PEERS") or pathlib.Path(
 ANVIL = PEERS / "anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 BITCOIND = PEERS / "bitcoind-28.99/bitcoind"
 BTCD = PEERS / "btcd-0.24.2/btcd"
+LND = PEERS / "lnd-0.21.0-beta/lnd"
 # Of the contract test's miner (tests/contract/rig.c): its key is 32 bytes of 3.
 BTCD_MINER = "bcrt1pzcfglm69zcea8p7uxc2yunyrq6as895l76g9ktx4dadz469vylmsdaz89h"
 START_SECONDS = 30

@@ -341,6 +341,7 @@ enum err lnd_payment_line(struct ln_payment *out, char detail[LN_DETAIL_SIZE], s
 
 /* ---- channels ---- */
 
+/* What is unsettled it names by whom it comes to, lightning.h by who has sent it. */
 static enum err read_balance(void *out, const struct json *v)
 {
 	struct ln_balance *b = out;
@@ -350,8 +351,8 @@ static enum err read_balance(void *out, const struct json *v)
 	} member[] = {
 		{"local_balance", &b->local},
 		{"remote_balance", &b->remote},
-		{"unsettled_local_balance", &b->unsettled_local},
-		{"unsettled_remote_balance", &b->unsettled_remote},
+		{"unsettled_local_balance", &b->unsettled_remote},
+		{"unsettled_remote_balance", &b->unsettled_local},
 		{"pending_open_local_balance", &b->pending_local},
 		{"pending_open_remote_balance", &b->pending_remote},
 	};

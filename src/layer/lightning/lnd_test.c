@@ -331,6 +331,12 @@ static void test_balance(void)
 	CHECK(lnd_balance_parse(&b, body) == OK);
 	CHECK(b.local.raw == UINT64_C(3977775000) && b.remote.raw == UINT64_C(1021000000));
 	CHECK(b.unsettled_local.raw == 0 && b.unsettled_remote.raw == 0);
+	/* lnd's "remote": what goes to the other side, which is what we have sent */
+	CHECK(lnd_balance_parse(&b,
+		      changed(body, "\"unsettled_remote_balance\":{\"sat\":\"0\", \"msat\":\"0\"",
+			      "\"unsettled_remote_balance\":{\"sat\":\"7\", \"msat\":\"7000\"")) ==
+		OK);
+	CHECK(b.unsettled_local.raw == 7000 && b.unsettled_remote.raw == 0);
 	CHECK(lnd_balance_parse(&b, changed(body, "\"unsettled_local", "\"settled_local")) ==
 		ERR_FORMAT);
 	CHECK(lnd_balance_parse(&b, changed(body, "\"3977775000\"", "3977775000")) == ERR_FORMAT);
