@@ -1,13 +1,19 @@
-/* sim/lightning_internal: what the parts of the simulated lnd share. lightning.c has the channel,
- * lightning_rest.c what is asked, lightning_json.c what is answered. */
+/* sim/lightning_internal: what the parts of the simulated lnd share. lightning.c has the channel
+ * and what is paid in it, lightning_rest.c what is asked, lightning_json.c and lightning_node_json.c
+ * what is answered, lightning_sim.c the levers. */
 #ifndef SIM_LIGHTNING_INTERNAL_H
 #define SIM_LIGHTNING_INTERNAL_H
 #include "net/json.h"
+#include "sim/index.h"
 #include "sim/lightning.h"
 #include "wire/bolt11.h"
 
+#define SIMLN_CHANNEL_ID UINT64_C(503576325586944)
+#define SIMLN_PADDING 3u /* blocks that lnd adds to a final HTLC */
+#define SIMLN_REQUEST_MAX 511u
+
 enum simln_invoice { SIMLN_OPEN, SIMLN_ACCEPTED, SIMLN_SETTLED, SIMLN_CANCELED };
-enum simln_htlc { SIMLN_NO_HTLC, SIMLN_HTLC_HELD, SIMLN_HTLC_SETTLED, SIMLN_HTLC_CANCELED };
+enum simln_htlc { SIMLN_HTLC_STUCK, SIMLN_HTLC_HELD, SIMLN_HTLC_SETTLED, SIMLN_HTLC_CANCELED };
 enum simln_payment { SIMLN_UNPAID, SIMLN_IN_FLIGHT, SIMLN_SUCCEEDED, SIMLN_FAILED };
 enum simln_reason {
 	SIMLN_REASON_NONE,
@@ -16,29 +22,38 @@ enum simln_reason {
 	SIMLN_REASON_BALANCE
 };
 
+/* An HTLC of a payment. */
+struct simln_part {
+	uint64_t msat, fee;
+	enum simln_htlc htlc; /* as the payee has decided; stuck: it has not heard of it */
+	bool reached;         /* the payer knows what was decided */
+	uint32_t accept_height, expiry_height, htlc_index, attempt;
+	uint64_t sent_s, accept_s, resolve_s;
+};
+
 /* An invoice of one side and, perhaps, the other's payment of it. */
 struct simln_bill {
+	struct simln *s;
 	enum simln_side payee;
-	struct hash256 hash, preimage; /* preimage: once settled */
+	struct hash256 hash, preimage;
+	bool plain;          /* it is settled when it is held */
+	bool known;          /* the preimage, to the payee's node */
 	uint64_t msat, created_s, expiry_s, settled_s;
 	uint32_t cltv, add_index;
 	uint8_t secret[32];
-	char request[BOLT11_TEXT_MAX + 1];
+	char request[SIMLN_REQUEST_MAX + 1];
 	enum simln_invoice invoice; /* as the payee's node says */
-
-	enum simln_htlc htlc; /* as the payee has decided */
-	uint32_t accept_height, expiry_height, htlc_index;
-	uint64_t accept_s, resolve_s;
+	struct loop_timer timer;    /* of its expiry, or of a set of parts that is not whole */
 
 	enum simln_payment payment; /* as the payer's node says */
 	enum simln_reason reason;
-	bool reached; /* the payer knows what was decided */
 	uint64_t paid_s;
-	uint32_t payment_index;
+	uint32_t payment_index, part_count;
+	struct simln_part part[SIMLN_PARTS_MAX];
 };
 
 struct simln_stream {
-	struct http_local_request *request; /* NULL: free */
+	struct sim_visit *visit;
 	enum simln_side side;
 	bool payment; /* or invoice */
 	struct simln_bill *bill;
@@ -46,19 +61,26 @@ struct simln_stream {
 
 struct simln_node {
 	bool up, starting;
+	bool lie[SIMLN_LIE_COUNT];
 	struct seckey key;
 	struct pubkey pubkey;
+	struct sim_rest rest;
 	uint32_t add_index, payment_index, htlc_index;
 };
 
 struct simln {
 	struct simln_config config;
-	uint32_t height;
+	uint32_t height, parts, stuck, fee_ppm;
+	bool closed;
+	uint32_t close_height;
 	struct simln_node node[SIMLN_SIDES];
-	uint64_t local[SIMLN_SIDES], sent[SIMLN_SIDES];
-	struct simln_bill *bill; /* owned: SIMLN_BILLS_MAX */
-	uint32_t bill_count;
-	struct simln_stream stream[SIMLN_STREAMS_MAX];
+	uint64_t local[SIMLN_SIDES], sent[SIMLN_SIDES], limbo[SIMLN_SIDES], swept[SIMLN_SIDES];
+	uint64_t fees;
+	struct sim_index by_hash;
+	struct simln_bill **bill; /* owned, and what they point to */
+	uint32_t bill_count, bill_cap;
+	struct simln_stream *stream; /* owned */
+	uint32_t stream_count, stream_cap;
 };
 
 static inline enum simln_side simln_other(enum simln_side side)
@@ -73,30 +95,45 @@ NONNULL_ALL uint64_t simln_now_s(const struct simln *s);
 NONNULL_ALL struct simln_bill *simln_find(struct simln *s, const struct hash256 *hash);
 MUST_USE NONNULL_ALL enum err simln_invoice_make(struct simln *s, struct simln_bill **out,
 	enum simln_side payee, const struct simln_bill *terms);
+/* What lies in HTLCs that the payee holds. */
+NONNULL_ALL uint64_t simln_held(const struct simln_bill *bill);
 /* Begins, and goes as far as it can: streams are told. The bill is unpaid, or has failed. */
-NONNULL_ALL void simln_pay(struct simln *s, struct simln_bill *bill);
+NONNULL_ALL void simln_pay(
+	struct simln *s, struct simln_bill *bill, uint64_t fee_limit_msat, uint32_t cltv_limit);
 /* The payee's decision, about what is held or open. */
 NONNULL_ALL void simln_settle(
 	struct simln *s, struct simln_bill *bill, const struct hash256 *preimage);
 NONNULL_ALL void simln_cancel(struct simln *s, struct simln_bill *bill);
+NONNULL_ALL bool simln_linked(const struct simln *s);
+NONNULL_ALL void simln_look_at_all(struct simln *s);
+
+/* ---- lightning_stream.c ---- */
+
 /* now: it begins with how the bill stands. False: no room. */
 MUST_USE NONNULL_ALL bool simln_listen(
 	struct simln *s, const struct simln_stream *stream, bool now);
+NONNULL_ALL void simln_tell(struct simln *s, const struct simln_bill *bill, bool payment);
+/* Of one side; both where side is SIMLN_SIDES. */
+NONNULL_ALL void simln_cut_streams(struct simln *s, enum simln_side side);
 
-/* ---- lightning_json.c: owned ---- */
+/* ---- lightning_json.c, lightning_node_json.c: owned ---- */
 
+/* Of a 64-bit integer, in digits; of bytes, at most 32. */
+NONNULL_ALL void simln_set_digits(struct json *v, const char *key, uint64_t n);
+NONNULL_ALL void simln_set_base64(struct json *v, const char *key, const void *bytes, size_t len);
 NONNULL_ALL struct json *simln_invoice_json(const struct simln *s, const struct simln_bill *bill);
 NONNULL_ALL struct json *simln_payment_json(const struct simln *s, const struct simln_bill *bill);
 NONNULL_ALL struct json *simln_made_json(const struct simln_bill *bill);
 NONNULL_ALL struct json *simln_info_json(const struct simln *s, enum simln_side side);
 NONNULL_ALL struct json *simln_balance_json(const struct simln *s, enum simln_side side);
 NONNULL_ALL struct json *simln_channels_json(const struct simln *s, enum simln_side side);
+NONNULL_ALL struct json *simln_pending_json(const struct simln *s, enum simln_side side);
 NONNULL_ALL struct json *simln_error_json(unsigned code, const char *message);
 
 /* ---- lightning_rest.c ---- */
 
-/* Sends the JSON, which it takes, as a line of a stream. False: nobody listens any more. */
-MUST_USE NONNULL_ALL bool simln_line(
-	struct http_local_request *request, const char *key, struct json *value);
+/* A sim_rest_handler's work, and its names. */
+NONNULL_ALL void simln_serve(struct simln *s, enum simln_side side, struct sim_visit *visit);
+const char *simln_route_name(const char *path);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
-#include "sim/fault.h"
 #include "sim/index.h"
 
 #define RPC_INVALID_REQUEST (-32600)
@@ -30,6 +29,8 @@ struct sim_node {
 	struct sim_random random;
 	uint64_t latency_low_ms, latency_high_ms, block_ms, wall_ms;
 	char *authorization; /* owns; NULL: anything */
+	void (*changed)(void *ctx);
+	void *changed_ctx;
 	struct loop_timer block_timer;
 	struct faults faults;
 	struct pending *first;
@@ -42,6 +43,12 @@ static uint64_t wall_ms(const struct sim_node *node)
 				  : node->wall_ms + loop_now_ms(node->loop);
 }
 
+static void tell_change(struct sim_node *node)
+{
+	if (node->changed != NULL)
+		node->changed(node->changed_ctx);
+}
+
 /* ---- blocks by the clock ---- */
 
 static void auto_mine(struct sim_node *node);
@@ -51,6 +58,7 @@ static void on_block(void *ctx)
 	struct sim_node *node = ctx;
 	node->block_timer.id = 0;
 	node->network->ops->mine(node->network, wall_ms(node), 1);
+	tell_change(node);
 	auto_mine(node);
 }
 
@@ -320,6 +328,7 @@ static void on_arrived(void *ctx)
 	p->timer.id = 0;
 	if (fault_lets_act(p->fault) || p->fault == FAULT_ERROR)
 		carry_out(p);
+	tell_change(p->node);
 	after(p, p->back_ms, on_answered);
 }
 
@@ -327,6 +336,28 @@ static bool is_lever(const struct json *request)
 {
 	const char *method = json_get_string(request, "method");
 	return method != NULL && strncmp(method, "sim_", 4) == 0;
+}
+
+static void draw_latency(struct sim_node *node, uint64_t *there_ms, uint64_t *back_ms)
+{
+	const uint64_t latency = sim_random_between(
+		&node->random, node->latency_low_ms, node->latency_high_ms);
+	*there_ms = latency / 2;
+	*back_ms = latency - *there_ms;
+}
+
+void sim_node_way(struct sim_node *node, const char *name, struct sim_node_way *out)
+{
+	int64_t code;
+	*out = (struct sim_node_way){.fault = faults_take(&node->faults, name, &code)};
+	draw_latency(node, &out->there_ms, &out->back_ms);
+	node->stats.calls++;
+	node->stats.faults += out->fault != FAULT_NONE;
+}
+
+void sim_node_spoil(struct sim_node *node, enum fault_kind fault, struct text *body)
+{
+	fault_spoil(fault, body, &node->random);
 }
 
 static void choose_fault(struct sim_node *node, struct pending *p)
@@ -384,10 +415,7 @@ void sim_node_request(struct sim_node *node, const char *authorization, struct s
 		node->stats.pending_most = node->stats.pending;
 	uint64_t there_ms = 0;
 	if (!is_lever(request)) {
-		const uint64_t latency = sim_random_between(
-			&node->random, node->latency_low_ms, node->latency_high_ms);
-		there_ms = latency / 2;
-		p->back_ms = latency - there_ms;
+		draw_latency(node, &there_ms, &p->back_ms);
 		choose_fault(node, p);
 	}
 	after(p, there_ms, on_arrived);
@@ -408,7 +436,9 @@ enum err sim_node_create(struct sim_node **out, struct loop *loop, struct sim_ne
 		.latency_low_ms = config->latency_low_ms,
 		.latency_high_ms = config->latency_high_ms,
 		.block_ms = config->block_ms,
-		.wall_ms = config->wall_ms};
+		.wall_ms = config->wall_ms,
+		.changed = config->changed,
+		.changed_ctx = config->changed_ctx};
 	if (config->authorization != NULL)
 		node->authorization = sim_copy(
 			config->authorization, strlen(config->authorization) + 1);

@@ -8,6 +8,7 @@
  */
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
+#include "sim/fault.h"
 #include "sim/network.h"
 #include "sys/loop.h"
 
@@ -24,6 +25,10 @@ struct sim_node_config {
 	/* The network's wall clock at the loop's time 0, which nobody sets; 0: the loop's clock */
 	uint64_t wall_ms;
 	const char *authorization; /* what the header must be, "Basic ..."; NULL: anything */
+	/* Called after each call that was carried out and each block by the clock: for networks
+	 * that live on this one's chain. NULL: nobody asks. */
+	void (*changed)(void *ctx);
+	void *changed_ctx;
 };
 
 /* Returns owned. Takes the network. Borrows the loop. */
@@ -47,6 +52,17 @@ typedef void (*sim_node_cb)(void *ctx, const struct sim_node_answer *answer);
  * authorization: the header's value, NULL or "" where there is none. */
 void sim_node_request(struct sim_node *node, const char *authorization, struct slice body,
 	sim_node_cb cb, void *ctx);
+
+/* What a call by this name meets, for doors that speak no JSON-RPC (sim/rest.h): drawn as for a
+ * call of that method. */
+struct sim_node_way {
+	uint64_t there_ms, back_ms;
+	enum fault_kind fault;
+};
+NONNULL_ALL void sim_node_way(struct sim_node *node, const char *name, struct sim_node_way *out);
+/* Change an answer's body as the fault says. */
+NONNULL_ALL void sim_node_spoil(
+	struct sim_node *node, enum fault_kind fault, struct text *body);
 
 /* Ends all calls that would come back to cb, with ERR_IO. */
 void sim_node_cancel(struct sim_node *node, sim_node_cb cb);
