@@ -3,15 +3,19 @@
 
 usage: devnet.py SLUICE_DEVNET
 """
+import base64
+import hashlib
+import http.client
 import json
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
 DEVNET = sys.argv[1]
-ANY = ["--bitcoin-port", "0", "--rootstock-port", "0", "--latency", "0-0"]
+ANY = [word for net in ("bitcoin", "rootstock", "alice", "bob") for word in (f"--{net}-port", "0")] + ["--latency", "0-0"]
 
 
 def start(*options):
@@ -25,6 +29,61 @@ def call(url, method, *params, auth=None):
         request.add_header("Authorization", auth)
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)["result"]
+
+
+def lnd(node, method, path, body=None, macaroon=True):
+    """Every line of the answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(node["url"] + path, data, method=method)
+    if macaroon:
+        request.add_header("Grpc-Metadata-macaroon", node["macaroon"])
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return [json.loads(line) for line in answer]
+    except urllib.error.HTTPError as e:
+        return [{"status": e.code, **json.loads(e.read() or "{}")}]
+
+
+def lightning(alice, bob, bitcoin):
+    """Two nodes with a channel, on the Bitcoin node's chain, over sockets; a hold invoice paid, and held, and settled."""
+    preimage = bytes(range(32))
+    digest = hashlib.sha256(preimage).digest()
+    text, path = base64.b64encode(digest).decode(), base64.urlsafe_b64encode(digest).decode()
+    assert lnd(alice, "GET", "/v1/getinfo")[0]["block_height"] == call(bitcoin["url"], "getblockcount")
+    assert lnd(bob, "GET", "/v1/getinfo", macaroon=False)[0]["status"] == 500
+    before = call(alice["url"], "sim_balance")["local_msat"]
+    made = lnd(alice, "POST", "/v2/invoices/hodl", {"hash": text, "value_msat": "5000000", "cltv_expiry": "40"})[0]
+    call(bob["url"], "sim_parts", 2)
+    lines = []
+    payer = threading.Thread(target=lambda: lines.extend(lnd(
+        bob, "POST", "/v2/router/send", {"payment_request": made["payment_request"], "fee_limit_msat": "0"})))
+    payer.start()
+    held = {}
+    while held.get("state") != "ACCEPTED":
+        held = lnd(alice, "GET", f"/v1/invoice/{digest.hex()}")[0]
+    height = call(bitcoin["url"], "getblockcount")
+    assert [h["expiry_height"] for h in held["htlcs"]] == [height + 43] * 2, held
+    assert call(bob["url"], "sim_balance")["sent_msat"] == 5000000
+    # the answer is lost after it was carried out; asked again, it is done
+    call(alice["url"], "sim_fault", "/v2/invoices/settle", "lost_reply")
+    settle = {"preimage": base64.b64encode(preimage).decode()}
+    try:
+        lnd(alice, "POST", "/v2/invoices/settle", settle)
+        raise AssertionError("an answer came")
+    except (OSError, http.client.HTTPException, ValueError):
+        pass
+    assert lnd(alice, "POST", "/v2/invoices/settle", settle) == [{}]
+    payer.join(20)
+    assert lines[-1]["result"]["status"] == "SUCCEEDED", lines
+    assert lines[-1]["result"]["payment_preimage"] == preimage.hex()
+    tracked = lnd(bob, "GET", f"/v2/router/track/{path}")
+    assert tracked[-1]["result"]["status"] == "SUCCEEDED", tracked
+    assert call(alice["url"], "sim_balance")["local_msat"] == before + 5000000
+    call(bob["url"], "sim_down")
+    assert lnd(alice, "GET", "/v1/channels")[0]["channels"][0]["active"] is False
+    assert lnd(bob, "GET", "/v1/getinfo")[0]["status"] == 503
+    call(bob["url"], "sim_down", False)
+    assert lnd(alice, "GET", "/v1/channels")[0]["channels"][0]["active"] is True
 
 
 def finish(process):
@@ -43,9 +102,10 @@ assert len(call(rootstock["url"], "eth_getCode", rootstock["contract"].lower(), 
 txid = call(bitcoin["url"], "sim_fund", bitcoin["faucet"], "0.25")
 assert call(bitcoin["url"], "getrawmempool") == [txid]
 assert call(bitcoin["url"], "sim_mine", 2) == bitcoin["height"] + 2
-hashes = {name: call(n["url"], "sim_state_hash") for name, n in (("bitcoin", bitcoin), ("rootstock", rootstock))}
+lightning(where["alice"], where["bob"], bitcoin)
+hashes = {name: call(where[name]["url"], "sim_state_hash") for name in ("bitcoin", "rootstock", "alice", "bob")}
 port = bitcoin["url"].rsplit(":", 1)[1]
-taken = subprocess.run([DEVNET, "--rootstock-port", "0", "--bitcoin-port", port], capture_output=True, text=True)
+taken = subprocess.run([DEVNET, *ANY, "--bitcoin-port", port], capture_output=True, text=True)
 assert taken.returncode == 1 and "in use" in taken.stderr, taken
 assert dict(row.split() for row in finish(process).splitlines()) == hashes
 

@@ -10,12 +10,16 @@
 #include "crypto/secp.h"
 #include "sim/bitcoin.h"
 #include "sim/evm.h"
+#include "sim/lightning.h"
 #include "sim/server.h"
 #include "sys/rand.h"
 #include "sys/signals.h"
 
 #define BITCOIN_PORT 39443u
 #define ROOTSTOCK_PORT 39444u
+#define ALICE_PORT 39445u
+#define BOB_PORT 39446u
+#define CHANNEL_MSAT UINT64_C(1000000000000) /* ten coins on each side */
 #define LATENCY_LOW_MS 50u
 #define LATENCY_HIGH_MS 500u
 #define BITCOIN_BLOCK_MS 5000u
@@ -24,9 +28,11 @@
 #define NUMBER_MAX UINT64_C(1000000000000)
 #define AUTH_MAX 256u
 #define BASIC "Basic "
+#define MACAROON_HEX "0201"
 
 struct options {
-	uint64_t seed, bitcoin_port, rootstock_port, bitcoin_block_ms, rootstock_block_ms;
+	uint64_t seed, bitcoin_port, rootstock_port, alice_port, bob_port, bitcoin_block_ms,
+		rootstock_block_ms;
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
 	char authorization[sizeof BASIC + BASE64_SIZE(AUTH_MAX)];
 	enum loop_backend_kind backend;
@@ -35,11 +41,14 @@ struct options {
 
 static const char usage[] =
 	"usage: sluice-devnet [options]\n"
-	"Simulated Bitcoin (regtest) and Rootstock (regtest) nodes, JSON-RPC on 127.0.0.1.\n"
+	"Simulated Bitcoin (regtest) and Rootstock (regtest) nodes, JSON-RPC on 127.0.0.1,\n"
+	"and two Lightning nodes with a channel between them, lnd's REST.\n"
 	"\n"
 	"  --seed N                 of everything that is drawn (1)\n"
 	"  --bitcoin-port P         0: any that is free (39443)\n"
 	"  --rootstock-port P       0: any that is free (39444)\n"
+	"  --alice-port P           of a Lightning node; 0: any that is free (39445)\n"
+	"  --bob-port P             of the other; 0: any that is free (39446)\n"
 	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
 	"  --bitcoin-block-ms N     between blocks; 0: only on request (5000)\n"
 	"  --rootstock-block-ms N   between blocks; 0: only on request (1000)\n"
@@ -103,6 +112,8 @@ enum option_key {
 	OPT_SEED = 1,
 	OPT_BITCOIN_PORT,
 	OPT_ROOTSTOCK_PORT,
+	OPT_ALICE_PORT,
+	OPT_BOB_PORT,
 	OPT_LATENCY,
 	OPT_BITCOIN_BLOCK,
 	OPT_ROOTSTOCK_BLOCK,
@@ -120,6 +131,8 @@ static const struct option long_options[] = {
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"bitcoin-port", required_argument, NULL, OPT_BITCOIN_PORT},
 	{"rootstock-port", required_argument, NULL, OPT_ROOTSTOCK_PORT},
+	{"alice-port", required_argument, NULL, OPT_ALICE_PORT},
+	{"bob-port", required_argument, NULL, OPT_BOB_PORT},
 	{"latency", required_argument, NULL, OPT_LATENCY},
 	{"bitcoin-block-ms", required_argument, NULL, OPT_BITCOIN_BLOCK},
 	{"rootstock-block-ms", required_argument, NULL, OPT_ROOTSTOCK_BLOCK},
@@ -143,6 +156,8 @@ static bool take_option(struct options *o, int key, const char *text)
 		{OPT_SEED, &o->seed, NUMBER_MAX},
 		{OPT_BITCOIN_PORT, &o->bitcoin_port, UINT16_MAX},
 		{OPT_ROOTSTOCK_PORT, &o->rootstock_port, UINT16_MAX},
+		{OPT_ALICE_PORT, &o->alice_port, UINT16_MAX},
+		{OPT_BOB_PORT, &o->bob_port, UINT16_MAX},
 		{OPT_BITCOIN_BLOCK, &o->bitcoin_block_ms, NUMBER_MAX},
 		{OPT_ROOTSTOCK_BLOCK, &o->rootstock_block_ms, NUMBER_MAX},
 		{OPT_CHAIN_ID, &o->chain_id, NUMBER_MAX},
@@ -180,6 +195,8 @@ static bool parse_options(struct options *o, int argc, char **argv)
 	*o = (struct options){.seed = 1,
 		.bitcoin_port = BITCOIN_PORT,
 		.rootstock_port = ROOTSTOCK_PORT,
+		.alice_port = ALICE_PORT,
+		.bob_port = BOB_PORT,
 		.latency_low_ms = LATENCY_LOW_MS,
 		.latency_high_ms = LATENCY_HIGH_MS,
 		.bitcoin_block_ms = BITCOIN_BLOCK_MS,
@@ -199,17 +216,55 @@ static bool parse_options(struct options *o, int argc, char **argv)
 	return optind == argc && o->chain_id != 0;
 }
 
-/* ---- the two nodes ---- */
+/* ---- the nodes ---- */
+
+enum devnet_node { NODE_BITCOIN, NODE_ROOTSTOCK, NODE_ALICE, NODE_BOB, NODE_COUNT };
 
 struct devnet {
 	struct loop *loop;
-	struct sim_node *node[2]; /* Bitcoin, Rootstock */
-	struct sim_server *server[2];
+	struct sim_node *node[NODE_COUNT];
+	struct sim_server *server[NODE_COUNT];
+	struct simln *lightning;
 };
 
 static void on_signal(void *ctx)
 {
 	loop_stop(ctx);
+}
+
+static uint32_t bitcoin_height(const struct devnet *d)
+{
+	const struct sim_network *n = sim_node_network(d->node[NODE_BITCOIN]);
+	return (uint32_t)n->ops->height(n);
+}
+
+/* Lightning lives on Bitcoin's chain. */
+static void on_bitcoin(void *ctx)
+{
+	struct devnet *d = ctx;
+	if (d->lightning != NULL)
+		simln_set_height(d->lightning, bitcoin_height(d));
+}
+
+static enum err start_lightning(
+	struct devnet *d, const struct options *o, struct sim_node_config node)
+{
+	const uint64_t port[SIMLN_SIDES] = {o->alice_port, o->bob_port};
+	const struct simln_config config = {.loop = d->loop,
+		.wall_s = (loop_wall_ms(d->loop) - loop_now_ms(d->loop)) / 1000,
+		.height = bitcoin_height(d),
+		.local_msat = {CHANNEL_MSAT, CHANNEL_MSAT}};
+	TRY(simln_create(&d->lightning, &config));
+	for (enum simln_side side = 0; side < SIMLN_SIDES; side++) {
+		const unsigned at = NODE_ALICE + side;
+		struct sim_rest *rest = simln_rest(d->lightning, side);
+		node.seed += at;
+		TRY(sim_node_create(
+			&d->node[at], d->loop, simln_network(d->lightning, side), &node));
+		rest->node = d->node[at];
+		TRY(sim_server_create_rest(&d->server[at], d->loop, (uint16_t)port[side], rest));
+	}
+	return OK;
 }
 
 static enum err start(struct devnet *d, const struct options *o)
@@ -228,22 +283,30 @@ static enum err start(struct devnet *d, const struct options *o)
 		.latency_low_ms = o->latency_low_ms,
 		.latency_high_ms = o->latency_high_ms,
 		.block_ms = o->bitcoin_block_ms,
-		.authorization = o->guarded ? o->authorization : NULL};
-	TRY(sim_node_create(&d->node[0], d->loop, sim_bitcoin_create(&bitcoin), &node));
+		.authorization = o->guarded ? o->authorization : NULL,
+		.changed = on_bitcoin,
+		.changed_ctx = d};
+	TRY(sim_node_create(&d->node[NODE_BITCOIN], d->loop, sim_bitcoin_create(&bitcoin), &node));
 	node.seed = ~o->seed;
 	node.block_ms = o->rootstock_block_ms;
 	node.authorization = NULL;
-	TRY(sim_node_create(&d->node[1], d->loop, sim_evm_create(&evm), &node));
-	TRY(sim_server_create(&d->server[0], d->loop, (uint16_t)o->bitcoin_port, d->node[0]));
-	return sim_server_create(&d->server[1], d->loop, (uint16_t)o->rootstock_port, d->node[1]);
+	node.changed = NULL;
+	TRY(sim_node_create(&d->node[NODE_ROOTSTOCK], d->loop, sim_evm_create(&evm), &node));
+	node.block_ms = 0;
+	TRY(start_lightning(d, o, node));
+	TRY(sim_server_create(&d->server[NODE_BITCOIN], d->loop, (uint16_t)o->bitcoin_port,
+		d->node[NODE_BITCOIN]));
+	return sim_server_create(&d->server[NODE_ROOTSTOCK], d->loop, (uint16_t)o->rootstock_port,
+		d->node[NODE_ROOTSTOCK]);
 }
 
 static void stop(struct devnet *d)
 {
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < NODE_COUNT; i++)
 		sim_server_destroy(d->server[i]);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < NODE_COUNT; i++)
 		sim_node_destroy(d->node[i]);
+	simln_destroy(d->lightning);
 	signals_unwatch();
 	loop_destroy(d->loop);
 }
@@ -291,17 +354,23 @@ static void print_where(const struct devnet *d, const struct options *o)
 		const char *const bitcoin[2][2] = {{"faucet", faucet[0]}, {NULL, NULL}};
 		const char *const evm[2][2] = {{"faucet", faucet[1]}, {"contract", contract}};
 		js_open(&out, '{');
-		print_network(&out, d, 0, bitcoin);
-		print_network(&out, d, 1, evm);
+		const char *const lightning[2][2] = {{"macaroon", MACAROON_HEX}, {NULL, NULL}};
+		print_network(&out, d, NODE_BITCOIN, bitcoin);
+		print_network(&out, d, NODE_ROOTSTOCK, evm);
+		print_network(&out, d, NODE_ALICE, lightning);
+		print_network(&out, d, NODE_BOB, lightning);
 		js_set_u64(&out, "chain_id", o->chain_id);
 		js_set_u64(&out, "seed", o->seed);
 		js_close(&out, '}');
 	} else {
 		text_printf(&out,
 			"bitcoin http://127.0.0.1:%u rootstock http://127.0.0.1:%u chain %" PRIu64
-			" contract %s faucets %s %s",
-			sim_server_port(d->server[0]), sim_server_port(d->server[1]), o->chain_id,
-			contract, faucet[0], faucet[1]);
+			" contract %s faucets %s %s lightning http://127.0.0.1:%u"
+			" http://127.0.0.1:%u macaroon " MACAROON_HEX,
+			sim_server_port(d->server[NODE_BITCOIN]),
+			sim_server_port(d->server[NODE_ROOTSTOCK]), o->chain_id, contract,
+			faucet[0], faucet[1], sim_server_port(d->server[NODE_ALICE]),
+			sim_server_port(d->server[NODE_BOB]));
 	}
 	(void)puts(out.ptr);
 	(void)fflush(stdout);
@@ -310,7 +379,7 @@ static void print_where(const struct devnet *d, const struct options *o)
 
 static void print_states(const struct devnet *d)
 {
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < NODE_COUNT; i++) {
 		struct sim_network *n = sim_node_network(d->node[i]);
 		struct hash256 hash;
 		char hex[65];

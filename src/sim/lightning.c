@@ -254,8 +254,8 @@ static void set_timer(struct simln_bill *b)
 	loop_timer_cancel(s->config.loop, &b->timer);
 	b->timer.id = 0;
 	if (b->invoice == SIMLN_OPEN)
-		(void)!loop_timer_set(s->config.loop, &b->timer,
-			(due > now ? due - now : 1) * 1000, on_due, b);
+		(void)!loop_timer_set(
+			s->config.loop, &b->timer, (due > now ? due - now : 1) * 1000, on_due, b);
 }
 
 /* ---- paying ---- */
@@ -305,8 +305,7 @@ static void send_parts(struct simln *s, struct simln_bill *b)
 	}
 }
 
-void simln_pay(
-	struct simln *s, struct simln_bill *b, uint64_t fee_limit_msat, uint32_t cltv_limit)
+void simln_pay(struct simln *s, struct simln_bill *b, uint64_t fee_limit_msat, uint32_t cltv_limit)
 {
 	const enum simln_side payer = simln_other(b->payee);
 	const uint64_t fee = b->msat * s->fee_ppm / MILLION;

@@ -76,16 +76,15 @@ MUST_USE NONNULL_ALL enum err simln_move(struct simln *s, enum simln_side from, 
 
 /* What a node says that is not so. */
 enum simln_lie {
-	SIMLN_LIE_HEIGHT,   /* a thousand blocks more than there are */
-	SIMLN_LIE_SYNCED,   /* it is not at its tip */
-	SIMLN_LIE_HELD,     /* an open invoice is held, by no HTLC */
-	SIMLN_LIE_PAID,     /* a payment in flight has succeeded, with a preimage that is none */
-	SIMLN_LIE_FAILED,   /* it has failed, while its parts are in flight */
-	SIMLN_LIE_REQUEST,  /* a hold invoice is made for another hash */
+	SIMLN_LIE_HEIGHT,  /* a thousand blocks more than there are */
+	SIMLN_LIE_SYNCED,  /* it is not at its tip */
+	SIMLN_LIE_HELD,    /* an open invoice is held, by no HTLC */
+	SIMLN_LIE_PAID,    /* a payment in flight has succeeded, with a preimage that is none */
+	SIMLN_LIE_FAILED,  /* it has failed, while its parts are in flight */
+	SIMLN_LIE_REQUEST, /* a hold invoice is made for another hash */
 	SIMLN_LIE_COUNT
 };
-NONNULL_ALL void simln_set_lie(
-	struct simln *s, enum simln_side side, enum simln_lie lie, bool on);
+NONNULL_ALL void simln_set_lie(struct simln *s, enum simln_side side, enum simln_lie lie, bool on);
 
 struct simln_balance {
 	uint64_t local, unsettled; /* unsettled: in HTLCs that this side has sent */

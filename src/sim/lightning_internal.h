@@ -1,6 +1,6 @@
 /* sim/lightning_internal: what the parts of the simulated lnd share. lightning.c has the channel
- * and what is paid in it, lightning_rest.c what is asked, lightning_json.c and lightning_node_json.c
- * what is answered, lightning_sim.c the levers. */
+ * and what is paid in it, lightning_rest.c what is asked, lightning_json.c and
+ * lightning_node_json.c what is answered, lightning_sim.c the levers. */
 #ifndef SIM_LIGHTNING_INTERNAL_H
 #define SIM_LIGHTNING_INTERNAL_H
 #include "net/json.h"
@@ -36,8 +36,8 @@ struct simln_bill {
 	struct simln *s;
 	enum simln_side payee;
 	struct hash256 hash, preimage;
-	bool plain;          /* it is settled when it is held */
-	bool known;          /* the preimage, to the payee's node */
+	bool plain; /* it is settled when it is held */
+	bool known; /* the preimage, to the payee's node */
 	uint64_t msat, created_s, expiry_s, settled_s;
 	uint32_t cltv, add_index;
 	uint8_t secret[32];
@@ -123,6 +123,9 @@ NONNULL_ALL void simln_set_digits(struct json *v, const char *key, uint64_t n);
 NONNULL_ALL void simln_set_base64(struct json *v, const char *key, const void *bytes, size_t len);
 NONNULL_ALL struct json *simln_invoice_json(const struct simln *s, const struct simln_bill *bill);
 NONNULL_ALL struct json *simln_payment_json(const struct simln *s, const struct simln_bill *bill);
+/* As its node says, which may lie. */
+NONNULL_ALL enum simln_payment simln_payment_said(
+	const struct simln *s, const struct simln_bill *bill);
 NONNULL_ALL struct json *simln_made_json(const struct simln_bill *bill);
 NONNULL_ALL struct json *simln_info_json(const struct simln *s, enum simln_side side);
 NONNULL_ALL struct json *simln_balance_json(const struct simln *s, enum simln_side side);

@@ -228,8 +228,7 @@ static struct json *attempt_json(
 }
 
 /* The attempts, as far as the payer knows; the fees of those that count. */
-static struct json *attempts_json(
-	const struct simln *s, const struct simln_bill *b, uint64_t *fee)
+static struct json *attempts_json(const struct simln *s, const struct simln_bill *b, uint64_t *fee)
 {
 	struct json *list = json_array();
 	*fee = 0;
@@ -242,13 +241,12 @@ static struct json *attempts_json(
 	return list;
 }
 
-/* As the node says, which may lie. */
-static enum simln_payment payment_said(const struct simln *s, const struct simln_bill *b)
+enum simln_payment simln_payment_said(const struct simln *s, const struct simln_bill *b)
 {
 	const bool *lie = s->node[simln_other(b->payee)].lie;
 	if (b->payment != SIMLN_IN_FLIGHT)
 		return b->payment;
-	return lie[SIMLN_LIE_PAID]       ? SIMLN_SUCCEEDED
+	return lie[SIMLN_LIE_PAID]      ? SIMLN_SUCCEEDED
 		: lie[SIMLN_LIE_FAILED] ? SIMLN_FAILED
 					: SIMLN_IN_FLIGHT;
 }
@@ -256,7 +254,7 @@ static enum simln_payment payment_said(const struct simln *s, const struct simln
 struct json *simln_payment_json(const struct simln *s, const struct simln_bill *b)
 {
 	static const struct hash256 none;
-	const enum simln_payment said = payment_said(s, b);
+	const enum simln_payment said = simln_payment_said(s, b);
 	const bool paid = b->payment == SIMLN_SUCCEEDED;
 	/* of a payment that it says was paid and was not: any bytes */
 	const struct hash256 *preimage = paid ? &b->preimage

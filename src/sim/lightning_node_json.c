@@ -62,8 +62,8 @@ static void print_point(char point[POINT_SIZE])
 	static const struct hash256 funding = {{1}};
 	size_t len = 0;
 	for (size_t i = 0; i < sizeof funding.b; i++)
-		len += (size_t)snprintf(point + len, POINT_SIZE - len, "%02x",
-			funding.b[sizeof funding.b - 1 - i]);
+		len += (size_t)snprintf(
+			point + len, POINT_SIZE - len, "%02x", funding.b[sizeof funding.b - 1 - i]);
 	(void)snprintf(point + len, POINT_SIZE - len, ":0");
 }
 
@@ -143,8 +143,7 @@ struct json *simln_pending_json(const struct simln *s, enum simln_side side)
 	struct json *one = json_object(), *channel = json_object();
 	char point[POINT_SIZE];
 	print_point(point);
-	json_set_hex(
-		channel, "remote_node_pub", "", s->node[simln_other(side)].pubkey.b, 33);
+	json_set_hex(channel, "remote_node_pub", "", s->node[simln_other(side)].pubkey.b, 33);
 	json_set_string(channel, "channel_point", point);
 	simln_set_digits(channel, "capacity", capacity_msat(s) / MSAT);
 	simln_set_digits(channel, "local_balance", limbo / MSAT);

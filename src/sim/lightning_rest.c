@@ -255,8 +255,7 @@ static struct simln_bill *by_request(const struct question *q, struct slice requ
 
 static void post_send(const struct question *q)
 {
-	struct simln_bill *b =
-		by_request(q, json_string(json_get(q->body, "payment_request")));
+	struct simln_bill *b = by_request(q, json_string(json_get(q->body, "payment_request")));
 	uint64_t fee_limit_msat, cltv_limit = CLTV_MAX;
 	(void)!json_get_u64(q->body, "cltv_limit", &cltv_limit);
 	if (!get_digits(&fee_limit_msat, q, "fee_limit_msat", UINT64_MAX) ||

@@ -63,8 +63,8 @@ static void sim_parts(const struct lever *l)
 {
 	const uint64_t parts = get_u64(l, "0", 1), stuck = get_u64(l, "1", 0);
 	if (parts > SIMLN_PARTS_MAX || stuck > parts) {
-		sim_reply_error(l->reply, RPC_INVALID_PARAMS, "parts, at most %u, and how many stay",
-			SIMLN_PARTS_MAX);
+		sim_reply_error(l->reply, RPC_INVALID_PARAMS,
+			"parts, at most %u, and how many stay", SIMLN_PARTS_MAX);
 		return;
 	}
 	simln_set_parts(l->s, (uint32_t)parts, (uint32_t)stuck);
@@ -81,7 +81,8 @@ static void sim_fee(const struct lever *l)
 {
 	const uint64_t ppm = get_u64(l, "0", 0);
 	if (ppm > FEE_PPM_MAX) {
-		sim_reply_error(l->reply, RPC_INVALID_PARAMS, "millionths, at most %u", FEE_PPM_MAX);
+		sim_reply_error(
+			l->reply, RPC_INVALID_PARAMS, "millionths, at most %u", FEE_PPM_MAX);
 		return;
 	}
 	simln_set_fee(l->s, (uint32_t)ppm);
@@ -224,8 +225,8 @@ static unsigned http_status(int64_t code)
 struct sim_network *simln_network(struct simln *s, enum simln_side side)
 {
 	static const struct sim_ops ops[SIMLN_SIDES] = {
-		{"lightning-alice", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
-		{"lightning-bob", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
+		{"alice", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
+		{"bob", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
 	};
 	struct door *door = sim_alloc(sizeof *door);
 	*door = (struct door){.network = {.ops = &ops[side]}, .s = s, .side = side};

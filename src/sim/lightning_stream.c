@@ -37,7 +37,7 @@ static void tell(struct simln *s, const struct simln_stream *stream)
 	struct sim_visit *visit = stream->visit;
 	const struct simln_bill *b = stream->bill;
 	const bool payment = stream->payment;
-	const bool last = payment && b->payment != SIMLN_IN_FLIGHT;
+	const bool last = payment && simln_payment_said(s, b) != SIMLN_IN_FLIGHT;
 	if (!line(visit, payment ? simln_payment_json(s, b) : simln_invoice_json(s, b))) {
 		forget(s, visit);
 	} else if (last) {

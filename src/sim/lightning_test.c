@@ -13,6 +13,7 @@
 #include "layer/lightning/node.h"
 #include "layer/vectors_lnd.h"
 #include "net/json.h"
+#include "sim/lightning_internal.h"
 
 #define TEXT_MAX 32768u
 #define CAPACITY UINT64_C(5000000000)
@@ -295,6 +296,7 @@ struct told {
 	enum ln_invoice_state invoice;
 	uint32_t expiry_height;
 	struct hash256 preimage;
+	uint64_t fee;
 	char request[BOLT11_TEXT_MAX + 1];
 	struct ln_balance balance;
 	bool synced, active;
@@ -311,6 +313,7 @@ static void on_told(void *ctx, const struct ln_answer *a)
 		t->payment = a->payment->state;
 		t->failure = a->payment->failure;
 		t->preimage = a->payment->preimage;
+		t->fee = a->payment->fee.raw;
 	}
 	if (a->invoice != NULL) {
 		t->invoice = a->invoice->state;
@@ -336,10 +339,11 @@ static void ask(struct told *t, enum simln_side side, struct ln_question q, bool
 	run(1);
 }
 
-static struct told one, invoice, paid;
+static struct told one, invoice, paid, invoice_2, paid_2;
 
 /* Bob holds, Alice pays: until it is held. */
-static struct secret hold_and_pay(uint8_t n, uint64_t msat)
+static struct secret hold_and_pay_to(
+	struct told *held_to, struct told *paid_to, uint8_t n, uint64_t msat)
 {
 	const struct secret x = secret_of(n);
 	struct ln_question q = {.ask = LN_ASK_HOLD, .hash = x.hash};
@@ -348,14 +352,19 @@ static struct secret hold_and_pay(uint8_t n, uint64_t msat)
 	q.final_cltv = 80;
 	ask(&one, SIMLN_BOB, q, false);
 	CHECK(one.err == OK && one.last == 1);
-	ask(&invoice, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INVOICE, .hash = x.hash}, true);
+	ask(held_to, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INVOICE, .hash = x.hash}, true);
 	q = (struct ln_question){.ask = LN_ASK_PAY,
 		.hash = x.hash,
 		.request = one.request,
 		.timeout_s = 30,
 		.cltv_limit = 500};
-	ask(&paid, SIMLN_ALICE, q, true);
+	ask(paid_to, SIMLN_ALICE, q, true);
 	return x;
+}
+
+static struct secret hold_and_pay(uint8_t n, uint64_t msat)
+{
+	return hold_and_pay_to(&invoice, &paid, n, msat);
 }
 
 static void settle(const struct secret *x)
@@ -430,6 +439,172 @@ static void test_margin(void)
 	check_balance(alice, 0);
 }
 
+static void take(enum simln_side side, const struct secret *x)
+{
+	ask(&one, side, (struct ln_question){.ask = LN_ASK_CANCEL, .hash = x->hash}, false);
+	CHECK(one.err == OK);
+}
+
+/* An invoice is held when all of its parts are; those that wait too long for the others go back. */
+static void test_parts(void)
+{
+	const uint64_t alice = simln_balance(sim, SIMLN_ALICE).local;
+	simln_set_parts(sim, 3, 1);
+	struct secret x = hold_and_pay(40, 1000000);
+	CHECK(invoice.invoice == LN_INVOICE_OPEN && paid.payment == LN_PAYMENT_IN_FLIGHT);
+	check_balance(alice - 1000000, 1000000);
+	simln_release(sim);
+	run(1);
+	CHECK(invoice.invoice == LN_INVOICE_HELD);
+	settle(&x);
+	CHECK(paid.payment == LN_PAYMENT_SUCCEEDED && invoice.invoice == LN_INVOICE_SETTLED);
+	check_balance(alice - 1000000, 0);
+
+	x = hold_and_pay(41, 1000000);
+	run(UINT64_C(1000) * (SIMLN_PARTS_S + 1));
+	CHECK(invoice.invoice == LN_INVOICE_OPEN && paid.payment == LN_PAYMENT_IN_FLIGHT);
+	check_balance(alice - 1000000 - 333334, 333334); /* what never arrived */
+	simln_release(sim);
+	run(UINT64_C(1000) * (SIMLN_PARTS_S + 1));
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_FAILED);
+	check_balance(alice - 1000000, 0);
+	take(SIMLN_BOB, &x);
+	simln_set_parts(sim, 1, 0);
+}
+
+/* What a node between takes; the payer's limit is kept. */
+static void test_fee(void)
+{
+	const uint64_t alice = simln_balance(sim, SIMLN_ALICE).local;
+	simln_set_fee(sim, 1000);
+	(void)hold_and_pay(50, 1000000);
+	CHECK(paid.payment == LN_PAYMENT_FAILED && paid.failure == LN_FAILURE_NO_ROUTE);
+	const struct secret x = secret_of(50);
+	const struct ln_question q = {.ask = LN_ASK_PAY,
+		.hash = x.hash,
+		.request = simln_find(sim, &x.hash)->request,
+		.timeout_s = 30,
+		.cltv_limit = 500,
+		.fee_limit.raw = 1000};
+	ask(&paid, SIMLN_ALICE, q, true);
+	CHECK(invoice.invoice == LN_INVOICE_HELD);
+	settle(&x);
+	CHECK(paid.payment == LN_PAYMENT_SUCCEEDED && paid.fee == 1000);
+	check_balance(alice - 1001000, 0);
+	simln_set_fee(sim, 0);
+}
+
+/* Lies that can be told from the truth are not believed; those that can't be are no payment's end
+ * (HAZARDS 28, 30). */
+static void test_lies(void)
+{
+	struct secret x = hold_and_pay(60, 1000000);
+	simln_set_lie(sim, SIMLN_ALICE, SIMLN_LIE_PAID, true);
+	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_PAYMENT, .hash = x.hash}, false);
+	CHECK(one.err == ERR_FORMAT && one.payment == 0);
+	simln_set_lie(sim, SIMLN_ALICE, SIMLN_LIE_PAID, false);
+	simln_set_lie(sim, SIMLN_ALICE, SIMLN_LIE_FAILED, true);
+	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_PAYMENT, .hash = x.hash}, false);
+	CHECK(one.payment != LN_PAYMENT_FAILED);
+	simln_set_lie(sim, SIMLN_ALICE, SIMLN_LIE_FAILED, false);
+	take(SIMLN_BOB, &x);
+	CHECK(paid.payment == LN_PAYMENT_FAILED);
+
+	simln_set_parts(sim, 1, 1);
+	x = hold_and_pay(61, 1000000);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_HELD, true);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INVOICE, .hash = x.hash}, false);
+	CHECK(one.invoice != LN_INVOICE_HELD);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_HELD, false);
+	simln_release(sim);
+	take(SIMLN_BOB, &x);
+	simln_set_parts(sim, 1, 0);
+
+	const struct ln_question q = {.ask = LN_ASK_HOLD,
+		.hash = secret_of(62).hash,
+		.amount.raw = 1000,
+		.expiry_s = 3600,
+		.final_cltv = 80};
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_REQUEST, true);
+	ask(&one, SIMLN_BOB, q, false);
+	CHECK(one.err == ERR_FORMAT);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_REQUEST, false);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_SYNCED, true);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INFO}, false);
+	CHECK(one.err == OK && !one.synced);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_SYNCED, false);
+}
+
+/* An invoice that nobody pays ends by itself; streams that are cut are taken up again. */
+static void test_expiry(void)
+{
+	const struct secret x = secret_of(70);
+	const struct ln_question q = {.ask = LN_ASK_HOLD,
+		.hash = x.hash,
+		.amount.raw = 1000,
+		.expiry_s = 60,
+		.final_cltv = 80};
+	ask(&one, SIMLN_BOB, q, false);
+	ask(&invoice, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INVOICE, .hash = x.hash}, true);
+	simln_cut(sim, SIMLN_BOB);
+	run(LN_RETRY_MAX_MS);
+	CHECK(invoice.last == 0 && invoice.count > 1);
+	run(61000);
+	CHECK(invoice.last == 1 && invoice.invoice == LN_INVOICE_CANCELLED);
+}
+
+/* A fault of its sim_node meets a path: an answer that is lost was carried out all the same. */
+static void test_faults(void)
+{
+	struct sim_node *faulty;
+	const struct sim_node_config config = {
+		.seed = 3, .latency_low_ms = 10, .latency_high_ms = 10};
+	const struct secret x = hold_and_pay(80, 1000000);
+	CHECK(sim_node_create(&faulty, loop, simln_network(sim, SIMLN_BOB), &config) == OK);
+	simln_rest(sim, SIMLN_BOB)->node = faulty;
+	static const char lever[] = "{\"id\":1,\"method\":\"sim_fault\",\"params\":"
+				    "[\"/v2/invoices/settle\",\"lost_reply\"]}";
+	make(&e, SIMLN_BOB, "POST", "/", NULL, lever);
+	CHECK(e.ended && e.status == 200 && strstr(e.text, "null") != NULL);
+	CHECK(invoice.invoice == LN_INVOICE_HELD);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_SETTLE, .preimage = x.preimage},
+		false);
+	run(20);
+	CHECK(one.last == 1 && one.err == ERR_IO);
+	CHECK(paid.payment == LN_PAYMENT_SUCCEEDED && invoice.invoice == LN_INVOICE_SETTLED);
+	simln_rest(sim, SIMLN_BOB)->node = NULL;
+	sim_node_destroy(faulty);
+}
+
+/* Closed by force: balances are in limbo, then swept; a payment in flight is claimed by its
+ * preimage, or comes back when it has expired and not before. */
+static void test_closed(void)
+{
+	const struct simln_balance alice = simln_balance(sim, SIMLN_ALICE);
+	const struct secret x = hold_and_pay(90, 1000000);
+	(void)hold_and_pay_to(&invoice_2, &paid_2, 91, 2000000);
+	CHECK(paid.payment == LN_PAYMENT_IN_FLIGHT && paid_2.payment == LN_PAYMENT_IN_FLIGHT);
+	simln_close(sim);
+	struct simln_balance now = simln_balance(sim, SIMLN_ALICE);
+	CHECK(now.local == 0 && now.limbo == alice.local - 3000000 && now.unsettled == 3000000);
+	settle(&x);
+	now = simln_balance(sim, SIMLN_ALICE);
+	CHECK(now.unsettled == 2000000 && paid.payment == LN_PAYMENT_SUCCEEDED);
+	simln_mine(sim, 82);
+	run(1);
+	CHECK(paid_2.payment == LN_PAYMENT_IN_FLIGHT && invoice_2.invoice == LN_INVOICE_CANCELLED);
+	simln_mine(sim, 1);
+	run(1);
+	CHECK(paid_2.payment == LN_PAYMENT_FAILED);
+	now = simln_balance(sim, SIMLN_ALICE);
+	CHECK(now.unsettled == 0 && now.limbo == alice.local - 1000000 && now.swept == 0);
+	simln_mine(sim, SIMLN_LIMBO_BLOCKS);
+	now = simln_balance(sim, SIMLN_ALICE);
+	CHECK(now.limbo == 0 && now.swept == alice.local - 1000000);
+	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_CHANNELS}, false);
+	CHECK(one.err == OK && !one.active);
+}
+
 static void test_node(void)
 {
 	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_INFO}, false);
@@ -455,6 +630,12 @@ int main(void)
 	test_paid();
 	test_payer_dies();
 	test_margin();
+	test_parts();
+	test_fee();
+	test_lies();
+	test_expiry();
+	test_faults();
+	test_closed();
 	end();
 	CHECK(unlink(macaroon) == 0);
 	return EXIT_SUCCESS;

@@ -61,8 +61,7 @@ struct sim_node_way {
 };
 NONNULL_ALL void sim_node_way(struct sim_node *node, const char *name, struct sim_node_way *out);
 /* Change an answer's body as the fault says. */
-NONNULL_ALL void sim_node_spoil(
-	struct sim_node *node, enum fault_kind fault, struct text *body);
+NONNULL_ALL void sim_node_spoil(struct sim_node *node, enum fault_kind fault, struct text *body);
 
 /* Ends all calls that would come back to cb, with ERR_IO. */
 void sim_node_cancel(struct sim_node *node, sim_node_cb cb);

@@ -25,6 +25,7 @@ struct visit {
 struct sim_server {
 	struct loop *loop;
 	struct sim_node *node;
+	struct sim_rest *rest; /* NULL: JSON-RPC only */
 	struct http_server *http;
 	struct visit *first;
 	bool closing;
@@ -116,6 +117,10 @@ static void on_node_answer(void *ctx, const struct sim_node_answer *answer)
 static void on_request(void *ctx, struct http_exchange *x)
 {
 	struct sim_server *server = ctx;
+	if (server->rest != NULL && strcmp(http_path(x), "/") != 0) {
+		sim_rest_http(server->rest, x);
+		return;
+	}
 	if (strcmp(http_method(x), "POST") != 0) {
 		http_answer(x, 405, "text/plain",
 			slice_str("JSONRPC server handles only POST requests"));
@@ -131,8 +136,8 @@ static void on_request(void *ctx, struct http_exchange *x)
 		server->node, http_header(x, "Authorization"), http_body(x), on_node_answer, v);
 }
 
-enum err sim_server_create(
-	struct sim_server **out, struct loop *loop, uint16_t port, struct sim_node *node)
+static enum err create(struct sim_server **out, struct loop *loop, uint16_t port,
+	struct sim_node *node, struct sim_rest *rest)
 {
 	const struct http_server_config config = {.bind = "127.0.0.1",
 		.port = port,
@@ -142,6 +147,7 @@ enum err sim_server_create(
 	struct sim_server *server = sim_alloc(sizeof *server);
 	server->loop = loop;
 	server->node = node;
+	server->rest = rest;
 	const enum err e = http_server_create(&server->http, loop, &config, on_request, server);
 	if (e != OK) {
 		free(server);
@@ -149,6 +155,18 @@ enum err sim_server_create(
 	}
 	*out = server;
 	return OK;
+}
+
+enum err sim_server_create(
+	struct sim_server **out, struct loop *loop, uint16_t port, struct sim_node *node)
+{
+	return create(out, loop, port, node, NULL);
+}
+
+enum err sim_server_create_rest(
+	struct sim_server **out, struct loop *loop, uint16_t port, struct sim_rest *rest)
+{
+	return create(out, loop, port, rest->node, rest);
 }
 
 void sim_server_destroy(struct sim_server *server)
@@ -192,6 +210,10 @@ void sim_local_handler(void *ctx, struct http_local_request *request)
 		if (strncmp(http_local_url(request), local->row[i].prefix,
 			    strlen(local->row[i].prefix)) != 0)
 			continue;
+		if (local->row[i].rest != NULL) {
+			sim_rest_local(local->row[i].rest, request);
+			return;
+		}
 		sim_node_request(local->row[i].node, http_local_authorization(request),
 			http_local_body(request), on_local_answer, request);
 		return;

@@ -4,7 +4,7 @@
 #define SIM_SERVER_H
 #include "net/http_client.h"
 #include "net/http_server.h"
-#include "sim/node.h"
+#include "sim/rest.h"
 
 struct sim_server;
 
@@ -12,6 +12,10 @@ struct sim_server;
  * Errors as http_server_create. */
 MUST_USE NONNULL_ALL enum err sim_server_create(
 	struct sim_server **out, struct loop *loop, uint16_t port, struct sim_node *node);
+/* The same of a node that speaks REST: everything but levers is the door's, which must outlive the
+ * server, as must its node. */
+MUST_USE NONNULL_ALL enum err sim_server_create_rest(
+	struct sim_server **out, struct loop *loop, uint16_t port, struct sim_rest *rest);
 /* Calls that were never to be answered are, now. */
 void sim_server_destroy(struct sim_server *server);
 NONNULL_ALL uint16_t sim_server_port(const struct sim_server *server);
@@ -23,6 +27,7 @@ struct sim_local {
 	struct {
 		const char *prefix; /* "http://bitcoin.sim" */
 		struct sim_node *node;
+		struct sim_rest *rest; /* or this */
 	} row[SIM_LOCAL_MAX];
 	uint32_t row_count;
 };

@@ -137,7 +137,7 @@ class SimNets(Nets):
         super().__init__(block_ms)
         self.auth, password = auth, ["--bitcoin-auth", ":".join(auth)] if auth else []
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
-                        "--rootstock-port", "0", "--loop-backend", loop_backend, *password]
+                        "--rootstock-port", "0", "--alice-port", "0", "--bob-port", "0", "--loop-backend", loop_backend, *password]
         self.command += [word for layer in UNIT for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
 
     def open(self, stack):
