@@ -24,11 +24,11 @@
 
 struct bench {
 	struct world world;
-	struct layer *layer[LAYER_COUNT];
+	struct layer *layer[WORLD_LAYERS];
 	double low_ms, high_ms;
-	struct hash256 confirmed[LAYER_COUNT]; /* a transaction in a block */
-	uint8_t raw[LAYER_COUNT][RAW_MAX];     /* one in the pool */
-	size_t raw_len[LAYER_COUNT];
+	struct hash256 confirmed[WORLD_LAYERS]; /* a transaction in a block */
+	uint8_t raw[WORLD_LAYERS][RAW_MAX];     /* one in the pool */
+	size_t raw_len[WORLD_LAYERS];
 	char answer[2 * RAW_MAX + 1];
 	bool answered;
 
@@ -247,7 +247,7 @@ static enum err prepare_rootstock(struct bench *b)
 static enum err prepare(struct bench *b, const struct world_config *config)
 {
 	TRY(world_create(&b->world, config));
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const struct layer_config layer = {.id = (enum layer_id)i,
 			.network = b->world.network[i],
 			.loop = b->world.loop,
@@ -308,7 +308,7 @@ int main(int argc, char **argv)
 	bool met = true;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		met = measure(&b, &rows[i]) && met;
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < WORLD_LAYERS; i++)
 		layer_destroy(b.layer[i]);
 	world_destroy(&b.world);
 	return met ? EXIT_SUCCESS : EXIT_FAILURE;

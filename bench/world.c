@@ -34,7 +34,7 @@ enum err world_create(struct world *w, const struct world_config *config)
 
 	TRY(loop_create(&w->loop, &loop));
 	TRY(http_client_create(&w->http, w->loop));
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const struct upstream_config u = {.name = layer_name((enum layer_id)i),
 			.url = config->node[i],
 			.timeout_ms = API_TIMEOUT_MS,
@@ -50,7 +50,7 @@ enum err world_create(struct world *w, const struct world_config *config)
 
 void world_destroy(struct world *w)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < WORLD_LAYERS; i++)
 		upstream_destroy(w->node[i]);
 	if (w->http != NULL)
 		http_client_destroy(w->http);

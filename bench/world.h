@@ -8,6 +8,7 @@
 #include "net/jsonrpc.h"
 #include "wire/evm_htlc.h"
 
+#define WORLD_LAYERS 2u /* Bitcoin and Rootstock, by their layers' numbers */
 #define WORLD_URL_SIZE 256u
 #define WORLD_TAKERS_MAX 10000u
 #define WORLD_NODE_IN_FLIGHT 1024u
@@ -20,7 +21,7 @@
 
 struct world_config {
 	const char *url; /* of the provider's API */
-	const char *node[LAYER_COUNT];
+	const char *node[WORLD_LAYERS];
 	struct evm_address contract;
 	uint64_t seed;
 	uint32_t takers;
@@ -32,10 +33,10 @@ struct world {
 	struct world_config config;
 	struct loop *loop;
 	struct http_client *http;
-	struct upstream *node[LAYER_COUNT];
-	const struct network *network[LAYER_COUNT];
-	uint64_t tip[LAYER_COUNT]; /* 0: not known yet */
-	struct seckey wallet;      /* of the coins that takers begin with; internal key */
+	struct upstream *node[WORLD_LAYERS];
+	const struct network *network[WORLD_LAYERS];
+	uint64_t tip[WORLD_LAYERS]; /* 0: not known yet */
+	struct seckey wallet;       /* of the coins that takers begin with; internal key */
 	uint8_t wallet_script[34];
 	struct hash256 fund_tx[WORLD_TAKERS_MAX / 500 + 1];
 	uint32_t fund_count, fund_confirmed, accounts_set;

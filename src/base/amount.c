@@ -2,12 +2,20 @@
 
 #define U128_MAX (~(u128)0)
 
+#define BTC_COINS 21000000u
+#define ETH_COINS 1000000000u /* it has no last one; some 120 million exist */
+
 static const struct {
 	const char *name;
 	unsigned decimals;
+	uint32_t coins;
+	bool pegged; /* one is one bitcoin */
 } assets[ASSET_COUNT] = {
-	[ASSET_BTC] = {"BTC", 8},
-	[ASSET_RBTC] = {"RBTC", 18},
+	[ASSET_BTC] = {"BTC", 8, BTC_COINS, true},
+	[ASSET_RBTC] = {"RBTC", 18, BTC_COINS, true},
+	[ASSET_LBTC] = {"L-BTC", 8, BTC_COINS, true},
+	[ASSET_WBTC] = {"WBTC", 8, BTC_COINS, true},
+	[ASSET_ETH] = {"ETH", 18, ETH_COINS, false},
 };
 
 static u128 pow10_u128(unsigned n)
@@ -44,7 +52,9 @@ unsigned asset_decimals(enum asset asset)
 
 struct amount amount_max(enum asset asset)
 {
-	return amount_of_u128(asset, (u128)21000000 * pow10_u128(asset_decimals(asset)));
+	CHECK(asset < ASSET_COUNT);
+	return amount_of_u128(
+		asset, (u128)assets[asset].coins * pow10_u128(assets[asset].decimals));
 }
 
 struct amount amount_of(enum asset asset, uint64_t raw)
@@ -114,6 +124,8 @@ enum err amount_convert(struct amount *out, struct amount a, enum asset to, bool
 	const unsigned from_decimals = asset_decimals(a.asset);
 	const unsigned to_decimals = asset_decimals(to);
 
+	if (a.asset != to && !(assets[a.asset].pegged && assets[to].pegged))
+		return ERR_RANGE;
 	if (to_decimals >= from_decimals) {
 		const u128 scale = pow10_u128(to_decimals - from_decimals);
 		if (a.raw > U128_MAX / scale)

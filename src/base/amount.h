@@ -13,6 +13,9 @@ __extension__ typedef unsigned __int128 u128;
 enum asset {
 	ASSET_BTC,  /* satoshi, 8 decimals */
 	ASSET_RBTC, /* wei, 18 decimals; 1 RBTC = 1 BTC by the peg */
+	ASSET_LBTC, /* satoshi of L-BTC, 8 decimals; pegged */
+	ASSET_WBTC, /* a token with 8 decimals; pegged */
+	ASSET_ETH,  /* wei, 18 decimals; pays gas, and is pegged to nothing here */
 	ASSET_COUNT
 };
 
@@ -28,12 +31,12 @@ struct sat {
 #define SAT_MAX_RAW UINT64_C(2100000000000000)
 #define AMOUNT_TEXT_SIZE 64u /* fits any amount with its point and a terminating zero */
 
-/* "BTC", "RBTC"; static. */
+/* "BTC", "RBTC", ...; static. */
 const char *asset_name(enum asset asset);
 MUST_USE NONNULL_ALL enum err asset_parse(enum asset *asset, struct slice text);
 unsigned asset_decimals(enum asset asset);
-/* No more than this of an asset exists: 21 million coins. Larger amounts are ERR_RANGE everywhere.
- */
+/* No more than this of an asset exists: 21 million coins (ETH: a thousand million). Larger amounts
+ * are ERR_RANGE everywhere. */
 struct amount amount_max(enum asset asset);
 
 struct amount amount_of(enum asset asset, uint64_t raw);
@@ -54,7 +57,8 @@ MUST_USE NONNULL_ALL enum err amount_mul(struct amount *product, struct amount a
 MUST_USE NONNULL_ALL enum err amount_mul_div(struct amount *out, struct amount a,
 	uint64_t numerator, uint64_t denominator, bool round_up);
 
-/* The one place where units are converted and rounded: the same value in another pegged asset. */
+/* The one place where units are converted and rounded: the same value in another pegged asset.
+ * ERR_RANGE: too much for the type, or one of the two has no peg. */
 MUST_USE NONNULL_ALL enum err amount_convert(
 	struct amount *out, struct amount a, enum asset to, bool round_up);
 

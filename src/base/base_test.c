@@ -73,6 +73,12 @@ static void test_amount_arithmetic(void)
 	CHECK(amount_mul_div(&out, top, 1, 0, true) == ERR_RANGE);
 
 	CHECK(amount_convert(&out, amount_of(ASSET_BTC, 1), ASSET_RBTC, false) == OK);
+	CHECK(amount_convert(&out, amount_of(ASSET_BTC, 1), ASSET_WBTC, false) == OK);
+	CHECK(amount_cmp(out, amount_of(ASSET_WBTC, 1)) == 0);
+	CHECK(amount_convert(&out, amount_of(ASSET_BTC, 1), ASSET_ETH, false) == ERR_RANGE);
+	CHECK(amount_convert(&out, amount_of(ASSET_ETH, 1), ASSET_RBTC, false) == ERR_RANGE);
+	CHECK(amount_convert(&out, amount_of(ASSET_ETH, 1), ASSET_ETH, false) == OK);
+	CHECK(amount_convert(&out, amount_of(ASSET_BTC, 1), ASSET_RBTC, false) == OK);
 	CHECK(amount_cmp(out, amount_of(ASSET_RBTC, UINT64_C(10000000000))) == 0);
 	CHECK(amount_convert(
 		      &out, amount_of(ASSET_RBTC, UINT64_C(10000000001)), ASSET_BTC, false) == OK);
@@ -228,7 +234,9 @@ static void test_networks(void)
 	CHECK(n != NULL && network_by_caip2(slice_str(n->caip2)) == n);
 	/* CAIP-2 of bip122 is the genesis hash as printed, its first 32 digits */
 	for (enum layer_id l = 0; l < LAYER_COUNT; l++)
-		CHECK(network_by_name(l, slice_str("mainnet")) != NULL);
+		CHECK(!layer_built(l) || network_by_name(l, slice_str("mainnet")) != NULL);
+	CHECK(layer_parse(&layer, slice_str("liquid")) ==
+		(layer_built(LAYER_LIQUID) ? OK : ERR_NOT_FOUND));
 	char text[65];
 	hex_encode_reversed(text, n->genesis.b, 32);
 	CHECK(strncmp(text, n->caip2 + strlen("bip122:"), 32) == 0);

@@ -2,14 +2,51 @@
 
 static const struct {
 	const char *name;
-	enum asset asset;
+	enum asset asset, gas;
 	enum layer_family family;
+	bool built;
 } layers[LAYER_COUNT] = {
-	[LAYER_BITCOIN] = {"bitcoin", ASSET_BTC, FAMILY_UTXO},
-	[LAYER_ROOTSTOCK] = {"rootstock", ASSET_RBTC, FAMILY_ACCOUNT},
+	[LAYER_BITCOIN] = {"bitcoin", ASSET_BTC, ASSET_BTC, FAMILY_UTXO, true},
+	[LAYER_ROOTSTOCK] = {"rootstock", ASSET_RBTC, ASSET_RBTC, FAMILY_ACCOUNT, true},
+	[LAYER_LIGHTNING] = {"lightning", ASSET_BTC, ASSET_BTC, FAMILY_CHANNEL, false},
+	[LAYER_LIQUID] = {"liquid", ASSET_LBTC, ASSET_LBTC, FAMILY_UTXO, false},
+	[LAYER_BOB] = {"bob", ASSET_WBTC, ASSET_ETH, FAMILY_ACCOUNT, false},
 };
 
 /* Genesis hashes in hashing order, the reverse of how explorers print them. */
+#define GENESIS_MAINNET                                                                            \
+	{                                                                                          \
+		{                                                                                  \
+			0x6f, 0xe2, 0x8c, 0x0a, 0xb6, 0xf1, 0xb3, 0x72, 0xc1, 0xa6, 0xa2, 0x46,    \
+				0xae, 0x63, 0xf7, 0x4f, 0x93, 0x1e, 0x83, 0x65, 0xe1, 0x5a, 0x08,  \
+				0x9c, 0x68, 0xd6, 0x19                                             \
+		}                                                                                  \
+	}
+#define GENESIS_TESTNET                                                                            \
+	{                                                                                          \
+		{                                                                                  \
+			0x43, 0x49, 0x7f, 0xd7, 0xf8, 0x26, 0x95, 0x71, 0x08, 0xf4, 0xa3, 0x0f,    \
+				0xd9, 0xce, 0xc3, 0xae, 0xba, 0x79, 0x97, 0x20, 0x84, 0xe9, 0x0e,  \
+				0xad, 0x01, 0xea, 0x33, 0x09                                       \
+		}                                                                                  \
+	}
+#define GENESIS_SIGNET                                                                             \
+	{                                                                                          \
+		{                                                                                  \
+			0xf6, 0x1e, 0xee, 0x3b, 0x63, 0xa3, 0x80, 0xa4, 0x77, 0xa0, 0x63, 0xaf,    \
+				0x32, 0xb2, 0xbb, 0xc9, 0x7c, 0x9f, 0xf9, 0xf0, 0x1f, 0x2c, 0x42,  \
+				0x25, 0xe9, 0x73, 0x98, 0x81, 0x08                                 \
+		}                                                                                  \
+	}
+#define GENESIS_REGTEST                                                                            \
+	{                                                                                          \
+		{                                                                                  \
+			0x06, 0x22, 0x6e, 0x46, 0x11, 0x1a, 0x0b, 0x59, 0xca, 0xaf, 0x12, 0x60,    \
+				0x43, 0xeb, 0x5b, 0xbf, 0x28, 0xc3, 0x4f, 0x3a, 0x5e, 0x33, 0x2a,  \
+				0x1f, 0xc7, 0xb2, 0xb7, 0x3c, 0xf1, 0x88, 0x91, 0x0f               \
+		}                                                                                  \
+	}
+
 static const struct network networks[] = {
 	{.layer = LAYER_BITCOIN,
 		.name = "mainnet",
@@ -17,9 +54,7 @@ static const struct network networks[] = {
 		.hrp = "bc",
 		.p2pkh = 0x00,
 		.p2sh = 0x05,
-		.genesis = {{0x6f, 0xe2, 0x8c, 0x0a, 0xb6, 0xf1, 0xb3, 0x72, 0xc1, 0xa6, 0xa2, 0x46,
-			0xae, 0x63, 0xf7, 0x4f, 0x93, 0x1e, 0x83, 0x65, 0xe1, 0x5a, 0x08, 0x9c,
-			0x68, 0xd6, 0x19}}},
+		.genesis = GENESIS_MAINNET},
 	{.layer = LAYER_BITCOIN,
 		.name = "testnet",
 		.caip2 = "bip122:000000000933ea01ad0ee984209779ba",
@@ -27,9 +62,7 @@ static const struct network networks[] = {
 		.hrp = "tb",
 		.p2pkh = 0x6f,
 		.p2sh = 0xc4,
-		.genesis = {{0x43, 0x49, 0x7f, 0xd7, 0xf8, 0x26, 0x95, 0x71, 0x08, 0xf4, 0xa3, 0x0f,
-			0xd9, 0xce, 0xc3, 0xae, 0xba, 0x79, 0x97, 0x20, 0x84, 0xe9, 0x0e, 0xad,
-			0x01, 0xea, 0x33, 0x09}}},
+		.genesis = GENESIS_TESTNET},
 	{.layer = LAYER_BITCOIN,
 		.name = "signet",
 		.caip2 = "bip122:00000008819873e925422c1ff0f99f7c",
@@ -37,9 +70,7 @@ static const struct network networks[] = {
 		.hrp = "tb",
 		.p2pkh = 0x6f,
 		.p2sh = 0xc4,
-		.genesis = {{0xf6, 0x1e, 0xee, 0x3b, 0x63, 0xa3, 0x80, 0xa4, 0x77, 0xa0, 0x63, 0xaf,
-			0x32, 0xb2, 0xbb, 0xc9, 0x7c, 0x9f, 0xf9, 0xf0, 0x1f, 0x2c, 0x42, 0x25,
-			0xe9, 0x73, 0x98, 0x81, 0x08}}},
+		.genesis = GENESIS_SIGNET},
 	{.layer = LAYER_BITCOIN,
 		.name = "regtest",
 		.caip2 = "bip122:0f9188f13cb7b2c71f2a335e3a4fc328",
@@ -47,9 +78,30 @@ static const struct network networks[] = {
 		.hrp = "bcrt",
 		.p2pkh = 0x6f,
 		.p2sh = 0xc4,
-		.genesis = {{0x06, 0x22, 0x6e, 0x46, 0x11, 0x1a, 0x0b, 0x59, 0xca, 0xaf, 0x12, 0x60,
-			0x43, 0xeb, 0x5b, 0xbf, 0x28, 0xc3, 0x4f, 0x3a, 0x5e, 0x33, 0x2a, 0x1f,
-			0xc7, 0xb2, 0xb7, 0x3c, 0xf1, 0x88, 0x91, 0x0f}}},
+		.genesis = GENESIS_REGTEST},
+	{.layer = LAYER_LIGHTNING,
+		.name = "mainnet",
+		.caip2 = "bolt:000000000019d6689c085ae165831e93",
+		.hrp = "bc",
+		.genesis = GENESIS_MAINNET},
+	{.layer = LAYER_LIGHTNING,
+		.name = "testnet",
+		.caip2 = "bolt:000000000933ea01ad0ee984209779ba",
+		.test = true,
+		.hrp = "tb",
+		.genesis = GENESIS_TESTNET},
+	{.layer = LAYER_LIGHTNING,
+		.name = "signet",
+		.caip2 = "bolt:00000008819873e925422c1ff0f99f7c",
+		.test = true,
+		.hrp = "tbs",
+		.genesis = GENESIS_SIGNET},
+	{.layer = LAYER_LIGHTNING,
+		.name = "regtest",
+		.caip2 = "bolt:0f9188f13cb7b2c71f2a335e3a4fc328",
+		.test = true,
+		.hrp = "bcrt",
+		.genesis = GENESIS_REGTEST},
 	{.layer = LAYER_ROOTSTOCK, .name = "mainnet", .caip2 = "eip155:30", .chain_id = 30},
 	{.layer = LAYER_ROOTSTOCK,
 		.name = "testnet",
@@ -72,7 +124,7 @@ const char *layer_name(enum layer_id layer)
 enum err layer_parse(enum layer_id *layer, struct slice text)
 {
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
-		if (slice_eq(text, slice_str(layers[i].name))) {
+		if (layers[i].built && slice_eq(text, slice_str(layers[i].name))) {
 			*layer = (enum layer_id)i;
 			return OK;
 		}
@@ -80,10 +132,22 @@ enum err layer_parse(enum layer_id *layer, struct slice text)
 	return ERR_NOT_FOUND;
 }
 
+bool layer_built(enum layer_id layer)
+{
+	CHECK(layer < LAYER_COUNT);
+	return layers[layer].built;
+}
+
 enum asset layer_asset(enum layer_id layer)
 {
 	CHECK(layer < LAYER_COUNT);
 	return layers[layer].asset;
+}
+
+enum asset layer_gas_asset(enum layer_id layer)
+{
+	CHECK(layer < LAYER_COUNT);
+	return layers[layer].gas;
 }
 
 enum layer_family layer_family(enum layer_id layer)

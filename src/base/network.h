@@ -4,12 +4,22 @@
 #define BASE_NETWORK_H
 #include "base/amount.h"
 
-enum layer_id { LAYER_BITCOIN, LAYER_ROOTSTOCK, LAYER_COUNT };
+/* The numbers are on disk. */
+enum layer_id {
+	LAYER_BITCOIN,
+	LAYER_ROOTSTOCK,
+	LAYER_LIGHTNING,
+	LAYER_LIQUID,
+	LAYER_BOB,
+	LAYER_COUNT
+};
 
 /* How a layer keeps value: what an effect reserves, and by what it can be found. */
 enum layer_family {
 	FAMILY_UTXO,    /* coins; an effect is identified by the outpoint that it spends */
 	FAMILY_ACCOUNT, /* one account with nonces; an effect is identified by its nonce */
+	FAMILY_CHANNEL, /* balances in channels, whose node holds the keys; an effect is a command
+			 * to it, identified by a payment hash. What is seen is final at once */
 };
 
 /* A network of a layer. Static rows; borrowed for ever. */
@@ -18,18 +28,23 @@ struct network {
 	const char *name;  /* "mainnet", "testnet", "signet", "regtest" */
 	const char *caip2; /* "bip122:000000000019d6689c085ae165831e93", "eip155:30" */
 	bool test;         /* its coins have no value */
-	/* Bitcoin */
-	const char *hrp;        /* bech32 prefix; NULL elsewhere */
+	/* Bitcoin, Liquid. Lightning: of the Bitcoin network that it is on */
+	const char *hrp;        /* bech32 prefix, Lightning's: of invoices; NULL elsewhere */
 	uint8_t p2pkh, p2sh;    /* base58 versions */
 	struct hash256 genesis; /* in hashing order */
-	/* Rootstock */
+	/* ACCOUNT */
 	uint64_t chain_id;
 };
 
-/* "bitcoin", "rootstock"; static. */
+/* "bitcoin", "rootstock", ...; static. */
 const char *layer_name(enum layer_id layer);
+/* There is an adapter for it. Rows without one are in no configuration and no answer. */
+bool layer_built(enum layer_id layer);
 MUST_USE NONNULL_ALL enum err layer_parse(enum layer_id *layer, struct slice text);
+/* What is moved on it. */
 enum asset layer_asset(enum layer_id layer);
+/* What its fees are paid in: the same, but on BOB. */
+enum asset layer_gas_asset(enum layer_id layer);
 enum layer_family layer_family(enum layer_id layer);
 
 /* Borrowed, static; NULL where there is none of that name. */

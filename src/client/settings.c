@@ -39,68 +39,140 @@ static const struct plain_row plain_rows[] = {
 		true, offsetof(struct client_config, max_fee_ppm), 0, 1000000},
 };
 
+/* The keys that a layer can have. */
 struct layer_row {
 	const char *name, *argument, *doc;
-	const char *flag[LAYER_COUNT];
-	const char *def[LAYER_COUNT];         /* NULL: the layer has no such key */
-	const char *def_regtest[LAYER_COUNT]; /* NULL: the same */
 	enum setting_type type;
 	size_t offset; /* in struct client_layer */
 	uint64_t min, max;
 };
 
+enum layer_row_id {
+	ROW_NETWORK,
+	ROW_RPC_URL,
+	ROW_RPC_USER,
+	ROW_RPC_PASSWORD_FILE,
+	ROW_RPC_COOKIE_FILE,
+	ROW_RPC_TIMEOUT_MS,
+	ROW_POLL_MS,
+	ROW_BLOCK_INTERVAL_MS,
+	ROW_DRIFT_PERMILLE,
+	ROW_OUTAGE_MS,
+	ROW_DEPTH,
+	ROW_FINAL_DEPTH,
+	ROW_CLAIM_BLOCKS,
+	ROW_LOCK_BLOCKS_MIN,
+	ROW_LOCK_BLOCKS_MAX,
+	ROW_FEE_RATE_MIN,
+	ROW_FEE_RATE_MAX,
+	ROW_BUMP_BLOCKS,
+	ROW_COUNT
+};
+
 #define FIELD(member) offsetof(struct client_layer, member)
 
-static const struct layer_row layer_rows[] = {
-	{"network", "NAME", "mainnet, testnet, signet (Bitcoin) or regtest",
-		{"--bitcoin-network", "--rootstock-network"}, {"mainnet", "mainnet"}, {NULL, NULL},
+static const struct layer_row layer_rows[ROW_COUNT] = {
+	[ROW_NETWORK] = {"network", "NAME", "mainnet, testnet, signet (Bitcoin) or regtest",
 		SETTING_NETWORK, FIELD(params.network), 0, 0},
-	{"rpc_url", "URL", "JSON-RPC of your own node", {"--bitcoin-rpc", "--rootstock-rpc"},
-		{"http://127.0.0.1:8332", "http://127.0.0.1:4444"},
-		{"http://127.0.0.1:18443", "http://127.0.0.1:8545"}, SETTING_URL, FIELD(rpc_url), 0,
+	[ROW_RPC_URL] = {"rpc_url", "URL", "JSON-RPC of your own node", SETTING_URL, FIELD(rpc_url),
+		0, 0},
+	[ROW_RPC_USER] = {"rpc_user", "NAME", "user name for it", SETTING_TEXT, FIELD(rpc_user), 0,
 		0},
-	{"rpc_user", "NAME", "user name for it", {"--bitcoin-rpc-user", "--rootstock-rpc-user"},
-		{"", ""}, {NULL, NULL}, SETTING_TEXT, FIELD(rpc_user), 0, 0},
-	{"rpc_password_file", "FILE", "file whose first line is the password",
-		{"--bitcoin-rpc-password-file", "--rootstock-rpc-password-file"}, {"", ""},
-		{NULL, NULL}, SETTING_TEXT, FIELD(rpc_password_file), 0, 0},
-	{"rpc_cookie_file", "FILE", "Bitcoin Core's .cookie, instead of user and password",
-		{"--bitcoin-rpc-cookie", NULL}, {"", NULL}, {NULL, NULL}, SETTING_TEXT,
+	[ROW_RPC_PASSWORD_FILE] = {"rpc_password_file", "FILE",
+		"file whose first line is the password", SETTING_TEXT, FIELD(rpc_password_file), 0,
+		0},
+	[ROW_RPC_COOKIE_FILE] = {"rpc_cookie_file", "FILE",
+		"Bitcoin Core's .cookie, instead of user and password", SETTING_TEXT,
 		FIELD(rpc_cookie_file), 0, 0},
-	{"rpc_timeout_ms", "MS", "deadline of one call", {NULL, NULL}, {"30000", "15000"},
-		{NULL, NULL}, SETTING_U64, FIELD(rpc_timeout_ms), 100, 600 * SECOND},
-	{"poll_ms", "MS", "how often the node is asked", {NULL, NULL}, {"3000", "3000"},
-		{"300", "300"}, SETTING_U64, FIELD(poll_ms), 10, 60 * SECOND},
-	{"block_interval_ms", "MS", "expected time between blocks", {NULL, NULL},
-		{"600000", "27000"}, {"250", "125"}, SETTING_U64, FIELD(params.block_interval_ms),
-		10, DAY},
-	{"drift_permille", "N", "how far the block rate may be off, either way", {NULL, NULL},
-		{"100", "200"}, {"0", "0"}, SETTING_U32, FIELD(params.drift_permille), 0, 900},
-	{"outage_ms", "MS", "how long we or our node may be away while a time lock runs",
-		{NULL, NULL}, {"21600000", "21600000"}, {"0", "0"}, SETTING_U64,
+	[ROW_RPC_TIMEOUT_MS] = {"rpc_timeout_ms", "MS", "deadline of one call", SETTING_U64,
+		FIELD(rpc_timeout_ms), 100, 600 * SECOND},
+	[ROW_POLL_MS] = {"poll_ms", "MS", "how often the node is asked", SETTING_U64,
+		FIELD(poll_ms), 10, 60 * SECOND},
+	[ROW_BLOCK_INTERVAL_MS] = {"block_interval_ms", "MS", "expected time between blocks",
+		SETTING_U64, FIELD(params.block_interval_ms), 10, DAY},
+	[ROW_DRIFT_PERMILLE] = {"drift_permille", "N",
+		"how far the block rate may be off, either way", SETTING_U32,
+		FIELD(params.drift_permille), 0, 900},
+	[ROW_OUTAGE_MS] = {"outage_ms", "MS",
+		"how long we or our node may be away while a time lock runs", SETTING_U64,
 		FIELD(params.outage_ms), 0, 30 * DAY},
-	{"depth", "AMOUNT:BLOCKS,...", "confirmations that we want of the provider's lock-up",
-		{NULL, NULL}, {"0:1, 0.1:3, 1:6", "0:12, 0.1:24, 1:60"}, {"0:1", "0:2"},
-		SETTING_DEPTH, FIELD(params.depth), 0, 0},
-	{"final_depth", "BLOCKS", "our claim or refund is final at this depth", {NULL, NULL},
-		{"3", "24"}, {"2", "3"}, SETTING_U32, FIELD(params.final_depth), 1, 512},
-	{"claim_blocks", "BLOCKS", "a claim confirms within so many blocks", {NULL, NULL},
-		{"12", "60"}, {"1", "1"}, SETTING_U32, FIELD(params.claim_blocks), 1, 512},
-	{"lock_blocks_min", "BLOCKS",
+	[ROW_DEPTH] = {"depth", "AMOUNT:BLOCKS,...",
+		"confirmations that we want of the provider's lock-up", SETTING_DEPTH,
+		FIELD(params.depth), 0, 0},
+	[ROW_FINAL_DEPTH] = {"final_depth", "BLOCKS", "our claim or refund is final at this depth",
+		SETTING_U32, FIELD(params.final_depth), 1, 512},
+	[ROW_CLAIM_BLOCKS] = {"claim_blocks", "BLOCKS", "a claim confirms within so many blocks",
+		SETTING_U32, FIELD(params.claim_blocks), 1, 512},
+	[ROW_LOCK_BLOCKS_MIN] = {"lock_blocks_min", "BLOCKS",
 		"refuse terms whose refund of our own lock-up opens earlier: nobody could lock "
 		"safely then",
-		{NULL, NULL}, {"36", "720"}, {"4", "4"}, SETTING_U32, FIELD(lock_blocks_min), 1,
-		16384},
-	{"lock_blocks_max", "BLOCKS", "refuse terms that keep our own lock-up from us for longer",
-		{NULL, NULL}, {"1008", "16384"}, {"16384", "16384"}, SETTING_U32,
+		SETTING_U32, FIELD(lock_blocks_min), 1, 16384},
+	[ROW_LOCK_BLOCKS_MAX] = {"lock_blocks_max", "BLOCKS",
+		"refuse terms that keep our own lock-up from us for longer", SETTING_U32,
 		FIELD(lock_blocks_max), 1, 16384},
-	{"fee_rate_min", "RATE", "never pay less: satoshi for 1,000 vbytes; wei for a unit of gas",
-		{NULL, NULL}, {"1000", "60000000"}, {NULL, NULL}, SETTING_U64,
+	[ROW_FEE_RATE_MIN] = {"fee_rate_min", "RATE",
+		"never pay less: satoshi for 1,000 vbytes; wei for a unit of gas", SETTING_U64,
 		FIELD(params.fee_rate_min), 1, UINT64_C(1) << 40},
-	{"fee_rate_max", "RATE", "never pay more", {NULL, NULL}, {"500000", "2000000000"},
-		{NULL, NULL}, SETTING_U64, FIELD(params.fee_rate_max), 1, UINT64_C(1) << 40},
-	{"bump_blocks", "BLOCKS", "pay more for what is not confirmed after so many", {NULL, NULL},
-		{"2", "6"}, {"3", "3"}, SETTING_U32, FIELD(params.bump_blocks), 1, 10000},
+	[ROW_FEE_RATE_MAX] = {"fee_rate_max", "RATE", "never pay more", SETTING_U64,
+		FIELD(params.fee_rate_max), 1, UINT64_C(1) << 40},
+	[ROW_BUMP_BLOCKS] = {"bump_blocks", "BLOCKS",
+		"pay more for what is not confirmed after so many", SETTING_U32,
+		FIELD(params.bump_blocks), 1, 10000},
+};
+
+/* The keys that each layer has. */
+static const struct layer_value {
+	const char *def;         /* NULL: the layer has no such key */
+	const char *def_regtest; /* NULL: the same */
+	const char *flag;        /* NULL: none */
+} layer_values[LAYER_COUNT][ROW_COUNT] = {
+	[LAYER_BITCOIN] =
+		{
+			[ROW_NETWORK] = {.def = "mainnet", .flag = "--bitcoin-network"},
+			[ROW_RPC_URL] = {.def = "http://127.0.0.1:8332",
+				.def_regtest = "http://127.0.0.1:18443",
+				.flag = "--bitcoin-rpc"},
+			[ROW_RPC_USER] = {.def = "", .flag = "--bitcoin-rpc-user"},
+			[ROW_RPC_PASSWORD_FILE] = {.def = "",
+				.flag = "--bitcoin-rpc-password-file"},
+			[ROW_RPC_COOKIE_FILE] = {.def = "", .flag = "--bitcoin-rpc-cookie"},
+			[ROW_RPC_TIMEOUT_MS] = {.def = "30000"},
+			[ROW_POLL_MS] = {.def = "3000", .def_regtest = "300"},
+			[ROW_BLOCK_INTERVAL_MS] = {.def = "600000", .def_regtest = "250"},
+			[ROW_DRIFT_PERMILLE] = {.def = "100", .def_regtest = "0"},
+			[ROW_OUTAGE_MS] = {.def = "21600000", .def_regtest = "0"},
+			[ROW_DEPTH] = {.def = "0:1, 0.1:3, 1:6", .def_regtest = "0:1"},
+			[ROW_FINAL_DEPTH] = {.def = "3", .def_regtest = "2"},
+			[ROW_CLAIM_BLOCKS] = {.def = "12", .def_regtest = "1"},
+			[ROW_LOCK_BLOCKS_MIN] = {.def = "36", .def_regtest = "4"},
+			[ROW_LOCK_BLOCKS_MAX] = {.def = "1008", .def_regtest = "16384"},
+			[ROW_FEE_RATE_MIN] = {.def = "1000"},
+			[ROW_FEE_RATE_MAX] = {.def = "500000"},
+			[ROW_BUMP_BLOCKS] = {.def = "2", .def_regtest = "3"},
+		},
+	[LAYER_ROOTSTOCK] =
+		{
+			[ROW_NETWORK] = {.def = "mainnet", .flag = "--rootstock-network"},
+			[ROW_RPC_URL] = {.def = "http://127.0.0.1:4444",
+				.def_regtest = "http://127.0.0.1:8545",
+				.flag = "--rootstock-rpc"},
+			[ROW_RPC_USER] = {.def = "", .flag = "--rootstock-rpc-user"},
+			[ROW_RPC_PASSWORD_FILE] = {.def = "",
+				.flag = "--rootstock-rpc-password-file"},
+			[ROW_RPC_TIMEOUT_MS] = {.def = "15000"},
+			[ROW_POLL_MS] = {.def = "3000", .def_regtest = "300"},
+			[ROW_BLOCK_INTERVAL_MS] = {.def = "27000", .def_regtest = "125"},
+			[ROW_DRIFT_PERMILLE] = {.def = "200", .def_regtest = "0"},
+			[ROW_OUTAGE_MS] = {.def = "21600000", .def_regtest = "0"},
+			[ROW_DEPTH] = {.def = "0:12, 0.1:24, 1:60", .def_regtest = "0:2"},
+			[ROW_FINAL_DEPTH] = {.def = "24", .def_regtest = "3"},
+			[ROW_CLAIM_BLOCKS] = {.def = "60", .def_regtest = "1"},
+			[ROW_LOCK_BLOCKS_MIN] = {.def = "720", .def_regtest = "4"},
+			[ROW_LOCK_BLOCKS_MAX] = {.def = "16384", .def_regtest = "16384"},
+			[ROW_FEE_RATE_MIN] = {.def = "60000000"},
+			[ROW_FEE_RATE_MAX] = {.def = "2000000000"},
+			[ROW_BUMP_BLOCKS] = {.def = "6", .def_regtest = "3"},
+		},
 };
 
 bool setting_at(struct setting *out, uint32_t index)
@@ -124,16 +196,16 @@ bool setting_at(struct setting *out, uint32_t index)
 	}
 	left -= (uint32_t)ARRAY_LEN(plain_rows);
 	for (unsigned layer = 0; layer < LAYER_COUNT; layer++) {
-		for (size_t i = 0; i < ARRAY_LEN(layer_rows); i++) {
+		for (size_t i = 0; i < ROW_COUNT && layer_built((enum layer_id)layer); i++) {
 			const struct layer_row *r = &layer_rows[i];
-			if (r->def[layer] == NULL || left-- != 0)
+			const struct layer_value *v = &layer_values[layer][i];
+			if (v->def == NULL || left-- != 0)
 				continue;
-			*out = (struct setting){.flag = r->flag[layer],
+			*out = (struct setting){.flag = v->flag,
 				.argument = r->argument,
 				.doc = r->doc,
-				.def = r->def[layer],
-				.def_regtest = r->def_regtest[layer] != NULL ? r->def_regtest[layer]
-									     : r->def[layer],
+				.def = v->def,
+				.def_regtest = v->def_regtest != NULL ? v->def_regtest : v->def,
 				.type = r->type,
 				.layer = (enum layer_id)layer,
 				.saved = true,
@@ -380,14 +452,18 @@ static bool on_regtest(const struct settings *s, enum layer_id layer)
 
 static enum err check_together(const struct client_config *c, struct settings_error *error)
 {
-	const bool test[] = {c->layer[LAYER_BITCOIN].params.network->test,
-		c->layer[LAYER_ROOTSTOCK].params.network->test};
-	if (test[0] != test[1])
-		return say(error, ERR_NETWORK, "bitcoin.network, rootstock.network",
-			"coins with value against coins without: one of the two is wrong");
+	const bool test = c->layer[LAYER_BITCOIN].params.network->test;
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		const struct client_layer *l = &c->layer[i];
 		const char *name = layer_name((enum layer_id)i);
+		if (!layer_built((enum layer_id)i))
+			continue;
+		if (l->params.network->test != test) {
+			char where[2 * SETTING_NAME_MAX];
+			(void)snprintf(where, sizeof where, "bitcoin.network, %s.network", name);
+			return say(error, ERR_NETWORK, where,
+				"coins with value against coins without: one of the two is wrong");
+		}
 		if (l->lock_blocks_min > l->lock_blocks_max)
 			return say(
 				error, ERR_RANGE, name, "lock_blocks_min is over lock_blocks_max");

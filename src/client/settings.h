@@ -13,7 +13,7 @@
 
 #define SETTING_SIZE 256u /* of a value as text, with its zero */
 #define SETTING_NAME_MAX 40u
-#define SETTINGS_MAX 64u
+#define SETTINGS_MAX 128u
 
 enum setting_type {
 	SETTING_TEXT,

@@ -187,6 +187,7 @@ enum err spend_make(struct spend *out, const struct spend_plan *plan)
 	switch (layer_family(plan->network->layer)) {
 	case FAMILY_UTXO: TRY(make_utxo(&made, plan)); break;
 	case FAMILY_ACCOUNT: TRY(make_account(&made, plan)); break;
+	case FAMILY_CHANNEL: return ERR_STATE; /* nothing is signed there */
 	}
 	*out = made;
 	return OK;

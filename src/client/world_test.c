@@ -428,11 +428,11 @@ static void make_nodes(struct world *w)
 	const uint64_t now = loop_wall_ms(w->loop);
 	const struct sim_bitcoin_config bitcoin = {.seed = 1, .now_ms = now};
 	const struct sim_evm_config evm = {.seed = 2, .now_ms = now};
-	struct sim_network *network[LAYER_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
+	struct sim_network *network[WORLD_LAYERS] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
 		[LAYER_ROOTSTOCK] = sim_evm_create(&evm)};
-	static const uint64_t block_ms[LAYER_COUNT] = {BITCOIN_BLOCK_MS, ROOTSTOCK_BLOCK_MS};
+	static const uint64_t block_ms[WORLD_LAYERS] = {BITCOIN_BLOCK_MS, ROOTSTOCK_BLOCK_MS};
 	sim_evm_contract(&w->contract, network[LAYER_ROOTSTOCK]);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const struct sim_node_config config = {.seed = i, .block_ms = block_ms[i]};
 		CHECK(sim_node_create(&w->node[i], w->loop, network[i], &config) == OK);
 		w->peer[i].network = network[i];
@@ -482,7 +482,7 @@ void world_destroy(struct world *w)
 {
 	rescue_fini(&w->rescue);
 	http_client_destroy(w->http);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		json_free(w->peer[i].answer);
 		sim_node_destroy(w->node[i]);
 	}

@@ -18,6 +18,9 @@ enum world_answer { ANSWER_QUOTE, ANSWER_OFFER, ANSWER_SWAP, ANSWER_COUNT };
 
 /* Where the provider lies: a member of an answer, by path, and the JSON text that it says instead.
  */
+/* Bitcoin and Rootstock, by their layers' numbers. */
+#define WORLD_LAYERS 2u
+
 struct world_lie {
 	enum world_answer answer;
 	const char *path, *value;
@@ -40,8 +43,8 @@ struct world {
 	struct loop *loop;
 	struct http_client *http;
 	struct file_sim *disk;
-	struct sim_node *node[LAYER_COUNT];
-	struct peer peer[LAYER_COUNT];
+	struct sim_node *node[WORLD_LAYERS];
+	struct peer peer[WORLD_LAYERS];
 	struct evm_address contract;
 	struct settings settings;
 	struct client_config config;

@@ -54,6 +54,9 @@ struct layer_ops {
 	enum err (*fee_estimate)(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx);
 	enum err (*scan)(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 		layer_scan_cb cb, void *ctx);
+	/* NULL: the terms depend on nobody's answer (layer_leg_make). */
+	enum err (*offer)(
+		struct layer *layer, const struct leg_offer *offer, layer_offer_cb cb, void *ctx);
 	/* NULL: it can't. */
 	enum err (*scan_at)(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 };

@@ -1,6 +1,8 @@
 /* The live half of layer.h: each call goes to its network's table. */
 #include "layer/adapter.h"
 
+#include <stdlib.h>
+
 void layer_info(const struct layer *layer, struct layer_info *out)
 {
 	*out = layer->info;
@@ -84,6 +86,50 @@ enum err layer_scan(struct layer *layer, const struct layer_lock_ref *lock, size
 	if (lock_count > LAYER_SCAN_LOCKS_MAX)
 		return ERR_FULL;
 	return layer->ops->scan(layer, lock, lock_count, cb, ctx);
+}
+
+/* ---- offers ---- */
+
+struct offering {
+	struct layer *layer;
+	layer_offer_cb cb;
+	void *ctx;
+	struct buf leg;
+	uint8_t storage[LAYER_LEG_MAX];
+};
+
+static void on_offered(void *op)
+{
+	struct offering *o = op;
+	if (!o->layer->dead)
+		o->cb(o->ctx, OK, buf_slice(&o->leg), "");
+	free(o);
+}
+
+/* Nobody need be asked, but the callback comes from the loop all the same. */
+static enum err offer_pure(
+	struct layer *layer, const struct leg_offer *offer, layer_offer_cb cb, void *ctx)
+{
+	struct offering *o = malloc(sizeof *o);
+	if (o == NULL)
+		return ERR_FULL;
+	o->layer = layer;
+	o->cb = cb;
+	o->ctx = ctx;
+	o->leg = buf_init(o->storage, sizeof o->storage);
+	enum err err = layer_leg_make(&o->leg, layer->config.id, offer);
+	if (err == OK)
+		err = layer_wait(layer, 0, on_offered, o);
+	if (err != OK)
+		free(o);
+	return err;
+}
+
+enum err layer_offer(
+	struct layer *layer, const struct leg_offer *offer, layer_offer_cb cb, void *ctx)
+{
+	return layer->ops->offer != NULL ? layer->ops->offer(layer, offer, cb, ctx)
+					 : offer_pure(layer, offer, cb, ctx);
 }
 
 enum err layer_scan_at(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx)

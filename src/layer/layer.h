@@ -83,6 +83,10 @@ struct layer_sink {
 	/* Seen unconfirmed (mempool), each once per transaction: LOCK and LOCK_SPENT events only.
 	 */
 	void (*on_mempool)(void *ctx, enum layer_id layer, const struct chain_event *event);
+	/* CHANNEL: what happened between blocks and is final: LOCK and LOCK_SPENT events. ERR_FULL:
+	 * told again later. After a start everything that is watched is told again. NULL: elsewhere
+	 */
+	enum err (*on_fact)(void *ctx, enum layer_id layer, const struct chain_event *event);
 	/* The fee rate that confirms within about 2 blocks: satoshi per 1,000 vbytes, or wei per
 	 * gas. Called when it changed by more than a tenth, at most once a poll. */
 	void (*on_fee_rate)(void *ctx, enum layer_id layer, uint64_t rate);
@@ -219,6 +223,17 @@ MUST_USE NONNULL_ALL enum err layer_leg_parse(
 /* Where the lock-up is paid to: an address, or the contract. */
 MUST_USE NONNULL_ALL enum err layer_leg_address(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], struct slice leg);
+
+/* Bytes of encoded terms: an invoice may be among them. */
+#define LAYER_LEG_MAX 1280u
+
+/* The payee's side of a lock-up: where it is to be paid to. UTXO, ACCOUNT: the terms as
+ * layer_leg_make has them. CHANNEL: an invoice that the node made, or had already for the same hash
+ * and terms. ERR_EXISTS: it has one of that hash with others. The callback's leg is borrowed until
+ * it returns; detail says what was wrong. */
+typedef void (*layer_offer_cb)(void *ctx, enum err err, struct slice leg, const char *detail);
+MUST_USE enum err layer_offer(
+	struct layer *layer, const struct leg_offer *offer, layer_offer_cb cb, void *ctx);
 
 /* What the engine decided: everything a transaction depends on. Adapters choose nothing. */
 struct layer_plan {

@@ -27,6 +27,9 @@ static struct amount get_amount(struct reader *in, enum asset asset)
 
 static void put_layer(struct buf *out, const struct layer_params *p)
 {
+	buf_u8(out, p->network != NULL);
+	if (p->network == NULL)
+		return;
 	buf_bytes32(out, slice_str(p->network->caip2));
 	buf_put(out, p->contract.b, sizeof p->contract.b);
 	buf_le64(out, p->block_interval_ms);
@@ -51,6 +54,11 @@ static void put_layer(struct buf *out, const struct layer_params *p)
 static enum err get_layer(struct reader *in, struct layer_params *p, enum layer_id layer)
 {
 	const enum asset asset = layer_asset(layer);
+	const uint8_t used = reader_u8(in);
+	if (used == 0 || in->failed)
+		return in->failed ? ERR_SHORT : OK;
+	if (used != 1)
+		return ERR_FORMAT;
 	p->network = network_by_caip2(reader_bytes32(in, 64));
 	if (p->network == NULL || p->network->layer != layer)
 		return in->failed ? ERR_SHORT : ERR_FORMAT;
@@ -113,8 +121,6 @@ static bool fail(struct params_problem *problem, const char *field, const char *
 
 static bool check_layer(const struct layer_params *p, struct params_problem *problem)
 {
-	if (p->network == NULL)
-		return fail(problem, "network", "is missing");
 	if (p->block_interval_ms == 0 || p->block_interval_ms > INTERVAL_MS_MAX)
 		return fail(problem, "block_interval_ms", "must be from 1 to 2^28");
 	if (p->drift_permille >= 1000)
@@ -178,13 +184,15 @@ static bool fail_at(struct params_problem *problem, unsigned layer)
 bool params_check(const struct ledger_params *p, struct params_problem *problem)
 {
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
-		if (!check_layer(&p->layer[i], problem))
+		if (p->layer[i].network != NULL && !check_layer(&p->layer[i], problem))
 			return fail_at(problem, i);
 	if (p->fee_ppm >= 1000000)
 		return fail(problem, "swap.fee_ppm", "must be below 1000000");
 	for (unsigned to = 0; to < LAYER_COUNT; to++)
 		for (unsigned from = 0; from < LAYER_COUNT; from++)
-			if (from != to && !check_pair(p, &p->layer[from], &p->layer[to], problem))
+			if (from != to && p->layer[from].network != NULL &&
+				p->layer[to].network != NULL &&
+				!check_pair(p, &p->layer[from], &p->layer[to], problem))
 				return fail_at(problem, to);
 	return true;
 }

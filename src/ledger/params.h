@@ -17,11 +17,11 @@ struct depth_step {
 };
 
 struct layer_params {
-	const struct network *network;
-	struct evm_address contract; /* ACCOUNT */
-	uint64_t block_interval_ms;  /* expected mean */
-	uint32_t drift_permille;     /* the rate may be off by this much, either way */
-	uint64_t outage_ms;          /* we, or our node, may be away for so long */
+	const struct network *network; /* NULL: this layer is not used, and has nothing else */
+	struct evm_address contract;   /* ACCOUNT */
+	uint64_t block_interval_ms;    /* expected mean */
+	uint32_t drift_permille;       /* the rate may be off by this much, either way */
+	uint64_t outage_ms;            /* we, or our node, may be away for so long */
 	struct depth_step depth[DEPTH_STEPS_MAX];
 	uint32_t depth_steps;
 	uint32_t final_depth;    /* a claim, refund or payout is final at this depth */

@@ -42,6 +42,7 @@ static enum err parse_raw(struct hash256 *txid, const struct network *network, s
 	case FAMILY_ACCOUNT:
 		TRY(evm_tx_parse_signed(&tx, &from, txid, raw));
 		return tx.chain_id == network->chain_id ? OK : ERR_NETWORK;
+	case FAMILY_CHANNEL: return ERR_FORMAT; /* there are none that anybody could see */
 	}
 	UNREACHABLE();
 }

@@ -153,7 +153,7 @@ void world_block(
 
 void world_reconcile(struct world *w)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const enum layer_id id = (enum layer_id)i;
 		CHECK(engine_reconciled(w->engine, loop_wall_ms(w->loop), id,
 			      &w->ledger->layer[i].tip, ledger_custody(w->ledger, id),
@@ -194,7 +194,7 @@ static void fund(struct world *w)
 	CHECK(pubkey_from_seckey(&w->params.wallet, &secret) == OK);
 	CHECK(engine_params(w->engine, now, &w->params) == OK);
 	CHECK(amount_convert(&wei, amount_of(ASSET_BTC, FUNDS_SAT), ASSET_RBTC, false) == OK);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		struct block_ref birth = {.height = 100, .hash = {{(uint8_t)(i + 1)}}};
 		w->tip[i] = birth.height;
 		w->tip_hash[i] = birth.hash;

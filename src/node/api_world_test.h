@@ -10,6 +10,9 @@
 #define FUNDS_SAT UINT64_C(100000000)
 #define WEI_PER_SAT UINT64_C(10000000000)
 
+/* Bitcoin and Rootstock, by their layers' numbers. */
+#define WORLD_LAYERS 2u
+
 struct world {
 	struct loop *loop;
 	struct file_sim *disk;

@@ -91,7 +91,7 @@ static void expect_balance(uint64_t id, uint64_t in, uint64_t out)
 /* What customers are owed is what the books say, and a replay finds it again. */
 static void check_books(void)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const struct account_total *t = &w.ledger->layer[i].account[ACCOUNT_CUSTOMER];
 		u128 in, out;
 		book_totals(&w.ledger->book, (enum layer_id)i, &in, &out);

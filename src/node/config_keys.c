@@ -132,77 +132,166 @@ static const struct plain_key plain_keys[] = {
 		offsetof(struct config, limits.request_cpu_us), 100, 60 * SECOND * 1000},
 };
 
+/* The keys that a layer can have. */
 struct layer_key {
 	const char *name;
 	enum config_type type;
-	const char *def[LAYER_COUNT]; /* NULL: the layer has no such key */
 	const char *doc;
 	size_t offset; /* in struct config_layer */
 	uint64_t min, max;
 };
 
+enum layer_key_id {
+	KEY_ENABLED,
+	KEY_NETWORK,
+	KEY_RPC_URL,
+	KEY_RPC_USER,
+	KEY_RPC_PASSWORD_FILE,
+	KEY_RPC_COOKIE_FILE,
+	KEY_RPC_TIMEOUT_MS,
+	KEY_RPC_CPU_US,
+	KEY_POLL_MS,
+	KEY_BIRTH_HEIGHT,
+	KEY_CONTRACT,
+	KEY_BLOCK_INTERVAL_MS,
+	KEY_DRIFT_PERMILLE,
+	KEY_OUTAGE_MS,
+	KEY_DEPTH,
+	KEY_FINAL_DEPTH,
+	KEY_CLAIM_BLOCKS,
+	KEY_LOCK_BLOCKS,
+	KEY_FUNDING_BLOCKS,
+	KEY_SWAP_MIN,
+	KEY_SWAP_MAX,
+	KEY_FEE_RATE_MIN,
+	KEY_FEE_RATE_MAX,
+	KEY_BUMP_BLOCKS,
+	LAYER_KEY_COUNT
+};
+
 #define LAYER_FIELD(member) offsetof(struct config_layer, member)
 
-static const struct layer_key layer_keys[] = {
-	{"enabled", CONFIG_BOOL, {"false", "false"}, "use this layer", LAYER_FIELD(enabled), 0, 0},
-	{"network", CONFIG_NETWORK, {"mainnet", "mainnet"},
+static const struct layer_key layer_keys[LAYER_KEY_COUNT] = {
+	[KEY_ENABLED] = {"enabled", CONFIG_BOOL, "use this layer", LAYER_FIELD(enabled), 0, 0},
+	[KEY_NETWORK] = {"network", CONFIG_NETWORK,
 		"mainnet, testnet, signet (Bitcoin) or regtest; the node must be on it",
 		LAYER_FIELD(params.network), 0, 0},
-	{"rpc_url", CONFIG_TEXT, {"http://127.0.0.1:8332", "http://127.0.0.1:4444"},
+	[KEY_RPC_URL] = {"rpc_url", CONFIG_TEXT,
 		"JSON-RPC of your own node, without user and password", LAYER_FIELD(rpc_url), 0, 0},
-	{"rpc_user", CONFIG_TEXT, {"", ""}, "user name for it", LAYER_FIELD(rpc_user), 0, 0},
-	{"rpc_password_file", CONFIG_TEXT, {"", ""}, "file whose first line is the password",
-		LAYER_FIELD(rpc_password_file), 0, 0},
-	{"rpc_cookie_file", CONFIG_TEXT, {"", NULL},
+	[KEY_RPC_USER] = {"rpc_user", CONFIG_TEXT, "user name for it", LAYER_FIELD(rpc_user), 0, 0},
+	[KEY_RPC_PASSWORD_FILE] = {"rpc_password_file", CONFIG_TEXT,
+		"file whose first line is the password", LAYER_FIELD(rpc_password_file), 0, 0},
+	[KEY_RPC_COOKIE_FILE] = {"rpc_cookie_file", CONFIG_TEXT,
 		"Bitcoin Core's .cookie, instead of user and password",
 		LAYER_FIELD(rpc_cookie_file), 0, 0},
-	{"rpc_timeout_ms", CONFIG_U64, {"30000", "15000"}, "deadline of one call",
+	[KEY_RPC_TIMEOUT_MS] = {"rpc_timeout_ms", CONFIG_U64, "deadline of one call",
 		LAYER_FIELD(rpc_timeout_ms), 100, 600 * SECOND},
-	{"rpc_cpu_us", CONFIG_U64, {"1000000", "1000000"},
+	[KEY_RPC_CPU_US] = {"rpc_cpu_us", CONFIG_U64,
 		"CPU time for reading one answer of the node, in microseconds: one that takes more "
 		"is no answer",
 		LAYER_FIELD(rpc_cpu_us), 100, 60 * SECOND * 1000},
-	{"poll_ms", CONFIG_U64, {"2500", "2500"}, "how often tip and mempool are asked for",
+	[KEY_POLL_MS] = {"poll_ms", CONFIG_U64, "how often tip and mempool are asked for",
 		LAYER_FIELD(poll_ms), 10, 60 * SECOND},
-	{"birth_height", CONFIG_U64, {"0", "0"},
+	[KEY_BIRTH_HEIGHT] = {"birth_height", CONFIG_U64,
 		"the first block that can hold coins of ours; 0: the tip at the first start",
 		LAYER_FIELD(birth_height), 0, UINT32_MAX},
-	{"contract", CONFIG_TEXT, {NULL, ""}, "address of the hash time lock contract",
+	[KEY_CONTRACT] = {"contract", CONFIG_TEXT, "address of the hash time lock contract",
 		LAYER_FIELD(contract), 0, 0},
-	{"block_interval_ms", CONFIG_U64, {"600000", "27000"}, "expected time between blocks",
+	[KEY_BLOCK_INTERVAL_MS] = {"block_interval_ms", CONFIG_U64, "expected time between blocks",
 		LAYER_FIELD(params.block_interval_ms), 10, DAY},
-	{"drift_permille", CONFIG_U32, {"100", "200"},
+	[KEY_DRIFT_PERMILLE] = {"drift_permille", CONFIG_U32,
 		"how far the block rate may be off, either way", LAYER_FIELD(params.drift_permille),
 		0, 900},
-	{"outage_ms", CONFIG_U64, {"21600000", "21600000"},
+	[KEY_OUTAGE_MS] = {"outage_ms", CONFIG_U64,
 		"how long we or our node may be away while a time lock runs",
 		LAYER_FIELD(params.outage_ms), 0, 30 * DAY},
-	{"depth", CONFIG_DEPTH, {"0:1, 0.1:3, 1:6", "0:12, 0.1:24, 1:60"},
+	[KEY_DEPTH] = {"depth", CONFIG_DEPTH,
 		"AMOUNT:BLOCKS, ...: from this amount on, a lock-up needs so many confirmations",
 		LAYER_FIELD(params.depth), 0, 0},
-	{"final_depth", CONFIG_U32, {"6", "120"},
+	[KEY_FINAL_DEPTH] = {"final_depth", CONFIG_U32,
 		"a claim, refund or payout is final at this depth", LAYER_FIELD(params.final_depth),
 		1, 100000},
-	{"claim_blocks", CONFIG_U32, {"12", "60"}, "a claim confirms within so many blocks",
+	[KEY_CLAIM_BLOCKS] = {"claim_blocks", CONFIG_U32, "a claim confirms within so many blocks",
 		LAYER_FIELD(params.claim_blocks), 1, 512},
-	{"lock_blocks", CONFIG_U32, {"144", "2400"},
+	[KEY_LOCK_BLOCKS] = {"lock_blocks", CONFIG_U32,
 		"how long our own lock-ups stay closed to refund", LAYER_FIELD(params.lock_blocks),
 		1, 65536},
-	{"funding_blocks", CONFIG_U32, {"12", "240"}, "how long a client may take to lock",
+	[KEY_FUNDING_BLOCKS] = {"funding_blocks", CONFIG_U32, "how long a client may take to lock",
 		LAYER_FIELD(params.funding_blocks), 1, 65536},
-	{"swap_min", CONFIG_AMOUNT, {"0.0005", "0.0005"}, "the least source amount",
+	[KEY_SWAP_MIN] = {"swap_min", CONFIG_AMOUNT, "the least source amount",
 		LAYER_FIELD(params.swap_min), 0, 0},
-	{"swap_max", CONFIG_AMOUNT, {"0.5", "0.5"}, "the largest source amount",
+	[KEY_SWAP_MAX] = {"swap_max", CONFIG_AMOUNT, "the largest source amount",
 		LAYER_FIELD(params.swap_max), 0, 0},
-	{"fee_rate_min", CONFIG_U64, {"1000", "60000000"},
+	[KEY_FEE_RATE_MIN] = {"fee_rate_min", CONFIG_U64,
 		"never pay less: satoshi for 1,000 vbytes; wei for a unit of gas",
 		LAYER_FIELD(params.fee_rate_min), 1, UINT64_C(1) << 40},
-	{"fee_rate_max", CONFIG_U64, {"500000", "2000000000"}, "never pay more",
+	[KEY_FEE_RATE_MAX] = {"fee_rate_max", CONFIG_U64, "never pay more",
 		LAYER_FIELD(params.fee_rate_max), 1, UINT64_C(1) << 40},
-	{"bump_blocks", CONFIG_U32, {"2", "10"},
+	[KEY_BUMP_BLOCKS] = {"bump_blocks", CONFIG_U32,
 		"replace an unconfirmed transaction after so many blocks",
 		LAYER_FIELD(params.bump_blocks), 1, 10000},
 };
+
+/* The keys that each layer has, with their defaults: mainnet's. */
+static const char *const layer_defaults[LAYER_COUNT][LAYER_KEY_COUNT] = {
+	[LAYER_BITCOIN] =
+		{
+			[KEY_ENABLED] = "false",
+			[KEY_NETWORK] = "mainnet",
+			[KEY_RPC_URL] = "http://127.0.0.1:8332",
+			[KEY_RPC_USER] = "",
+			[KEY_RPC_PASSWORD_FILE] = "",
+			[KEY_RPC_COOKIE_FILE] = "",
+			[KEY_RPC_TIMEOUT_MS] = "30000",
+			[KEY_RPC_CPU_US] = "1000000",
+			[KEY_POLL_MS] = "2500",
+			[KEY_BIRTH_HEIGHT] = "0",
+			[KEY_BLOCK_INTERVAL_MS] = "600000",
+			[KEY_DRIFT_PERMILLE] = "100",
+			[KEY_OUTAGE_MS] = "21600000",
+			[KEY_DEPTH] = "0:1, 0.1:3, 1:6",
+			[KEY_FINAL_DEPTH] = "6",
+			[KEY_CLAIM_BLOCKS] = "12",
+			[KEY_LOCK_BLOCKS] = "144",
+			[KEY_FUNDING_BLOCKS] = "12",
+			[KEY_SWAP_MIN] = "0.0005",
+			[KEY_SWAP_MAX] = "0.5",
+			[KEY_FEE_RATE_MIN] = "1000",
+			[KEY_FEE_RATE_MAX] = "500000",
+			[KEY_BUMP_BLOCKS] = "2",
+		},
+	[LAYER_ROOTSTOCK] =
+		{
+			[KEY_ENABLED] = "false",
+			[KEY_NETWORK] = "mainnet",
+			[KEY_RPC_URL] = "http://127.0.0.1:4444",
+			[KEY_RPC_USER] = "",
+			[KEY_RPC_PASSWORD_FILE] = "",
+			[KEY_RPC_TIMEOUT_MS] = "15000",
+			[KEY_RPC_CPU_US] = "1000000",
+			[KEY_POLL_MS] = "2500",
+			[KEY_BIRTH_HEIGHT] = "0",
+			[KEY_CONTRACT] = "",
+			[KEY_BLOCK_INTERVAL_MS] = "27000",
+			[KEY_DRIFT_PERMILLE] = "200",
+			[KEY_OUTAGE_MS] = "21600000",
+			[KEY_DEPTH] = "0:12, 0.1:24, 1:60",
+			[KEY_FINAL_DEPTH] = "120",
+			[KEY_CLAIM_BLOCKS] = "60",
+			[KEY_LOCK_BLOCKS] = "2400",
+			[KEY_FUNDING_BLOCKS] = "240",
+			[KEY_SWAP_MIN] = "0.0005",
+			[KEY_SWAP_MAX] = "0.5",
+			[KEY_FEE_RATE_MIN] = "60000000",
+			[KEY_FEE_RATE_MAX] = "2000000000",
+			[KEY_BUMP_BLOCKS] = "10",
+		},
+};
+
+static const char *layer_default(unsigned layer, size_t key)
+{
+	return layer_built((enum layer_id)layer) ? layer_defaults[layer][key] : NULL;
+}
 
 bool config_key_at(struct config_key *out, uint32_t index)
 {
@@ -223,8 +312,8 @@ bool config_key_at(struct config_key *out, uint32_t index)
 	left -= (uint32_t)ARRAY_LEN(plain_keys);
 	uint32_t layer = 0;
 	for (; layer < LAYER_COUNT && row == NULL; layer++) {
-		for (size_t i = 0; i < ARRAY_LEN(layer_keys) && row == NULL; i++) {
-			if (layer_keys[i].def[layer] != NULL && left-- == 0)
+		for (size_t i = 0; i < LAYER_KEY_COUNT && row == NULL; i++) {
+			if (layer_default(layer, i) != NULL && left-- == 0)
 				row = &layer_keys[i];
 		}
 	}
@@ -233,7 +322,7 @@ bool config_key_at(struct config_key *out, uint32_t index)
 	layer--;
 	*out = (struct config_key){.type = row->type,
 		.layer = (enum layer_id)layer,
-		.def = row->def[layer],
+		.def = layer_default(layer, (size_t)(row - layer_keys)),
 		.doc = row->doc,
 		.offset = offsetof(struct config, layer) + layer * sizeof(struct config_layer) +
 			row->offset,

@@ -48,6 +48,7 @@ void txid_format(char text[TXID_TEXT_SIZE], enum layer_id layer, const struct ha
 		memcpy(text, "0x", 2);
 		hex_encode(text + 2, txid->b, sizeof txid->b);
 		return;
+	case FAMILY_CHANNEL: hex_encode(text, txid->b, sizeof txid->b); return;
 	}
 	UNREACHABLE();
 }
@@ -61,6 +62,7 @@ enum err txid_parse(struct hash256 *txid, enum layer_id layer, const char *text)
 	case FAMILY_UTXO:
 		return hex_decode_reversed(txid->b, sizeof txid->b, digits) == OK ? OK : ERR_FORMAT;
 	case FAMILY_ACCOUNT:
+	case FAMILY_CHANNEL:
 		return hex_decode(txid->b, sizeof txid->b, digits) == OK ? OK : ERR_FORMAT;
 	}
 	UNREACHABLE();

@@ -138,7 +138,7 @@ static void test_replaced_and_mined(void)
 static void clear_latch(struct world *w)
 {
 	const struct amount none[] = {amount_zero(ASSET_BTC), amount_zero(ASSET_RBTC)};
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const struct block_ref tip = w->ledger->layer[i].tip;
 		CHECK(engine_reconciled(w->engine, w->now, (enum layer_id)i, &tip, w->chain[i],
 			      none[i]) == OK);

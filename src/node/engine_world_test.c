@@ -146,7 +146,7 @@ void world_begin(struct world *w)
 	CHECK(amount_mul(&balance, amount_of(ASSET_RBTC, FUNDS_WEI_PER_SAT), FUNDS_SAT) == OK);
 	w->chain[LAYER_BITCOIN] = amount_zero(ASSET_BTC);
 	w->chain[LAYER_ROOTSTOCK] = balance;
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		struct block_ref birth = {.height = 100};
 		birth.hash.b[0] = (uint8_t)(i + 1);
 		w->tip[i] = 100;

@@ -10,6 +10,9 @@
 #define FUNDS_WEI_PER_SAT UINT64_C(10000000000)
 #define SWAP_SAT UINT64_C(1000000)
 
+/* Bitcoin and Rootstock, by their layers' numbers. */
+#define WORLD_LAYERS 2u
+
 struct world {
 	struct file_sim *disk;
 	struct journal *journal;

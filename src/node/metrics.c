@@ -36,6 +36,9 @@ enum err metrics_layer_call(struct latency **out, enum layer_id layer)
 	static const char *const names[LAYER_COUNT] = {
 		[LAYER_BITCOIN] = "call_bitcoin",
 		[LAYER_ROOTSTOCK] = "call_rootstock",
+		[LAYER_LIGHTNING] = "call_lightning",
+		[LAYER_LIQUID] = "call_liquid",
+		[LAYER_BOB] = "call_bob",
 	};
 	return latency_series(out, names[layer], HISTOGRAM_US_HOUR);
 }
@@ -45,7 +48,8 @@ enum err metrics_init(struct metrics *m)
 	*m = (struct metrics){.duration = NULL};
 	TRY(latency_series(&m->duration, "http_request", HISTOGRAM_US_HOUR));
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
-		TRY(metrics_layer_call(&m->layer_call[i], (enum layer_id)i));
+		if (layer_built((enum layer_id)i))
+			TRY(metrics_layer_call(&m->layer_call[i], (enum layer_id)i));
 	TRY(latency_series(&m->loop_turn, METRICS_LOOP_TURN, HISTOGRAM_US_HOUR));
 	return latency_series(&m->journal_sync, METRICS_JOURNAL_SYNC, HISTOGRAM_US_HOUR);
 }

@@ -78,11 +78,11 @@ static void book(struct world *w)
 		.now_ms = w->now, .idempotency_key = world_tx(w), .opening = o};
 	struct book_transfers_command move = {.now_ms = w->now,
 		.idempotency_key = world_tx(w),
-		.layer = (enum layer_id)draw(LAYER_COUNT),
+		.layer = (enum layer_id)draw(WORLD_LAYERS),
 		.transfer = t};
 	for (; open.count < ARRAY_LEN(o); open.count++)
 		o[open.count] = (struct book_opening){.id = {{(uint8_t)(1 + draw(12))}},
-			.layer = (enum layer_id)draw(LAYER_COUNT),
+			.layer = (enum layer_id)draw(WORLD_LAYERS),
 			.flags = (uint32_t)draw(2)};
 	CHECK(engine_book_open(w->engine, &answer, &open) == OK);
 	for (; move.count < ARRAY_LEN(t); move.count++)
@@ -131,7 +131,7 @@ static void make_history(struct history *h, uint64_t seed)
 		claim(&w, s);
 	for (unsigned step = 0; step < 40; step++) {
 		run_effects(&w);
-		const enum layer_id layer = (enum layer_id)draw(LAYER_COUNT);
+		const enum layer_id layer = (enum layer_id)draw(WORLD_LAYERS);
 		if (draw(12) == 0)
 			pay(&w, (uint8_t)(10 + step));
 		if (draw(10) == 0)
@@ -308,7 +308,7 @@ static void same(const struct ledger *a, const struct ledger *b)
 		same_posting(&a->posting[i], &b->posting[i]);
 	for (uint32_t i = 0; i < a->idem_count; i++)
 		EQ(idem[i].key), EQ(idem[i].body), EQ(idem[i].is_swap), EQ(idem[i].index);
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < WORLD_LAYERS; i++)
 		same_ring(&a->layer[i], &b->layer[i]);
 }
 

@@ -153,7 +153,7 @@ static void step(struct world *w, uint64_t n)
 			(void)world_prepare(w, &w->ledger->effect[i]);
 	if (n % 9 == 0 && n < 400)
 		pay(w, n);
-	world_blocks(w, (enum layer_id)draw(LAYER_COUNT), 1 + (unsigned)draw(3));
+	world_blocks(w, (enum layer_id)draw(WORLD_LAYERS), 1 + (unsigned)draw(3));
 	if (draw(9) == 0)
 		world_deposit_coin(w, 10000 + draw(90000));
 	engine_flush(w->engine);

@@ -341,6 +341,8 @@ enum err check_request(struct sign_task *task, struct check_answer *answer, stru
 	switch (layer_family(r.network->layer)) {
 	case FAMILY_UTXO: TRY(check_utxo(&c)); break;
 	case FAMILY_ACCOUNT: TRY(check_account(&c)); break;
+	case FAMILY_CHANNEL:
+		return check_refuse(&c, RULE_NETWORK, "%s has its keys itself", r.network->caip2);
 	}
 	return check_known(&c, now_ms);
 }

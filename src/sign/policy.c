@@ -72,7 +72,12 @@ static const struct key keys[] = {
 
 static unsigned family_bit(enum layer_id layer)
 {
-	return layer_family(layer) == FAMILY_UTXO ? NAME_UTXO : NAME_ACCOUNT;
+	switch (layer_family(layer)) {
+	case FAMILY_UTXO: return NAME_UTXO;
+	case FAMILY_ACCOUNT: return NAME_ACCOUNT;
+	case FAMILY_CHANNEL: return 0; /* its node has the keys */
+	}
+	UNREACHABLE();
 }
 
 /* ---- values ---- */
@@ -286,6 +291,8 @@ void policy_explain(struct buf *out)
 		"retention_days: 90\n",
 		RETENTION_DAYS_MIN, RETENTION_DAYS_MAX);
 	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++) {
+		if (!layer_built((enum layer_id)layer) || family_bit((enum layer_id)layer) == 0)
+			continue;
 		buf_printf(out, "\n%s:\n", layer_name((enum layer_id)layer));
 		for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 			if ((keys[i].families & family_bit((enum layer_id)layer)) == 0)

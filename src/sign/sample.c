@@ -46,6 +46,9 @@ void sample_world_init(struct sample_world *w)
 	policy_init(&w->policy);
 	for (uint32_t i = 0; i < LAYER_COUNT; i++) {
 		struct policy_layer *l = &w->policy.layer[i];
+		if (!layer_built((enum layer_id)i) ||
+			layer_family((enum layer_id)i) == FAMILY_CHANNEL)
+			continue;
 		const enum asset asset = layer_asset((enum layer_id)i);
 		l->network = network_by_name((enum layer_id)i, slice_str("regtest"));
 		CHECK(l->network != NULL);

@@ -151,6 +151,7 @@ enum err signing_assemble(struct buf *raw, struct hash256 *txid,
 	switch (layer_family(request->network->layer)) {
 	case FAMILY_UTXO: return assemble_utxo(raw, txid, request, answer, wallet);
 	case FAMILY_ACCOUNT: return assemble_account(raw, txid, request, answer, wallet);
+	case FAMILY_CHANNEL: return ERR_FORMAT; /* nothing is signed there */
 	}
 	UNREACHABLE();
 }

@@ -26,7 +26,7 @@ static void check_accounts(struct world *w, const struct ledger *l, enum layer_i
  * longer than all outages and fee spikes that a plan holds beside each other. */
 bool check_is_overdue(const struct world *w, enum layer_id layer, uint64_t timelock)
 {
-	static const uint64_t slack[LAYER_COUNT] = {
+	static const uint64_t slack[NETS_COUNT] = {
 		[LAYER_BITCOIN] = 3600000 / WORLD_BITCOIN_BLOCK_MS,
 		[LAYER_ROOTSTOCK] = 3600000 / WORLD_ROOTSTOCK_BLOCK_MS};
 	return nets_height(&w->nets, layer) > timelock + slack[layer];
@@ -64,7 +64,7 @@ void check_step(struct world *w)
 		return;
 	w->checks++;
 	say_states(w, l);
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		check_accounts(w, l, (enum layer_id)i);
 	check_deadlines(w, l);
 	takers_check_deadlines(w);
@@ -180,7 +180,7 @@ static bool books_settled(const struct ledger *l)
 		if (l->transfer[i].state != TRANSFER_FINAL &&
 			l->transfer[i].state != TRANSFER_FAILED)
 			return false;
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		if (!amount_is_zero(ledger_balance(l, (enum layer_id)i, ACCOUNT_INFLIGHT)))
 			return false;
 	return true;
@@ -192,7 +192,7 @@ bool check_settled(struct world *w)
 	struct hash256 tip;
 	if (l == NULL || !operator_done(w) || !books_settled(l))
 		return false;
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		nets_tip(&tip, &w->nets, (enum layer_id)i);
 		if (!hash256_eq(&tip, &l->layer[i].tip.hash))
 			return false;
@@ -202,7 +202,7 @@ bool check_settled(struct world *w)
 
 static void say_open(struct world *w, const struct ledger *l)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		world_say(w, LANE_WORLD, TRACE_NOTE,
 			"%s: the books are at %llu, the network at %llu",
 			layer_name((enum layer_id)i), (unsigned long long)l->layer[i].tip.height,
@@ -230,7 +230,7 @@ void check_end(struct world *w)
 	for (uint32_t i = 0; i < l->swap_count; i++)
 		if (l->swap[i].state == SWAP_BREACHED)
 			world_wrong(w, "swap %u: the provider lost both sides", i);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		check_chain(w, l, (enum layer_id)i);
 		const struct sim_network *n = sim_node_network(w->nets.node[i]);
 		n->ops->state_hash(n, &h);

@@ -78,7 +78,7 @@ static void node_spoils(struct world *w, const struct plan_item *i)
 	static const char *const kinds[] = {"error", "unavailable", "http500", "brackets", "hang",
 		"timeout", "lost_reply", "cut", "half", "garbage"};
 	/* sending a transaction is where it hurts most */
-	static const char *const send[LAYER_COUNT] = {[LAYER_BITCOIN] = "sendrawtransaction",
+	static const char *const send[NETS_COUNT] = {[LAYER_BITCOIN] = "sendrawtransaction",
 		[LAYER_ROOTSTOCK] = "eth_sendRawTransaction"};
 	const char *kind = kinds[i->b % ARRAY_LEN(kinds)];
 	nets_node_lever(&w->nets, i->layer, "sim_fault", "[\"%s\", \"%s\", %u]",
@@ -244,14 +244,14 @@ static void end_spike(struct world *w, enum layer_id layer)
 
 void faults_turn(struct world *w)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		if (w->nets.spike_end_ms[i] != 0 && now_of(w) >= w->nets.spike_end_ms[i])
 			end_spike(w, (enum layer_id)i);
 }
 
 void faults_end(struct world *w)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		const enum layer_id layer = (enum layer_id)i;
 		for (unsigned who = 0; who < ACTOR_COUNT; who++)
 			w->nets.wire[who][i] = (struct wire){0};

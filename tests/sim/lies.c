@@ -59,7 +59,7 @@ void lies_imposter(struct nets *n, enum layer_id layer, uint64_t until_ms)
 /* The digit that a scan's amount is made less by; NULL: there is nothing. */
 static char *scan_digit(enum layer_id layer, char *text)
 {
-	static const char *const key[LAYER_COUNT] = {
+	static const char *const key[NETS_COUNT] = {
 		[LAYER_BITCOIN] = "\"amount\":", [LAYER_ROOTSTOCK] = "\"result\":\"0x"};
 	char *at = strstr(text, key[layer]);
 	if (at == NULL)
@@ -88,7 +88,7 @@ static char *block_digit(char *text)
 
 enum lie lies_take(struct nets *n, enum layer_id layer, struct slice request)
 {
-	static const char *const scans[LAYER_COUNT] = {
+	static const char *const scans[NETS_COUNT] = {
 		[LAYER_BITCOIN] = "scantxoutset", [LAYER_ROOTSTOCK] = "eth_getBalance"};
 	struct lies *l = &n->lies[layer];
 	if (l->scans > 0 && n->w->birth[layer] != 0 && asks_for(request, scans[layer])) {
@@ -114,14 +114,14 @@ void lies_tell(struct nets *n, enum lie lie, enum layer_id layer, char *text)
 bool lies_told_less(const struct nets *n)
 {
 	bool told = false;
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		told = told || n->lies[i].told_less;
 	return told;
 }
 
 void lies_end(struct nets *n)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		struct lies *l = &n->lies[i];
 		l->scans = l->blocks = 0;
 		l->imposter_until_ms = 0;
@@ -130,6 +130,6 @@ void lies_end(struct nets *n)
 
 void lies_fini(struct nets *n)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		sim_node_destroy(n->lies[i].imposter);
 }

@@ -43,7 +43,7 @@ static void on_rootstock_block(void *ctx)
 
 static void arm(struct nets *n, enum layer_id layer)
 {
-	static const loop_cb run[LAYER_COUNT] = {
+	static const loop_cb run[NETS_COUNT] = {
 		[LAYER_BITCOIN] = on_bitcoin_block, [LAYER_ROOTSTOCK] = on_rootstock_block};
 	const uint64_t wait = draw_wait(&n->blocks[layer], n->block_ms[layer]);
 	CHECK(loop_timer_set(n->w->loop, &n->block_timer[layer], wait, run[layer], n) == OK);
@@ -51,7 +51,7 @@ static void arm(struct nets *n, enum layer_id layer)
 
 void nets_start(struct nets *n)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		/* a reorganisation doesn't take off what the faucet pays with */
 		nets_mine(n, (enum layer_id)i, PLAN_REORG_DEPTH_MAX);
 		arm(n, (enum layer_id)i);
@@ -280,10 +280,10 @@ void nets_init(struct nets *n, struct world *w)
 		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
 	const struct sim_evm_config evm = {
 		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
-	struct sim_network *network[LAYER_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
+	struct sim_network *network[NETS_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
 		[LAYER_ROOTSTOCK] = sim_evm_create(&evm)};
 	sim_evm_contract(&n->contract, network[LAYER_ROOTSTOCK]);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		const struct sim_node_config config = {.seed = draw_between(&seeds, 1, UINT64_MAX),
 			.latency_low_ms = 20,
 			.latency_high_ms = 400,
@@ -299,7 +299,7 @@ void nets_init(struct nets *n, struct world *w)
 void nets_fini(struct nets *n)
 {
 	lies_fini(n);
-	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_COUNT; i++) {
 		loop_timer_cancel(n->w->loop, &n->block_timer[i]);
 		json_free(n->lever[i].answer);
 		sim_node_destroy(n->node[i]);

@@ -17,6 +17,10 @@
 
 struct world;
 
+/* Networks of a world: Bitcoin and Rootstock, by their layers' numbers. */
+#define NETS_COUNT 2u
+_Static_assert(LAYER_BITCOIN < NETS_COUNT && LAYER_ROOTSTOCK < NETS_COUNT, "both have a place");
+
 enum actor { ACTOR_PROVIDER, ACTOR_TAKERS, ACTOR_COUNT };
 
 /* Between one kind of program and one node. */
@@ -38,14 +42,14 @@ struct lies {
 
 struct nets {
 	struct world *w;
-	struct lies lies[LAYER_COUNT];
-	struct sim_node *node[LAYER_COUNT];
-	struct peer lever[LAYER_COUNT]; /* borrows the network */
-	struct draw blocks[LAYER_COUNT];
-	struct loop_timer block_timer[LAYER_COUNT];
-	uint64_t block_ms[LAYER_COUNT]; /* between blocks, on average */
-	struct wire wire[ACTOR_COUNT][LAYER_COUNT];
-	uint64_t spike_end_ms[LAYER_COUNT];
+	struct lies lies[NETS_COUNT];
+	struct sim_node *node[NETS_COUNT];
+	struct peer lever[NETS_COUNT]; /* borrows the network */
+	struct draw blocks[NETS_COUNT];
+	struct loop_timer block_timer[NETS_COUNT];
+	uint64_t block_ms[NETS_COUNT]; /* between blocks, on average */
+	struct wire wire[ACTOR_COUNT][NETS_COUNT];
+	uint64_t spike_end_ms[NETS_COUNT];
 	struct evm_address contract;
 	uint64_t requests;
 };

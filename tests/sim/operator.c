@@ -24,7 +24,7 @@ static void on_request(void *ctx, struct http_local_request *request)
 void operator_init(struct world *w)
 {
 	draw_init(&w->deposits, w->seed, "deposits", 0);
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		w->deposited[i] = amount_zero(layer_asset((enum layer_id)i));
 	CHECK(http_client_create_local(&w->operator, w->loop, on_request, w) == OK);
 }

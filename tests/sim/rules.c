@@ -148,7 +148,7 @@ void rules_step(struct world *w)
 	const struct ledger *l = host_ledger(&w->host);
 	if (l == NULL)
 		return;
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < NETS_COUNT; i++)
 		look_at_height(w, l, (enum layer_id)i);
 	w->rules.process = w->host.starts;
 	/* the reasons that a network, or a node that lies, can give: an operator is to look at it

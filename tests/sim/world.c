@@ -145,7 +145,7 @@ static void step(struct world *w)
 	do_plan(w);
 	faults_turn(w);
 	const struct ledger *l = host_ledger(&w->host);
-	for (unsigned i = 0; l != NULL && i < LAYER_COUNT; i++)
+	for (unsigned i = 0; l != NULL && i < NETS_COUNT; i++)
 		w->birth[i] = l->layer[i].born ? l->layer[i].birth.height : 0;
 	operator_turn(w);
 	rules_step(w);
@@ -159,7 +159,7 @@ static void check_moved(struct world *w)
 {
 	const struct ledger *l = host_ledger(&w->host);
 	struct hash256 tip;
-	for (unsigned i = 0; l != NULL && i < LAYER_COUNT; i++) {
+	for (unsigned i = 0; l != NULL && i < NETS_COUNT; i++) {
 		if (!w->blocks_moved[i])
 			continue;
 		nets_tip(&tip, &w->nets, (enum layer_id)i);
