@@ -117,10 +117,12 @@ static enum err pay_utxo(struct taker *t)
 	uint64_t vsize;
 
 	TRY(btc_htlc_tree(&tree, &t->utxo));
+	const struct btc_txout payee = {.value = t->utxo.amount,
+		.script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey)};
 	struct btc_payment p = {.coin = &coin,
 		.coin_count = 1,
-		.script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey),
-		.value = t->utxo.amount,
+		.payee = &payee,
+		.payee_count = 1,
 		.fee = btc_fee(200, WORLD_FEE_RATE)};
 	memcpy(p.change_script, w->wallet_script, sizeof p.change_script);
 	TRY(btc_build_payment(&raw, &vsize, &change, &p));

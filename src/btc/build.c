@@ -31,11 +31,17 @@ static uint64_t to_vsize(uint64_t weight)
 	return (weight + WITNESS_SCALE - 1) / WITNESS_SCALE;
 }
 
-/* A signed transaction of key path inputs, one output to a script, and change or not. */
-static uint64_t payment_vsize(uint32_t input_count, size_t script_len, bool change)
+size_t btc_output_size(size_t script_len)
 {
-	const uint64_t base = FIXED_BASE + compact_size(input_count) +
-		compact_size(change ? 2 : 1) + 8 + compact_size(script_len) + script_len +
+	CHECK(script_len <= BTC_SCRIPT_STD_MAX);
+	return OUTPUT_BASE + script_len;
+}
+
+/* A signed transaction of key path inputs, payees' outputs of so many bytes, and change or not. */
+static uint64_t payment_vsize(uint32_t input_count, size_t outputs_size, bool change)
+{
+	_Static_assert(BTC_PAYEE_MAX + 1 < 0xfd, "outputs are counted by one byte");
+	const uint64_t base = FIXED_BASE + compact_size(input_count) + 1 + outputs_size +
 		(change ? CHANGE_BASE : 0);
 	return to_vsize(
 		WITNESS_SCALE * base + SEGWIT_MARKER + (uint64_t)input_count * INPUT_WEIGHT);
@@ -67,13 +73,13 @@ struct selecting {
 	const struct btc_coin *coin;
 	size_t coin_count;
 	uint64_t target;
-	size_t script_len;
+	size_t outputs_size;
 	uint64_t rate;
 };
 
 static uint64_t fee_for(const struct selecting *s, uint32_t input_count, bool change)
 {
-	return btc_fee(payment_vsize(input_count, s->script_len, change), s->rate).raw;
+	return btc_fee(payment_vsize(input_count, s->outputs_size, change), s->rate).raw;
 }
 
 /* What a coin adds to a transaction, less what its input costs; 0: not worth spending. */
@@ -232,15 +238,16 @@ static enum err select_largest(struct btc_selection *out, const struct selecting
 }
 
 enum err btc_select(struct btc_selection *out, const struct btc_coin *coin, size_t coin_count,
-	struct sat target, size_t out_script_len, uint64_t rate_sat_kvb)
+	struct sat target, size_t outputs_size, uint64_t rate_sat_kvb)
 {
 	const struct selecting s = {.coin = coin,
 		.coin_count = coin_count,
 		.target = target.raw,
-		.script_len = out_script_len,
+		.outputs_size = outputs_size,
 		.rate = rate_sat_kvb};
 	struct btc_selection sel;
-	if (target.raw == 0 || target.raw > SAT_MAX_RAW || out_script_len > BTC_SCRIPT_STD_MAX ||
+	if (target.raw == 0 || target.raw > SAT_MAX_RAW || outputs_size < OUTPUT_BASE ||
+		outputs_size > BTC_PAYEE_MAX * btc_output_size(BTC_SCRIPT_STD_MAX) ||
 		coin_count > UINT32_MAX)
 		return ERR_RANGE;
 	if (!select_exact(&sel, &s))
@@ -258,33 +265,52 @@ static enum err put_unsigned(struct buf *raw, const struct btc_tx *tx)
 	return raw->overflow ? ERR_FULL : OK;
 }
 
+/* The payees' outputs, taken from what is there; ERR_RANGE: it does not cover them. */
+static enum err put_payees(
+	struct btc_txout *out, struct sat *left, size_t *size, const struct btc_payment *p)
+{
+	*size = 0;
+	for (uint32_t i = 0; i < p->payee_count; i++) {
+		const struct btc_txout *payee = &p->payee[i];
+		if (payee->script.len == 0 || payee->script.len > BTC_SCRIPT_STD_MAX ||
+			payee->value.raw > SAT_MAX_RAW ||
+			payee->value.raw < btc_dust_limit(payee->script).raw ||
+			!sat_sub(left, *left, payee->value))
+			return ERR_RANGE;
+		*size += btc_output_size(payee->script.len);
+		out[i] = *payee;
+	}
+	return OK;
+}
+
 enum err btc_build_payment(
 	struct buf *raw, uint64_t *vsize, struct sat *change, const struct btc_payment *p)
 {
 	struct btc_txin in[BTC_INPUT_MAX];
-	struct btc_txout out[2] = {{.value = p->value, .script = p->script},
-		{.script = slice_of(p->change_script, sizeof p->change_script)}};
+	struct btc_txout out[BTC_PAYEE_MAX + 1];
 	struct btc_tx tx = {.version = TX_VERSION, .locktime = p->locktime, .in = in, .out = out};
 	struct sat left = {0};
+	size_t outputs_size;
 
-	if (p->coin_count == 0 || p->coin_count > BTC_INPUT_MAX || p->locktime > BTC_TIMELOCK_MAX)
-		return ERR_RANGE;
-	if (p->value.raw > SAT_MAX_RAW || p->value.raw < btc_dust_limit(p->script).raw)
+	if (p->coin_count == 0 || p->coin_count > BTC_INPUT_MAX || p->payee_count == 0 ||
+		p->payee_count > BTC_PAYEE_MAX || p->locktime > BTC_TIMELOCK_MAX)
 		return ERR_RANGE;
 	for (uint32_t i = 0; i < p->coin_count; i++) {
 		in[i] = (struct btc_txin){.prev = p->coin[i].at, .sequence = BTC_SEQUENCE_RBF};
 		if (p->coin[i].value.raw > SAT_MAX_RAW || !sat_add(&left, left, p->coin[i].value))
 			return ERR_RANGE;
 	}
-	if (!sat_sub(&left, left, p->value) || !sat_sub(&left, left, p->fee))
+	TRY(put_payees(out, &left, &outputs_size, p));
+	if (!sat_sub(&left, left, p->fee))
 		return ERR_RANGE;
 	if (left.raw < change_dust().raw)
 		left.raw = 0;
 	tx.in_count = p->coin_count;
-	tx.out_count = left.raw > 0 ? 2 : 1;
-	out[1].value = left;
+	tx.out_count = p->payee_count + (left.raw > 0 ? 1 : 0);
+	out[p->payee_count] = (struct btc_txout){
+		.value = left, .script = slice_of(p->change_script, sizeof p->change_script)};
 	TRY(put_unsigned(raw, &tx));
-	*vsize = payment_vsize(p->coin_count, p->script.len, left.raw > 0);
+	*vsize = payment_vsize(p->coin_count, outputs_size, left.raw > 0);
 	*change = left;
 	return OK;
 }

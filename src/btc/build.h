@@ -9,6 +9,7 @@
 #include "btc/htlc.h"
 
 #define BTC_INPUT_MAX 64u            /* own inputs of one transaction */
+#define BTC_PAYEE_MAX 64u            /* outputs of one payment, besides its change */
 #define BTC_SEQUENCE_RBF 0xfffffffdu /* replaceable (BIP-125), lock time active */
 
 struct btc_coin {
@@ -28,27 +29,31 @@ struct btc_selection {
 	struct sat change; /* zero: none (would be dust) */
 };
 
-/* Choose inputs for one output of `target` to a script of out_script_len bytes, change to P2TR.
- * Tries for no change first (branch and bound, bounded), then largest first. Coins dearer to spend
- * than they are worth at this rate are left. ERR_RANGE: not enough. ERR_FULL: would need over
- * BTC_INPUT_MAX inputs. btc_build_payment with the coins selected and this fee gives this change.
- */
-MUST_USE NONNULL_ALL enum err btc_select(struct btc_selection *out, const struct btc_coin *coin,
-	size_t coin_count, struct sat target, size_t out_script_len, uint64_t rate_sat_kvb);
+/* Bytes of an output that pays a script of this length, BTC_SCRIPT_STD_MAX at most. */
+size_t btc_output_size(size_t script_len);
 
-/* A payment from own coins: output 0 pays `script` `value`, output 1 is the change if any.
+/* Choose inputs for outputs that pay `target` together and take outputs_size bytes, change to P2TR.
+ * Tries for no change first (branch and bound, bounded), then largest first. Coins dearer to spend
+ * than they are worth at this rate are left. ERR_RANGE: not enough, or no such outputs. ERR_FULL:
+ * would need over BTC_INPUT_MAX inputs. btc_build_payment with the coins selected and this fee
+ * gives this change. */
+MUST_USE NONNULL_ALL enum err btc_select(struct btc_selection *out, const struct btc_coin *coin,
+	size_t coin_count, struct sat target, size_t outputs_size, uint64_t rate_sat_kvb);
+
+/* A payment from own coins: one output for each payee, in order, then the change if any.
  * Unsigned (no witnesses) into *raw; also the final vsize once signed. */
 struct btc_payment {
 	const struct btc_coin *coin; /* exactly the inputs, in order */
 	uint32_t coin_count;
-	struct slice script;
-	struct sat value;
+	const struct btc_txout *payee; /* borrows */
+	uint32_t payee_count;
 	uint8_t change_script[34];
 	struct sat fee;
 	uint32_t locktime; /* the tip's height: against fee sniping */
 };
-/* ERR_RANGE: no inputs or over BTC_INPUT_MAX, inputs that don't cover value and fee, a value below
- * dust, a lock time that is no height; change below dust goes to the fee. */
+/* ERR_RANGE: no inputs or over BTC_INPUT_MAX, no payees or over BTC_PAYEE_MAX, inputs that don't
+ * cover values and fee, a value below dust, a lock time that is no height; change below dust goes
+ * to the fee. */
 MUST_USE NONNULL_ALL enum err btc_build_payment(
 	struct buf *raw, uint64_t *vsize, struct sat *change, const struct btc_payment *p);
 

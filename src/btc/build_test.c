@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define COINS 12u
+#define OUTPUT_SIZE 43u /* that pays to P2TR */
 
 static uint64_t draw_state = 1;
 
@@ -49,10 +50,11 @@ static void check_selection(const struct btc_selection *sel, const struct btc_co
 		total += used[i].value.raw;
 	}
 	CHECK(total == sel->total.raw && total == target.raw + sel->fee.raw + sel->change.raw);
+	const struct btc_txout payee = {.value = target, .script = slice_of(script, sizeof script)};
 	const struct btc_payment p = {.coin = used,
 		.coin_count = sel->count,
-		.script = slice_of(script, sizeof script),
-		.value = target,
+		.payee = &payee,
+		.payee_count = 1,
 		.fee = sel->fee};
 	CHECK(btc_build_payment(&raw, &vsize, &change, &p) == OK);
 	CHECK(change.raw == sel->change.raw);
@@ -91,7 +93,7 @@ static void test_select_rows(void)
 		for (; n < 4 && rows[i].coin[n] != 0; n++)
 			coin[n] = coin_of(n, rows[i].coin[n]);
 		const struct sat target = {rows[i].target};
-		CHECK(btc_select(&sel, coin, n, target, 34, 1000) == rows[i].err);
+		CHECK(btc_select(&sel, coin, n, target, OUTPUT_SIZE, 1000) == rows[i].err);
 		if (rows[i].err != OK) {
 			CHECK(sel.count == 77);
 			continue;
@@ -109,18 +111,18 @@ static void test_select_many(void)
 	for (uint32_t i = 0; i < 200; i++)
 		coin[i] = coin_of(i, 1000);
 	/* 64 inputs: 3734 for the transaction; 65 would do, but are not allowed */
-	CHECK(btc_select(&sel, coin, 200, (struct sat){60000}, 34, 1000) == OK);
+	CHECK(btc_select(&sel, coin, 200, (struct sat){60000}, OUTPUT_SIZE, 1000) == OK);
 	CHECK(sel.count == 64);
 	check_selection(&sel, coin, (struct sat){60000}, 1000);
-	CHECK(btc_select(&sel, coin, 200, (struct sat){61000}, 34, 1000) == ERR_FULL);
-	CHECK(btc_select(&sel, coin, 64, (struct sat){61000}, 34, 1000) == ERR_RANGE);
-	CHECK(btc_select(&sel, coin, 200, (struct sat){200000}, 34, 1000) == ERR_RANGE);
+	CHECK(btc_select(&sel, coin, 200, (struct sat){61000}, OUTPUT_SIZE, 1000) == ERR_FULL);
+	CHECK(btc_select(&sel, coin, 64, (struct sat){61000}, OUTPUT_SIZE, 1000) == ERR_RANGE);
+	CHECK(btc_select(&sel, coin, 200, (struct sat){200000}, OUTPUT_SIZE, 1000) == ERR_RANGE);
 	/* coins that cost more than they are worth */
-	CHECK(btc_select(&sel, coin, 200, (struct sat){10000}, 34, 20000) == ERR_RANGE);
+	CHECK(btc_select(&sel, coin, 200, (struct sat){10000}, OUTPUT_SIZE, 20000) == ERR_RANGE);
 	coin[150].value.raw = 100000;
-	CHECK(btc_select(&sel, coin, 200, (struct sat){10000}, 34, 20000) == OK);
+	CHECK(btc_select(&sel, coin, 200, (struct sat){10000}, OUTPUT_SIZE, 20000) == OK);
 	CHECK(sel.count == 1 && sel.index[0] == 150);
-	CHECK(btc_select(&again, coin, 200, (struct sat){10000}, 34, 20000) == OK);
+	CHECK(btc_select(&again, coin, 200, (struct sat){10000}, OUTPUT_SIZE, 20000) == OK);
 	CHECK(memcmp(sel.index, again.index, sel.count * sizeof sel.index[0]) == 0);
 }
 
@@ -159,7 +161,7 @@ static void test_select_against_all(void)
 			coin[i] = coin_of(i, 500 + draw(20000));
 		const struct sat target = {1000 + draw(50000)};
 		const uint64_t best = cheapest(coin, target.raw, rate);
-		const enum err err = btc_select(&sel, coin, COINS, target, 34, rate);
+		const enum err err = btc_select(&sel, coin, COINS, target, OUTPUT_SIZE, rate);
 		CHECK(err == OK || (err == ERR_RANGE && best == UINT64_MAX));
 		if (err != OK)
 			continue;
@@ -172,15 +174,17 @@ static void test_select_against_all(void)
 	CHECK(exact > 100);
 }
 
+static struct btc_txout parsed_out[BTC_PAYEE_MAX + 1];
+
 /* The same transaction as btc/tx reads it, with witnesses of the stated sizes put in. */
 static uint64_t signed_vsize(
 	struct slice raw, const uint8_t *witness, size_t witness_len, uint32_t *out_count)
 {
 	static struct btc_txin in[BTC_INPUT_MAX];
-	static struct btc_txout out[4];
-	struct btc_tx tx = {.in = in, .out = out};
+	struct btc_tx tx = {.in = in, .out = parsed_out};
 	size_t used;
-	CHECK(btc_tx_parse(&tx, &used, BTC_INPUT_MAX, 4, raw) == OK && used == raw.len);
+	CHECK(btc_tx_parse(&tx, &used, BTC_INPUT_MAX, ARRAY_LEN(parsed_out), raw) == OK &&
+		used == raw.len);
 	for (uint32_t i = 0; i < tx.in_count; i++) {
 		CHECK(in[i].sequence == BTC_SEQUENCE_RBF && in[i].script_sig.len == 0);
 		in[i].witness = slice_of(witness, witness_len);
@@ -189,29 +193,46 @@ static uint64_t signed_vsize(
 	return btc_tx_vsize(&tx);
 }
 
+static const struct {
+	uint8_t script[34];
+	size_t len;
+} scripts[] = {
+	{{0x00, 0x14}, 22},
+	{{0xa9, 0x14, [22] = 0x87}, 23},
+	{{0x76, 0xa9, 0x14, [23] = 0x88, [24] = 0xac}, 25},
+	{{0x51, 0x20}, 34},
+};
+
+/* Payees of all kinds, each of another value. */
+static uint64_t make_payees(struct btc_txout *payee, uint32_t count, size_t first)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const size_t kind = (first + i) % ARRAY_LEN(scripts);
+		payee[i] = (struct btc_txout){.value = {1000 + i},
+			.script = slice_of(scripts[kind].script, scripts[kind].len)};
+		sum += payee[i].value.raw;
+	}
+	return sum;
+}
+
 static void test_payment_size(void)
 {
-	static const struct {
-		uint8_t script[34];
-		size_t len;
-	} scripts[] = {
-		{{0x00, 0x14}, 22},
-		{{0xa9, 0x14, [22] = 0x87}, 23},
-		{{0x76, 0xa9, 0x14, [23] = 0x88, [24] = 0xac}, 25},
-		{{0x51, 0x20}, 34},
-	};
 	static const uint8_t witness[66] = {1, 64};
 	struct btc_coin coin[BTC_INPUT_MAX];
+	struct btc_txout payee;
 	uint8_t storage[4096];
 	for (uint32_t i = 0; i < BTC_INPUT_MAX; i++)
 		coin[i] = coin_of(i, 100000);
 	for (uint32_t n = 1; n <= BTC_INPUT_MAX; n++) {
 		for (size_t s = 0; s < ARRAY_LEN(scripts) * 2; s++) {
 			const bool with_change = s % 2 == 1;
+			(void)make_payees(&payee, 1, s / 2);
+			payee.value.raw = n * 100000u - 10000u;
 			struct btc_payment p = {.coin = coin,
 				.coin_count = n,
-				.script = slice_of(scripts[s / 2].script, scripts[s / 2].len),
-				.value = {n * 100000u - 10000u},
+				.payee = &payee,
+				.payee_count = 1,
 				.fee = {with_change ? 1000 : 9900},
 				.locktime = 840000};
 			struct buf raw = buf_init(storage, sizeof storage);
@@ -227,28 +248,73 @@ static void test_payment_size(void)
 	}
 }
 
+/* Many payees in one transaction: each gets its own, in order; what is chosen for them pays for
+ * their size at the rate. */
+static void test_payment_to_many(void)
+{
+	static const uint8_t witness[66] = {1, 64};
+	static struct btc_txout payee[BTC_PAYEE_MAX + 1];
+	struct btc_coin coin[COINS], used[BTC_INPUT_MAX];
+	uint8_t storage[8192];
+	for (uint32_t i = 0; i < COINS; i++)
+		coin[i] = coin_of(i, 20000);
+	for (uint32_t n = 1; n <= BTC_PAYEE_MAX + 1; n++) {
+		struct btc_selection sel;
+		struct buf raw = buf_init(storage, sizeof storage);
+		struct sat change;
+		uint64_t vsize;
+		uint32_t out_count;
+		size_t size = 0;
+		const struct sat target = {make_payees(payee, n, n)};
+		for (uint32_t i = 0; i < n; i++)
+			size += btc_output_size(payee[i].script.len);
+		if (n <= BTC_PAYEE_MAX)
+			CHECK(btc_select(&sel, coin, COINS, target, size, 2000) == OK);
+		for (uint32_t i = 0; i < sel.count; i++)
+			used[i] = coin[sel.index[i]];
+		const struct btc_payment p = {.coin = used,
+			.coin_count = sel.count,
+			.payee = payee,
+			.payee_count = n,
+			.fee = sel.fee};
+		if (n > BTC_PAYEE_MAX) {
+			CHECK(btc_build_payment(&raw, &vsize, &change, &p) == ERR_RANGE);
+			continue;
+		}
+		CHECK(btc_build_payment(&raw, &vsize, &change, &p) == OK);
+		CHECK(change.raw == sel.change.raw && sel.fee.raw >= btc_fee(vsize, 2000).raw);
+		CHECK(signed_vsize(buf_slice(&raw), witness, sizeof witness, &out_count) == vsize);
+		CHECK(out_count == n + (change.raw > 0 ? 1 : 0));
+		for (uint32_t i = 0; i < n; i++)
+			CHECK(parsed_out[i].value.raw == payee[i].value.raw &&
+				slice_eq(parsed_out[i].script, payee[i].script));
+	}
+}
+
 static void test_payment_refused(void)
 {
-	static uint8_t script[34] = {0x51, 0x20};
+	static uint8_t script[34] = {0x51, 0x20}, longer[43];
 	struct btc_coin coin[2] = {coin_of(0, 5000), coin_of(1, 5000)};
 	uint8_t storage[512];
 	struct sat change = {77};
 	uint64_t vsize = 77;
-	const struct btc_payment good = {.coin = coin,
-		.coin_count = 2,
-		.script = slice_of(script, sizeof script),
-		.value = {9000},
-		.fee = {1000}};
-	for (int i = 0; i <= 7; i++) {
+	const struct btc_payment good = {
+		.coin = coin, .coin_count = 2, .payee_count = 2, .fee = {1000}};
+	for (int i = 0; i <= 9; i++) {
+		struct btc_txout payee[2] = {{.value = {4000}, .script = slice_of(script, 34)},
+			{.value = {5000}, .script = slice_of(script, 34)}};
 		struct buf raw = buf_init(storage, i == 7 ? 20 : sizeof storage);
 		struct btc_payment p = good;
+		p.payee = payee;
 		switch (i) {
 		case 1: p.fee.raw++; break;
-		case 2: p.value.raw++; break;
-		case 3: p.value.raw = 329; break;
+		case 2: payee[1].value.raw++; break;
+		case 3: payee[1].value.raw = 329; break;
 		case 4: p.coin_count = 0; break;
-		case 5: p.value.raw = UINT64_MAX; break;
+		case 5: payee[0].value.raw = UINT64_MAX; break;
 		case 6: p.locktime = 500000000; break;
+		case 8: p.payee_count = 0; break;
+		case 9: payee[1].script = slice_of(longer, sizeof longer); break;
 		}
 		const enum err want = i == 0 ? OK : i == 7 ? ERR_FULL : ERR_RANGE;
 		CHECK(btc_build_payment(&raw, &vsize, &change, &p) == want);
@@ -338,6 +404,7 @@ int main(void)
 	test_select_many();
 	test_select_against_all();
 	test_payment_size();
+	test_payment_to_many();
 	test_payment_refused();
 	test_spend();
 	test_spend_dust();

@@ -255,10 +255,12 @@ struct layer_plan {
 	struct slice leg;
 	struct locator lock;     /* CLAIM, REFUND */
 	struct hash256 preimage; /* CLAIM */
-	/* PAYOUT */
+	/* PAYOUT; UTXO: and who else is paid by it */
 	struct slice to;
-	/* PAYOUT: what is paid. UTXO, CLAIM and REFUND: what the lock-up really holds, where that
-	 * differs from the terms (HAZARDS 18); zero: what the terms say */
+	uint32_t more_count;
+	struct sign_payee more[BTC_PAYEE_MAX - 1];
+	/* PAYOUT: what `to` is paid. UTXO, CLAIM and REFUND: what the lock-up really holds, where
+	 * that differs from the terms (HAZARDS 18); zero: what the terms say */
 	struct amount amount;
 };
 /* The request to the signer, encoded into out; fee is what the transaction pays at most.

@@ -155,7 +155,7 @@ static enum err build(struct signing_request *r, struct amount *fee, enum layer_
 static uint64_t total_out(struct slice raw, struct slice script, uint64_t *to_script)
 {
 	struct btc_txin in[BTC_INPUT_MAX];
-	struct btc_txout out[4];
+	struct btc_txout out[BTC_PAYEE_MAX + 1];
 	struct btc_tx tx = {.in = in, .out = out};
 	size_t used;
 	uint64_t total = 0;
@@ -226,6 +226,45 @@ static void test_bitcoin_payout(void)
 	CHECK(build_case(&c) == ERR_RANGE);
 	c.plan.coin_count = 2;
 	c.plan.amount = amount_zero(ASSET_BTC);
+}
+
+/* One transaction, each payee its own amount. */
+static void test_bitcoin_batch(void)
+{
+	static uint8_t script[BTC_PAYEE_MAX][34];
+	struct bitcoin_case c;
+	uint64_t paid;
+	begin_case(&c);
+	c.plan.amount = amount_of(ASSET_BTC, 10000);
+	for (uint32_t i = 0; i < BTC_PAYEE_MAX; i++) {
+		script[i][0] = 0x51;
+		script[i][1] = 0x20;
+		script[i][2] = (uint8_t)i;
+		const struct slice to = slice_of(script[i], sizeof script[i]);
+		if (i == 0)
+			c.plan.to = to;
+		else
+			c.plan.more[i - 1] = (struct sign_payee){
+				.to = to, .amount = amount_of(ASSET_BTC, 10000 + i)};
+	}
+	for (uint32_t more = 0; more < BTC_PAYEE_MAX; more++) {
+		c.plan.more_count = more;
+		CHECK(build_case(&c) == OK && c.r.more_count == more);
+		CHECK(amount_cmp(c.fee, amount_of(ASSET_BTC, 1234)) == 0);
+		for (uint32_t i = 0; i <= more; i++) {
+			const struct sign_payee payee = signing_payee(&c.r, i);
+			CHECK(slice_eq(payee.to, slice_of(script[i], 34)));
+			CHECK(amount_cmp(payee.amount, amount_of(ASSET_BTC, 10000 + i)) == 0);
+			CHECK(total_out(c.r.unsigned_tx, payee.to, &paid) == 1500000 - 1234);
+			CHECK(paid == 10000 + i);
+		}
+	}
+	c.plan.more[7].amount = amount_of(ASSET_BTC, 100); /* dust, for one of them */
+	CHECK(build_case(&c) == ERR_RANGE);
+	c.plan.more[7].amount = amount_of(ASSET_BTC, 1000000); /* all of them more than is there */
+	CHECK(build_case(&c) == ERR_RANGE);
+	c.plan.more_count = BTC_PAYEE_MAX;
+	CHECK(build_case(&c) == ERR_RANGE);
 }
 
 static void test_bitcoin_lock(void)
@@ -345,6 +384,11 @@ static void test_rootstock_plans(void)
 	plan.rate = UINT64_MAX;
 	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
 	plan.rate = 1;
+	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == OK);
+	plan.more_count = 1; /* a transfer has one payee here */
+	plan.more[0] = (struct sign_payee){.to = plan.to, .amount = plan.amount};
+	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
+	plan.more_count = 0;
 	plan.to = slice_of(to.b, 19);
 	CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == ERR_RANGE);
 }
@@ -355,6 +399,7 @@ int main(void)
 	test_addresses();
 	test_legs();
 	test_bitcoin_payout();
+	test_bitcoin_batch();
 	test_bitcoin_lock();
 	test_bitcoin_spends();
 	test_bitcoin_no_way();

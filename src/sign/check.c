@@ -21,10 +21,10 @@ const struct check_rule_row check_rules[RULE_COUNT] = {
 	[RULE_INPUT_SEQUENCE] = {"input.sequence", "replaceable, lock time active"},
 	[RULE_INPUT_TWICE] = {"input.twice", "no outpoint twice in a transaction"},
 	[RULE_OUTPUT_COUNT] = {"output.count",
-		"payee and at most one change; one for claim, refund"},
+		"the payees and at most one change; one for claim, refund"},
 	[RULE_OUTPUT_PAYEE] = {"output.payee",
-		"output 0 pays the payee, or the rebuilt lock script"},
-	[RULE_OUTPUT_AMOUNT] = {"output.amount", "output 0 pays exactly the stated amount"},
+		"the first outputs pay the payees in order, or the rebuilt lock script"},
+	[RULE_OUTPUT_AMOUNT] = {"output.amount", "each of them pays exactly the stated amount"},
 	[RULE_OUTPUT_CHANGE] = {"output.change", "change and proceeds go to our own script"},
 	[RULE_CHANGE_KEY] = {"change.key", "the change path is a wallet path that we have"},
 	[RULE_PAYEE] = {"payee", "an address that exists on this network"},
@@ -43,7 +43,7 @@ const struct check_rule_row check_rules[RULE_COUNT] = {
 	[RULE_FEE] = {"fee", "within the policy, absolute and relative to the value moved"},
 	[RULE_FEERATE] = {"feerate", "Bitcoin: within the policy"},
 	[RULE_GAS] = {"gas", "price and limit within the policy"},
-	[RULE_LIMIT_TX] = {"limit.tx", "the amount of one payout or lock"},
+	[RULE_LIMIT_TX] = {"limit.tx", "the amount that one payee or lock gets"},
 	[RULE_LIMIT_DAY] = {"limit.day", "what 24 hours may cost"},
 	[RULE_LIMIT_RESCUE] = {"limit.rescue",
 		"fees that 24 hours' claims and refunds without a lock of ours may cost"},
@@ -168,8 +168,8 @@ static enum err check_limits(struct check *c, uint64_t now_ms)
 	const struct amount day_max = rescue ? limit->rescue_day_max : limit->day_max;
 	struct amount cost = c->task->record.cost, more, day;
 
-	if (c->r->purpose == SIGN_PAYOUT && amount_cmp(c->value, limit->payout_max) > 0)
-		return refuse_over(c, RULE_LIMIT_TX, "payout of", c->value, limit->payout_max);
+	if (c->r->purpose == SIGN_PAYOUT && amount_cmp(c->largest, limit->payout_max) > 0)
+		return refuse_over(c, RULE_LIMIT_TX, "payout of", c->largest, limit->payout_max);
 	if (c->r->purpose == SIGN_LOCK && amount_cmp(c->value, limit->lock_max) > 0)
 		return refuse_over(c, RULE_LIMIT_TX, "lock of", c->value, limit->lock_max);
 	/* a replacement adds only what it costs over the dearest variant before it */
@@ -188,12 +188,27 @@ static enum err check_limits(struct check *c, uint64_t now_ms)
 
 /* ---- sessions ---- */
 
+/* All payees but the first, whose place the terms name themselves. */
+static void payees_hash(struct hash256 *out, const struct signing_request *r)
+{
+	uint8_t text[(BTC_PAYEE_MAX - 1) * (4 + BTC_SCRIPT_STD_MAX + 16)], amount[16];
+	struct buf b = buf_init(text, sizeof text);
+	for (uint32_t i = 0; i < r->more_count; i++) {
+		amount_store(amount, r->more[i].amount);
+		buf_bytes32(&b, r->more[i].to);
+		buf_put(&b, amount, sizeof amount);
+	}
+	CHECK(!b.overflow);
+	tagged_hash(out, "sluice/sign/payees", buf_slice(&b));
+}
+
 /* Everything that no variant may change. */
 static void terms_hash(struct hash256 *out, const struct check *c)
 {
 	const bool payout = c->r->purpose == SIGN_PAYOUT;
 	uint8_t fixed[96], amount[16] = {0};
 	struct buf b = buf_init(fixed, sizeof fixed);
+	struct hash256 others;
 
 	if (payout)
 		amount_store(amount, c->r->amount);
@@ -202,11 +217,14 @@ static void terms_hash(struct hash256 *out, const struct check *c)
 	buf_put(&b, amount, sizeof amount);
 	buf_put(&b, c->lockup.txid.b, sizeof c->lockup.txid.b);
 	buf_le32(&b, c->lockup.index);
-	buf_le32(&b, payout ? (uint32_t)c->r->to.len : 0);
+	buf_le32(&b, payout ? (uint32_t)c->r->to.len | c->r->more_count << 16 : 0);
 	CHECK(!b.overflow);
-	/* the payee's length is fixed above, so the parts cannot run into each other */
+	payees_hash(&others, c->r);
+	/* the first payee's length and the others' number are fixed above, so that the parts cannot
+	 * run into each other */
 	const struct slice part[] = {slice_str(c->r->network->caip2), buf_slice(&b),
-		payout ? c->r->to : slice_of(NULL, 0), c->r->leg};
+		payout ? c->r->to : slice_of(NULL, 0),
+		slice_of(others.b, c->r->more_count > 0 ? sizeof others.b : 0), c->r->leg};
 	tagged_hash_parts(out, "sluice/sign/terms", part, ARRAY_LEN(part));
 }
 
@@ -329,6 +347,7 @@ enum err check_request(struct sign_task *task, struct check_answer *answer, stru
 		.task = task,
 		.answer = answer,
 		.value = amount_zero(layer_asset(r.network->layer)),
+		.largest = amount_zero(layer_asset(r.network->layer)),
 		.fee = amount_zero(layer_asset(r.network->layer))};
 	signing_request_digest(&task->record.digest, encoded);
 	const struct hash256 *known = sign_state_variant(state, &r.session, r.variant);

@@ -22,8 +22,8 @@ struct sign_wallet {
 MUST_USE NONNULL_ALL enum err sign_wallet_init(
 	struct sign_wallet *out, const struct pubkey *wallet);
 
-/* The transaction has at most these: an own payment has a payee and a change. */
-#define CHECK_OUTPUT_MAX 2u
+/* The transaction has at most these: an own payment has its payees and a change. */
+#define CHECK_OUTPUT_MAX (BTC_PAYEE_MAX + 1u)
 
 struct sign_item {
 	struct hash256 digest;

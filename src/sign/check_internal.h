@@ -13,6 +13,7 @@ struct check {
 	struct check_answer *answer;
 	/* what the family's check found */
 	struct amount value;        /* that the transaction moves */
+	struct amount largest;      /* that one payee of it gets */
 	struct amount fee;          /* that it pays at most */
 	struct btc_outpoint lockup; /* UTXO CLAIM, REFUND: the output that is spent */
 	struct hash256 lock_hash;   /* LOCK, CLAIM, REFUND: the payment hash */

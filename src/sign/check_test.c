@@ -111,6 +111,28 @@ SPOIL(payout_all, s->r.amount = amount_max(s->r.amount.asset))
 SPOIL(payout_over_all, s->r.amount = amount_of_u128(s->r.amount.asset, ~(u128)0))
 SPOIL(payout_other_amount,
 	CHECK(amount_add(&s->r.amount, s->r.amount, amount_of(s->r.amount.asset, 1)) == OK))
+SPOIL(batch_other, s->more_payee[0][10] ^= 1; s->out[1].script = slice_of(s->lock_script, 34))
+SPOIL(batch_nobody, s->r.more[1].to.len = 33)
+SPOIL(batch_nothing, s->r.more[0].amount = amount_zero(ASSET_BTC))
+SPOIL(batch_over_all, s->r.more[1].amount = amount_of_u128(ASSET_BTC, ~(u128)0))
+SPOIL(batch_other_amount, s->r.more[1].amount = amount_of(ASSET_BTC, 50001))
+SPOIL(batch_crossed, {
+	const struct sign_payee last = s->r.more[1];
+	s->r.more[1] = s->r.more[0];
+	s->r.more[0] = last;
+})
+SPOIL(batch_amounts_crossed, {
+	const struct sat value = s->out[0].value;
+	s->out[0].value = s->out[2].value;
+	s->out[2].value = value;
+})
+SPOIL(batch_one_more, s->r.more_count = 3; s->r.more[2] = s->r.more[1])
+SPOIL(batch_one_less, s->r.more_count = 1)
+SPOIL(batch_unsaid, s->r.more_count = 0)
+SPOIL(batch_output_missing, s->out[2] = s->out[3]; s->tx.out_count = 3)
+SPOIL(batch_outputs_missing, s->tx.out_count = 2)
+SPOIL(batch_change_stolen, s->out[3].script = s->out[0].script)
+SPOIL(batch_of_locks, s->r.purpose = SIGN_LOCK)
 SPOIL(purpose_fill, s->r.purpose = SIGN_NONCE_FILL)
 SPOIL(purpose_deploy, s->r.purpose = SIGN_DEPLOY)
 SPOIL(preimage, s->r.preimage.b[31] ^= 1)
@@ -225,6 +247,27 @@ static const struct {
 	{SAMPLE_BTC_PAYOUT, payout_all, RULE_OUTPUT_AMOUNT},
 	{SAMPLE_BTC_PAYOUT, purpose_fill, RULE_OUTPUT_COUNT},
 	{SAMPLE_BTC_PAYOUT, purpose_deploy, RULE_ENCODING},
+
+	{SAMPLE_BTC_BATCH, cut_tx, RULE_TX_ENCODING},
+	{SAMPLE_BTC_BATCH, payee_script, RULE_OUTPUT_PAYEE},
+	{SAMPLE_BTC_BATCH, payee_second, RULE_OUTPUT_PAYEE},
+	{SAMPLE_BTC_BATCH, payee_more, RULE_OUTPUT_AMOUNT},
+	{SAMPLE_BTC_BATCH, payout_other_amount, RULE_OUTPUT_AMOUNT},
+	{SAMPLE_BTC_BATCH, batch_other, RULE_OUTPUT_PAYEE},
+	{SAMPLE_BTC_BATCH, batch_crossed, RULE_OUTPUT_PAYEE},
+	{SAMPLE_BTC_BATCH, batch_amounts_crossed, RULE_OUTPUT_AMOUNT},
+	{SAMPLE_BTC_BATCH, batch_other_amount, RULE_OUTPUT_AMOUNT},
+	{SAMPLE_BTC_BATCH, batch_nobody, RULE_PAYEE},
+	{SAMPLE_BTC_BATCH, batch_nothing, RULE_AMOUNT},
+	{SAMPLE_BTC_BATCH, batch_over_all, RULE_ENCODING},
+	{SAMPLE_BTC_BATCH, batch_one_more, RULE_OUTPUT_PAYEE},
+	{SAMPLE_BTC_BATCH, batch_one_less, RULE_OUTPUT_COUNT},
+	{SAMPLE_BTC_BATCH, batch_unsaid, RULE_OUTPUT_COUNT},
+	{SAMPLE_BTC_BATCH, batch_output_missing, RULE_OUTPUT_PAYEE},
+	{SAMPLE_BTC_BATCH, batch_outputs_missing, RULE_OUTPUT_COUNT},
+	{SAMPLE_BTC_BATCH, batch_change_stolen, RULE_OUTPUT_CHANGE},
+	{SAMPLE_BTC_BATCH, batch_of_locks, RULE_ENCODING},
+	{SAMPLE_BTC_BATCH, purpose_fill, RULE_ENCODING},
 
 	{SAMPLE_BTC_LOCK, leg_cut, RULE_LEG},
 	{SAMPLE_BTC_LOCK, leg_same_parties, RULE_LEG_PARTIES},
@@ -354,7 +397,7 @@ static void test_rows(void)
 		refuse(&sample, state, rows[i].rule);
 		seen[rows[i].rule] = true;
 	}
-	/* the rest need a policy or a past, and have tests of their own */
+	/* the rest need a policy (budget_test.c) or a past, and have tests of their own */
 	static const enum check_rule elsewhere[] = {RULE_NONE, RULE_ENCODING, RULE_NETWORK,
 		RULE_PURPOSE, RULE_LEG_TIMELOCK, RULE_LIMIT_TX, RULE_LIMIT_DAY, RULE_LIMIT_RESCUE,
 		RULE_VARIANT, RULE_VARIANT_TERMS, RULE_VARIANT_ANCHOR, RULE_INPUT_OWNER,
@@ -391,12 +434,13 @@ static void same_effect(const struct signing_request *r, const struct sample *s)
 	CHECK(btc_tx_parse(&tx, &used, 4, 4, r->unsigned_tx) == OK);
 	CHECK(tx.out_count == s->tx.out_count);
 	const bool rescue = r->purpose == SIGN_CLAIM || r->purpose == SIGN_REFUND;
-	for (uint32_t i = rescue ? 0 : 1; i < tx.out_count; i++)
+	const uint32_t payees = rescue ? 0 : 1 + s->r.more_count;
+	for (uint32_t i = payees; i < tx.out_count; i++)
 		CHECK(slice_eq(tx.out[i].script, slice_of(world.wallet.script[0], 34)) ||
 			slice_eq(tx.out[i].script, slice_of(world.wallet.script[1], 34)));
-	if (!rescue) {
-		CHECK(slice_eq(tx.out[0].script, s->out[0].script));
-		CHECK(tx.out[0].value.raw == s->out[0].value.raw);
+	for (uint32_t i = 0; i < payees; i++) {
+		CHECK(slice_eq(tx.out[i].script, s->out[i].script));
+		CHECK(tx.out[i].value.raw == s->out[i].value.raw);
 	}
 }
 
@@ -446,87 +490,6 @@ static void test_encoding(void)
 	sign_state_destroy(state);
 }
 
-/* ---- policy ---- */
-
-static void test_limits(void)
-{
-	struct policy_layer *bitcoin = &world.policy.layer[LAYER_BITCOIN];
-	struct policy_layer *rootstock = &world.policy.layer[LAYER_ROOTSTOCK];
-	const struct policy saved = world.policy;
-	struct sign_state *state = fresh_state();
-
-	sample_make(&sample, &world, SAMPLE_BTC_PAYOUT, 1);
-	bitcoin->payout_max = amount_of(ASSET_BTC, 299999);
-	refuse(&sample, state, RULE_LIMIT_TX);
-	bitcoin->payout_max = amount_of(ASSET_BTC, 300000);
-	bitcoin->day_max = amount_of(ASSET_BTC, 301999);
-	refuse(&sample, state, RULE_LIMIT_DAY);
-	bitcoin->day_max = amount_of(ASSET_BTC, 302000); /* the fee counts */
-	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
-	bitcoin->fee_small = bitcoin->fee_max = amount_of(ASSET_BTC, 1999);
-	refuse(&sample, state, RULE_FEE);
-	world.policy = saved;
-
-	sample_make(&sample, &world, SAMPLE_BTC_LOCK, 1);
-	bitcoin->lock_max = amount_of(ASSET_BTC, 299999);
-	refuse(&sample, state, RULE_LIMIT_TX);
-	world.policy = saved;
-	bitcoin->lock_blocks_max = 143;
-	refuse(&sample, state, RULE_LEG_TIMELOCK);
-	bitcoin->lock_blocks_max = 144;
-	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
-	world.policy = saved;
-
-	/* nothing but fees limits what brings money home */
-	bitcoin->payout_max = bitcoin->lock_max = bitcoin->day_max = amount_zero(ASSET_BTC);
-	rootstock->payout_max = rootstock->lock_max = rootstock->day_max = amount_zero(ASSET_RBTC);
-	static const enum sample_kind rescues[] = {
-		SAMPLE_BTC_CLAIM, SAMPLE_BTC_REFUND, SAMPLE_EVM_CLAIM, SAMPLE_EVM_REFUND};
-	for (size_t i = 0; i < ARRAY_LEN(rescues); i++) {
-		sample_make(&sample, &world, rescues[i], 1);
-		CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
-	}
-	sample_make(&sample, &world, SAMPLE_EVM_FILL, 1);
-	refuse(&sample, state, RULE_LIMIT_DAY);
-	world.policy = saved;
-
-	sample_make(&sample, &world, SAMPLE_EVM_CLAIM, 1);
-	rootstock->network = NULL;
-	refuse(&sample, state, RULE_NETWORK);
-	world.policy = saved;
-	rootstock->deploy_gas_max = 0;
-	sample_make(&sample, &world, SAMPLE_EVM_DEPLOY, 1);
-	refuse(&sample, state, RULE_PURPOSE);
-	world.policy = saved;
-	sign_state_destroy(state);
-}
-
-static void test_day_window(void)
-{
-	const struct policy saved = world.policy;
-	struct sign_state *state = fresh_state();
-
-	/* a payout of 302,000 with its fee: three fit a day of a million */
-	world.policy.layer[LAYER_BITCOIN].day_max = amount_of(ASSET_BTC, 1000000);
-	for (uint32_t i = 1; i <= 3; i++) {
-		sample_make(&sample, &world, SAMPLE_BTC_PAYOUT, i);
-		accept(&sample, state);
-	}
-	sample_make(&sample, &world, SAMPLE_BTC_PAYOUT, 4);
-	refuse(&sample, state, RULE_LIMIT_DAY);
-	CHECK(check(&sample, state, SAMPLE_NOW_MS + POLICY_DAY_MS - 1) == ERR_DENIED);
-	CHECK(check(&sample, state, SAMPLE_NOW_MS + POLICY_DAY_MS + 2 * SIGN_BUDGET_STEP_MS) == OK);
-	/* a clock that was set back forgets nothing */
-	CHECK(check(&sample, state, SAMPLE_NOW_MS - 30 * POLICY_DAY_MS) == ERR_DENIED);
-	/* what was answered is answered again, and a claim is not counted */
-	sample_make(&sample, &world, SAMPLE_BTC_PAYOUT, 3);
-	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK && task.repeat);
-	sample_make(&sample, &world, SAMPLE_BTC_CLAIM, 5);
-	accept(&sample, state);
-	world.policy = saved;
-	sign_state_destroy(state);
-}
-
 /* ---- sessions ---- */
 
 static void test_variants(void)
@@ -561,6 +524,38 @@ static void test_variants(void)
 	refuse(&sample, state, RULE_INPUT_OWNER);
 	sample_make(&sample, &world, SAMPLE_BTC_LOCK, 2);
 	accept(&sample, state);
+	sign_state_destroy(state);
+}
+
+/* A replacement pays the same payees the same amounts. */
+static void test_batch_variants(void)
+{
+	struct sign_state *state = fresh_state();
+
+	sample_make(&sample, &world, SAMPLE_BTC_BATCH, 1);
+	accept(&sample, state);
+	sample.r.variant = 1;
+	sample.out[3].value.raw--;
+	accept(&sample, state);
+	sample.r.variant = 2;
+	sample.r.more[0].amount = amount_of(ASSET_BTC, 99999);
+	sample.out[1].value.raw--;
+	refuse(&sample, state, RULE_VARIANT_TERMS);
+	sample.r.more[0].amount = amount_of(ASSET_BTC, 100000);
+	sample.out[1].value.raw++;
+	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
+	/* the last payee is left out, and what it had is change */
+	sample.r.more_count--;
+	sample.out[2] = sample.out[3];
+	sample.out[2].value.raw += 50000;
+	sample.tx.out_count--;
+	refuse(&sample, state, RULE_VARIANT_TERMS);
+	/* nor does a batch become a payout to the first of them */
+	sample.r.more_count = 0;
+	sample.out[1] = sample.out[2];
+	sample.out[1].value.raw += 100000;
+	sample.tx.out_count--;
+	refuse(&sample, state, RULE_VARIANT_TERMS);
 	sign_state_destroy(state);
 }
 
@@ -757,9 +752,8 @@ int main(int argc, char **argv)
 	test_rows();
 	test_encoding();
 	test_any_bit();
-	test_limits();
-	test_day_window();
 	test_variants();
+	test_batch_variants();
 	test_variant_bound();
 	test_nonces();
 	test_lock_once();

@@ -117,17 +117,20 @@ static enum err check_our_key(struct check *c, const struct xonly *key, const ch
 
 /* ---- payout, lock ---- */
 
-/* Script and amount of output 0, from the terms. */
-static enum err payee_of(struct check *c, struct utxo *u, struct slice *script, struct sat *value)
+/* Script and amount of output i, from the terms. */
+static enum err payee_of(
+	struct check *c, struct utxo *u, uint32_t i, struct slice *script, struct sat *value)
 {
 	char text[BTC_ADDRESS_TEXT_SIZE];
 
 	if (c->r->purpose == SIGN_PAYOUT) {
-		if (btc_address_format(text, c->r->network, c->r->to) != OK)
-			return check_refuse(c, RULE_PAYEE, "a script without an address");
-		if (c->r->amount.asset != ASSET_BTC || amount_to_sat(value, c->r->amount) != OK)
-			return check_refuse(c, RULE_AMOUNT, "out of range");
-		*script = c->r->to;
+		const struct sign_payee payee = signing_payee(c->r, i);
+		if (btc_address_format(text, c->r->network, payee.to) != OK)
+			return check_refuse(
+				c, RULE_PAYEE, "%u: a script without an address", (unsigned)i);
+		if (payee.amount.asset != ASSET_BTC || amount_to_sat(value, payee.amount) != OK)
+			return check_refuse(c, RULE_AMOUNT, "%u: out of range", (unsigned)i);
+		*script = payee.to;
 		return OK;
 	}
 	TRY(parse_leg(c, u));
@@ -158,25 +161,46 @@ static enum err check_coins(struct check *c, const struct utxo *u)
 	return OK;
 }
 
+/* Output i pays what the terms say. */
+static enum err check_payee(struct check *c, struct utxo *u, uint32_t i)
+{
+	struct slice script = {0};
+	struct sat value = {0};
+
+	TRY(payee_of(c, u, i, &script, &value));
+	if (value.raw == 0 || value.raw > SAT_MAX_RAW)
+		return check_refuse(c, RULE_AMOUNT, "%u: out of range", (unsigned)i);
+	if (!slice_eq(u->tx.out[i].script, script) && !MUTANT(PAYEE_NOT_CHECKED))
+		return check_refuse(
+			c, RULE_OUTPUT_PAYEE, "output %u pays somebody else", (unsigned)i);
+	if (u->tx.out[i].value.raw != value.raw)
+		return check_refuse(
+			c, RULE_OUTPUT_AMOUNT, "output %u pays another amount", (unsigned)i);
+	const struct amount amount = amount_from_sat(value);
+	if (amount_cmp(amount, c->largest) > 0)
+		c->largest = amount;
+	/* the outputs' sum is in range: set_fee */
+	CHECK(amount_add(&c->value, c->value, amount) == OK);
+	return OK;
+}
+
 static enum err check_payment(struct check *c, struct utxo *u)
 {
 	struct sign_record *record = &c->task->record;
-	struct slice script = {0}, change = {0};
-	struct sat value = {0};
+	const uint32_t payees = 1 + c->r->more_count;
+	struct slice change = {0};
 
-	TRY(payee_of(c, u, &script, &value));
-	if (value.raw == 0 || value.raw > SAT_MAX_RAW)
-		return check_refuse(c, RULE_AMOUNT, "out of range");
+	if (u->tx.out_count != payees && u->tx.out_count != payees + 1)
+		return check_refuse(c, RULE_OUTPUT_COUNT, "%u, for %u payees",
+			(unsigned)u->tx.out_count, (unsigned)payees);
 	TRY(check_coins(c, u));
-	if (!slice_eq(u->tx.out[0].script, script) && !MUTANT(PAYEE_NOT_CHECKED))
-		return check_refuse(c, RULE_OUTPUT_PAYEE, "output 0 pays somebody else");
-	if (u->tx.out[0].value.raw != value.raw)
-		return check_refuse(c, RULE_OUTPUT_AMOUNT, "output 0 pays another amount");
+	for (uint32_t i = 0; i < payees; i++)
+		TRY(check_payee(c, u, i));
 	TRY(change_script(c, &change));
-	if (u->tx.out_count == 2 && !slice_eq(u->tx.out[1].script, change) &&
+	if (u->tx.out_count > payees && !slice_eq(u->tx.out[payees].script, change) &&
 		!MUTANT(CHANGE_NOT_CHECKED))
-		return check_refuse(c, RULE_OUTPUT_CHANGE, "output 1 is not our change");
-	c->value = amount_from_sat(value);
+		return check_refuse(
+			c, RULE_OUTPUT_CHANGE, "output %u is not our change", (unsigned)payees);
 	record->input_count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++)
 		record->input[i] = u->tx.in[i].prev;

@@ -90,6 +90,26 @@ static void btc_payout(struct sample *s, const struct sample_world *w, uint32_t 
 	s->out[0] = (struct btc_txout){.value = {PAYOUT_RAW}, .script = s->r.to};
 }
 
+/* The payout is divided among three: the first and the last have the same script. */
+static void btc_batch(struct sample *s, const struct sample_world *w, uint32_t number)
+{
+	static const uint64_t raw[SAMPLE_PAYEES] = {PAYOUT_RAW / 2, PAYOUT_RAW / 3, PAYOUT_RAW / 6};
+	btc_payout(s, w, number);
+	s->out[SAMPLE_PAYEES] = s->out[1];
+	s->tx.out_count = SAMPLE_PAYEES + 1;
+	s->more_payee[0][1] = 20; /* OP_0, and the hash of a key */
+	memcpy(s->more_payee[1], s->payee, sizeof s->payee);
+	s->r.more_count = SAMPLE_PAYEES - 1;
+	s->r.more[0].to = slice_of(s->more_payee[0], 22);
+	s->r.more[1].to = slice_of(s->more_payee[1], sizeof s->more_payee[1]);
+	s->r.amount = amount_of(ASSET_BTC, raw[0]);
+	s->out[0].value.raw = raw[0];
+	for (uint32_t i = 1; i < SAMPLE_PAYEES; i++) {
+		s->r.more[i - 1].amount = amount_of(ASSET_BTC, raw[i]);
+		s->out[i] = (struct btc_txout){.value = {raw[i]}, .script = s->r.more[i - 1].to};
+	}
+}
+
 static void btc_leg(
 	struct sample *s, const struct sample_world *w, uint32_t number, bool ours_claim)
 {
@@ -212,8 +232,8 @@ void sample_make(
 	struct sample *s, const struct sample_world *w, enum sample_kind kind, uint32_t number)
 {
 	static const enum sign_purpose purposes[SAMPLE_COUNT] = {SIGN_PAYOUT, SIGN_LOCK, SIGN_CLAIM,
-		SIGN_REFUND, SIGN_PAYOUT, SIGN_LOCK, SIGN_CLAIM, SIGN_REFUND, SIGN_NONCE_FILL,
-		SIGN_DEPLOY};
+		SIGN_REFUND, SIGN_PAYOUT, SIGN_PAYOUT, SIGN_LOCK, SIGN_CLAIM, SIGN_REFUND,
+		SIGN_NONCE_FILL, SIGN_DEPLOY};
 	const enum layer_id layer = kind < SAMPLE_EVM_PAYOUT ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
 
 	*s = (struct sample){.r = {.purpose = purposes[kind],
@@ -224,10 +244,12 @@ void sample_make(
 					     .index = KEY_INDEX_CHANGE}}};
 	s->tx.version = 2;
 	id_of(&s->r.session, (uint8_t)('A' + kind), number);
-	if (kind != SAMPLE_BTC_PAYOUT && kind != SAMPLE_EVM_PAYOUT && kind < SAMPLE_EVM_FILL)
+	if (s->r.purpose != SIGN_PAYOUT && kind < SAMPLE_EVM_FILL)
 		id_of(&s->r.swap, 's', number);
 	if (kind == SAMPLE_BTC_PAYOUT)
 		btc_payout(s, w, number);
+	else if (kind == SAMPLE_BTC_BATCH)
+		btc_batch(s, w, number);
 	else if (kind == SAMPLE_BTC_LOCK)
 		btc_lock(s, w, number);
 	else if (layer == LAYER_BITCOIN)

@@ -12,6 +12,7 @@ enum sample_kind {
 	SAMPLE_BTC_LOCK,
 	SAMPLE_BTC_CLAIM,
 	SAMPLE_BTC_REFUND,
+	SAMPLE_BTC_BATCH, /* a payout to SAMPLE_PAYEES */
 	SAMPLE_EVM_PAYOUT,
 	SAMPLE_EVM_LOCK,
 	SAMPLE_EVM_CLAIM,
@@ -20,6 +21,8 @@ enum sample_kind {
 	SAMPLE_EVM_DEPLOY,
 	SAMPLE_COUNT
 };
+
+#define SAMPLE_PAYEES 3u
 
 struct sample {
 	struct signing_request r;
@@ -35,6 +38,7 @@ struct sample {
 	/* storage */
 	uint8_t lock_script[34];
 	uint8_t payee[34];
+	uint8_t more_payee[SAMPLE_PAYEES - 1][34];
 	uint8_t data[SAMPLE_CALL_MAX];
 	uint8_t tx_bytes[SAMPLE_CALL_MAX + 512];
 	uint8_t leg_bytes[SIGNING_LEG_MAX];

@@ -3,7 +3,7 @@
 #include "crypto/hash.h"
 #include "wire/signing.h"
 
-#define OUTPUT_MAX 8u /* our transactions have one or two */
+#define OUTPUT_MAX (BTC_PAYEE_MAX + 1u) /* payees and change */
 #define WITNESS_KEY_PATH_SIZE 66u
 
 _Static_assert(WITNESS_KEY_PATH_SIZE <= BTC_HTLC_WITNESS_MAX, "room for either witness");

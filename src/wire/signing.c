@@ -6,13 +6,15 @@
  * little-endian and in the order of the structures. A request has only the parts that its network's
  * family has, so that there is one encoding of each request. */
 #define REQUEST_VERSION 1u
+#define REQUEST_VERSION_MANY 2u /* behind the first payee's amount come the others */
 #define ANSWER_VERSION 1u
 #define CAIP2_MAX 64u
 #define DESTINATION_MAX 42u /* an output script that has an address, or a 20-byte address */
 
 _Static_assert(DESTINATION_MAX == BTC_SCRIPT_STD_MAX, "payouts go to what has an address");
 _Static_assert(1 + 4 + 4 + 160 + 4 + BTC_INPUT_MAX * 65 <= SIGNING_ANSWER_MAX, "an answer fits");
-_Static_assert(SIGNING_TX_MAX + SIGNING_LEG_MAX + DESTINATION_MAX + CAIP2_MAX +
+_Static_assert(SIGNING_TX_MAX + SIGNING_LEG_MAX + CAIP2_MAX +
+			BTC_PAYEE_MAX * (DESTINATION_MAX + 4 + 16) +
 			BTC_INPUT_MAX * (8 + 34 + KEY_PATH_SIZE) + 512 <=
 		SIGNING_REQUEST_MAX,
 	"a request fits");
@@ -36,11 +38,24 @@ static bool is_utxo(const struct network *network)
 
 /* ---- requests ---- */
 
-void signing_request_put(struct buf *out, const struct signing_request *r)
+static void put_payee(struct buf *out, const struct sign_payee *p)
 {
 	uint8_t amount[16];
-	amount_store(amount, r->amount);
-	buf_u8(out, REQUEST_VERSION);
+	amount_store(amount, p->amount);
+	buf_bytes32(out, p->to);
+	buf_put(out, amount, sizeof amount);
+}
+
+struct sign_payee signing_payee(const struct signing_request *r, uint32_t i)
+{
+	CHECK(i <= r->more_count && r->more_count < BTC_PAYEE_MAX);
+	return i == 0 ? (struct sign_payee){.to = r->to, .amount = r->amount} : r->more[i - 1];
+}
+
+void signing_request_put(struct buf *out, const struct signing_request *r)
+{
+	const struct sign_payee first = signing_payee(r, 0);
+	buf_u8(out, r->more_count > 0 ? REQUEST_VERSION_MANY : REQUEST_VERSION);
 	buf_put(out, r->session.b, sizeof r->session.b);
 	buf_le32(out, r->variant);
 	buf_u8(out, (uint8_t)r->purpose);
@@ -61,8 +76,11 @@ void signing_request_put(struct buf *out, const struct signing_request *r)
 	buf_put(out, r->swap.b, sizeof r->swap.b);
 	buf_bytes32(out, r->leg);
 	buf_put(out, r->preimage.b, sizeof r->preimage.b);
-	buf_bytes32(out, r->to);
-	buf_put(out, amount, sizeof amount);
+	put_payee(out, &first);
+	if (r->more_count > 0)
+		buf_le32(out, r->more_count);
+	for (uint32_t i = 0; i < r->more_count; i++)
+		put_payee(out, &r->more[i]);
 }
 
 static enum err get_path(struct reader *in, struct key_path *path, enum layer_id layer)
@@ -98,8 +116,37 @@ static enum err get_bytes(struct reader *in, struct slice *out, size_t len_max)
 	return in->failed ? ERR_SHORT : OK;
 }
 
-/* Session to network. */
-static enum err get_head(struct reader *in, struct signing_request *r)
+static enum err get_payee(struct reader *in, struct sign_payee *p, enum asset asset)
+{
+	uint8_t amount[16];
+	TRY(get_bytes(in, &p->to, DESTINATION_MAX));
+	reader_copy(in, amount, sizeof amount);
+	p->amount = amount_load(asset, amount);
+	return in->failed ? ERR_SHORT : OK;
+}
+
+/* All of them have one range: each amount is of the layer's asset. */
+static enum err get_payees(struct reader *in, struct signing_request *r, bool many)
+{
+	const enum asset asset = layer_asset(r->network->layer);
+	struct sign_payee first;
+	TRY(get_payee(in, &first, asset));
+	r->to = first.to;
+	r->amount = first.amount;
+	if (!many)
+		return OK;
+	r->more_count = reader_le32(in);
+	if (in->failed)
+		return ERR_SHORT;
+	if (r->more_count == 0 || r->more_count >= BTC_PAYEE_MAX)
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < r->more_count; i++)
+		TRY(get_payee(in, &r->more[i], asset));
+	return OK;
+}
+
+/* Session to network; *many: the request has more payees than one. */
+static enum err get_head(struct reader *in, struct signing_request *r, bool *many)
 {
 	struct slice caip2;
 	const uint8_t version = reader_u8(in);
@@ -108,15 +155,17 @@ static enum err get_head(struct reader *in, struct signing_request *r)
 	const uint8_t purpose = reader_u8(in);
 	if (in->failed)
 		return ERR_SHORT;
-	if (version != REQUEST_VERSION || purpose >= ARRAY_LEN(purposes) ||
-		!purposes[purpose].known)
+	*many = version == REQUEST_VERSION_MANY;
+	if ((version != REQUEST_VERSION && !*many) || purpose >= ARRAY_LEN(purposes) ||
+		!purposes[purpose].known || (*many && purpose != SIGN_PAYOUT))
 		return ERR_FORMAT;
 	TRY(get_bytes(in, &caip2, CAIP2_MAX));
 	r->purpose = (enum sign_purpose)purpose;
 	r->network = network_by_caip2(caip2);
 	if (r->network == NULL)
 		return ERR_FORMAT;
-	const bool fits = is_utxo(r->network) ? purposes[purpose].utxo : purposes[purpose].account;
+	const bool fits = is_utxo(r->network) ? purposes[purpose].utxo
+					      : purposes[purpose].account && !*many;
 	return fits ? OK : ERR_FORMAT;
 }
 
@@ -124,9 +173,9 @@ enum err signing_request_parse(struct signing_request *out, struct slice in)
 {
 	struct reader reader = reader_init(in);
 	struct signing_request r = {0};
-	uint8_t amount[16];
+	bool many;
 
-	TRY(get_head(&reader, &r));
+	TRY(get_head(&reader, &r, &many));
 	TRY(get_bytes(&reader, &r.unsigned_tx, SIGNING_TX_MAX));
 	if (is_utxo(r.network))
 		TRY(get_inputs(&reader, &r));
@@ -136,12 +185,13 @@ enum err signing_request_parse(struct signing_request *out, struct slice in)
 	reader_copy(&reader, r.swap.b, sizeof r.swap.b);
 	TRY(get_bytes(&reader, &r.leg, SIGNING_LEG_MAX));
 	reader_copy(&reader, r.preimage.b, sizeof r.preimage.b);
-	TRY(get_bytes(&reader, &r.to, DESTINATION_MAX));
-	reader_copy(&reader, amount, sizeof amount);
+	TRY(get_payees(&reader, &r, many));
 	TRY(reader_finish(&reader));
-	r.amount = amount_load(layer_asset(r.network->layer), amount);
-	if (amount_cmp(r.amount, amount_max(r.amount.asset)) > 0)
-		return ERR_RANGE;
+	for (uint32_t i = 0; i <= r.more_count; i++) {
+		const struct amount amount = signing_payee(&r, i).amount;
+		if (amount_cmp(amount, amount_max(amount.asset)) > 0)
+			return ERR_RANGE;
+	}
 	*out = r;
 	return OK;
 }

@@ -32,6 +32,12 @@ struct sign_input {
 	struct key_path key;
 };
 
+/* Who is paid: an output script (UTXO) or a 20-byte address (ACCOUNT), and how much. */
+struct sign_payee {
+	struct slice to;
+	struct amount amount;
+};
+
 struct signing_request {
 	struct id128 session; /* the effect's id */
 	uint32_t variant;     /* 0, then one up for each replacement */
@@ -47,12 +53,18 @@ struct signing_request {
 	struct id128 swap;
 	struct slice leg;        /* encoded struct btc_htlc or evm_htlc of the lock-up concerned */
 	struct hash256 preimage; /* CLAIM */
-	/* PAYOUT: output script (UTXO) or 20-byte address (ACCOUNT), and amount */
+	/* PAYOUT: the first payee */
 	struct slice to;
 	struct amount amount;
+	/* PAYOUT (UTXO): those that the same transaction pays besides, in the order of its outputs
+	 */
+	uint32_t more_count;
+	struct sign_payee more[BTC_PAYEE_MAX - 1];
 };
 
 NONNULL_ALL void signing_request_put(struct buf *out, const struct signing_request *r);
+/* Payee i, from 0 to more_count. */
+NONNULL_ALL struct sign_payee signing_payee(const struct signing_request *r, uint32_t i);
 /* Slices borrow from in. One encoding of each request. ERR_SHORT, ERR_FORMAT, ERR_RANGE. */
 MUST_USE NONNULL_ALL enum err signing_request_parse(struct signing_request *out, struct slice in);
 /* Of the encoded request: what "the same request" means. */

@@ -55,10 +55,11 @@ static void make_payout(struct fixture *f)
 	static const uint8_t to[34] = {0x51, 0x20, 3};
 	struct btc_coin coin[2] = {{.value = {60000}, .key_index = KEY_INDEX_RECEIVE},
 		{.value = {70000}, .key_index = KEY_INDEX_CHANGE, .at.index = 5}};
+	const struct btc_txout payee = {.value = {100000}, .script = slice_of(to, sizeof to)};
 	struct btc_payment p = {.coin = coin,
 		.coin_count = 2,
-		.script = slice_of(to, sizeof to),
-		.value = {100000},
+		.payee = &payee,
+		.payee_count = 1,
 		.fee = {500},
 		.locktime = 100};
 	struct buf raw = buf_init(f->raw, sizeof f->raw);
@@ -80,6 +81,21 @@ static void make_payout(struct fixture *f)
 		f->r.input[i].key = (struct key_path){
 			.use = KEY_WALLET, .index = coin[i].key_index};
 		CHECK(wallet_script(f->r.input[i].script, &wallet, coin[i].key_index) == OK);
+	}
+}
+
+/* The same to so many more. */
+static void make_batch(struct fixture *f, uint32_t more)
+{
+	static uint8_t to[BTC_PAYEE_MAX][34];
+	make_payout(f);
+	f->r.more_count = more;
+	for (uint32_t i = 0; i < more; i++) {
+		to[i][0] = 0x51;
+		to[i][1] = 0x20;
+		to[i][2] = (uint8_t)i;
+		f->r.more[i] = (struct sign_payee){.to = slice_of(to[i], 34 - i % 2),
+			.amount = amount_of(ASSET_BTC, 1000 + i)};
 	}
 }
 
@@ -173,6 +189,10 @@ static void test_requests(void)
 	static struct fixture f;
 	make_payout(&f);
 	check_round_trip(&f);
+	make_batch(&f, 1);
+	check_round_trip(&f);
+	make_batch(&f, BTC_PAYEE_MAX - 1);
+	check_round_trip(&f);
 	make_spend(&f, true);
 	check_round_trip(&f);
 	make_spend(&f, false);
@@ -209,9 +229,26 @@ static void test_requests_refused(void)
 	make_payout(&f);
 	f.r.amount = amount_of(ASSET_BTC, SAT_MAX_RAW + 1);
 	CHECK(parse_encoded(&f) == ERR_RANGE);
+	make_batch(&f, 5);
+	f.r.more[4].amount = amount_of(ASSET_BTC, SAT_MAX_RAW + 1);
+	CHECK(parse_encoded(&f) == ERR_RANGE);
+	make_batch(&f, 5);
+	f.r.purpose = SIGN_LOCK; /* a swap's output has no company */
+	CHECK(parse_encoded(&f) == ERR_FORMAT);
+	make_account(&f);
+	f.r.more_count = 1;
+	f.r.more[0] = signing_payee(&f.r, 0);
+	CHECK(parse_encoded(&f) == ERR_FORMAT);
+	make_batch(&f, 1);
+	const size_t count_at = encode(&f).len - (4 + 34 + 16) - 4;
+	struct signing_request counted;
+	f.encoded[count_at] = 0;
+	CHECK(signing_request_parse(&counted, slice_of(f.encoded, count_at + 4)) == ERR_FORMAT);
+	f.encoded[count_at] = BTC_PAYEE_MAX;
+	CHECK(signing_request_parse(&counted, slice_of(f.encoded, count_at + 4)) == ERR_FORMAT);
 	make_payout(&f);
 	encode(&f);
-	f.encoded[0]++; /* the version */
+	f.encoded[0] = 3; /* the version */
 	struct signing_request back;
 	CHECK(signing_request_parse(&back, slice_of(f.encoded, 400)) == ERR_FORMAT);
 }

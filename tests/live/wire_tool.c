@@ -525,8 +525,9 @@ static void cmd_btc_pay(char **arg)
 	struct sat change;
 	uint64_t vsize;
 	const struct sat value = {number(arg[2])};
-	enum err err = btc_select(
-		&sel, coin, parse_coins(coin, arg + 5), value, script.len, number(arg[3]));
+	const struct btc_txout payee = {.value = value, .script = script};
+	enum err err = btc_select(&sel, coin, parse_coins(coin, arg + 5), value,
+		btc_output_size(script.len), number(arg[3]));
 	if (err != OK)
 		bad(err_name(err));
 	r = (struct signing_request){
@@ -539,8 +540,8 @@ static void cmd_btc_pay(char **arg)
 	}
 	struct btc_payment p = {.coin = chosen,
 		.coin_count = sel.count,
-		.script = script,
-		.value = value,
+		.payee = &payee,
+		.payee_count = 1,
 		.fee = sel.fee,
 		.locktime = (uint32_t)number(arg[4])};
 	CHECK(wallet_script(p.change_script, &key, KEY_INDEX_CHANGE) == OK);

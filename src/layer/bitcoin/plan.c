@@ -95,18 +95,18 @@ static enum err leg_address(const struct network *network, char *text, struct sl
 		text, network, slice_of(tree.script_pubkey, sizeof tree.script_pubkey));
 }
 
-/* Payout and lock-up: coins of ours pay one output, change comes back. */
+/* Payout and lock-up: coins of ours pay the payees, change comes back. */
 static enum err build_payment(struct buf *raw, struct amount *fee, struct signing_request *r,
-	const struct pubkey *wallet, const struct layer_plan *plan, struct slice script,
-	struct sat value)
+	const struct pubkey *wallet, const struct layer_plan *plan, const struct btc_txout *payee,
+	uint32_t payee_count)
 {
 	struct btc_payment p = {.coin = plan->coin,
 		.coin_count = plan->coin_count,
-		.script = script,
-		.value = value,
+		.payee = payee,
+		.payee_count = payee_count,
 		.fee = plan->fee,
 		.locktime = (uint32_t)plan->tip_height};
-	struct sat in = {0}, change, paid;
+	struct sat paid = {0}, change;
 	uint64_t vsize;
 
 	if (plan->coin_count == 0 || plan->coin_count > BTC_INPUT_MAX)
@@ -118,14 +118,15 @@ static enum err build_payment(struct buf *raw, struct amount *fee, struct signin
 			.layer = LAYER_BITCOIN,
 			.index = plan->coin[i].key_index};
 		TRY(wallet_script(input->script, wallet, plan->coin[i].key_index));
-		if (input->value.raw > SAT_MAX_RAW || !sat_add(&in, in, input->value))
+		if (input->value.raw > SAT_MAX_RAW || !sat_add(&paid, paid, input->value))
 			return ERR_RANGE;
 	}
 	r->input_count = plan->coin_count;
 	TRY(wallet_script(p.change_script, wallet, KEY_INDEX_CHANGE));
 	TRY(btc_build_payment(raw, &vsize, &change, &p));
-	if (!sat_sub(&paid, in, value) || !sat_sub(&paid, paid, change))
-		return ERR_RANGE;
+	CHECK(sat_sub(&paid, paid, change));
+	for (uint32_t i = 0; i < payee_count; i++)
+		CHECK(sat_sub(&paid, paid, payee[i].value));
 	*fee = amount_from_sat(paid);
 	return OK;
 }
@@ -174,10 +175,24 @@ static enum err build_call_off(struct buf *raw, struct amount *fee, struct signi
 		if (plan->coin[i].value.raw > SAT_MAX_RAW ||
 			!sat_add(&value, value, plan->coin[i].value))
 			return ERR_RANGE;
-	const struct slice script = slice_of(home, sizeof home);
-	if (!sat_sub(&value, value, plan->fee) || value.raw < btc_dust_limit(script).raw)
+	struct btc_txout out = {.script = slice_of(home, sizeof home)};
+	if (!sat_sub(&out.value, value, plan->fee))
 		return ERR_RANGE;
-	return build_payment(raw, fee, r, wallet, plan, script, value);
+	return build_payment(raw, fee, r, wallet, plan, &out, 1);
+}
+
+static enum err build_payout(struct buf *raw, struct amount *fee, struct signing_request *r,
+	const struct pubkey *wallet, const struct layer_plan *plan)
+{
+	struct btc_txout payee[BTC_PAYEE_MAX] = {{.script = plan->to}};
+	if (plan->more_count >= BTC_PAYEE_MAX)
+		return ERR_RANGE;
+	TRY(amount_to_sat(&payee[0].value, plan->amount));
+	for (uint32_t i = 0; i < plan->more_count; i++) {
+		payee[i + 1].script = plan->more[i].to;
+		TRY(amount_to_sat(&payee[i + 1].value, plan->more[i].amount));
+	}
+	return build_payment(raw, fee, r, wallet, plan, payee, 1 + plan->more_count);
 }
 
 static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct signing_request *r,
@@ -185,20 +200,16 @@ static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct sig
 {
 	struct btc_htlc h;
 	struct btc_htlc_tree tree;
-	struct sat value;
+	struct btc_txout lock;
 
 	switch (plan->purpose) {
-	case SIGN_PAYOUT:
-		TRY(amount_to_sat(&value, plan->amount));
-		if (plan->to.len == 0 || plan->to.len > BTC_SCRIPT_STD_MAX ||
-			value.raw < btc_dust_limit(plan->to).raw)
-			return ERR_RANGE;
-		return build_payment(raw, fee, r, wallet, plan, plan->to, value);
+	case SIGN_PAYOUT: return build_payout(raw, fee, r, wallet, plan);
 	case SIGN_LOCK:
 		TRY(btc_htlc_parse(&h, plan->leg));
 		TRY(btc_htlc_tree(&tree, &h));
-		return build_payment(raw, fee, r, wallet, plan,
-			slice_of(tree.script_pubkey, sizeof tree.script_pubkey), h.amount);
+		lock = (struct btc_txout){.value = h.amount,
+			.script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey)};
+		return build_payment(raw, fee, r, wallet, plan, &lock, 1);
 	case SIGN_CLAIM:
 	case SIGN_REFUND:
 		TRY(btc_htlc_parse(&h, plan->leg));
@@ -227,8 +238,10 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.amount = plan->amount};
 
 	if (plan->tip_height >= HEIGHT_END || plan->leg.len > SIGNING_LEG_MAX ||
-		plan->amount.asset != ASSET_BTC)
+		plan->amount.asset != ASSET_BTC || plan->more_count >= BTC_PAYEE_MAX)
 		return ERR_RANGE;
+	r.more_count = plan->more_count;
+	memcpy(r.more, plan->more, plan->more_count * sizeof plan->more[0]);
 	TRY(build_by_purpose(&raw, &paid, &r, wallet, plan));
 	if (raw.overflow)
 		return ERR_RANGE;

@@ -189,7 +189,8 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.amount = plan->purpose == SIGN_PAYOUT ? plan->amount : amount_zero(asset)};
 
 	if (plan->rate == 0 || plan->rate > GAS_PRICE_MAX || plan->gas_limit < GAS_TRANSFER ||
-		plan->leg.len > SIGNING_LEG_MAX || plan->to.len > LAYER_DESTINATION_MAX)
+		plan->leg.len > SIGNING_LEG_MAX || plan->to.len > LAYER_DESTINATION_MAX ||
+		plan->more_count > 0)
 		return ERR_RANGE;
 	TRY(fill_by_purpose(&tx, &data, wallet, network, plan));
 	TRY(amount_mul(&paid, tx.gas_price, tx.gas_limit));
