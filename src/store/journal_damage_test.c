@@ -153,8 +153,9 @@ struct map {
 	uint32_t last_segment;
 };
 
-static enum err map_group(void *ctx, const struct journal_group_header *group)
+static enum err map_group(void *ctx, const struct journal_group_header *group, struct slice body)
 {
+	(void)body;
 	struct map *map = ctx;
 	CHECK(map->group_count < GROUPS_MAX);
 	map->group[map->group_count++] = *group;

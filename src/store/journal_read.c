@@ -26,8 +26,9 @@ static enum err read_segment(void *ctx, const struct journal_segment_header *hea
 	return OK;
 }
 
-static enum err read_group(void *ctx, const struct journal_group_header *group)
+static enum err read_group(void *ctx, const struct journal_group_header *group, struct slice body)
 {
+	(void)body;
 	struct reading *r = ctx;
 	struct journal_report *report = r->report;
 	report->groups++;

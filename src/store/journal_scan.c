@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "base/mutant.h"
+#include "store/journal_pipe.h"
 
+#define READ_MIN (4u << 20) /* bytes in one go */
 #define SEGMENT_NAME_LEN 14u
 #define SEGMENT_DIGITS 10u
 
@@ -89,27 +91,57 @@ static enum err failed_io(struct journal_scan *scan, uint32_t segment, enum err 
 	return err;
 }
 
-/* For a file of this size; an opening writes from there past the cache, too. */
+/* For a file of this size; an opening writes from there past the cache, too. On large pages, which
+ * take less time to come by than the file does to be read. */
 static enum err make_room(struct journal_scan *scan, size_t size)
 {
-	const size_t whole = (size + JOURNAL_SECTOR - 1) / JOURNAL_SECTOR * JOURNAL_SECTOR;
-	free(scan->bytes);
-	scan->bytes = aligned_alloc(FILE_DIRECT_ALIGN, whole);
-	scan->bytes_cap = scan->bytes == NULL ? 0 : whole;
-	return scan->bytes == NULL ? ERR_FULL : OK;
+	const struct pages_options where = {.want = PAGES_TRANSPARENT, .node = PAGES_NODE_ANY};
+	struct pages *p = &scan->memory[0];
+	if (size > p->size) {
+		if (p->ptr != NULL)
+			pages_unmap(p);
+		*p = (struct pages){.ptr = NULL};
+		scan->bytes = NULL;
+		scan->bytes_len = 0;
+		TRY(pages_map(p, size, &where));
+	}
+	scan->bytes = p->ptr;
+	return OK;
 }
 
-/* The whole file into scan->bytes. */
+/* So much of the file, or all of it, is in scan->bytes then. */
+static enum err read_until(struct journal_scan *scan, uint64_t until)
+{
+	const size_t had = scan->bytes_read, left = scan->bytes_len - had;
+	if (until <= had || left == 0)
+		return OK;
+	const size_t more = until - had < READ_MIN ? READ_MIN : (size_t)(until - had);
+	const size_t len = more < left ? more : left;
+	const enum err err = file_read_exact(scan->ops, scan->file, scan->bytes + had, len, had);
+	if (err != OK)
+		return failed_io(scan, scan->bytes_segment, err);
+	scan->bytes_read += len;
+	return OK;
+}
+
+static void close_segment(struct journal_scan *scan)
+{
+	if (scan->file != FILE_NONE)
+		scan->ops->close(scan->ops->ctx, scan->file);
+	scan->file = FILE_NONE;
+}
+
+/* A file into scan->bytes: its beginning now, the rest as it is come to. */
 static enum err read_segment(struct journal_scan *scan, uint32_t segment)
 {
 	const struct file_ops *ops = scan->ops;
 	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE];
-	int file = FILE_NONE;
 	uint64_t size = 0;
+	close_segment(scan);
 	journal_segment_name(name, segment);
 	enum err err = file_path_join(path, scan->dir, name);
 	if (err == OK)
-		err = ops->open(ops->ctx, &file, path, 0);
+		err = ops->open(ops->ctx, &scan->file, path, 0);
 	if (err == ERR_NOT_FOUND) {
 		scan->damage = (struct journal_damage){JOURNAL_FAULT_MISSING, segment, 0};
 		journal_error_set(
@@ -117,23 +149,17 @@ static enum err read_segment(struct journal_scan *scan, uint32_t segment)
 		return ERR_CHECKSUM;
 	}
 	if (err == OK)
-		err = ops->size(ops->ctx, &size, file);
-	if (err == OK && (size < JOURNAL_SEGMENT_HEADER_SIZE || size > JOURNAL_SEGMENT_SIZE_MAX)) {
-		err = damaged(scan, segment, 0, JOURNAL_FAULT_LENGTH, "the file");
-		goto out;
-	}
-	if (err == OK && size > scan->bytes_cap)
-		err = make_room(scan, (size_t)size);
+		err = ops->size(ops->ctx, &size, scan->file);
+	if (err == OK && (size < JOURNAL_SEGMENT_HEADER_SIZE || size > JOURNAL_SEGMENT_SIZE_MAX))
+		return damaged(scan, segment, 0, JOURNAL_FAULT_LENGTH, "the file");
 	if (err == OK)
-		err = file_read_exact(ops, file, scan->bytes, (size_t)size, 0);
+		err = make_room(scan, (size_t)size);
+	if (err != OK)
+		return failed_io(scan, segment, err);
+	scan->bytes_read = 0;
 	scan->bytes_len = (size_t)size;
 	scan->bytes_segment = segment;
-	if (err != OK)
-		err = failed_io(scan, segment, err);
-out:
-	if (file != FILE_NONE)
-		ops->close(ops->ctx, file);
-	return err;
+	return read_until(scan, JOURNAL_SEGMENT_HEADER_SIZE);
 }
 
 /* What is at the end of the last segment that was walked, where nothing unsound may be. */
@@ -193,13 +219,14 @@ static enum err check_header(
 	return OK;
 }
 
-static enum err visit_records(const struct journal_scan *scan,
-	const struct journal_group_header *group, const struct journal_visitor *visitor)
+enum err journal_visit_group(const struct journal_visitor *visitor,
+	const struct journal_group_header *group, struct slice body)
 {
-	struct slice body = journal_group_body(slice_of(scan->bytes, scan->bytes_len), group);
 	struct journal_record_view view;
+	if (visitor->group != NULL)
+		TRY(visitor->group(visitor->ctx, group, body));
 	while (visitor->record != NULL && body.len > 0) {
-		CHECK(journal_record_next(&view, &body));
+		journal_record_next_unchecked(&view, &body);
 		const struct journal_record record = {
 			.seq = view.seq, .type = view.type, .payload = view.payload};
 		TRY(visitor->record(visitor->ctx, &record));
@@ -217,14 +244,15 @@ static void check_ahead(void *ctx, size_t begin, size_t end)
 	}
 }
 
-/* The groups that seem to begin at the end: where, and where their leaves go. Returns how many
- * leaves. */
-static size_t guess_ahead(struct journal_scan *scan)
+/* The groups that seem to begin at the end: where, and where their leaves go, and how many those
+ * are. */
+static enum err guess_ahead(struct journal_scan *scan, size_t *leaf_count)
 {
 	uint64_t at = scan->end;
 	size_t leaves = 0;
 	scan->ahead_next = scan->ahead_count = 0;
 	do {
+		TRY(read_until(scan, at + JOURNAL_GROUP_SIZE_MAX));
 		struct journal_ahead *a = &scan->ahead[scan->ahead_count++];
 		*a = (struct journal_ahead){.offset = at, .leaf = leaves};
 		if (at + JOURNAL_GROUP_HEADER_SIZE > scan->bytes_len)
@@ -236,15 +264,18 @@ static size_t guess_ahead(struct journal_scan *scan)
 		leaves += journal_group_leaves(group);
 		at += journal_group_size(size);
 	} while (scan->ahead_count < scan->ahead_max && at < scan->bytes_len &&
-		leaves < JOURNAL_AHEAD_LEAVES_MAX);
-	return leaves;
+		leaves < JOURNAL_AHEAD_LEAVES_MAX && at - scan->end < JOURNAL_AHEAD_BYTES_MAX);
+	*leaf_count = leaves;
+	return OK;
 }
 
 /* Checks the group at the end and those that seem to follow it. A wrong guess costs time only: what
  * it finds is not where a group is looked for later. */
 static enum err look_ahead(struct journal_scan *scan)
 {
-	const size_t leaves = guess_ahead(scan) + 1; /* never nothing */
+	size_t leaves;
+	TRY(guess_ahead(scan, &leaves));
+	leaves++; /* never nothing */
 	if (leaves > scan->leaf_cap) {
 		free(scan->leaf);
 		scan->leaf = malloc(leaves * sizeof scan->leaf[0]);
@@ -266,17 +297,20 @@ static enum err check_next(struct journal_scan *scan, const struct journal_ahead
 	return OK;
 }
 
+static enum err refused(struct journal_scan *scan, uint32_t segment, uint64_t offset, enum err err)
+{
+	journal_error_set(&scan->error,
+		"%s: segment %" PRIu32 ", offset %" PRIu64 ": a record was refused (%s)", scan->dir,
+		segment, offset, err_name(err));
+	return err;
+}
+
 static enum err visit_group(struct journal_scan *scan, const struct journal_group_header *group,
 	const struct journal_visitor *visitor)
 {
-	enum err err = visitor->group == NULL ? OK : visitor->group(visitor->ctx, group);
-	if (err == OK)
-		err = visit_records(scan, group, visitor);
-	if (err != OK)
-		journal_error_set(&scan->error,
-			"%s: segment %" PRIu32 ", offset %" PRIu64 ": a record was refused (%s)",
-			scan->dir, scan->last.segment, scan->end, err_name(err));
-	return err;
+	const struct slice bytes = slice_of(scan->bytes, scan->bytes_len);
+	const enum err err = journal_visit_group(visitor, group, journal_group_body(bytes, group));
+	return err == OK ? OK : refused(scan, group->segment, group->offset, err);
 }
 
 /* Groups from an offset on, as far as they are valid. */
@@ -326,6 +360,7 @@ static enum err search_claims(struct journal_scan *scan)
 {
 	const struct slice segment = slice_of(scan->bytes, scan->bytes_len);
 	scan->dirty_end = scan->end;
+	TRY(read_until(scan, segment.len));
 	for (uint64_t at = scan->end; at < segment.len; at += JOURNAL_SECTOR) {
 		struct journal_group_header group;
 		const enum journal_fault fault = journal_group_check(
@@ -385,23 +420,62 @@ static enum err check_claimed(struct journal_scan *scan, const struct journal_st
 	return ERR_CHECKSUM;
 }
 
-static enum err walk(struct journal_scan *scan, const struct id128 *cluster,
-	const struct journal_visitor *visitor, const struct journal_start *start, uint32_t last)
+/* Who keeps bodies keeps those of one segment, while the next is read. */
+static enum err leave_segment(struct journal_scan *scan, const struct journal_visitor *visitor)
 {
-	uint32_t segment = start == NULL ? 1 : start->segment;
-	uint64_t from;
-	TRY(begin(scan, start, cluster, &from));
+	const struct pages before = scan->memory[1];
+	if (visitor->leave == NULL)
+		return OK;
+	scan->memory[1] = scan->memory[0];
+	scan->memory[0] = before;
+	return visitor->leave(visitor->ctx);
+}
+
+struct walk {
+	struct journal_scan *scan;
+	const struct id128 *cluster;
+	const struct journal_start *start;
+	uint32_t segment, last;
+	uint64_t from; /* in the first one, which was read */
+};
+
+static enum err walk(void *ctx, const struct journal_visitor *visitor)
+{
+	const struct walk *w = ctx;
+	struct journal_scan *scan = w->scan;
+	uint32_t segment = w->segment;
+	uint64_t from = w->from;
 	for (;;) {
 		if (visitor->segment != NULL)
 			TRY(visitor->segment(visitor->ctx, &scan->last));
 		TRY(walk_groups(scan, visitor, from));
-		if (segment >= last)
-			return check_claimed(scan, start);
+		if (segment >= w->last)
+			return check_claimed(scan, w->start);
 		segment++;
 		from = JOURNAL_SEGMENT_HEADER_SIZE;
+		TRY(leave_segment(scan, visitor));
 		TRY(read_segment(scan, segment));
-		TRY(check_header(scan, segment, cluster));
+		TRY(check_header(scan, segment, w->cluster));
 	}
+}
+
+/* Ahead of the visitor, where there is one, somebody to do it, and enough to be done. */
+static bool goes_ahead(const struct walk *w, const struct journal_visitor *visitor)
+{
+	const uint64_t segments = w->last - w->segment + UINT64_C(1);
+	return w->scan->parallel != NULL && visitor->record != NULL &&
+		segments * w->scan->bytes_len >= JOURNAL_PIPE_WORTH;
+}
+
+static enum err walk_all(struct walk *w, const struct journal_visitor *visitor)
+{
+	struct journal_refusal refusal;
+	TRY(begin(w->scan, w->start, w->cluster, &w->from));
+	if (!goes_ahead(w, visitor))
+		return walk(w, visitor);
+	const enum err err = journal_pipe_run(&refusal, visitor, walk, w);
+	return refusal.err == OK ? err
+				 : refused(w->scan, refusal.segment, refusal.offset, refusal.err);
 }
 
 enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops, const char *dir,
@@ -409,7 +483,8 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	const struct parallel *parallel, const struct journal_start *start)
 {
 	uint32_t first, last;
-	*scan = (struct journal_scan){.ops = ops, .dir = dir, .parallel = parallel, .empty = true};
+	*scan = (struct journal_scan){
+		.ops = ops, .dir = dir, .parallel = parallel, .empty = true, .file = FILE_NONE};
 	scan->chain.next_seq = 1;
 	scan->ahead_max = parallel == NULL ? 1 : JOURNAL_AHEAD_MAX;
 	scan->ahead = malloc(scan->ahead_max * sizeof scan->ahead[0]);
@@ -424,7 +499,12 @@ enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	scan->empty = last == 0 && (start == NULL || start->claimed == 0);
 	if (scan->empty)
 		return OK;
-	TRY(walk(scan, cluster, visitor, start, last));
+	struct walk w = {.scan = scan,
+		.cluster = cluster,
+		.start = start,
+		.segment = start == NULL ? 1 : start->segment,
+		.last = last};
+	TRY(walk_all(&w, visitor));
 	find_doubt(scan);
 	return search_claims(scan);
 }
@@ -433,7 +513,9 @@ enum err journal_scan_load(struct journal_scan *scan, uint32_t segment)
 {
 	const struct journal_damage damage = scan->damage;
 	const struct journal_error error = scan->error;
-	const enum err err = read_segment(scan, segment);
+	enum err err = read_segment(scan, segment);
+	if (err == OK)
+		err = read_until(scan, scan->bytes_len);
 	scan->damage = damage;
 	scan->error = error;
 	return err;
@@ -441,11 +523,14 @@ enum err journal_scan_load(struct journal_scan *scan, uint32_t segment)
 
 void journal_scan_fini(struct journal_scan *scan)
 {
-	free(scan->bytes);
+	close_segment(scan);
+	for (size_t i = 0; i < ARRAY_LEN(scan->memory); i++)
+		if (scan->memory[i].ptr != NULL)
+			pages_unmap(&scan->memory[i]);
 	free(scan->ahead);
 	free(scan->leaf);
 	scan->bytes = NULL;
 	scan->ahead = NULL;
 	scan->leaf = NULL;
-	scan->bytes_len = scan->bytes_cap = 0;
+	scan->bytes_len = 0;
 }

@@ -15,8 +15,12 @@
  * ones begin is guessed from what they say. Chain and records follow on one thread, in order: the
  * result is the same, whoever checked what.
  *
- * Reads only. Threads: one, and those of `parallel` within the call. A visitor sees records before
- * the whole was verified: what it built must be thrown away where the scan fails.
+ * Where records are visited, too, reading and verifying go on ahead of that on a thread of their
+ * own (store/journal_pipe.h), by at most two segments, which are in memory then.
+ *
+ * Reads only. Threads: one; with `parallel`, its own, and another on which `ops` is called, within
+ * the call. A visitor is called on the caller's. It sees records before the whole was verified:
+ * what it built must be thrown away where the scan fails.
  */
 #ifndef STORE_JOURNAL_SCAN_H
 #define STORE_JOURNAL_SCAN_H
@@ -25,6 +29,7 @@
 #include "store/journal.h"
 #include "store/journal_format.h"
 #include "sys/file.h"
+#include "sys/pages.h"
 
 #define JOURNAL_NAME_SIZE 32u
 #define JOURNAL_SEGMENTS_MAX 1000000u
@@ -33,13 +38,17 @@
 #define JOURNAL_RECYCLED_MAX 4u
 #define JOURNAL_RECYCLING_NAME "recycling"  /* a freed segment on its way there */
 #define JOURNAL_AHEAD_MAX 512u              /* groups that are checked at once ... */
-#define JOURNAL_AHEAD_LEAVES_MAX (1u << 18) /* ... and their records, but for the last group's */
+#define JOURNAL_AHEAD_LEAVES_MAX (1u << 18) /* ... and their records, but for the last group's, */
+#define JOURNAL_AHEAD_BYTES_MAX (8u << 20)  /* likewise */
 
 /* Any may be NULL; return other than OK to stop, and the scan fails with it. */
 struct journal_visitor {
 	enum err (*segment)(void *ctx, const struct journal_segment_header *header);
-	enum err (*group)(void *ctx, const struct journal_group_header *group);
+	enum err (*group)(void *ctx, const struct journal_group_header *group, struct slice body);
 	enum err (*record)(void *ctx, const struct journal_record *record);
+	/* For who keeps bodies: those of all segments but the last one are about to be
+	 * overwritten. */
+	enum err (*leave)(void *ctx);
 	void *ctx;
 };
 
@@ -77,9 +86,12 @@ struct journal_scan {
 	struct journal_damage damage; /* with ERR_CHECKSUM, ERR_FORMAT */
 	struct journal_error error;   /* set with every failure */
 	/* its storage */
-	uint8_t *bytes; /* the file of bytes_segment, the last one after a success */
-	size_t bytes_len, bytes_cap;
+	uint8_t *
+		bytes; /* the file of bytes_segment, the last one, and all of it, after a success */
+	size_t bytes_len, bytes_read; /* what is not read yet is not there */
 	uint32_t bytes_segment;
+	int file;
+	struct pages memory[2]; /* the bytes', and for who keeps bodies the segment's before */
 	struct journal_ahead *ahead;
 	uint32_t ahead_max, ahead_count, ahead_next;
 	struct hash256 *leaf; /* of the groups that were looked at ahead */
@@ -104,6 +116,9 @@ NONNULL_ALL void journal_recycled_name(char name[JOURNAL_NAME_SIZE], uint32_t in
 MUST_USE enum err journal_scan_run(struct journal_scan *scan, const struct file_ops *ops,
 	const char *dir, const struct id128 *cluster, const struct journal_visitor *visitor,
 	const struct parallel *parallel, const struct journal_start *start);
+/* A group that was verified: tells of it, and of its records. */
+MUST_USE NONNULL_ALL enum err journal_visit_group(const struct journal_visitor *visitor,
+	const struct journal_group_header *group, struct slice body);
 /* After journal_scan_run: another segment's file into scan->bytes. ERR_CHECKSUM: it is not there,
  * or too short for one; errors of sys/file. */
 MUST_USE NONNULL_ALL enum err journal_scan_load(struct journal_scan *scan, uint32_t segment);
