@@ -28,6 +28,8 @@ struct network {
 	const char *name;  /* "mainnet", "testnet", "signet", "regtest" */
 	const char *caip2; /* "bip122:000000000019d6689c085ae165831e93", "eip155:30" */
 	bool test;         /* its coins have no value */
+	bool regular; /* blocks are made by the clock (by signers, a sequencer), not found: they
+		       * may fail to come, and don't come early */
 	/* Bitcoin, Liquid. Lightning: of the Bitcoin network that it is on */
 	const char *hrp;        /* bech32 prefix, Lightning's: of invoices; NULL elsewhere */
 	uint8_t p2pkh, p2sh;    /* base58 versions */

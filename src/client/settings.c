@@ -1,5 +1,6 @@
 #include "client/settings.h"
 
+#include "ledger/clock.h"
 #include "sys/yaml.h"
 
 #include <stdio.h>
@@ -106,10 +107,10 @@ static const struct layer_row layer_rows[ROW_COUNT] = {
 	[ROW_LOCK_BLOCKS_MIN] = {"lock_blocks_min", "BLOCKS",
 		"refuse terms whose refund of our own lock-up opens earlier: nobody could lock "
 		"safely then",
-		SETTING_U32, FIELD(lock_blocks_min), 1, 16384},
+		SETTING_U32, FIELD(lock_blocks_min), 1, CLOCK_REGULAR_MAX},
 	[ROW_LOCK_BLOCKS_MAX] = {"lock_blocks_max", "BLOCKS",
 		"refuse terms that keep our own lock-up from us for longer", SETTING_U32,
-		FIELD(lock_blocks_max), 1, 16384},
+		FIELD(lock_blocks_max), 1, CLOCK_REGULAR_MAX},
 	[ROW_FEE_RATE_MIN] = {"fee_rate_min", "RATE",
 		"never pay less: satoshi for 1,000 vbytes; wei for a unit of gas", SETTING_U64,
 		FIELD(params.fee_rate_min), 1, UINT64_C(1) << 40},

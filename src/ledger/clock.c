@@ -18,27 +18,40 @@ static const struct block_quantile *row_for(uint64_t n, bool at_or_above)
 	return &block_quantiles[lo];
 }
 
+static bool regular(const struct layer_params *p)
+{
+	return p->network != NULL && p->network->regular;
+}
+
+uint32_t clock_blocks_max(const struct layer_params *p)
+{
+	return regular(p) ? CLOCK_REGULAR_MAX : CLOCK_BLOCKS_MAX;
+}
+
 uint64_t clock_early_ms(const struct layer_params *p, uint64_t blocks)
 {
+	const uint32_t max = clock_blocks_max(p);
+	uint64_t low_milli;
 	CHECK(p->drift_permille < 1000);
 	if (blocks == 0)
 		return 0;
-	const struct block_quantile *q = row_for(
-		blocks < CLOCK_BLOCKS_MAX ? blocks : CLOCK_BLOCKS_MAX, false);
+	if (blocks > max)
+		blocks = max;
+	/* the next block may be about to come: n of them take n - 1 whole intervals */
+	low_milli = regular(p) ? (blocks - 1) * 1000 : row_for(blocks, false)->low_milli;
 	/* 2^32 milli-intervals * an interval under 2^28 ms fits in 64 bits; divide before the drift
 	 */
-	return (uint64_t)q->low_milli * p->block_interval_ms / 1000 * (1000 - p->drift_permille) /
-		1000;
+	return low_milli * p->block_interval_ms / 1000 * (1000 - p->drift_permille) / 1000;
 }
 
 uint64_t clock_late_ms(const struct layer_params *p, uint64_t blocks)
 {
-	if (blocks > CLOCK_BLOCKS_MAX)
+	if (blocks > clock_blocks_max(p))
 		return UINT64_MAX;
 	if (blocks == 0)
 		return p->outage_ms;
-	const struct block_quantile *q = row_for(blocks, true);
-	const uint64_t mean = ((uint64_t)q->high_milli * p->block_interval_ms + 999) / 1000;
+	const uint64_t high_milli = regular(p) ? blocks * 1000 : row_for(blocks, true)->high_milli;
+	const uint64_t mean = (high_milli * p->block_interval_ms + 999) / 1000;
 	return (mean * (1000 + p->drift_permille) + 999) / 1000 + p->outage_ms;
 }
 
@@ -78,7 +91,7 @@ uint32_t clock_source_blocks(const struct layer_params *src, const struct layer_
 	uint32_t src_depth, uint64_t observation_ms)
 {
 	const uint32_t before = src->funding_blocks + src_depth;
-	uint32_t lo = 1, hi = CLOCK_BLOCKS_MAX;
+	uint32_t lo = 1, hi = clock_blocks_max(src);
 	struct lock_times t = {.src = src,
 		.dst = dst,
 		.dst_blocks = dst->lock_blocks,
@@ -97,5 +110,5 @@ uint32_t clock_source_blocks(const struct layer_params *src, const struct layer_
 		else
 			lo = mid + 1;
 	}
-	return lo <= CLOCK_BLOCKS_MAX - before ? lo + before : 0;
+	return lo <= clock_blocks_max(src) - before ? lo + before : 0;
 }

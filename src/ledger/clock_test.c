@@ -28,6 +28,24 @@ static void test_known_bounds(void)
 	CHECK(clock_late_ms(&btc, CLOCK_BLOCKS_MAX + 1) == UINT64_MAX);
 }
 
+/* A sequencer's blocks: neither earlier than the clock says, nor later but for drift and outage. */
+static void test_regular(void)
+{
+	static const struct network network = {.regular = true};
+	struct layer_params p = layer(2000, 40000);
+	p.network = &network;
+	CHECK(clock_blocks_max(&p) == CLOCK_REGULAR_MAX);
+	CHECK(clock_early_ms(&p, 1) == 0 && clock_early_ms(&p, 1001) == 2000000);
+	CHECK(clock_late_ms(&p, 1000) == 2000000);
+	CHECK(clock_early_ms(&p, CLOCK_REGULAR_MAX + 5) == clock_early_ms(&p, CLOCK_REGULAR_MAX));
+	CHECK(clock_late_ms(&p, CLOCK_REGULAR_MAX) == UINT64_C(2000) * CLOCK_REGULAR_MAX);
+	CHECK(clock_late_ms(&p, CLOCK_REGULAR_MAX + 1) == UINT64_MAX);
+	p.drift_permille = 100;
+	p.outage_ms = 43200000; /* the sequencing window */
+	CHECK(clock_early_ms(&p, 1001) == 1800000);
+	CHECK(clock_late_ms(&p, 1000) == 2200000 + 43200000);
+}
+
 static void test_monotonic_and_ordered(void)
 {
 	struct layer_params p = layer(1000, 10), drifting = p;
@@ -50,8 +68,14 @@ static void test_monotonic_and_ordered(void)
  * later (both edges of HAZARDS 1). */
 static void test_edges_of_lock(void)
 {
+	static const struct network by_the_clock = {.regular = true};
 	const struct layer_params btc = layer(600000, 144), rsk = layer(25000, 2880);
-	const struct layer_params *pair[][2] = {{&btc, &rsk}, {&rsk, &btc}};
+	struct layer_params bob = layer(2000, 43200), liquid = layer(60000, 1440);
+	bob.network = liquid.network = &by_the_clock;
+	bob.outage_ms = 43200000;
+	const struct layer_params *pair[][2] = {{&btc, &rsk}, {&rsk, &btc}, {&btc, &bob},
+		{&bob, &btc}, {&rsk, &bob}, {&bob, &rsk}, {&liquid, &bob}, {&bob, &liquid},
+		{&btc, &liquid}, {&liquid, &btc}};
 	for (size_t i = 0; i < ARRAY_LEN(pair); i++) {
 		const struct layer_params *src = pair[i][0], *dst = pair[i][1];
 		const uint32_t n = clock_source_blocks(src, dst, 3, 1000);
@@ -114,6 +138,7 @@ static void test_edge_of_reveal(void)
 int main(void)
 {
 	test_known_bounds();
+	test_regular();
 	test_monotonic_and_ordered();
 	test_edges_of_lock();
 	test_every_term_of_lock();

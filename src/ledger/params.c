@@ -143,7 +143,7 @@ static bool check_layer(const struct layer_params *p, struct params_problem *pro
 		return fail(problem, "final_depth", "must be from 1 to 512 blocks");
 	if (p->claim_blocks == 0 || p->claim_blocks > DEPTH_MAX)
 		return fail(problem, "claim_blocks", "must be from 1 to 512");
-	if (p->lock_blocks == 0 || p->lock_blocks > CLOCK_BLOCKS_MAX)
+	if (p->lock_blocks == 0 || p->lock_blocks > clock_blocks_max(p))
 		return fail(problem, "lock_blocks", "is out of range");
 	if (p->funding_blocks > CLOCK_BLOCKS_MAX)
 		return fail(problem, "funding_blocks", "is out of range");

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "ledger/clock.h"
 #include "store/journal_scrub.h"
 
 #define SECOND UINT64_C(1000)
@@ -215,7 +216,7 @@ static const struct layer_key layer_keys[LAYER_KEY_COUNT] = {
 		LAYER_FIELD(params.claim_blocks), 1, 512},
 	[KEY_LOCK_BLOCKS] = {"lock_blocks", CONFIG_U32,
 		"how long our own lock-ups stay closed to refund", LAYER_FIELD(params.lock_blocks),
-		1, 65536},
+		1, CLOCK_REGULAR_MAX},
 	[KEY_FUNDING_BLOCKS] = {"funding_blocks", CONFIG_U32, "how long a client may take to lock",
 		LAYER_FIELD(params.funding_blocks), 1, 65536},
 	[KEY_SWAP_MIN] = {"swap_min", CONFIG_AMOUNT, "the least source amount",
