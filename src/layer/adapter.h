@@ -29,6 +29,7 @@ struct layer_pure {
 		struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate);
 	uint64_t (*gas_limit)(
 		enum layer_id id, enum sign_purpose purpose); /* 0: no such thing here */
+	uint32_t payees_max;                                  /* of one payout; 0: as 1 */
 };
 
 extern const struct layer_pure bitcoin_pure, evm_pure;

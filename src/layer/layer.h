@@ -193,6 +193,8 @@ MUST_USE NONNULL_ALL enum err layer_address_format(enum layer_id id, const struc
 /* Where deposits are paid to, as text. */
 MUST_USE NONNULL_ALL enum err layer_funding_address(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], const struct pubkey *wallet);
+/* How many payees one payout can have, at least 1 and at most BTC_PAYEE_MAX. */
+uint32_t layer_payees_max(enum layer_id id);
 /* The least amount that can be sent on the layer, to whatever kind of address. */
 struct amount layer_dust(enum layer_id id);
 

@@ -36,6 +36,13 @@ enum err layer_funding_address(enum layer_id id, const struct network *network,
 	return pure_of(id)->funding_address(network, text, wallet);
 }
 
+uint32_t layer_payees_max(enum layer_id id)
+{
+	const uint32_t max = pure_of(id)->payees_max;
+	CHECK(max <= BTC_PAYEE_MAX);
+	return max == 0 ? 1 : max;
+}
+
 struct amount layer_dust(enum layer_id id)
 {
 	return pure_of(id)->dust(id);

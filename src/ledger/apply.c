@@ -46,7 +46,9 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		return ERR_EXISTS;
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
-	if (amount_cmp(r.amount, amount_max(layer_asset(r.layer))) > 0)
+	struct amount *queued = &l->layer[r.layer].queued;
+	if (amount_cmp(r.amount, amount_max(layer_asset(r.layer))) > 0 ||
+		amount_add(queued, *queued, r.amount) != OK)
 		return ERR_RANGE;
 	const uint32_t index = l->transfer_count++;
 	l->transfers_waiting++;
@@ -60,6 +62,7 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		.created_ms = l->time_ms,
 		.updated_ms = l->time_ms,
 		.effect = INDEX_NONE,
+		.next = INDEX_NONE,
 		.born_seq = l->seq,
 		.seq = l->seq};
 	if (r.destination.len > 0)

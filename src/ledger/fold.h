@@ -59,8 +59,10 @@ NONNULL_ALL void effect_open(struct ledger *l, struct effect *f);
 /* Free the bytes of the effect that has been over for longest; false where there is none. */
 NONNULL_ALL bool effects_forget_oldest(struct ledger *l);
 NONNULL_ALL void effects_close(struct ledger *l); /* take what is over from the list */
-NONNULL_ALL void transfer_update(
+/* Of all that it pays. */
+NONNULL_ALL void transfers_update(
 	struct ledger *l, const struct effect *f, enum transfer_state state);
+NONNULL_ALL void transfers_fail(struct ledger *l, const struct effect *f, const char *reason);
 /* UTXO: one of its variants is in a block. Called for each of its inputs and outputs of ours; the
  * first call counts. */
 NONNULL_ALL void effect_confirmed(

@@ -47,13 +47,14 @@ static void move_all(struct ledger *l, const struct rec_book *r, struct book_cus
 }
 
 /* What customers may be owed more. While books and chain are not known to agree: nothing. What
- * swaps under way were promised is not promised twice. */
+ * swaps under way were promised, and what waits to be paid out, is not promised twice. */
 static u128 room_of(const struct ledger *l, enum layer_id layer)
 {
 	struct amount left;
 	uint8_t raw[16];
 	if (l->latched ||
-		amount_sub(&left, ledger_unclaimed(l, layer), l->layer[layer].promised) != OK)
+		amount_sub(&left, ledger_unclaimed(l, layer), l->layer[layer].promised) != OK ||
+		amount_sub(&left, left, l->layer[layer].queued) != OK)
 		return 0;
 	amount_store(raw, left);
 	return (u128)load_le64(raw) | (u128)load_le64(raw + 8) << 64;

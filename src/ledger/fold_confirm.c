@@ -97,11 +97,7 @@ void effect_void(struct ledger *l, struct effect *f, const char *reason)
 	effect_release(l, f);
 	f->state = EFFECT_VOID;
 	(void)snprintf(f->reason, sizeof f->reason, "%s", reason);
-	if (f->transfer != INDEX_NONE) {
-		struct transfer *t = &l->transfer[f->transfer];
-		(void)snprintf(t->reason, sizeof t->reason, "%s", reason);
-		transfer_update(l, f, TRANSFER_FAILED);
-	}
+	transfers_fail(l, f, reason);
 	note_final(l, f->layer, ended_at(f));
 	retire(l, f);
 }
@@ -146,7 +142,7 @@ static void mark_confirmed(struct ledger *l, struct effect *f, const struct hash
 	f->reverted = reverted;
 	f->state = EFFECT_CONFIRMED;
 	if (!reverted)
-		transfer_update(l, f, TRANSFER_CONFIRMED);
+		transfers_update(l, f, TRANSFER_CONFIRMED);
 }
 
 static enum account value_goes_to(const struct effect *f)
@@ -297,7 +293,7 @@ static void settle_one(struct ledger *l, struct effect *f)
 		if (!is_final(l, f->layer, f->confirmed_height))
 			return;
 		f->state = EFFECT_FINAL;
-		transfer_update(l, f, f->reverted ? TRANSFER_FAILED : TRANSFER_FINAL);
+		transfers_update(l, f, f->reverted ? TRANSFER_FAILED : TRANSFER_FINAL);
 		note_final(l, f->layer, f->confirmed_height);
 		retire(l, f);
 		return;
@@ -328,7 +324,7 @@ static void reorg_one(struct ledger *l, struct effect *f, uint64_t keep)
 		f->conflict_height = 0;
 		if (f->state == EFFECT_VOID && f->variant_count > 0) {
 			reopen_void(l, f, false);
-			transfer_update(l, f, TRANSFER_SENT);
+			transfers_update(l, f, TRANSFER_SENT);
 		}
 	}
 	if (f->confirmed_height <= keep)
@@ -339,7 +335,7 @@ static void reorg_one(struct ledger *l, struct effect *f, uint64_t keep)
 	f->confirmed_tx = (struct hash256){{0}};
 	f->reverted = false;
 	f->state = EFFECT_PREPARED;
-	transfer_update(l, f, TRANSFER_SENT);
+	transfers_update(l, f, TRANSFER_SENT);
 }
 
 void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep, bool deep)

@@ -4,17 +4,24 @@
 
 #include <stdio.h>
 
-void transfer_update(struct ledger *l, const struct effect *f, enum transfer_state state)
+void transfers_update(struct ledger *l, const struct effect *f, enum transfer_state state)
 {
-	if (f->transfer == INDEX_NONE)
-		return;
-	struct transfer *t = &l->transfer[f->transfer];
-	if (t->state == state)
-		return;
-	t->state = state;
-	t->updated_ms = l->time_ms;
-	t->seq = l->seq;
-	ledger_mark_dirty(l, f->transfer | DIRTY_TRANSFER);
+	for (uint32_t i = f->transfer; i != INDEX_NONE; i = l->transfer[i].next) {
+		struct transfer *t = &l->transfer[i];
+		if (t->state == state)
+			continue;
+		t->state = state;
+		t->updated_ms = l->time_ms;
+		t->seq = l->seq;
+		ledger_mark_dirty(l, i | DIRTY_TRANSFER);
+	}
+}
+
+void transfers_fail(struct ledger *l, const struct effect *f, const char *reason)
+{
+	for (uint32_t i = f->transfer; i != INDEX_NONE; i = l->transfer[i].next)
+		(void)snprintf(l->transfer[i].reason, sizeof l->transfer[i].reason, "%s", reason);
+	transfers_update(l, f, TRANSFER_FAILED);
 }
 
 void effect_open(struct ledger *l, struct effect *f)
@@ -81,15 +88,57 @@ static bool nonce_right(const struct ledger *l, const struct rec_intent *r)
 		r->nonce < s->nonce_next && !nonce_taken(l, r->layer, r->nonce);
 }
 
-static enum err check_owner(
-	const struct rec_intent *r, const struct swap *s, const struct transfer *t)
+/* Whose an intent is. */
+struct owners {
+	struct swap *swap; /* NULL: of none */
+	uint32_t transfer[BTC_PAYEE_MAX];
+	uint32_t transfer_count;
+};
+
+/* ERR_STATE: there is no such transfer, or it is named twice. */
+static enum err find_owners(const struct ledger *l, struct owners *out, const struct rec_intent *r)
 {
+	out->swap = r->owner_is_swap ? ledger_swap(l, &r->owner) : NULL;
+	out->transfer_count = 0;
+	if (r->purpose != SIGN_PAYOUT)
+		return OK;
+	for (uint32_t i = 0; i <= r->more_count; i++) {
+		const struct transfer *t = ledger_transfer(l, i == 0 ? &r->owner : &r->more[i - 1]);
+		if (t == NULL)
+			return ERR_STATE;
+		const uint32_t index = (uint32_t)(t - l->transfer);
+		for (uint32_t k = 0; k < i; k++)
+			if (out->transfer[k] == index)
+				return ERR_STATE;
+		out->transfer[out->transfer_count++] = index;
+	}
+	return OK;
+}
+
+/* They wait, on this layer, and what is paid is what they are to get. One transaction for many is a
+ * thing of coins. */
+static enum err check_transfers(
+	const struct ledger *l, const struct rec_intent *r, const struct owners *o)
+{
+	struct amount sum = amount_zero(layer_asset(r->layer));
+	if (o->transfer_count > 1 && layer_family(r->layer) != FAMILY_UTXO)
+		return ERR_STATE;
+	for (uint32_t i = 0; i < o->transfer_count; i++) {
+		const struct transfer *t = &l->transfer[o->transfer[i]];
+		if (t->layer != r->layer || t->effect != INDEX_NONE ||
+			t->state != TRANSFER_PENDING || amount_add(&sum, sum, t->amount) != OK)
+			return ERR_STATE;
+	}
+	return amount_cmp(sum, r->value) == 0 ? OK : ERR_STATE;
+}
+
+static enum err check_owner(
+	const struct ledger *l, const struct rec_intent *r, const struct owners *o)
+{
+	const struct swap *s = o->swap;
 	enum swap_state to;
 	switch (r->purpose) {
-	case SIGN_PAYOUT:
-		return t != NULL && t->effect == INDEX_NONE && t->state == TRANSFER_PENDING
-			? OK
-			: ERR_STATE;
+	case SIGN_PAYOUT: return check_transfers(l, r, o);
 	case SIGN_LOCK:
 		return s != NULL && s->lock_effect == INDEX_NONE && r->terms.len <= LEG_SIZE_MAX &&
 				swap_next(&to, s->state, SWAP_EV_LOCK_INTENT)
@@ -110,9 +159,7 @@ static enum err check_owner(
 			? OK
 			: ERR_STATE;
 	case SIGN_NONCE_FILL:
-		return s == NULL && t == NULL && layer_family(r->layer) == FAMILY_ACCOUNT
-			? OK
-			: ERR_STATE;
+		return s == NULL && layer_family(r->layer) == FAMILY_ACCOUNT ? OK : ERR_STATE;
 	case SIGN_DEPLOY: return ERR_STATE;
 	}
 	return ERR_STATE;
@@ -133,7 +180,7 @@ static bool reserve_covers(const struct rec_intent *r)
 
 /* Everything that can be wrong with an intent, before anything changes. */
 static enum err check_intent(const struct ledger *l, const struct rec_intent *r,
-	const struct swap *s, const struct transfer *t, uint32_t coin[BTC_INPUT_MAX])
+	const struct owners *o, uint32_t coin[BTC_INPUT_MAX])
 {
 	const bool business = r->purpose == SIGN_LOCK || r->purpose == SIGN_PAYOUT;
 	if (l->effect_count == l->capacity.effects || (business && !ledger_room(l)))
@@ -149,7 +196,7 @@ static enum err check_intent(const struct ledger *l, const struct rec_intent *r,
 		return ERR_STATE;
 	if (amount_cmp(r->reserved, ledger_balance(l, r->layer, ACCOUNT_AVAILABLE)) > 0)
 		return ERR_STATE;
-	return check_owner(r, s, t);
+	return check_owner(l, r, o);
 }
 
 static void intent_of_swap(
@@ -179,12 +226,28 @@ static void intent_of_swap(
 	}
 }
 
+/* In the order of the outputs that pay them. */
+static void intent_of_transfers(struct ledger *l, uint32_t index, const struct owners *o)
+{
+	for (uint32_t i = 0; i < o->transfer_count; i++) {
+		struct transfer *t = &l->transfer[o->transfer[i]];
+		struct amount *queued = &l->layer[t->layer].queued;
+		t->effect = index;
+		t->next = i + 1 < o->transfer_count ? o->transfer[i + 1] : INDEX_NONE;
+		CHECK(amount_sub(queued, *queued, t->amount) == OK);
+	}
+	l->transfers_waiting -= o->transfer_count;
+	while (l->transfer_first < l->transfer_count &&
+		l->transfer[l->transfer_first].effect != INDEX_NONE)
+		l->transfer_first++;
+}
+
 enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 {
 	uint32_t coin[BTC_INPUT_MAX];
-	struct swap *s = r->owner_is_swap ? ledger_swap(l, &r->owner) : NULL;
-	struct transfer *t = r->owner_is_swap ? NULL : ledger_transfer(l, &r->owner);
-	TRY(check_intent(l, r, s, t, coin));
+	struct owners o;
+	TRY(find_owners(l, &o, r));
+	TRY(check_intent(l, r, &o, coin));
 
 	const uint32_t index = l->effect_count++;
 	struct effect *f = &l->effect[index];
@@ -192,8 +255,8 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 		.purpose = r->purpose,
 		.state = EFFECT_INTENT,
 		.layer = r->layer,
-		.swap = s == NULL ? INDEX_NONE : swap_index(l, s),
-		.transfer = t == NULL ? INDEX_NONE : (uint32_t)(t - l->transfer),
+		.swap = o.swap == NULL ? INDEX_NONE : swap_index(l, o.swap),
+		.transfer = o.transfer_count == 0 ? INDEX_NONE : o.transfer[0],
 		.created_ms = l->time_ms,
 		.intent_seq = l->seq,
 		.coin_count = r->coin_count,
@@ -216,15 +279,9 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 	if (layer_family(r->layer) == FAMILY_ACCOUNT && r->nonce == layer->nonce_next)
 		layer->nonce_given = ++layer->nonce_next;
 	ledger_post(l, r->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, r->reserved);
-	if (t != NULL) {
-		t->effect = index;
-		l->transfers_waiting--;
-		while (l->transfer_first < l->transfer_count &&
-			l->transfer[l->transfer_first].effect != INDEX_NONE)
-			l->transfer_first++;
-	}
-	if (s != NULL)
-		intent_of_swap(l, s, index, r);
+	intent_of_transfers(l, index, &o);
+	if (o.swap != NULL)
+		intent_of_swap(l, o.swap, index, r);
 	return OK;
 }
 
@@ -338,7 +395,7 @@ enum err fold_submitted(struct ledger *l, const struct rec_submitted *r)
 	if (reached) {
 		f->submitted = true;
 		if (f->state == EFFECT_PREPARED)
-			transfer_update(l, f, TRANSFER_SENT);
+			transfers_update(l, f, TRANSFER_SENT);
 	}
 	memcpy(f->reason, r->detail, sizeof f->reason);
 	if (!reached && (MUTANT(REFUSED_IS_VOID) || MUTANT(UNKNOWN_IS_FAILED)))
@@ -369,10 +426,7 @@ static void become_nonce_fill(struct ledger *l, struct effect *f)
 /* Tell its owner why. */
 static void fail_owner(struct ledger *l, const struct effect *f, const char *detail)
 {
-	if (f->transfer != INDEX_NONE) {
-		memcpy(l->transfer[f->transfer].reason, detail, TEXT_REASON_SIZE);
-		transfer_update(l, f, TRANSFER_FAILED);
-	}
+	transfers_fail(l, f, detail);
 	if (f->swap == INDEX_NONE)
 		return;
 	struct swap *w = &l->swap[f->swap];
@@ -383,6 +437,24 @@ static void fail_owner(struct ledger *l, const struct effect *f, const char *det
 		w->refund_effect = INDEX_NONE;
 	if (f->purpose == SIGN_CLAIM || f->purpose == SIGN_REFUND)
 		swap_hold_off(l, w, f->purpose);
+}
+
+/* One payee that can't be paid must not keep the others from their money: each is paid by an effect
+ * of its own. Nothing of the batch is signed durably, so that it can't happen any more. */
+static void split_batch(struct ledger *l, struct effect *f)
+{
+	for (uint32_t i = f->transfer, next; i != INDEX_NONE; i = next) {
+		struct transfer *t = &l->transfer[i];
+		struct amount *queued = &l->layer[t->layer].queued;
+		next = t->next;
+		t->next = t->effect = INDEX_NONE;
+		t->alone = true;
+		CHECK(amount_add(queued, *queued, t->amount) == OK);
+		l->transfers_waiting++;
+		if (i < l->transfer_first)
+			l->transfer_first = i;
+	}
+	f->transfer = INDEX_NONE;
 }
 
 enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r)
@@ -400,6 +472,8 @@ enum err fold_build_failed(struct ledger *l, const struct rec_build_failed *r)
 	if (f->state != EFFECT_INTENT || f->called_off || f->purpose == SIGN_NONCE_FILL)
 		return ERR_STATE;
 	const uint32_t swap = f->swap;
+	if (f->transfer != INDEX_NONE && l->transfer[f->transfer].next != INDEX_NONE)
+		split_batch(l, f);
 	fail_owner(l, f, r->detail);
 	if (layer_family(f->layer) == FAMILY_ACCOUNT && !MUTANT(NONCE_LEFT)) {
 		if (f->purpose == SIGN_LOCK && swap != INDEX_NONE)

@@ -121,6 +121,7 @@ static void put_layer(struct digest *d, const struct layer_state *s)
 	buf_le32(b, s->free_coin_count);
 	buf_le32(b, s->young_coin_count);
 	put_amount(b, s->promised);
+	put_amount(b, s->queued);
 	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
 		put_u128(b, s->account[a].in);
 		put_u128(b, s->account[a].out);
@@ -190,6 +191,9 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_u8(&d.buf, (uint8_t)l->transfer[i].state);
 		put_amount(&d.buf, l->transfer[i].amount);
 		buf_le64(&d.buf, l->transfer[i].born_seq);
+		buf_le32(&d.buf, l->transfer[i].effect);
+		buf_le32(&d.buf, l->transfer[i].next);
+		buf_u8(&d.buf, l->transfer[i].alone);
 		flush(&d);
 	}
 	put_book(&d, &l->book);

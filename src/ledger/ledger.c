@@ -48,6 +48,7 @@ static enum err create_tables(struct ledger *l)
 			return ERR_FULL;
 		s->difference = amount_zero(layer_asset((enum layer_id)i));
 		s->promised = amount_zero(layer_asset((enum layer_id)i));
+		s->queued = s->promised;
 	}
 	return OK;
 }

@@ -99,7 +99,7 @@ enum transfer_state {
 };
 
 struct transfer {
-	struct id128 id, effect_id; /* effect_id: the name of the effect that pays it */
+	struct id128 id, effect_id; /* effect_id: the name of the effect that pays it alone */
 	enum transfer_state state;
 	enum layer_id layer;
 	struct amount amount;
@@ -107,6 +107,8 @@ struct transfer {
 	uint32_t destination_len;
 	uint64_t created_ms, updated_ms;
 	uint32_t effect;
+	uint32_t next; /* that the same effect pays behind it; INDEX_NONE */
+	bool alone;    /* a batch with it could not be made: it waits for no company any more */
 	char reason[TEXT_REASON_SIZE];
 	uint64_t born_seq, seq; /* likewise */
 };
@@ -134,7 +136,9 @@ struct effect {
 	enum sign_purpose purpose;
 	enum effect_state state;
 	enum layer_id layer;
-	uint32_t swap, transfer; /* whose; INDEX_NONE */
+	/* whose; INDEX_NONE. A payout may pay many: this is the first of them, transfer.next leads
+	 * to the others, in the order of its outputs */
+	uint32_t swap, transfer;
 	uint64_t created_ms;
 	uint64_t intent_seq; /* build only when this is durable */
 	/* reservation */
@@ -204,6 +208,7 @@ struct layer_state {
 	uint64_t nonce_chain;        /* ACCOUNT: confirmed */
 	uint64_t final_mark;         /* nothing above this height was taken for final yet */
 	struct amount promised; /* to swaps whose lock-up is seen, and that we did not answer */
+	struct amount queued;   /* by transfers without an intent yet */
 	uint32_t *retired;      /* a ring of closed effects whose bytes are kept, oldest first */
 	uint32_t retired_first, retired_count;
 	struct account_total account[ACCOUNT_COUNT];

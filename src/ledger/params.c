@@ -94,6 +94,7 @@ void params_put(struct buf *out, const struct ledger_params *p)
 	buf_le64(out, p->quote_ttl_ms);
 	buf_le64(out, p->offer_ttl_ms);
 	buf_le64(out, p->observation_ms);
+	buf_le64(out, p->payout_wait_ms);
 }
 
 enum err params_get(struct reader *in, struct ledger_params *p)
@@ -106,6 +107,7 @@ enum err params_get(struct reader *in, struct ledger_params *p)
 	p->quote_ttl_ms = reader_le64(in);
 	p->offer_ttl_ms = reader_le64(in);
 	p->observation_ms = reader_le64(in);
+	p->payout_wait_ms = in->left > 0 ? reader_le64(in) : 0; /* older journals have none */
 	return reader_finish(in);
 }
 
@@ -186,6 +188,8 @@ bool params_check(const struct ledger_params *p, struct params_problem *problem)
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
 		if (p->layer[i].network != NULL && !check_layer(&p->layer[i], problem))
 			return fail_at(problem, i);
+	if (p->payout_wait_ms > PARAMS_PAYOUT_WAIT_MS_MAX)
+		return fail(problem, "payouts.wait_ms", "must be at most an hour");
 	if (p->fee_ppm >= 1000000)
 		return fail(problem, "swap.fee_ppm", "must be below 1000000");
 	for (unsigned to = 0; to < LAYER_COUNT; to++)

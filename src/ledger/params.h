@@ -9,6 +9,7 @@
 #include "wire/evm.h"
 
 #define DEPTH_STEPS_MAX 4u
+#define PARAMS_PAYOUT_WAIT_MS_MAX UINT64_C(3600000)
 
 /* From this amount on, so many blocks. Ascending; the first step is from zero. */
 struct depth_step {
@@ -40,6 +41,8 @@ struct ledger_params {
 	uint64_t quote_ttl_ms;
 	uint64_t offer_ttl_ms;   /* an offer that nobody funded expires after so long */
 	uint64_t observation_ms; /* from a block to our reaction, at most */
+	/* how long a payout of coins may wait for others to leave with, at most; 0: not at all */
+	uint64_t payout_wait_ms;
 };
 
 /* Blocks that an amount has to be buried under before we act on it. */

@@ -236,13 +236,41 @@ enum err rec_transfer_get(struct reader *in, struct rec_transfer *r)
 	return reader_finish(in);
 }
 
+/* Whose an intent is; of many transfers, the others come last. */
+enum owner_kind { OWNER_TRANSFER, OWNER_SWAP, OWNER_TRANSFERS, OWNER_KIND_COUNT };
+
+static void put_more_owners(struct buf *out, const struct rec_intent *r)
+{
+	CHECK(r->more_count < BTC_PAYEE_MAX);
+	if (r->more_count > 0)
+		buf_le32(out, r->more_count);
+	for (uint32_t i = 0; i < r->more_count; i++)
+		buf_put(out, r->more[i].b, sizeof r->more[i].b);
+}
+
+static enum err get_more_owners(struct reader *in, struct rec_intent *r, bool many)
+{
+	r->more_count = many ? reader_le32(in) : 0;
+	if (in->failed)
+		return ERR_SHORT;
+	if (many &&
+		(r->more_count == 0 || r->more_count >= BTC_PAYEE_MAX || r->purpose != SIGN_PAYOUT))
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < r->more_count; i++)
+		reader_copy(in, r->more[i].b, sizeof r->more[i].b);
+	return OK;
+}
+
 void rec_intent_put(struct buf *out, const struct rec_intent *r)
 {
+	const enum owner_kind kind = r->owner_is_swap ? OWNER_SWAP
+		: r->more_count > 0                   ? OWNER_TRANSFERS
+						      : OWNER_TRANSFER;
 	buf_put(out, r->effect.b, 16);
 	buf_u8(out, (uint8_t)r->purpose);
 	rec_layer_put(out, r->layer);
 	buf_put(out, r->owner.b, 16);
-	buf_u8(out, r->owner_is_swap);
+	buf_u8(out, (uint8_t)kind);
 	buf_le32(out, r->coin_count);
 	for (uint32_t i = 0; i < r->coin_count; i++) {
 		buf_put(out, r->coin[i].txid.b, 32);
@@ -257,6 +285,7 @@ void rec_intent_put(struct buf *out, const struct rec_intent *r)
 	put_locator(out, &r->lock);
 	buf_le64(out, r->timelock);
 	buf_bytes32(out, r->terms);
+	put_more_owners(out, r);
 }
 
 enum err rec_intent_get(struct reader *in, struct rec_intent *r)
@@ -268,9 +297,10 @@ enum err rec_intent_get(struct reader *in, struct rec_intent *r)
 		return ERR_FORMAT;
 	r->purpose = (enum sign_purpose)purpose;
 	reader_copy(in, r->owner.b, 16);
-	r->owner_is_swap = get_bool(in);
+	const uint8_t kind = reader_u8(in);
+	r->owner_is_swap = kind == OWNER_SWAP;
 	r->coin_count = reader_le32(in);
-	if (r->coin_count > BTC_INPUT_MAX)
+	if (kind >= OWNER_KIND_COUNT || r->coin_count > BTC_INPUT_MAX)
 		return ERR_FORMAT;
 	for (uint32_t i = 0; i < r->coin_count; i++) {
 		reader_copy(in, r->coin[i].txid.b, 32);
@@ -285,6 +315,7 @@ enum err rec_intent_get(struct reader *in, struct rec_intent *r)
 	get_locator(in, &r->lock);
 	r->timelock = reader_le64(in);
 	r->terms = reader_bytes32(in, LEG_SIZE_MAX);
+	TRY(get_more_owners(in, r, kind == OWNER_TRANSFERS));
 	return reader_finish(in);
 }
 

@@ -75,8 +75,10 @@ struct rec_intent {
 	struct id128 effect;
 	enum sign_purpose purpose;
 	enum layer_id layer;
-	struct id128 owner; /* of the swap or the transfer */
+	struct id128 owner; /* the swap, or the transfer */
 	bool owner_is_swap;
+	uint32_t more_count; /* PAYOUT: the other transfers that it pays, in the order of outputs */
+	struct id128 more[BTC_PAYEE_MAX - 1];
 	uint32_t coin_count;
 	struct btc_outpoint coin[BTC_INPUT_MAX];
 	struct sat fee;

@@ -105,10 +105,56 @@ static void test_intent_bounds(void)
 	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
 }
 
+/* Many owners: behind all the rest, of payouts alone, and from the first byte told from one. */
+static void test_intent_owners(void)
+{
+	static uint8_t storage[8192];
+	struct rec_intent r = {.purpose = SIGN_PAYOUT,
+				  .layer = LAYER_BITCOIN,
+				  .owner = {{1}},
+				  .more_count = BTC_PAYEE_MAX - 1,
+				  .coin_count = 1,
+				  .value = amount_of(ASSET_BTC, 1),
+				  .reserved = amount_of(ASSET_BTC, 2)},
+			  back;
+	for (uint32_t i = 0; i < r.more_count; i++)
+		r.more[i].b[1] = (uint8_t)(i + 1);
+	struct buf out = buf_init(storage, sizeof storage);
+	rec_intent_put(&out, &r);
+	struct reader in = reader_init(buf_slice(&out));
+	CHECK(rec_intent_get(&in, &back) == OK && back.more_count == r.more_count);
+	CHECK(!back.owner_is_swap && memcmp(back.more, r.more, sizeof r.more) == 0);
+	for (size_t cut = 0; cut < out.len; cut++) {
+		in = reader_init(slice_of(storage, cut));
+		CHECK(rec_intent_get(&in, &back) == ERR_SHORT);
+	}
+	const size_t count_at = out.len - 16 * r.more_count - 4;
+	storage[count_at]++; /* one too many */
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+	storage[count_at] = 0; /* many that are one */
+	in = reader_init(slice_of(storage, count_at + 4));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+	storage[count_at] = 1;
+	in = reader_init(slice_of(storage, count_at + 4 + 16));
+	CHECK(rec_intent_get(&in, &back) == OK && back.more_count == 1);
+	storage[16] = SIGN_LOCK;
+	in = reader_init(slice_of(storage, count_at + 4 + 16));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+	storage[16] = SIGN_PAYOUT;
+	storage[34] = 3; /* no kind of owner */
+	in = reader_init(slice_of(storage, count_at + 4 + 16));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+	storage[34] = 0; /* one owner, and something behind */
+	in = reader_init(slice_of(storage, count_at + 4 + 16));
+	CHECK(rec_intent_get(&in, &back) == ERR_FORMAT);
+}
+
 int main(void)
 {
 	test_events();
 	test_prepared_is_sealed();
 	test_intent_bounds();
+	test_intent_owners();
 	return EXIT_SUCCESS;
 }

@@ -182,6 +182,8 @@ static void io_transfer(struct codec *c, struct transfer *t, const struct ledger
 	io_u64(c, &t->created_ms);
 	io_u64(c, &t->updated_ms);
 	io_index(c, &t->effect, l->effect_count);
+	io_index(c, &t->next, l->transfer_count);
+	io_bool(c, &t->alone);
 	io_bytes(c, t->reason, sizeof t->reason);
 	io_u64(c, &t->born_seq);
 	io_u64(c, &t->seq);
@@ -360,6 +362,7 @@ static void io_layer_state(struct codec *c, struct layer_state *s, const struct 
 	io_u64(c, &s->nonce_chain);
 	io_u64(c, &s->final_mark);
 	io_amount(c, &s->promised);
+	io_amount(c, &s->queued);
 	io_retired(c, s, l);
 	for (unsigned a = 0; a < ACCOUNT_COUNT; a++) {
 		io_u128(c, &s->account[a].in);

@@ -1,10 +1,27 @@
 #include "node/api_internal.h"
 
+#include "crypto/hash.h"
+
+#include <stdio.h>
+
+#define POINTER_SIZE 32u
+
 static const struct field transfer_fields[] = {
 	{"layer", JSON_STRING, true},
 	{"to", JSON_STRING, true},
 	{"amount", JSON_STRING, true},
 };
+static const struct field batch_fields[] = {
+	{"layer", JSON_STRING, true},
+	{"transfers", JSON_ARRAY, true},
+};
+static const struct field item_fields[] = {
+	{"to", JSON_STRING, true},
+	{"amount", JSON_STRING, true},
+};
+
+/* Handlers run one at a time, and one request is read before the next. */
+static struct transfer_command command[ENGINE_TRANSFERS_MAX];
 
 const char *transfer_state_name(enum transfer_state s)
 {
@@ -40,102 +57,226 @@ struct json *transfer_json(const struct ledger *l, const struct transfer *t)
 	return v;
 }
 
-/* The address is good and the amount is worth sending; false: answered. */
-static bool read_payment(struct call *c, struct transfer_command *out, struct field_errors *errors,
-	const struct json *body)
+/* ---- reading ---- */
+
+/* A payee and what it gets: NULL where both are good, or the problem that they are. */
+static const char *read_payment(
+	const struct fields *f, struct transfer_command *out, const struct network *network)
 {
-	const struct fields f = {.object = body, .pointer = "", .errors = errors};
-	const struct network *network = call_ledger(c)->params.layer[out->layer].network;
 	size_t len = 0;
-	const enum err e = layer_address_check(
-		out->layer, network, out->destination, &len, json_string(json_get(body, "to")));
+	if (!fields_amount(f, "amount", layer_asset(out->layer), &out->amount))
+		return "invalid_request";
+	const enum err e = layer_address_check(out->layer, network, out->destination, &len,
+		json_string(json_get(f->object, "to")));
 	if (e != OK) {
-		fields_address_fault(&f, "to", network, e);
-		call_problem_fields(c, "invalid_address", errors);
-		return false;
+		fields_address_fault(f, "to", network, e);
+		return "invalid_address";
 	}
 	out->destination_len = (uint32_t)len;
 	const struct amount dust = layer_dust(out->layer);
-	if (amount_cmp(out->amount, dust) < 0) {
-		char text[AMOUNT_TEXT_SIZE];
-		amount_format(text, dust);
-		fields_fault(&f, "amount", "dust", "less than %s %s is not relayed", text,
-			asset_name(dust.asset));
-		call_problem_fields(c, "invalid_amount", errors);
-		return false;
-	}
-	return true;
+	if (amount_cmp(out->amount, dust) >= 0)
+		return NULL;
+	char text[AMOUNT_TEXT_SIZE];
+	amount_format(text, dust);
+	fields_fault(f, "amount", "dust", "less than %s %s is not relayed", text,
+		asset_name(dust.asset));
+	return "invalid_amount";
 }
 
-/* The command that the body asks for; false: answered. */
-static bool read_transfer(struct call *c, struct transfer_command *out, const struct json *body)
+/* The first item's key is the request's; the others follow from it, so that the same request finds
+ * each of them again. */
+static void item_key(struct hash256 *out, const struct hash256 *key, uint32_t i)
+{
+	uint8_t number[4];
+	if (i == 0) {
+		*out = *key;
+		return;
+	}
+	store_le32(number, i);
+	const struct slice part[] = {
+		slice_of(key->b, sizeof key->b), slice_of(number, sizeof number)};
+	sha256_parts(out, part, ARRAY_LEN(part));
+}
+
+static void begin_command(struct call *c, uint32_t i, enum layer_id layer)
+{
+	command[i] = (struct transfer_command){
+		.now_ms = c->wall_ms, .idempotency_body = c->idempotency_body, .layer = layer};
+	item_key(&command[i].idempotency_key, &c->idempotency_key, i);
+}
+
+static const struct network *network_of(const struct call *c, enum layer_id layer)
+{
+	return call_ledger(c)->params.layer[layer].network;
+}
+
+/* The one command that the body asks for; false: answered. */
+static bool read_one(struct call *c, const struct json *body)
 {
 	struct field_errors errors = {.count = 0};
 	const struct fields f = {.object = body, .pointer = "", .errors = &errors};
+	enum layer_id layer = LAYER_BITCOIN;
 	bool good = fields_check(&f, transfer_fields, ARRAY_LEN(transfer_fields));
-	good = fields_layer(&f, "layer", &out->layer) && good;
-	good = good && fields_amount(&f, "amount", layer_asset(out->layer), &out->amount);
+	good = fields_layer(&f, "layer", &layer) && good;
 	if (!good) {
 		call_invalid(c, &errors);
 		return false;
 	}
-	return call_layer_enabled(c, out->layer) && read_payment(c, out, &errors, body);
+	if (!call_layer_enabled(c, layer))
+		return false;
+	begin_command(c, 0, layer);
+	const char *problem = read_payment(&f, &command[0], network_of(c, layer));
+	if (problem != NULL)
+		call_problem_fields(c, problem, &errors);
+	return problem == NULL;
 }
 
-static void answer_transfer(struct call *c, unsigned status, const struct id128 *id)
+/* All that is wrong with the items, as the problem that the first of them has; NULL: nothing. */
+static const char *read_items(
+	struct call *c, const struct json *items, enum layer_id layer, struct field_errors *errors)
+{
+	const char *problem = NULL;
+	for (uint32_t i = 0; i < json_count(items) && errors->count < FIELD_ERRORS_MAX; i++) {
+		char pointer[POINTER_SIZE];
+		(void)snprintf(pointer, sizeof pointer, "/transfers/%u", i);
+		const struct fields item = {
+			.object = json_at(items, i), .pointer = pointer, .errors = errors};
+		begin_command(c, i, layer);
+		const char *fault = "invalid_request";
+		if (fields_check(&item, item_fields, ARRAY_LEN(item_fields)))
+			fault = read_payment(&item, &command[i], network_of(c, layer));
+		if (problem == NULL)
+			problem = fault;
+	}
+	return problem;
+}
+
+/* The commands of a batch; false: answered. */
+static bool read_batch(struct call *c, const struct json *body, uint32_t *count)
+{
+	struct field_errors errors = {.count = 0};
+	const struct fields f = {.object = body, .pointer = "", .errors = &errors};
+	const struct json *items = json_get(body, "transfers");
+	enum layer_id layer = LAYER_BITCOIN;
+	bool good = fields_check(&f, batch_fields, ARRAY_LEN(batch_fields));
+	good = fields_layer(&f, "layer", &layer) && good;
+	const size_t n = json_count(items);
+	if (good && (n == 0 || n > ENGINE_TRANSFERS_MAX)) {
+		fields_fault(
+			&f, "transfers", "range", "must have 1 to %u items", ENGINE_TRANSFERS_MAX);
+		good = false;
+	}
+	if (!good) {
+		call_invalid(c, &errors);
+		return false;
+	}
+	if (!call_layer_enabled(c, layer))
+		return false;
+	const char *problem = read_items(c, items, layer, &errors);
+	if (problem != NULL)
+		call_problem_fields(c, problem, &errors);
+	*count = (uint32_t)n;
+	return problem == NULL;
+}
+
+/* ---- answering ---- */
+
+/* What the key of item i made; NULL: nothing. */
+static const struct transfer *made_by(const struct call *c, uint32_t i)
 {
 	const struct ledger *l = call_ledger(c);
-	const struct transfer *t = ledger_transfer(l, id);
+	struct hash256 key;
+	item_key(&key, &c->idempotency_key, i);
+	const struct idempotency *idem = ledger_idempotency(l, &key);
+	return idem == NULL || idem->is_swap ? NULL : &l->transfer[idem->index];
+}
+
+static void answer_one(struct call *c, unsigned status)
+{
+	const struct ledger *l = call_ledger(c);
+	const struct transfer *t = made_by(c, 0);
 	CHECK(t != NULL);
 	char text[ID_TEXT_SIZE], location[64];
-	id_format(text, id);
+	id_format(text, &t->id);
 	struct buf b = buf_init(location, sizeof location);
 	buf_printf(&b, "/v1/transfers/%s", text);
 	call_answer_durable(c, status, transfer_json(l, t), buf_cstr(&b));
 }
 
-/* The key was used before: the same transfer again, or a mismatch. False: it was not used. */
-static bool answer_again(struct call *c)
+static void answer_many(struct call *c, unsigned status, uint32_t count)
 {
-	const struct ledger *l = call_ledger(c);
-	const struct idempotency *idem = ledger_idempotency(l, &c->idempotency_key);
+	struct json *list = json_array(), *body = json_object();
+	for (uint32_t i = 0; i < count; i++) {
+		const struct transfer *t = made_by(c, i);
+		CHECK(t != NULL);
+		json_push(list, transfer_json(call_ledger(c), t));
+	}
+	json_set(body, "transfers", list);
+	call_answer_durable(c, status, body, NULL);
+}
+
+/* The same request again, all of it done: answered. The body is read for how many there are alone:
+ * what it says was checked then. */
+static bool answered_again(struct call *c, const struct json *body)
+{
+	const struct idempotency *idem = ledger_idempotency(call_ledger(c), &c->idempotency_key);
 	if (idem == NULL)
 		return false;
-	if (!idem->is_swap && hash256_eq(&idem->body, &c->idempotency_body))
-		answer_transfer(c, 200, &l->transfer[idem->index].id);
-	else
+	if (idem->is_swap || !hash256_eq(&idem->body, &c->idempotency_body)) {
 		call_problem(c, "idempotency_mismatch", "a new request needs a new key");
+		return true;
+	}
+	const struct json *items = json_get(body, "transfers");
+	if (items == NULL) {
+		answer_one(c, 200);
+		return true;
+	}
+	const uint32_t count = (uint32_t)json_count(items);
+	for (uint32_t i = 0; i < count; i++)
+		if (made_by(c, i) == NULL)
+			return false; /* a crash left the first ones */
+	answer_many(c, 200, count);
 	return true;
+}
+
+/* count: of a batch; 0: of one that is none. */
+static void make_transfers(struct call *c, uint32_t count)
+{
+	struct command_result result;
+	const uint32_t n = count == 0 ? 1 : count;
+	for (uint32_t i = 0; i < n; i++) {
+		command[i].id = call_fresh_id(c);
+		command[i].effect_id = call_fresh_id(c);
+	}
+	const enum err e = engine_transfers(c->api->engine, &result, command, n);
+	if (e == ERR_REJECTED)
+		call_refused(c, &result.refusal);
+	else if (e != OK)
+		call_problem(
+			c, "overloaded", "the engine takes no new transfers now (%s)", err_name(e));
+	else if (count == 0)
+		answer_one(c, 201);
+	else
+		answer_many(c, 201, count);
 }
 
 void handle_transfer_create(struct call *c)
 {
 	struct json *body;
-	if (!call_ready(c) || !call_idempotency(c))
+	uint32_t count = 0;
+	if (!call_ready(c) || !call_idempotency(c) || !call_body(c, &body))
 		return;
-	if (answer_again(c))
-		return;
-	if (!call_body(c, &body))
-		return;
-	struct transfer_command command = {.now_ms = c->wall_ms,
-		.idempotency_key = c->idempotency_key,
-		.idempotency_body = c->idempotency_body};
-	const bool good = read_transfer(c, &command, body);
+	bool good = !answered_again(c, body);
+	if (good && json_get(body, "transfers") != NULL)
+		good = read_batch(c, body, &count);
+	else if (good)
+		good = read_one(c, body);
 	json_free(body);
-	if (!good || !call_has_room(c))
-		return;
-	command.id = call_fresh_id(c);
-	command.effect_id = call_fresh_id(c);
-	struct command_result result;
-	const enum err e = engine_transfer(c->api->engine, &result, &command);
-	if (e == OK)
-		answer_transfer(c, 201, &result.id);
-	else if (e == ERR_REJECTED)
-		call_refused(c, &result.refusal);
-	else
-		call_problem(
-			c, "overloaded", "the engine takes no new transfers now (%s)", err_name(e));
+	if (good && call_has_room(c) && call_affordable(c))
+		make_transfers(c, count);
 }
+
+/* ---- looking ---- */
 
 void handle_transfer_get(struct call *c)
 {

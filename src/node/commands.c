@@ -211,33 +211,65 @@ static bool pays_ourselves(const struct ledger *l, const struct transfer_command
 	return false;
 }
 
-enum err engine_transfer(
-	struct engine *e, struct command_result *out, const struct transfer_command *c)
+/* What is there for new payouts: not customers', and not queued already. */
+static struct amount payable(const struct ledger *l, enum layer_id layer)
+{
+	struct amount left = ledger_unclaimed(l, layer);
+	if (amount_sub(&left, left, l->layer[layer].queued) != OK)
+		return amount_zero(left.asset);
+	return left;
+}
+
+/* All of them and their fees: on layers where one transaction pays many, one fee. */
+static enum err transfers_need(const struct ledger *l, struct amount *need,
+	const struct transfer_command *c, uint32_t count)
+{
+	const enum layer_id layer = c[0].layer;
+	struct amount fee;
+	TRY(layer_fee_bound(&fee, layer, SIGN_PAYOUT, engine_rate(l, layer)));
+	*need = fee;
+	for (uint32_t i = 0; i < count; i++) {
+		TRY(amount_add(need, *need, c[i].amount));
+		if (i > 0 && layer_payees_max(layer) == 1)
+			TRY(amount_add(need, *need, fee));
+	}
+	return OK;
+}
+
+/* OK: they can be taken. */
+static enum err check_transfers(const struct engine *e, struct command_result *out,
+	const struct transfer_command *c, uint32_t count)
 {
 	const struct ledger *l = e->ledger;
-	struct amount fee, need;
+	const enum layer_id layer = c[0].layer;
+	struct amount need;
 
-	if (replayed(l, out, &c->idempotency_key, &c->idempotency_body))
-		return ERR_EXISTS;
-	if (!layer_ready(l, c->layer))
+	if (!layer_ready(l, layer))
 		return refuse(&out->refusal, "layer_unavailable", "the layer is not ready yet");
 	if (l->latched)
 		return refuse(
 			&out->refusal, "latched", "payouts are paused until the books are checked");
-	if (amount_cmp(c->amount, layer_dust(c->layer)) < 0)
-		return refuse_amount(
-			&out->refusal, "amount_too_small", "the least is", layer_dust(c->layer));
-	if (pays_ourselves(l, c))
-		return refuse(&out->refusal, "invalid_address", "the destination is our own");
-	if (!ledger_room(l))
+	for (uint32_t i = 0; i < count; i++) {
+		CHECK(c[i].layer == layer);
+		if (amount_cmp(c[i].amount, layer_dust(layer)) < 0)
+			return refuse_amount(&out->refusal, "amount_too_small", "the least is",
+				layer_dust(layer));
+		if (pays_ourselves(l, &c[i]))
+			return refuse(
+				&out->refusal, "invalid_address", "the destination is our own");
+	}
+	if (!ledger_room(l) || l->capacity.transfers - l->transfer_count < count)
 		return ERR_FULL;
-	TRY(layer_fee_bound(&fee, c->layer, SIGN_PAYOUT, engine_rate(l, c->layer)));
-	TRY(amount_add(&need, c->amount, fee));
-	const struct amount ours = ledger_unclaimed(l, c->layer);
-	if (amount_cmp(need, ours) > 0)
+	const struct amount ours = payable(l, layer);
+	if (transfers_need(l, &need, c, count) != OK || amount_cmp(need, ours) > 0)
 		return refuse_amount(&out->refusal, "insufficient_funds",
-			"available now, less what customers are owed:", ours);
+			"available now, less what customers are owed and what waits to be paid:",
+			ours);
+	return OK;
+}
 
+static enum err append_transfer(struct engine *e, const struct transfer_command *c)
+{
 	const struct rec_transfer r = {.id = c->id,
 		.effect = c->effect_id,
 		.idempotency_key = c->idempotency_key,
@@ -247,11 +279,38 @@ enum err engine_transfer(
 		.destination = slice_of(c->destination, c->destination_len)};
 	struct buf record = engine_record(e, c->now_ms);
 	rec_transfer_put(&record, &r);
-	TRY(engine_append(e, REC_TRANSFER, &record, 0));
-	/* the reservation follows at once; should it be short by a fee, it is tried again at each
-	 * block */
+	return engine_append(e, REC_TRANSFER, &record, 0);
+}
+
+enum err engine_transfers(struct engine *e, struct command_result *out,
+	const struct transfer_command *c, uint32_t count)
+{
+	struct command_result again;
+	enum err err = OK;
+	uint32_t made = 0;
+
+	CHECK(count > 0 && count <= ENGINE_TRANSFERS_MAX);
+	/* they are made in order: those that are there are the first ones */
+	while (made < count &&
+		replayed(e->ledger, made == 0 ? out : &again, &c[made].idempotency_key,
+			&c[made].idempotency_body))
+		made++;
+	if (made == count || (made > 0 && !out->same_body))
+		return ERR_EXISTS;
+	TRY(check_transfers(e, out, &c[made], count - made));
+	if (made == 0)
+		out->id = c[0].id;
+	for (; made < count && err == OK; made++)
+		err = append_transfer(e, &c[made]);
+	/* the reservation follows at once, or when the wait for company is over; should it be short
+	 * by a fee, it is tried again at each block */
 	engine_decide_changed(e, c->now_ms);
-	out->id = c->id;
 	out->seq = journal_last(e->journal);
-	return OK;
+	return err;
+}
+
+enum err engine_transfer(
+	struct engine *e, struct command_result *out, const struct transfer_command *c)
+{
+	return engine_transfers(e, out, c, 1);
 }

@@ -464,6 +464,7 @@ void config_params(struct ledger_params *out, const struct config *c)
 	out->fee_ppm = c->fee_ppm;
 	out->quote_ttl_ms = c->quote_ttl_ms;
 	out->offer_ttl_ms = c->offer_ttl_ms;
+	out->payout_wait_ms = c->payout_wait_ms;
 	out->observation_ms = c->observation_ms;
 }
 

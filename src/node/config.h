@@ -63,6 +63,7 @@ struct config {
 	struct config_layer layer[LAYER_COUNT];
 	uint32_t fee_ppm;
 	uint64_t quote_ttl_ms, offer_ttl_ms, observation_ms;
+	uint64_t payout_wait_ms;
 	uint64_t reconcile_interval_ms;
 	struct ledger_capacity capacity;
 	struct config_limits limits;

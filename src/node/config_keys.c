@@ -89,6 +89,10 @@ static const struct plain_key plain_keys[] = {
 	{"swap.observation_ms", CONFIG_U64, "60000",
 		"from a block to our reaction, at most: counted against every time lock",
 		offsetof(struct config, observation_ms), 100, HOUR},
+	{"payouts.wait_ms", CONFIG_U64, "1000",
+		"how long a payout of coins waits for others to leave in one transaction with; 0: "
+		"not at all",
+		offsetof(struct config, payout_wait_ms), 0, PARAMS_PAYOUT_WAIT_MS_MAX},
 	{"reconcile_interval_ms", CONFIG_U64, "600000", "how often books and chains are compared",
 		offsetof(struct config, reconcile_interval_ms), SECOND, DAY},
 	{"capacity.swaps", CONFIG_U32, "65536", "swaps that the ledger can hold",

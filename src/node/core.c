@@ -366,7 +366,7 @@ static void tick(struct core *k)
 	const uint64_t wall = loop_wall_ms(k->loop);
 	if (!engine_ok(k->engine) ||
 		(wall >= k->ticked_ms && wall < k->ticked_ms + patience_ms(k) &&
-			wall < k->tick_next_ms))
+			wall < k->tick_next_ms && wall < engine_look_ms(k->engine)))
 		return;
 	(void)!engine_tick(k->engine, wall, &k->tick_next_ms);
 	watch_sweep(k->watch);
@@ -399,7 +399,10 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 	engine_flush(k->engine);
 
 	const uint64_t now = loop_now_ms(k->loop);
+	const uint64_t wall = loop_wall_ms(k->loop), look = engine_look_ms(k->engine);
 	*wait_ms = patience_ms(k);
+	if (look < wall + *wait_ms)
+		*wait_ms = look > wall ? look - wall : 1;
 	if (effects_next < now + *wait_ms)
 		*wait_ms = effects_next > now ? effects_next - now : 1;
 	return OK;

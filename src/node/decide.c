@@ -12,7 +12,8 @@
 #define CHANGED_MAX 64u      /* more swaps than these changed at once: all are looked at */
 #define LOCK_VARIANTS_MAX 8u /* the rest is kept for calling it off */
 _Static_assert(LOCK_VARIANTS_MAX < EFFECT_VARIANTS_MAX, "a lock-up can always be called off");
-#define BUMP_PERCENT 125u /* a replacement pays at least so much of the last rate */
+#define LOCK_SCRIPT_SIZE 34u /* P2TR */
+#define BUMP_PERCENT 125u    /* a replacement pays at least so much of the last rate */
 #define BUMP_URGENT_PERCENT 200u
 #define BUMP_STEP_SAT_KVB 1000u /* and at least the relay increment more (BIP-125 rule 4) */
 #define BUMP_URGENT_BLOCKS 2u   /* urgent when so many claim windows are left before a deadline */
@@ -65,7 +66,7 @@ static enum err intend(
 
 /* Own coins for a payment of `value`. ERR_RANGE: not enough free and final ones now. */
 static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount value,
-	size_t script_len, uint64_t rate)
+	size_t outputs_size, uint64_t rate)
 {
 	const struct ledger *l = e->ledger;
 	const struct layer_state *own = &l->layer[r->layer];
@@ -79,7 +80,7 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
 	TRY(amount_to_sat(&target, value));
-	TRY(btc_select(&chosen, e->coin, count, target, script_len, rate));
+	TRY(btc_select(&chosen, e->coin, count, target, outputs_size, rate));
 	r->coin_count = chosen.count;
 	for (uint32_t i = 0; i < chosen.count; i++)
 		r->coin[i] = e->coin[chosen.index[i]].at;
@@ -122,15 +123,16 @@ static struct amount business_funds(const struct ledger *l, enum layer_id layer)
 struct amount engine_free_funds(const struct ledger *l, enum layer_id layer)
 {
 	struct amount funds = business_funds(l, layer);
-	if (amount_sub(&funds, funds, l->layer[layer].promised) != OK)
+	if (amount_sub(&funds, funds, l->layer[layer].promised) != OK ||
+		amount_sub(&funds, funds, l->layer[layer].queued) != OK)
 		return amount_zero(funds.asset);
 	return funds;
 }
 
-static enum err take_resources(struct engine *e, struct rec_intent *r, size_t script_len)
+static enum err take_resources(struct engine *e, struct rec_intent *r, size_t outputs_size)
 {
 	if (layer_family(r->layer) == FAMILY_UTXO)
-		return take_coins(e, r, r->value, script_len, r->rate);
+		return take_coins(e, r, r->value, outputs_size, r->rate);
 	return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer));
 }
 
@@ -233,7 +235,7 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		.rate = engine_rate(l, to),
 		.value = s->dest.amount,
 		.timelock = timelock};
-	if (take_resources(e, &r, 34) != OK)
+	if (take_resources(e, &r, btc_output_size(LOCK_SCRIPT_SIZE)) != OK)
 		return ERR_STATE; /* change may confirm, funds may arrive: until it is too late */
 	/* after the coins: keys take longer to derive, and many swaps may wait for coins */
 	if (engine_dest_leg(
@@ -364,18 +366,97 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 
 /* ---- payouts ---- */
 
-static enum err decide_transfer(struct engine *e, uint64_t now_ms, const struct transfer *t)
+/* Transfers that leave in one transaction, in this order. Swaps' outputs are never among them: who
+ * can hold up one output would hold up all (HAZARDS 25). */
+struct company {
+	uint32_t at[BTC_PAYEE_MAX];
+	uint32_t count;
+};
+
+static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t *at, uint32_t count)
 {
 	const struct ledger *l = e->ledger;
-	struct rec_intent r = {.effect = t->effect_id,
+	const struct transfer *first = &l->transfer[at[0]];
+	size_t outputs_size = 0;
+	struct rec_intent r = {.effect = first->effect_id,
 		.purpose = SIGN_PAYOUT,
-		.layer = t->layer,
-		.owner = t->id,
-		.rate = engine_rate(l, t->layer),
-		.value = t->amount};
-	if (r.rate == 0 || take_resources(e, &r, t->destination_len) != OK)
+		.layer = first->layer,
+		.owner = first->id,
+		.more_count = count - 1,
+		.rate = engine_rate(l, first->layer),
+		.value = amount_zero(first->amount.asset)};
+	CHECK(count > 0 && count <= BTC_PAYEE_MAX);
+	/* should it come apart, each of them is paid under its own name */
+	if (count > 1)
+		r.effect = name_of(l, slice_of(first->effect_id.b, 16), (uint8_t)SIGN_PAYOUT);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct transfer *t = &l->transfer[at[i]];
+		if (i > 0)
+			r.more[i - 1] = t->id;
+		outputs_size += btc_output_size(t->destination_len);
+		TRY(amount_add(&r.value, r.value, t->amount));
+	}
+	if (r.rate == 0 || take_resources(e, &r, outputs_size) != OK)
 		return ERR_STATE;
 	return intend(e, now_ms, &r, 0);
+}
+
+/* Where there is not enough for all of them, for as many as there is, first come, first paid; *left
+ * is what may still be decided. */
+static void decide_payout(
+	struct engine *e, uint64_t now_ms, const uint32_t *at, uint32_t count, uint32_t *left)
+{
+	if (*left == 0 || count == 0)
+		return;
+	if (intend_payout(e, now_ms, at, count) == OK) {
+		(*left)--;
+		return;
+	}
+	if (count == 1)
+		return;
+	decide_payout(e, now_ms, at, count / 2, left);
+	decide_payout(e, now_ms, at + count / 2, count - count / 2, left);
+}
+
+/* A clock that was set back lets nothing wait longer. */
+static uint64_t waits_until(const struct ledger *l, const struct transfer *t, uint64_t now_ms)
+{
+	const bool company = layer_payees_max(t->layer) > 1 && !t->alone;
+	return company && now_ms >= t->created_ms ? t->created_ms + l->params.payout_wait_ms : 0;
+}
+
+/* First come, first paid; what may leave together and is not due waits for others. */
+static void decide_payouts(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, uint32_t waiting, uint32_t *left)
+{
+	const struct ledger *l = e->ledger;
+	const uint32_t payees_max = layer_payees_max(layer);
+	struct company c = {.count = 0};
+	for (uint32_t i = l->transfer_first; i < l->transfer_count && waiting > 0 && *left > 0;
+		i++) {
+		const struct transfer *t = &l->transfer[i];
+		if (t->effect != INDEX_NONE)
+			continue;
+		waiting--;
+		if (t->layer != layer)
+			continue;
+		if (t->alone) {
+			decide_payout(e, now_ms, &i, 1, left);
+			continue;
+		}
+		c.at[c.count++] = i;
+		if (c.count == payees_max) {
+			decide_payout(e, now_ms, c.at, c.count, left);
+			c.count = 0;
+		}
+	}
+	if (c.count == 0)
+		return;
+	const uint64_t until = waits_until(l, &l->transfer[c.at[0]], now_ms);
+	if (until <= now_ms)
+		decide_payout(e, now_ms, c.at, c.count, left);
+	else if (until < e->look_ms)
+		e->look_ms = until;
 }
 
 /* ---- replacements ---- */
@@ -560,20 +641,13 @@ static void decide_steps(struct engine *e, uint64_t now_ms, uint32_t swap, uint3
 			return;
 }
 
-/* First come, first paid. */
 static void decide_transfers(struct engine *e, uint64_t now_ms, uint32_t *left)
 {
 	const struct ledger *l = e->ledger;
-	uint32_t waiting = l->latched ? 0 : l->transfers_waiting;
-	for (uint32_t i = l->transfer_first; i < l->transfer_count && waiting > 0 && *left > 0;
-		i++) {
-		const struct transfer *t = &l->transfer[i];
-		if (t->effect != INDEX_NONE)
-			continue;
-		waiting--;
-		if (decide_transfer(e, now_ms, t) == OK)
-			(*left)--;
-	}
+	e->look_ms = UINT64_MAX;
+	for (uint32_t i = 0; i < LAYER_COUNT; i++)
+		if (!l->latched && !amount_is_zero(l->layer[i].queued))
+			decide_payouts(e, now_ms, (enum layer_id)i, l->transfers_waiting, left);
 }
 
 void engine_decide(struct engine *e, uint64_t now_ms)

@@ -148,6 +148,23 @@ static struct effect *land(struct flight *g)
 
 /* ---- build and sign ---- */
 
+/* Each transfer in its place: a request is the same whenever it is made again. */
+static void plan_payees(const struct ledger *l, const struct effect *f, struct layer_plan *p)
+{
+	for (uint32_t i = f->transfer; i != INDEX_NONE; i = l->transfer[i].next) {
+		const struct transfer *t = &l->transfer[i];
+		const struct sign_payee payee = {
+			.to = slice_of(t->destination, t->destination_len), .amount = t->amount};
+		if (i != f->transfer) {
+			CHECK(p->more_count < ARRAY_LEN(p->more));
+			p->more[p->more_count++] = payee;
+			continue;
+		}
+		p->to = payee.to;
+		p->amount = payee.amount;
+	}
+}
+
 static void make_plan(const struct ledger *l, const struct effect *f, struct layer_plan *p)
 {
 	*p = (struct layer_plan){.session = f->id,
@@ -182,10 +199,7 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		if (f->purpose == SIGN_CLAIM)
 			p->preimage = s->preimage;
 	}
-	if (f->transfer != INDEX_NONE) {
-		const struct transfer *t = &l->transfer[f->transfer];
-		p->to = slice_of(t->destination, t->destination_len);
-	}
+	plan_payees(l, f, p);
 }
 
 static void give_up(

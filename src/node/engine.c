@@ -12,6 +12,7 @@ enum err engine_create(struct engine **out, const struct engine_config *config)
 		return ERR_FULL;
 	e->journal = config->journal;
 	e->ledger = config->ledger;
+	e->look_ms = UINT64_MAX;
 	ledger_clean(e->ledger);
 	*out = e;
 	return OK;
@@ -369,7 +370,11 @@ enum err engine_build_failed(struct engine *e, uint64_t now_ms, const struct id1
 	(void)snprintf(r.detail, sizeof r.detail, "%s: %s", err_name(err), detail);
 	struct buf out = engine_record(e, now_ms);
 	rec_build_failed_put(&out, &r);
+	const uint32_t waiting = e->ledger->transfers_waiting;
 	TRY(engine_append(e, REC_BUILD_FAILED, &out, JOURNAL_ESSENTIAL));
+	/* a batch came apart: what was in it is paid one by one */
+	if (e->ledger->transfers_waiting > waiting)
+		engine_decide_changed(e, now_ms);
 	return OK;
 }
 
@@ -422,13 +427,18 @@ enum err engine_set_durability(
 	return mode == DURABILITY_INTERVAL && e->switch_seq != 0 ? OK : switch_mode(e);
 }
 
+uint64_t engine_look_ms(const struct engine *e)
+{
+	return e->look_ms;
+}
+
 enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms)
 {
 	const struct ledger *l = e->ledger;
 	if (e->failed)
 		return ERR_IO;
 	engine_decide(e, now_ms);
-	*next_ms = UINT64_MAX;
+	*next_ms = e->look_ms;
 	for (uint32_t i = 0; i < l->active_swap_count; i++) {
 		const struct swap *s = &l->swap[l->active_swap[i]];
 		if (s->state == SWAP_OFFERED && s->expires_ms < *next_ms)

@@ -65,6 +65,13 @@ MUST_USE NONNULL_ALL enum err engine_swap(
 	struct engine *e, struct command_result *out, const struct swap_command *c);
 MUST_USE NONNULL_ALL enum err engine_transfer(
 	struct engine *e, struct command_result *out, const struct transfer_command *c);
+/* Many at once, on one layer, each with a key of its own; the keys of one request follow from its
+ * own, so that the same request finds them (ENGINE_TRANSFERS_MAX at most). Taken or refused
+ * together; a crash, or ERR_FULL, between two of them leaves the first ones, and the same request
+ * makes the others. out->id is the first one's. ERR_EXISTS: all were there. */
+#define ENGINE_TRANSFERS_MAX BTC_PAYEE_MAX
+MUST_USE NONNULL_ALL enum err engine_transfers(struct engine *e, struct command_result *out,
+	const struct transfer_command *c, uint32_t count);
 
 /* Customers' accounts (ledger/book.h). A batch is taken as a whole, and each of its items answers
  * for itself. OK, and ERR_EXISTS with same_body: out->result has one enum book_result for each
@@ -157,6 +164,9 @@ MUST_USE NONNULL_ALL enum err engine_latch(
 	struct engine *e, uint64_t now_ms, bool on, const char *reason);
 /* Let time pass: offers expire. *next_ms: when to call again at the latest (UINT64_MAX: never). */
 MUST_USE NONNULL_ALL enum err engine_tick(struct engine *e, uint64_t now_ms, uint64_t *next_ms);
+/* When to call it although it named a later time: what came since waits for company (a payout's,
+ * params.payout_wait_ms). UINT64_MAX: never. */
+NONNULL_ALL uint64_t engine_look_ms(const struct engine *e);
 
 /* Is this layer's tip, as the ledger has it, the chain's? While it is not, no lock-up is decided or
  * sent and no offer expires: time locks would be measured from a block of the past. Not journaled;

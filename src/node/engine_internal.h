@@ -27,6 +27,7 @@ struct engine {
 	struct journal *journal;
 	struct ledger *ledger;
 	bool failed;         /* a record was applied and could not be appended: stop */
+	uint64_t look_ms;    /* a payout's wait for company ends; UINT64_MAX: none waits */
 	uint64_t switch_seq; /* the ledger's durability is to be the journal's mode when this is
 				durable; 0: it is */
 	bool behind[LAYER_COUNT]; /* the ledger's tip is known not to be the chain's */

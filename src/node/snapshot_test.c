@@ -68,6 +68,29 @@ static void pay(struct world *w, uint8_t n)
 	(void)!engine_transfer(w->engine, &result, &c);
 }
 
+/* Some at once, in one transaction; now and then it comes apart. */
+static void pay_many(struct world *w, uint8_t n)
+{
+	struct transfer_command c[4];
+	struct command_result result;
+	const uint32_t count = 1 + (uint32_t)draw(ARRAY_LEN(c));
+	for (uint8_t i = 0; i < count; i++)
+		c[i] = (struct transfer_command){.now_ms = w->now,
+			.id = {{n, 4, i}},
+			.effect_id = {{n, 5, i}},
+			.idempotency_key = {{n, 6, i}},
+			.layer = LAYER_BITCOIN,
+			.amount = amount_of(ASSET_BTC, 1000 + i),
+			.destination = {0x51, 0x20, n},
+			.destination_len = 34};
+	if (engine_transfers(w->engine, &result, c, count) != OK || draw(2) == 0)
+		return;
+	const struct transfer *t = ledger_transfer(w->ledger, &c[0].id);
+	if (t->effect != INDEX_NONE)
+		CHECK(engine_build_failed(w->engine, w->now, &w->ledger->effect[t->effect].id, 0,
+			      ERR_DENIED, "drawn") == OK);
+}
+
 /* Accounts of customers, and transfers among them, some of which fail. */
 static void book(struct world *w)
 {
@@ -134,6 +157,8 @@ static void make_history(struct history *h, uint64_t seed)
 		const enum layer_id layer = (enum layer_id)draw(WORLD_LAYERS);
 		if (draw(12) == 0)
 			pay(&w, (uint8_t)(10 + step));
+		if (draw(12) == 0)
+			pay_many(&w, (uint8_t)(10 + step));
 		if (draw(10) == 0)
 			CHECK(engine_set_durability(w.engine, w.now,
 				      draw(2) == 0 ? DURABILITY_STRICT : DURABILITY_INTERVAL,
@@ -237,7 +262,8 @@ static void same_swap(const struct swap *a, const struct swap *b)
 static void same_transfer(const struct transfer *a, const struct transfer *b)
 {
 	EQ(id), EQ(effect_id), EQ(state), EQ(layer), EQ(destination), EQ(destination_len);
-	EQ(created_ms), EQ(updated_ms), EQ(effect), EQ(reason), EQ(born_seq), EQ(seq);
+	EQ(created_ms), EQ(updated_ms), EQ(effect), EQ(next), EQ(alone), EQ(reason);
+	EQ(born_seq), EQ(seq);
 	EQ_AMOUNT(amount);
 }
 

@@ -3,6 +3,7 @@
 
 usage: hazards_effects.py WIRE_TOOL BIN_DIR [NAME...]
 """
+import secrets
 import sys
 
 import peers
@@ -28,6 +29,53 @@ def payout(world, layer):
         p.side.mine(2)
         assert p.arrived() == p.amount
         gain[layer] = -p.amount
+
+
+def payout_batch(world, layer):
+    """Asked for together: one transaction, each output right, replaced as one, and once, whatever is killed meanwhile
+    (HAZARDS 11, 22, 32)."""
+    if layer != "bitcoin":
+        return
+    amounts = [f"0.00{i + 1}" for i in range(6)]
+    with world.money() as gain:
+        provider, side, wallet = world.provider, world.bitcoin, world.bitcoin.wallet
+        to = [wallet.getnewaddress("", kind) for kind in ("bech32m", "bech32", "p2sh-segwit", "legacy", "bech32")]
+        to.append(to[1])  # twice the same
+        body = {"layer": layer, "transfers": [{"to": a, "amount": n} for a, n in zip(to, amounts)]}
+        key = secrets.token_hex(16)
+
+        def ids():
+            return [t["id"] for t in provider.ask("/v1/transfers", body, key=key)["transfers"]]
+
+        def variant(n):
+            """The n-th transaction of all of them, when it is in the mempool."""
+            made = [t["transactions"] for t in map(now, made_ids)]
+            if any(len(t) < n for t in made):
+                return None
+            assert len({t[n - 1]["id"] for t in made}) == 1, made
+            return made[0][n - 1]["id"] if made[0][n - 1]["id"] in side.pool() else None
+
+        def now(transfer):
+            return provider.ask("/v1/transfers/" + transfer)
+
+        made_ids = ids()
+        provider.kill_daemon()
+        world.start_daemon()
+        assert ids() == made_ids and len(set(made_ids)) == 6
+        first = provider.wait("the batch in the mempool", lambda: variant(1))
+        provider.kill_daemon()
+        world.start_daemon()
+        side.mine_empty(3)
+        second = provider.wait("its replacement", lambda: variant(2))
+        assert first not in side.pool()
+        out = side.rpc.getrawtransaction(second, True)["vout"]
+        assert len(out) == 7, out  # and the change
+        for o, address, amount in zip(out, to, amounts):
+            assert o["scriptPubKey"]["address"] == address and units(layer, str(o["value"])) == units(layer, amount), o
+        side.mine(4)
+        for transfer in made_ids:
+            provider.wait("final", lambda t=transfer: now(t)["state"] == "final")
+        gain[layer] = -sum(units(layer, a) for a in amounts)
 
 
 def payout_wide(world, layer):
@@ -328,7 +376,7 @@ def signer_down(world, source):
         swap.settled(gain)
 
 
-TESTS = [payout, payout_wide, payout_replaced, payout_old_variant, refused_by_relay, lock_replaced, claim_replaced,
+TESTS = [payout, payout_batch, payout_wide, payout_replaced, payout_old_variant, refused_by_relay, lock_replaced, claim_replaced,
          refund_replaced, claim_dropped, fee_spike, nonce_gap, signer_refuses, lock_became_unsafe, lock_never_mined, signer_down]
 
 

@@ -22,7 +22,7 @@ SETTINGS = ["bitcoin.depth=0:2", "bitcoin.final_depth=3", "bitcoin.bump_blocks=3
             "bitcoin.claim_blocks=1", "bitcoin.fee_rate_max=100000", "rootstock.depth=0:2", "rootstock.final_depth=4",
             "rootstock.bump_blocks=3", "rootstock.drift_permille=0", "rootstock.claim_blocks=1",
             "bitcoin.lock_blocks=45", "rootstock.lock_blocks=45", "bitcoin.funding_blocks=10",
-            "rootstock.funding_blocks=10", "swap.observation_ms=100", "swap.offer_ttl_ms=600000",
+            "rootstock.funding_blocks=10", "swap.observation_ms=100", "payouts.wait_ms=50", "swap.offer_ttl_ms=600000",
             "reconcile_interval_ms=1000", "rootstock.swap_max=60", "capacity.swaps=1024", "capacity.transfers=1024",
             "capacity.effects=4096", "capacity.coins=4096"]
 

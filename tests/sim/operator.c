@@ -65,11 +65,28 @@ void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat)
 
 static void ask(void *ctx);
 
+static void refuse(struct payout *p)
+{
+	for (uint32_t i = 0; i < p->count; i++)
+		p[i].refused = true;
+}
+
+static void acknowledge(struct payout *p, const struct json *body)
+{
+	const struct json *list = json_get(body, "transfers");
+	CHECK(!p->batch || json_count(list) == p->count);
+	for (uint32_t i = 0; i < p->count; i++) {
+		const struct json *one = p->batch ? json_at(list, i) : body;
+		CHECK(json_get_hex(one, "id", p[i].id.b, sizeof p[i].id.b) == OK);
+		p[i].acknowledged = true;
+	}
+}
+
 /* Where tables are full they stay so: the operator gives up at last, and nothing is lost by it. */
 static void again(struct payout *p)
 {
 	if (p->w->plan.tight && p->w->calm_ms != 0 && ++p->tries_in_calm == TRIES_TIGHT) {
-		p->refused = true;
+		refuse(p);
 		return;
 	}
 	CHECK(loop_timer_set(p->w->loop, &p->timer, AGAIN_MS, ask, p) == OK);
@@ -85,13 +102,12 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 	if (answer->err == OK)
 		trace_mix(&w->trace, answer->body);
 	if (is_json && (answer->status == 200 || answer->status == 201)) {
-		CHECK(json_get_hex(body, "id", p->id.b, sizeof p->id.b) == OK);
-		p->acknowledged = true;
+		acknowledge(p, body);
 		world_say(w, LANE_WORLD, TRACE_STATE, "payout on %s is acknowledged",
 			layer_name(p->layer));
 	} else if (is_json && json_get_bool(body, "retryable", &retryable) == OK && !retryable &&
 		answer->status != 409) {
-		p->refused = true;
+		refuse(p);
 		world_say(w, LANE_WORLD, TRACE_STATE, "payout on %s is refused: %u %s",
 			layer_name(p->layer), answer->status, json_get_string(body, "code"));
 	} else {
@@ -117,49 +133,80 @@ static void ask(void *ctx)
 		again(p);
 }
 
-static void pay_to(struct world *w, struct draw *draw, enum layer_id layer, uint64_t sat,
+/* One more payee of a request. Its part of the body. */
+static void add_payee(struct world *w, struct buf *body, enum layer_id layer, uint64_t sat,
 	struct slice destination)
 {
 	CHECK(w->payout_count < WORLD_PAYOUTS_MAX);
 	struct payout *p = &w->payout[w->payout_count++];
 	char to[LAYER_ADDRESS_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
-	uint8_t key[16];
 	*p = (struct payout){.w = w, .layer = layer, .to_len = destination.len};
 	CHECK(destination.len <= sizeof p->to);
 	memcpy(p->to, destination.ptr, destination.len);
-	draw_bytes(draw, key, sizeof key);
-	hex_encode(p->key, key, sizeof key);
 	CHECK(amount_convert(&p->amount, amount_of(ASSET_BTC, sat), layer_asset(layer), false) ==
 		OK);
 	CHECK(layer_address_format(layer, regtest(layer), to, destination) == OK);
 	amount_format(amount, p->amount);
-	(void)snprintf(p->body, sizeof p->body,
-		"{\"layer\":\"%s\",\"to\":\"%s\",\"amount\":\"%s\"}", layer_name(layer), to,
-		amount);
+	buf_printf(body, "\"to\":\"%s\",\"amount\":\"%s\"}", to, amount);
 	world_say(w, LANE_WORLD, TRACE_NOTE, "payout of %s on %s", amount, layer_name(p->layer));
+}
+
+/* The request for `count` payouts from p on, whose body is complete. */
+static void begin(struct payout *p, struct draw *draw, uint32_t count, bool batch)
+{
+	uint8_t key[16];
+	draw_bytes(draw, key, sizeof key);
+	hex_encode(p->key, key, sizeof key);
+	p->count = count;
+	p->batch = batch;
 	ask(p);
 }
 
 void operator_pay_to(struct world *w, enum layer_id layer, uint64_t sat, struct slice destination)
 {
+	struct payout *p = &w->payout[w->payout_count];
 	struct draw draw;
+	char text[sizeof p->body];
+	struct buf body = buf_init(text, sizeof text);
 	draw_init(&draw, w->seed, "payout to", w->payout_count);
-	pay_to(w, &draw, layer, sat, destination);
+	buf_printf(&body, "{\"layer\":\"%s\",", layer_name(layer));
+	add_payee(w, &body, layer, sat, destination);
+	(void)snprintf(p->body, sizeof p->body, "%s", buf_cstr(&body));
+	begin(p, &draw, 1, false);
 }
 
+/* One, or some with one request. */
 void operator_pay(struct world *w, const struct plan_item *item, uint32_t number)
 {
+	struct payout *p = &w->payout[w->payout_count];
 	struct draw draw;
 	/* nobody else pays there: what it holds at the end is what we paid */
 	const size_t len = item->layer == LAYER_BITCOIN ? 22 : 20;
-	uint8_t to[22];
+	char text[sizeof p->body];
+	struct buf body = buf_init(text, sizeof text);
 	draw_init(&draw, w->seed, "payout", number);
-	draw_bytes(&draw, to, len);
-	if (item->layer == LAYER_BITCOIN) {
-		to[0] = 0;
-		to[1] = 20;
+	const uint32_t room = WORLD_PAYOUTS_MAX - w->payout_count;
+	uint32_t count = (uint32_t)draw_between(&draw, 1, WORLD_BATCH_MAX);
+	const bool batch = draw_chance(&draw, 500);
+	if (!batch || count > room)
+		count = 1;
+	buf_printf(&body, batch ? "{\"layer\":\"%s\",\"transfers\":[{" : "{\"layer\":\"%s\",",
+		layer_name(item->layer));
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t to[22];
+		draw_bytes(&draw, to, len);
+		if (item->layer == LAYER_BITCOIN) {
+			to[0] = 0;
+			to[1] = 20;
+		}
+		if (i > 0)
+			buf_printf(&body, ",{");
+		add_payee(w, &body, item->layer, item->a / 4 / count, slice_of(to, len));
 	}
-	pay_to(w, &draw, item->layer, item->a / 4, slice_of(to, len));
+	if (batch)
+		buf_printf(&body, "]}");
+	(void)snprintf(p->body, sizeof p->body, "%s", buf_cstr(&body));
+	begin(p, &draw, count, batch);
 }
 
 void operator_ask_again(struct world *w, uint32_t payout)

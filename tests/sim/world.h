@@ -35,14 +35,18 @@ struct rules {
 	uint64_t highest[NETS_COUNT]; /* the most that the books ever had */
 };
 
-/* A payout that the operator asked for. */
+/* A payout that the operator asked for. Those of one request lie behind each other; the first one
+ * has its key, its body and its count. */
+#define WORLD_BATCH_MAX 4u
 struct payout {
 	struct world *w;
 	enum layer_id layer;
 	struct amount amount;
 	uint8_t to[42];
 	size_t to_len;
-	char key[40], body[400];
+	uint32_t count; /* of the request; 0: it is another one's */
+	bool batch;     /* asked for as one */
+	char key[40], body[200 + WORLD_BATCH_MAX * 160];
 	struct id128 id; /* acknowledged */
 	bool acknowledged, refused;
 	uint32_t tries_in_calm;

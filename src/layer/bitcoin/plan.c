@@ -293,4 +293,5 @@ const struct layer_pure bitcoin_pure = {
 	.build = build,
 	.fee_bound = fee_bound,
 	.gas_limit = gas_limit,
+	.payees_max = BTC_PAYEE_MAX,
 };
