@@ -19,7 +19,7 @@ MODULES = set(ALLOWED)
 # Test programs that put whole deployments together: they may include everything.
 ALLOWED["tests/sim"] = " ".join(ALLOWED)
 # A network's folder in src/layer may include its family's beside its own, and no other.
-FAMILIES = {"rootstock": "evm", "bob": "evm"}
+FAMILIES = {"bitcoin": "utxo", "liquid": "utxo", "rootstock": "evm", "bob": "evm"}
 OWNERS = {  # third-party header: the files that may include it
     "curl/curl.h": {"net/http_curl.c"}, "microhttpd.h": {"net/http_server.c"},
     "jansson.h": {"net/json.c"}, "cyaml/cyaml.h": {"node/config.c", "sign/policy.c"},

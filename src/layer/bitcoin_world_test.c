@@ -36,7 +36,7 @@ static void keys_init(void)
 	struct buf out = buf_init(leg_bytes, sizeof leg_bytes);
 	btc_htlc_put(&out, &terms);
 	leg = buf_slice(&out);
-	CHECK(wallet_script(wallet_spk, &wallet, KEY_INDEX_RECEIVE) == OK);
+	CHECK(wallet_script(wallet_spk, &wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK);
 	struct btc_htlc_tree tree;
 	CHECK(btc_htlc_tree(&tree, &terms) == OK);
 	memcpy(lock_spk, tree.script_pubkey, 34);

@@ -211,7 +211,7 @@ static void test_bitcoin_payout(void)
 	struct bitcoin_case c;
 	uint64_t paid;
 	begin_case(&c);
-	CHECK(wallet_script(c.script, &other, KEY_INDEX_RECEIVE) == OK);
+	CHECK(wallet_script(c.script, &other, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK);
 	c.plan.to = slice_of(c.script, sizeof c.script);
 	CHECK(build_case(&c) == OK);
 	CHECK(c.r.input_count == 2 && c.r.input[1].key.index == KEY_INDEX_CHANGE);
@@ -294,7 +294,7 @@ static void test_bitcoin_spends(void)
 		CHECK(c.r.input_count == 1 && c.r.input[0].key.use == KEY_SWAP);
 		CHECK(memcmp(c.r.input[0].script, c.tree.script_pubkey, 34) == 0);
 		CHECK(c.r.input[0].value.raw == 1000000);
-		CHECK(wallet_script(c.script, &wallet, KEY_INDEX_CHANGE) == OK);
+		CHECK(wallet_script(c.script, &wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE) == OK);
 		CHECK(total_out(c.r.unsigned_tx, slice_of(c.script, 34), &paid) == paid);
 		CHECK(amount_cmp(c.fee, amount_of(ASSET_BTC, 1000000 - paid)) == 0);
 		CHECK(layer_fee_bound(&bound, LAYER_BITCOIN, c.plan.purpose, c.plan.rate) == OK);

@@ -204,7 +204,7 @@ static bool pays_ourselves(const struct ledger *l, const struct transfer_command
 			c->destination_len == sizeof account.b &&
 			memcmp(account.b, c->destination, sizeof account.b) == 0;
 	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
-		if (wallet_script(script, &l->params.wallet, i) == OK &&
+		if (wallet_script(script, &l->params.wallet, c->layer, i) == OK &&
 			c->destination_len == sizeof script &&
 			memcmp(script, c->destination, sizeof script) == 0)
 			return true;

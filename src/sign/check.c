@@ -80,11 +80,13 @@ enum err sign_wallet_init(struct sign_wallet *out, const struct pubkey *wallet)
 {
 	struct sign_wallet w = {.key = *wallet};
 
-	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
-		TRY(wallet_script(w.script[i], wallet, i));
-	for (uint32_t i = 0; i < LAYER_COUNT; i++)
-		if (layer_family((enum layer_id)i) == FAMILY_ACCOUNT)
-			TRY(wallet_account(&w.account[i], wallet, (enum layer_id)i));
+	for (uint32_t i = 0; i < LAYER_COUNT; i++) {
+		const enum layer_id layer = (enum layer_id)i;
+		if (layer_family(layer) == FAMILY_ACCOUNT)
+			TRY(wallet_account(&w.account[i], wallet, layer));
+		for (uint32_t k = 0; layer_family(layer) == FAMILY_UTXO && k < KEY_INDEX_COUNT; k++)
+			TRY(wallet_script(w.script[i][k], wallet, layer, k));
+	}
 	*out = w;
 	return OK;
 }

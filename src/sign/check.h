@@ -16,7 +16,7 @@
 /* Our own scripts and account, computed once from the wallet's public key. */
 struct sign_wallet {
 	struct pubkey key;
-	uint8_t script[KEY_INDEX_COUNT][34];
+	uint8_t script[LAYER_COUNT][KEY_INDEX_COUNT][34]; /* of UTXO layers */
 	struct evm_address account[LAYER_COUNT]; /* of ACCOUNT layers */
 };
 MUST_USE NONNULL_ALL enum err sign_wallet_init(

@@ -1,6 +1,7 @@
 /* Bitcoin and its kind: own payments (payout, lock) and spends of a lock-up (claim, refund). */
 #include "sign/check_internal.h"
 
+#define P2TR_SIZE 34u
 #define TX_VERSION 2u
 #define LOCKTIME_HEIGHT_MAX 499999999u /* above, a lock time is a time stamp */
 /* Of a signed Taproot key path spend: stack count, signature's length, signature. */
@@ -93,7 +94,7 @@ static enum err change_script(struct check *c, struct slice *script)
 	if (path->use != KEY_WALLET || path->layer != c->r->network->layer ||
 		path->index >= KEY_INDEX_COUNT)
 		return check_refuse(c, RULE_CHANGE_KEY, "not a wallet path of this layer");
-	*script = slice_of(c->wallet->script[path->index], sizeof c->wallet->script[path->index]);
+	*script = slice_of(c->wallet->script[path->layer][path->index], P2TR_SIZE);
 	return OK;
 }
 
@@ -153,7 +154,7 @@ static enum err check_coins(struct check *c, const struct utxo *u)
 			key->index >= KEY_INDEX_COUNT)
 			return check_refuse(c, RULE_INPUT_KEY,
 				"input %u: not a wallet key of this layer", (unsigned)i);
-		if (memcmp(c->r->input[i].script, c->wallet->script[key->index],
+		if (memcmp(c->r->input[i].script, c->wallet->script[key->layer][key->index],
 			    sizeof c->r->input[i].script) != 0)
 			return check_refuse(
 				c, RULE_INPUT_SCRIPT, "input %u is not our script", (unsigned)i);

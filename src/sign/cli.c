@@ -161,7 +161,8 @@ static int print_wallet(const struct pubkey *wallet, const char *network)
 
 	hex_encode(hex, wallet->b, sizeof wallet->b);
 	(void)printf("wallet: %s\n", hex);
-	if (bitcoin != NULL && wallet_script(script, wallet, KEY_INDEX_RECEIVE) == OK &&
+	if (bitcoin != NULL &&
+		wallet_script(script, wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK &&
 		btc_address_format(text, bitcoin, slice_of(script, sizeof script)) == OK)
 		(void)printf("bitcoin: %s\n", text);
 	if (rootstock != NULL && wallet_account(&account, wallet, LAYER_ROOTSTOCK) == OK) {

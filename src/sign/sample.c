@@ -72,11 +72,11 @@ static void btc_coins(struct sample *s, const struct sample_world *w, uint32_t n
 		id_of((struct id128 *)(void *)s->in[i].prev.txid.b, 'c', number);
 		s->r.input[i] = (struct sign_input){.value = {COIN_RAW},
 			.key = {.use = KEY_WALLET, .layer = LAYER_BITCOIN, .index = i}};
-		memcpy(s->r.input[i].script, w->wallet.script[i], 34);
+		memcpy(s->r.input[i].script, w->wallet.script[LAYER_BITCOIN][i], 34);
 	}
 	s->tx.in_count = s->r.input_count = 2;
 	s->out[1] = (struct btc_txout){.value = {2 * COIN_RAW - PAYOUT_RAW - FEE_RAW},
-		.script = slice_of(w->wallet.script[KEY_INDEX_CHANGE], 34)};
+		.script = slice_of(w->wallet.script[LAYER_BITCOIN][KEY_INDEX_CHANGE], 34)};
 	s->tx.out_count = 2;
 	s->tx.locktime = TIP;
 }
@@ -148,7 +148,7 @@ static void btc_spend(struct sample *s, const struct sample_world *w, uint32_t n
 	memcpy(s->r.input[0].script, s->lock_script, sizeof s->lock_script);
 	s->tx.in_count = s->r.input_count = 1;
 	s->out[0] = (struct btc_txout){.value = {PAYOUT_RAW - FEE_RAW},
-		.script = slice_of(w->wallet.script[KEY_INDEX_CHANGE], 34)};
+		.script = slice_of(w->wallet.script[LAYER_BITCOIN][KEY_INDEX_CHANGE], 34)};
 	s->tx.out_count = 1;
 	s->tx.locktime = claim ? TIP : REFUND_AT;
 	if (claim)

@@ -42,7 +42,7 @@ static enum err sign_wallet_input(struct buf *witness, const struct utxo *u, uin
 	uint8_t script[34];
 	struct hash256 message;
 	struct xonly key;
-	TRY(wallet_script(script, wallet, r->input[i].key.index));
+	TRY(wallet_script(script, wallet, r->network->layer, r->input[i].key.index));
 	if (memcmp(script, r->input[i].script, sizeof script) != 0)
 		return ERR_FORMAT;
 	memcpy(key.b, script + 2, sizeof key.b);

@@ -268,16 +268,23 @@ enum err signing_answer_parse(struct signing_answer *out, struct slice in)
 
 /* ---- our own keys ---- */
 
-enum err wallet_script(uint8_t script[34], const struct pubkey *wallet, uint32_t key_index)
+const struct btc_taproot *layer_taproot(enum layer_id layer)
 {
-	const struct key_path path = {
-		.use = KEY_WALLET, .layer = LAYER_BITCOIN, .index = key_index};
+	CHECK(layer_family(layer) == FAMILY_UTXO);
+	return &btc_taproot;
+}
+
+enum err wallet_script(
+	uint8_t script[34], const struct pubkey *wallet, enum layer_id layer, uint32_t key_index)
+{
+	const struct key_path path = {.use = KEY_WALLET, .layer = layer, .index = key_index};
 	struct pubkey key;
 	struct xonly internal, output;
 	bool odd;
 	TRY(derive_pubkey(&key, wallet, &path));
 	xonly_from_pubkey(&internal, &odd, &key);
-	TRY(taproot_output_key(&output, &odd, &internal, NULL));
+	TRY(taproot_output_key_tagged(
+		&output, &odd, &internal, NULL, layer_taproot(layer)->tweak_tag));
 	btc_script_p2tr(script, &output);
 	return OK;
 }

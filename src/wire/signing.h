@@ -95,9 +95,12 @@ MUST_USE NONNULL_ALL enum err signing_assemble(struct buf *raw, struct hash256 *
 	const struct signing_request *request, const struct signing_answer *answer,
 	const struct pubkey *wallet);
 
+/* The rules of Taproot on a UTXO layer. */
+const struct btc_taproot *layer_taproot(enum layer_id layer);
+
 /* Our scripts and addresses from the wallet's public key. */
 MUST_USE NONNULL_ALL enum err wallet_script(
-	uint8_t script[34], const struct pubkey *wallet, uint32_t key_index);
+	uint8_t script[34], const struct pubkey *wallet, enum layer_id layer, uint32_t key_index);
 MUST_USE NONNULL_ALL enum err wallet_account(
 	struct evm_address *out, const struct pubkey *wallet, enum layer_id layer);
 /* The x-only swap key on a UTXO layer. */

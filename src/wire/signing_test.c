@@ -65,7 +65,7 @@ static void make_payout(struct fixture *f)
 	struct buf raw = buf_init(f->raw, sizeof f->raw);
 	struct sat change;
 	uint64_t vsize;
-	CHECK(wallet_script(p.change_script, &wallet, KEY_INDEX_CHANGE) == OK);
+	CHECK(wallet_script(p.change_script, &wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE) == OK);
 	CHECK(btc_build_payment(&raw, &vsize, &change, &p) == OK);
 	f->r = (struct signing_request){.session = {{1}},
 		.variant = 2,
@@ -80,7 +80,8 @@ static void make_payout(struct fixture *f)
 		f->r.input[i].value = coin[i].value;
 		f->r.input[i].key = (struct key_path){
 			.use = KEY_WALLET, .index = coin[i].key_index};
-		CHECK(wallet_script(f->r.input[i].script, &wallet, coin[i].key_index) == OK);
+		CHECK(wallet_script(f->r.input[i].script, &wallet, LAYER_BITCOIN,
+			      coin[i].key_index) == OK);
 	}
 }
 
@@ -109,7 +110,7 @@ static void make_spend(struct fixture *f, bool claim)
 	struct sat value;
 	make_terms(&f->terms, claim);
 	CHECK(btc_htlc_tree(&tree, &f->terms) == OK);
-	CHECK(wallet_script(to, &wallet, KEY_INDEX_CHANGE) == OK);
+	CHECK(wallet_script(to, &wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE) == OK);
 	CHECK(btc_build_spend(&raw, &vsize, &value, &f->terms, &at,
 		      claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, to, 2000, 1200) == OK);
 	btc_htlc_put(&leg, &f->terms);

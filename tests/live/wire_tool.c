@@ -323,7 +323,7 @@ static void cmd_btc_wallet(char **arg)
 {
 	const struct pubkey key = wallet_key(arg[0]);
 	uint8_t script[34];
-	CHECK(wallet_script(script, &key, (uint32_t)number(arg[1])) == OK);
+	CHECK(wallet_script(script, &key, LAYER_BITCOIN, (uint32_t)number(arg[1])) == OK);
 	print_script(script);
 }
 
@@ -408,7 +408,7 @@ static void spend(const char *leaf, const char *wallet, const struct btc_htlc *t
 	struct sat value;
 	if (hex_decode_reversed(at.txid.b, sizeof at.txid.b, slice_str(arg[0])) != OK)
 		bad("a transaction id was wanted");
-	CHECK(wallet_script(to, &key, KEY_INDEX_CHANGE) == OK);
+	CHECK(wallet_script(to, &key, LAYER_BITCOIN, KEY_INDEX_CHANGE) == OK);
 	const enum err err = btc_build_spend(&raw, &vsize, &value, &h, &at,
 		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, to, number(arg[2]),
 		(uint32_t)number(arg[3]));
@@ -487,7 +487,7 @@ static void cmd_wallet(char **arg)
 	uint8_t script[34];
 	fixed(key.b, sizeof key.b, arg[0]);
 	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++) {
-		if (wallet_script(script, &key, i) != OK)
+		if (wallet_script(script, &key, LAYER_BITCOIN, i) != OK)
 			bad("not a public key");
 		print_script(script);
 	}
@@ -536,7 +536,8 @@ static void cmd_btc_pay(char **arg)
 		chosen[i] = coin[sel.index[i]];
 		r.input[i].value = chosen[i].value;
 		r.input[i].key = (struct key_path){.use = KEY_WALLET, .index = chosen[i].key_index};
-		CHECK(wallet_script(r.input[i].script, &key, chosen[i].key_index) == OK);
+		CHECK(wallet_script(r.input[i].script, &key, LAYER_BITCOIN, chosen[i].key_index) ==
+			OK);
 	}
 	struct btc_payment p = {.coin = chosen,
 		.coin_count = sel.count,
@@ -544,7 +545,7 @@ static void cmd_btc_pay(char **arg)
 		.payee_count = 1,
 		.fee = sel.fee,
 		.locktime = (uint32_t)number(arg[4])};
-	CHECK(wallet_script(p.change_script, &key, KEY_INDEX_CHANGE) == OK);
+	CHECK(wallet_script(p.change_script, &key, LAYER_BITCOIN, KEY_INDEX_CHANGE) == OK);
 	err = btc_build_payment(&raw, &vsize, &change, &p);
 	if (err != OK)
 		bad(err_name(err));

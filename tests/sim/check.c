@@ -85,7 +85,7 @@ static struct amount wallet_holds(struct world *w, enum layer_id layer)
 		return nets_holds(&w->nets, layer, slice_of(account.b, sizeof account.b));
 	}
 	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++) {
-		CHECK(wallet_script(script, &w->keeper.wallet, i) == OK);
+		CHECK(wallet_script(script, &w->keeper.wallet, layer, i) == OK);
 		const struct amount more = nets_holds(
 			&w->nets, layer, slice_of(script, sizeof script));
 		CHECK(amount_add(&sum, sum, more) == OK);

@@ -1,316 +1,126 @@
-/* Bitcoin's live half: making it, and checking the node. */
-#include "base/hex.h"
-#include "layer/bitcoin/bitcoin.h"
+/* Bitcoin's live half: how its transactions and blocks are read. */
+#include "layer/utxo/utxo.h"
 #include <stdlib.h>
 
-static struct layer *allocate(void)
+#define BTC_DECIMALS 8u
+#define RATE_RELAY 1000u /* Bitcoin Core's default for relay */
+
+/* The smallest input and output, encoded: what bounds their number by the transaction's size. */
+#define TXIN_SIZE_MIN 41u
+#define TXOUT_SIZE_MIN 9u
+
+static enum err tx_open(const struct network *network, struct slice raw, tx_use use, void *ctx)
 {
-	struct bitcoin *b = calloc(1, sizeof *b);
-	if (b == NULL)
-		return NULL;
-	table_init(
-		&b->coin, sizeof(struct coin_watch), sizeof(struct point_key), BITCOIN_COINS_MAX);
-	table_init(&b->lock, sizeof(struct lock_watch), sizeof(struct id128), BITCOIN_LOCKS_MAX);
-	table_init(&b->script, sizeof(struct script_watch), sizeof(struct script_key),
-		BITCOIN_LOCKS_MAX);
-	table_init(&b->hash, sizeof(struct hash_watch), sizeof(struct hash256), BITCOIN_LOCKS_MAX);
-	table_init(&b->point, sizeof(struct point_watch), sizeof(struct point_key),
-		BITCOIN_POINTS_MAX);
-	table_init(&b->seen, sizeof(struct seen_tx), sizeof(struct hash256), BITCOIN_SEEN_MAX);
-	table_init(&b->pool, sizeof(struct pool_tx), sizeof(struct hash256), BITCOIN_POOL_MAX);
-	b->event = calloc(CHAIN_EVENTS_MAX, sizeof *b->event);
-	if (b->event == NULL) {
-		free(b);
-		return NULL;
-	}
-	return &b->layer;
-}
+	(void)network;
+	if (raw.len > BTC_TX_SIZE_MAX)
+		return ERR_FORMAT;
+	const uint32_t in_max = (uint32_t)(raw.len / TXIN_SIZE_MIN) + 1;
+	const uint32_t out_max = (uint32_t)(raw.len / TXOUT_SIZE_MIN) + 1;
+	struct btc_tx tx = {
+		.in = calloc(in_max, sizeof *tx.in), .out = calloc(out_max, sizeof *tx.out)};
+	struct btc_txin *const in = tx.in;
+	struct btc_txout *const out = tx.out;
+	enum err err = ERR_FULL;
+	struct hash256 txid;
+	size_t used;
 
-static void release(struct layer *layer)
-{
-	struct bitcoin *b = bitcoin_of(layer);
-	struct table *const all[] = {
-		&b->coin, &b->lock, &b->script, &b->hash, &b->point, &b->seen, &b->pool};
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		table_fini(all[i]);
-	free(b->pool_todo);
-	free(b->event);
-	free(b);
-}
-
-/* ---- check ---- */
-
-struct check_op {
-	struct op op;
-	layer_info_cb cb;
-	void *ctx;
-	struct layer_info out;
-	struct hash256 best;
-	bool syncing, header_asked;
-	bool says_syncing; /* the node itself knows whether it is */
-	char chain[32];
-};
-
-static void fail(struct check_op *c, enum err err, const char *what, const char *why)
-{
-	if (c->out.err == OK)
-		c->out.err = DETAIL(
-			c->out.detail, err, "%s%s%s", what, *why == '\0' ? "" : ": ", why);
-}
-
-/* A node that answers with an error of its own is there but not ready (warming up). */
-static void fail_answer(struct check_op *c, const struct rpc_answer *answer, const char *what)
-{
-	const bool no_answer = answer->err == ERR_REJECTED || answer->err == ERR_IO ||
-		answer->err == ERR_TIMEOUT;
-	fail(c, no_answer ? ERR_UNAVAILABLE : answer->err, what, answer->message);
-}
-
-/* A regtest chain whose last block is old is not syncing: nobody has more of it. */
-static bool is_regtest(const struct check_op *c)
-{
-	return strcmp(c->op.layer->config.network->name, "regtest") == 0;
-}
-
-/* What Bitcoin Core goes by: with an older tip it says that it is syncing. btcd says nothing, and
- * counts no header before it has the block. */
-#define TIP_AGE_MAX_MS (24u * 60u * 60u * 1000u)
-
-static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct check_op *c = op;
-	uint64_t depth;
-	(void)tag;
-	if (answer->err != OK)
-		fail_answer(c, answer, "the best block");
-	else if (core_answer_header(&c->out.tip, &depth, answer->result, &c->best) != OK)
-		fail(c, ERR_FORMAT, "an answer that can't be right", "getblockheader");
-	else if (!c->says_syncing && !is_regtest(c) &&
-		c->out.tip.time_ms + TIP_AGE_MAX_MS < loop_wall_ms(c->op.layer->config.loop))
-		c->syncing = true;
-	op_done(&c->op);
-}
-
-static enum err read_chain(struct check_op *c, const struct json *result)
-{
-	const char *chain = json_get_string(result, "chain");
-	uint64_t blocks, headers = 0;
-	bool initial = false;
-
-	TRY(core_answer_hash(&c->best, json_get(result, "bestblockhash")));
-	TRY(json_get_u64(result, "blocks", &blocks));
-	/* btcd has neither of these two on every version */
-	enum err err = json_get_u64(result, "headers", &headers);
-	if (err == OK || err == ERR_NOT_FOUND) {
-		err = json_get_bool(result, "initialblockdownload", &initial);
-		c->says_syncing = err == OK;
-	}
-	if (err != OK && err != ERR_NOT_FOUND)
-		return err;
-	c->syncing = headers > blocks || (initial && !is_regtest(c));
-	(void)DETAIL(c->chain, OK, "%s", chain == NULL ? "an unknown chain" : chain);
-	return OK;
-}
-
-static void on_chain(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct check_op *c = op;
-	(void)tag;
-	if (answer->err != OK) {
-		fail_answer(c, answer, "getblockchaininfo");
-	} else if (read_chain(c, answer->result) != OK) {
-		fail(c, ERR_FORMAT, "an answer that can't be right", "getblockchaininfo");
-	} else {
-		struct json *params = json_array();
-		json_push(params, core_param_hash(&c->best));
-		json_push(params, json_new_bool(true));
-		c->header_asked = true;
-		op_ask(&c->op, "getblockheader", params, on_header, 0);
-	}
-	op_done(&c->op);
-}
-
-static void on_genesis(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct check_op *c = op;
-	const struct network *network = c->op.layer->config.network;
-	struct hash256 genesis;
-	char text[65], why[160];
-
-	(void)tag;
-	if (answer->err != OK) {
-		fail_answer(c, answer, "the first block");
-	} else if (core_answer_hash(&genesis, answer->result) != OK) {
-		fail(c, ERR_FORMAT, "an answer that can't be right", "getblockhash");
-	} else if (!hash256_eq(&genesis, &network->genesis)) {
-		hex_encode_reversed(text, genesis.b, sizeof genesis.b);
-		(void)DETAIL(why, OK, "the node's first block is %s, not that of %s", text,
-			network->name);
-		/* outranks whatever else was found wrong */
-		c->out.err = OK;
-		fail(c, ERR_NETWORK, "wrong network", why);
-	}
-	op_done(&c->op);
-}
-
-/* btcd: 240200 is 0.24.2. */
-static void on_old_version(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct check_op *c = op;
-	uint64_t n;
-	(void)tag;
-	if (answer->err == OK && json_get_u64(answer->result, "version", &n) == OK)
-		(void)DETAIL(c->out.version, OK, "btcd %u.%u.%u", (unsigned)(n / 1000000 % 1000),
-			(unsigned)(n / 10000 % 100), (unsigned)(n / 100 % 100));
-	op_done(&c->op);
-}
-
-static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct check_op *c = op;
-	const char *words = answer->err == OK ? json_get_string(answer->result, "subversion")
-					      : NULL;
-	(void)tag;
-	(void)DETAIL(c->out.version, OK, "%s", words == NULL ? "unknown" : words);
-	if (core_answer_no_method(answer))
-		op_ask(&c->op, "getinfo", NULL, on_old_version, 0);
-	op_done(&c->op);
-}
-
-static void check_end(struct op *op)
-{
-	struct check_op *c = (struct check_op *)(void *)op;
-	struct layer *layer = op->layer;
-
-	if (!layer->dead) {
-		if (op->err != OK)
-			fail(c, op->err, "cannot ask the node", err_name(op->err));
-		if (c->syncing)
-			fail(c, ERR_STATE, "the node is still syncing", c->chain);
-		layer->info.err = c->out.err;
-		layer->info.syncing = c->syncing;
-		memcpy(layer->info.detail, c->out.detail, sizeof c->out.detail);
-		memcpy(layer->info.version, c->out.version, sizeof c->out.version);
-		if (layer->sink.on_block == NULL && c->out.err == OK)
-			layer->info.tip = c->out.tip;
-		struct layer_info now;
-		layer_info(layer, &now);
-		now.tip = c->out.tip;
-		c->cb(c->ctx, &now);
-	}
-	free(c);
-}
-
-static void check_drop(struct op *op)
-{
-	free(op);
-}
-
-static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
-{
-	struct check_op *c = malloc(sizeof *c);
-	if (c == NULL)
-		return ERR_FULL;
-	*c = (struct check_op){
-		.op = {.layer = layer, .pending = 1, .end = check_end}, .cb = cb, .ctx = ctx};
-	struct json *params = json_array();
-	json_push(params, json_new_u64(0));
-	op_ask(&c->op, "getblockhash", params, on_genesis, 0);
-	op_ask(&c->op, "getblockchaininfo", NULL, on_chain, 0);
-	op_ask(&c->op, "getnetworkinfo", NULL, on_version, 0);
-	return op_begun(&c->op, check_drop);
-}
-
-/* ---- block_at ---- */
-
-struct block_op {
-	struct layer *layer;
-	layer_block_cb cb;
-	void *ctx;
-	uint64_t height;
-	struct hash256 hash;
-};
-
-static void block_end(struct block_op *o, enum err err, const struct block_ref *block)
-{
-	if (!o->layer->dead)
-		o->cb(o->ctx, err, block);
-	free(o);
-}
-
-static void on_block_header(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct block_op *o = op;
-	struct block_ref block = {0};
-	uint64_t depth;
-	enum err err = answer->err;
-	(void)tag;
-	if (err == OK)
-		err = core_answer_header(&block, &depth, answer->result, &o->hash);
-	if (err == OK && block.height != o->height)
+	if (in == NULL || out == NULL)
+		goto out;
+	err = btc_tx_parse(&tx, &used, in_max, out_max, raw);
+	if (err == OK && used != raw.len)
 		err = ERR_FORMAT;
-	block_end(o, err, &block);
-}
-
-/* Bitcoin Core says it by the code, which btcd uses for other things. */
-#define RPC_OUT_OF_RANGE (-8)
-#define RPC_OUT_OF_RANGE_BTCD (-1)
-
-static bool is_out_of_range(const struct rpc_answer *answer)
-{
-	return answer->err == ERR_REJECTED &&
-		(answer->code == RPC_OUT_OF_RANGE ||
-			(answer->code == RPC_OUT_OF_RANGE_BTCD &&
-				strstr(answer->message, "out of range") != NULL));
-}
-
-static void on_block_hash(void *op, uint64_t tag, const struct rpc_answer *answer)
-{
-	struct block_op *o = op;
-	const struct block_ref none = {0};
-	enum err err = answer->err;
-	(void)tag;
-	if (is_out_of_range(answer))
-		err = ERR_NOT_FOUND;
-	if (err == OK)
-		err = core_answer_hash(&o->hash, answer->result);
-	if (err == OK) {
-		struct json *params = json_array();
-		json_push(params, core_param_hash(&o->hash));
-		json_push(params, json_new_bool(true));
-		err = adapter_ask(o->layer, "getblockheader", params, on_block_header, o, 0);
-	}
 	if (err != OK)
-		block_end(o, err, &none);
-}
-
-static enum err block_at(struct layer *layer, uint64_t height, layer_block_cb cb, void *ctx)
-{
-	struct block_op *o = malloc(sizeof *o);
-	if (o == NULL)
-		return ERR_FULL;
-	*o = (struct block_op){.layer = layer, .cb = cb, .ctx = ctx, .height = height};
-	struct json *params = json_array();
-	json_push(params, json_new_u64(height));
-	const enum err err = adapter_ask(layer, "getblockhash", params, on_block_hash, o, 0);
-	if (err != OK)
-		free(o);
+		goto out;
+	btc_tx_id(&txid, &tx);
+	err = use(ctx, &tx, &txid);
+out:
+	free(out);
+	free(in);
 	return err;
 }
 
+/* ---- blocks: the header's hash, its work, both Merkle roots ---- */
+
+static enum err check_block(struct btc_block *b, struct slice raw, const struct hash256 *hash,
+	const struct parallel *parallel)
+{
+	struct hash256 own;
+	/* the cheapest first: a header with another hash is not worth more */
+	TRY(btc_header_parse(&b->header, raw));
+	btc_header_hash(&own, &b->header);
+	if (!hash256_eq(&own, hash))
+		return ERR_CHECKSUM;
+	TRY(btc_header_check_work(&b->header));
+	TRY(btc_block_open(b, raw, parallel));
+	return btc_block_check_witnesses(b, parallel);
+}
+
+static void block_close(void *block)
+{
+	if (block != NULL)
+		btc_block_close(block);
+	free(block);
+}
+
+static enum err block_open(
+	void **block, struct block_ref *ref, struct slice raw, const struct parallel *parallel)
+{
+	struct btc_block *b = calloc(1, sizeof *b);
+	if (b == NULL)
+		return ERR_FULL;
+	const enum err err = check_block(b, raw, &ref->hash, parallel);
+	if (err != OK) {
+		block_close(b);
+		return err;
+	}
+	ref->parent = b->header.parent;
+	ref->time_ms = (uint64_t)b->header.time * 1000;
+	*block = b;
+	return OK;
+}
+
+static enum err block_visit(
+	const void *block, const struct network *network, btc_tx_visit visit, void *ctx)
+{
+	(void)network;
+	return btc_block_visit(block, visit, ctx);
+}
+
+static enum err scan_value(
+	struct sat *value, const struct json *output, const struct network *network)
+{
+	(void)network;
+	const enum err err = json_get_decimal(output, "amount", BTC_DECIMALS, &value->raw);
+	return err == ERR_NOT_FOUND ? ERR_FORMAT : err;
+}
+
+static const struct utxo_rules rules = {
+	.relay_rate = RATE_RELAY,
+	.tx_open = tx_open,
+	.block_open = block_open,
+	.block_visit = block_visit,
+	.block_close = block_close,
+	.scan_value = scan_value,
+};
+
+static struct layer *allocate(void)
+{
+	return utxo_allocate(&rules);
+}
+
 const struct layer_ops bitcoin_ops = {
-	.follow = &bitcoin_follow,
+	.follow = &utxo_follow,
 	.allocate = allocate,
-	.release = release,
-	.check = check,
-	.block_at = block_at,
-	.watch_wallet = bitcoin_watch_wallet,
-	.watch_coin = bitcoin_watch_coin,
-	.watch_lock = bitcoin_watch_lock,
-	.watch_lock_at = bitcoin_watch_lock_at,
-	.unwatch_lock = bitcoin_unwatch_lock,
-	.submit = bitcoin_submit,
-	.status = bitcoin_status,
-	.fee_estimate = bitcoin_fee_estimate,
-	.scan = bitcoin_scan,
+	.release = utxo_release,
+	.check = utxo_check_node,
+	.block_at = utxo_block_at,
+	.watch_wallet = utxo_watch_wallet,
+	.watch_coin = utxo_watch_coin,
+	.watch_lock = utxo_watch_lock,
+	.watch_lock_at = utxo_watch_lock_at,
+	.unwatch_lock = utxo_unwatch_lock,
+	.submit = utxo_submit,
+	.status = utxo_status,
+	.fee_estimate = utxo_fee_estimate,
+	.scan = utxo_scan,
 };

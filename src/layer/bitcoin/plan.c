@@ -1,11 +1,9 @@
 /* Bitcoin's pure half: addresses, the terms of a lock-up, and plans turned into unsigned
  * transactions with everything that a signer needs to check them. */
-#include "layer/adapter.h"
+#include "layer/utxo/utxo.h"
 #include "btc/build.h"
 #include "btc/script.h"
 
-/* Heights end where lock times become time stamps (BIP-65). */
-#define HEIGHT_END 500000000u
 /* The largest dust limit of any script that an address can stand for: P2PKH's. */
 #define DUST_RAW 546u
 /* Virtual bytes, rounded up: a key path input; version, counts, lock time and segwit marker; the
@@ -19,7 +17,6 @@
 _Static_assert(LAYER_DESTINATION_MAX == BTC_SCRIPT_STD_MAX, "a destination is an output script");
 _Static_assert(LAYER_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE, "an address fits");
 _Static_assert(LAYER_FEE_BOUND_INPUTS <= BTC_INPUT_MAX, "a bound for what can be built");
-_Static_assert(BTC_HTLC_SIZE <= SIGNING_LEG_MAX, "terms fit into a signing request");
 
 static enum err address_check(const struct network *network, uint8_t *destination,
 	size_t *destination_len, struct slice text)
@@ -36,7 +33,7 @@ static enum err funding_address(
 	const struct network *network, char *text, const struct pubkey *wallet)
 {
 	uint8_t script[34];
-	TRY(wallet_script(script, wallet, KEY_INDEX_RECEIVE));
+	TRY(wallet_script(script, wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE));
 	return btc_address_format(text, network, slice_of(script, sizeof script));
 }
 
@@ -46,43 +43,16 @@ static struct amount dust(enum layer_id id)
 	return amount_of(ASSET_BTC, DUST_RAW);
 }
 
+static const struct utxo_terms offers = {LAYER_BITCOIN, DUST_RAW};
+
 static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 {
-	struct btc_htlc h = {.hash = offer->hash,
-		.claim = offer->claim.key,
-		.refund = offer->refund.key,
-		.timelock = (uint32_t)offer->timelock};
-	TRY(amount_to_sat(&h.amount, offer->amount));
-	if (h.amount.raw < DUST_RAW || offer->timelock == 0 || offer->timelock >= HEIGHT_END)
-		return ERR_RANGE;
-	if (memcmp(h.claim.b, h.refund.b, sizeof h.claim.b) == 0)
-		return ERR_FORMAT;
-	h.provider = offer->provider_claims ? h.claim : h.refund;
-	h.client = offer->provider_claims ? h.refund : h.claim;
-
-	uint8_t storage[BTC_HTLC_SIZE];
-	struct buf encoded = buf_init(storage, sizeof storage);
-	struct btc_htlc again;
-	btc_htlc_put(&encoded, &h);
-	TRY(btc_htlc_parse(&again, buf_slice(&encoded)));
-	buf_put(leg, encoded.ptr, encoded.len);
-	return leg->overflow ? ERR_FULL : OK;
+	return utxo_leg_make(&offers, leg, offer);
 }
 
 static enum err leg_parse(struct leg_offer *offer, const struct network *network, struct slice leg)
 {
-	struct btc_htlc h;
-	TRY(btc_htlc_parse(&h, leg));
-	if (h.amount.raw > SAT_MAX_RAW)
-		return ERR_FORMAT;
-	*offer = (struct leg_offer){.network = network,
-		.hash = h.hash,
-		.amount = amount_from_sat(h.amount),
-		.timelock = h.timelock,
-		.claim.key = h.claim,
-		.refund.key = h.refund,
-		.provider_claims = memcmp(h.provider.b, h.claim.b, sizeof h.claim.b) == 0};
-	return OK;
+	return utxo_leg_parse(&offers, offer, network, leg);
 }
 
 static enum err leg_address(const struct network *network, char *text, struct slice leg)
@@ -117,12 +87,12 @@ static enum err build_payment(struct buf *raw, struct amount *fee, struct signin
 		input->key = (struct key_path){.use = KEY_WALLET,
 			.layer = LAYER_BITCOIN,
 			.index = plan->coin[i].key_index};
-		TRY(wallet_script(input->script, wallet, plan->coin[i].key_index));
+		TRY(wallet_script(input->script, wallet, LAYER_BITCOIN, plan->coin[i].key_index));
 		if (input->value.raw > SAT_MAX_RAW || !sat_add(&paid, paid, input->value))
 			return ERR_RANGE;
 	}
 	r->input_count = plan->coin_count;
-	TRY(wallet_script(p.change_script, wallet, KEY_INDEX_CHANGE));
+	TRY(wallet_script(p.change_script, wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE));
 	TRY(btc_build_payment(raw, &vsize, &change, &p));
 	CHECK(sat_sub(&paid, paid, change));
 	for (uint32_t i = 0; i < payee_count; i++)
@@ -149,7 +119,7 @@ static enum err build_spend(struct buf *raw, struct amount *fee, struct signing_
 		TRY(amount_to_sat(&h.amount, plan->amount));
 	if (plan->rate > RATE_MAX)
 		return ERR_RANGE;
-	TRY(wallet_script(to, wallet, KEY_INDEX_CHANGE));
+	TRY(wallet_script(to, wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE));
 	TRY(btc_build_spend(raw, &vsize, &value, &h, &at, claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND,
 		to, plan->rate, (uint32_t)plan->tip_height));
 	if (!sat_sub(&paid, h.amount, value))
@@ -170,7 +140,7 @@ static enum err build_call_off(struct buf *raw, struct amount *fee, struct signi
 	uint8_t home[34];
 	struct sat value = {0};
 
-	TRY(wallet_script(home, wallet, KEY_INDEX_CHANGE));
+	TRY(wallet_script(home, wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE));
 	for (uint32_t i = 0; i < plan->coin_count && i < BTC_INPUT_MAX; i++)
 		if (plan->coin[i].value.raw > SAT_MAX_RAW ||
 			!sat_add(&value, value, plan->coin[i].value))
@@ -237,7 +207,7 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.to = plan->to,
 		.amount = plan->amount};
 
-	if (plan->tip_height >= HEIGHT_END || plan->leg.len > SIGNING_LEG_MAX ||
+	if (plan->tip_height > BTC_TIMELOCK_MAX || plan->leg.len > SIGNING_LEG_MAX ||
 		plan->amount.asset != ASSET_BTC || plan->more_count >= BTC_PAYEE_MAX)
 		return ERR_RANGE;
 	r.more_count = plan->more_count;

@@ -1,11 +1,10 @@
 /* What is ours on the chain, from the node's set of unspent outputs (scantxoutset), as of one
  * block. */
 #include "base/hex.h"
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BTC_DECIMALS 8u
 #define RPC_SCAN_BUSY (-8) /* also other bad parameters: the text tells */
 #define SCAN_RETRY_MS 1000u
 #define SCAN_TRIES_MAX 600u
@@ -33,7 +32,7 @@ struct scan_op {
 	struct layer *layer;
 	struct scan_lock *asked; /* owned */
 	size_t asked_count;
-	bool calling; /* bitcoin_scan has not returned: nobody is called back */
+	bool calling; /* utxo_scan has not returned: nobody is called back */
 	enum err failed;
 	layer_scan_cb cb;
 	void *ctx;
@@ -96,8 +95,7 @@ static enum err add_output(struct scan_op *s, struct table *found, const struct 
 	TRY(core_answer_hash(&at.txid, json_get(output, "txid")));
 	TRY(json_get_u64(output, "vout", &index));
 	TRY(json_get_hex(output, "scriptPubKey", script.b, sizeof script.b));
-	TRY(json_get_decimal(output, "amount", BTC_DECIMALS, &value.raw));
-	if (index > UINT32_MAX || value.raw > SAT_MAX_RAW)
+	if (index > UINT32_MAX)
 		return ERR_RANGE;
 	at.index = (uint32_t)index;
 	point_key_of(&key, &at);
@@ -106,10 +104,18 @@ static enum err add_output(struct scan_op *s, struct table *found, const struct 
 		return ERR_FORMAT;
 	if (table_put(found, &key) == NULL)
 		return ERR_FULL;
+	const enum err err = utxo_of(s->layer)->rules->scan_value(
+		&value, output, s->layer->config.network);
+	if (err == ERR_NOT_FOUND)
+		return OK;
+	TRY(err);
+	if (value.raw > SAT_MAX_RAW)
+		return ERR_RANGE;
+	const struct amount amount = amount_of(s->out.wallet.asset, value.raw);
 	if (ours->kind == OURS_WALLET)
-		return amount_add(&s->out.wallet, s->out.wallet, amount_from_sat(value));
+		return amount_add(&s->out.wallet, s->out.wallet, amount);
 	if (table_get(&s->lock, &key) != NULL)
-		return amount_add(&s->out.locked, s->out.locked, amount_from_sat(value));
+		return amount_add(&s->out.locked, s->out.locked, amount);
 	return OK;
 }
 
@@ -210,7 +216,8 @@ static void make_scripts(void *ctx, size_t begin, size_t end)
 		struct btc_htlc_tree tree;
 		lock->err = btc_htlc_parse(&terms, slice_of(lock->leg, lock->leg_len));
 		if (lock->err == OK)
-			lock->err = btc_htlc_tree(&tree, &terms);
+			lock->err = btc_htlc_tree_by(
+				&tree, &terms, layer_taproot(s->layer->config.id));
 		if (lock->err == OK)
 			memcpy(lock->script.b, tree.script_pubkey, sizeof lock->script.b);
 	}
@@ -224,7 +231,7 @@ static void run_scripts(struct offload_job *job, const struct parallel *parallel
 
 static enum err take_scripts(struct scan_op *s)
 {
-	const struct bitcoin *b = bitcoin_of(s->layer);
+	const struct utxo *b = utxo_of(s->layer);
 	for (size_t i = 0; i < s->asked_count; i++) {
 		const struct scan_lock *lock = &s->asked[i];
 		TRY(lock->err);
@@ -271,11 +278,12 @@ static enum err take_locks(struct scan_op *s, const struct layer_lock_ref *lock,
 	return OK;
 }
 
-enum err bitcoin_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
+enum err utxo_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t lock_count,
 	layer_scan_cb cb, void *ctx)
 {
-	if (!bitcoin_of(layer)->has_wallet && lock_count == 0)
+	if (!utxo_of(layer)->has_wallet && lock_count == 0)
 		return ERR_STATE;
+	const enum asset asset = layer_asset(layer->config.id);
 	struct scan_op *s = malloc(sizeof *s);
 	if (s == NULL)
 		return ERR_FULL;
@@ -284,7 +292,7 @@ enum err bitcoin_scan(struct layer *layer, const struct layer_lock_ref *lock, si
 		.cb = cb,
 		.ctx = ctx,
 		.calling = true,
-		.out = {.wallet = amount_zero(ASSET_BTC), .locked = amount_zero(ASSET_BTC)}};
+		.out = {.wallet = amount_zero(asset), .locked = amount_zero(asset)}};
 	table_init(&s->script, sizeof(struct scan_script), sizeof(struct script_key),
 		LAYER_SCAN_LOCKS_MAX + KEY_INDEX_COUNT);
 	table_init(

@@ -1,5 +1,5 @@
-/* Bitcoin's answers to the questions of layer/follow.h, and blocks turned into events. */
-#include "layer/bitcoin/bitcoin.h"
+/* Answers to the questions of layer/follow.h, and blocks turned into events. */
+#include "layer/utxo/utxo.h"
 #include "rt/cpu_budget.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,9 +12,10 @@
 #define BLOCK_CPU_NS (UINT64_C(5000) * CPU_BUDGET_MS)
 #define BLOCK_LOOK_EVERY 64u /* transactions, or parts of the answer */
 
-/* A block, checked: its hash, its work, its Merkle roots. */
+/* A block, checked. */
 struct payload {
-	struct btc_block block;
+	const struct utxo_rules *rules;
+	void *block;  /* owned: the rules' */
 	uint8_t *raw; /* owned */
 };
 
@@ -23,7 +24,7 @@ static void drop(void *payload)
 	struct payload *p = payload;
 	if (p == NULL)
 		return;
-	btc_block_close(&p->block);
+	p->rules->block_close(p->block);
 	free(p->raw);
 	free(p);
 }
@@ -86,20 +87,6 @@ static void guard_run(void *self, size_t count, size_t item_size, parallel_body 
 	parallel_run(g.guard->over, count, item_size, run_guarded, &g);
 }
 
-static enum err check_block(struct payload *p, struct slice raw, const struct hash256 *hash,
-	const struct parallel *parallel)
-{
-	struct hash256 own;
-	/* the cheapest first: a header with another hash is not worth more */
-	TRY(btc_header_parse(&p->block.header, raw));
-	btc_header_hash(&own, &p->block.header);
-	if (!hash256_eq(&own, hash))
-		return ERR_CHECKSUM;
-	TRY(btc_header_check_work(&p->block.header));
-	TRY(btc_block_open(&p->block, raw, parallel));
-	return btc_block_check_witnesses(&p->block, parallel);
-}
-
 static enum err read_block(struct block_ask *asked, const struct parallel *parallel)
 {
 	struct guard guard = {.over = parallel, .job = &asked->job};
@@ -108,21 +95,17 @@ static enum err read_block(struct block_ask *asked, const struct parallel *paral
 	struct payload *p = asked->payload = calloc(1, sizeof *p);
 	if (p == NULL)
 		return ERR_FULL;
+	p->rules = utxo_of(asked->layer)->rules;
 	TRY(core_answer_hex(
 		&p->raw, &len, BTC_BLOCK_SIZE_MAX, rpc_reading_result(asked->reading), &guarded));
 	if (has_stopped(&guard)) /* and some of it was not decoded */
 		return ERR_CANCELLED;
 	rpc_reading_free(asked->reading);
 	asked->reading = NULL;
-	const enum err err = check_block(p, slice_of(p->raw, len), &asked->hash, &guarded);
-	if (has_stopped(&guard))
-		return ERR_CANCELLED;
-	const struct btc_header *header = &p->block.header;
-	asked->block = (struct block_ref){.hash = asked->hash,
-		.parent = header->parent,
-		.height = asked->height,
-		.time_ms = (uint64_t)header->time * 1000};
-	return err;
+	asked->block = (struct block_ref){.hash = asked->hash, .height = asked->height};
+	const enum err err = p->rules->block_open(
+		&p->block, &asked->block, slice_of(p->raw, len), &guarded);
+	return has_stopped(&guard) ? ERR_CANCELLED : err;
 }
 
 static void run_check(struct offload_job *job, const struct parallel *parallel)
@@ -277,7 +260,7 @@ static enum err ask_block(
 /* ---- reports ---- */
 
 struct delivery {
-	struct bitcoin *b;
+	struct utxo *b;
 	uint64_t height;
 	size_t event_count;
 	bool crowded;
@@ -301,7 +284,7 @@ static bool left_out(struct delivery *d, const struct chain_event *e)
 
 	switch (e->kind) {
 	case CHAIN_COIN_CREATED:
-		return amount_cmp(e->amount, amount_of(ASSET_BTC, CROWDED_COIN_MIN_RAW)) < 0;
+		return amount_cmp(e->amount, amount_of(e->amount.asset, CROWDED_COIN_MIN_RAW)) < 0;
 	case CHAIN_LOCK: return stray;
 	case CHAIN_LOCK_SPENT:
 		/* one preimage is enough */
@@ -331,20 +314,20 @@ static enum err visit(
 {
 	struct delivery *d = ctx;
 	(void)index;
-	return bitcoin_match(d->b, tx, txid, d->height, emit, d);
+	return utxo_match(d->b, tx, txid, d->height, emit, d);
 }
 
 /* Matched anew at each attempt, so that what is watched since the last one counts. */
 static enum err deliver(struct layer *layer, const struct block_ref *block, void *payload)
 {
-	struct bitcoin *b = bitcoin_of(layer);
+	struct utxo *b = utxo_of(layer);
 	const struct payload *p = payload;
 	struct delivery d = {.b = b, .height = block->height};
 
-	enum err err = btc_block_visit(&p->block, visit, &d);
+	enum err err = p->rules->block_visit(p->block, layer->config.network, visit, &d);
 	if (err == ERR_FULL) {
 		d = (struct delivery){.b = b, .height = block->height, .crowded = true};
-		err = btc_block_visit(&p->block, visit, &d);
+		err = p->rules->block_visit(p->block, layer->config.network, visit, &d);
 	}
 	if (err != OK)
 		return DETAIL(layer->info.detail, err == ERR_FULL ? ERR_RANGE : err,
@@ -355,22 +338,22 @@ static enum err deliver(struct layer *layer, const struct block_ref *block, void
 	if (err != OK)
 		return err;
 	layer->info.events_seen += d.event_count;
-	bitcoin_match_reported(b, block, d.event_count);
+	utxo_match_reported(b, block, d.event_count);
 	return OK;
 }
 
 static void reorganised(struct layer *layer, const struct block_ref *keep)
 {
-	bitcoin_match_reorganised(bitcoin_of(layer), keep);
+	utxo_match_reorganised(utxo_of(layer), keep);
 }
 
 static void at_tip(struct layer *layer)
 {
-	bitcoin_pool_poll(bitcoin_of(layer));
-	bitcoin_fee_poll(bitcoin_of(layer));
+	utxo_pool_poll(utxo_of(layer));
+	utxo_fee_poll(utxo_of(layer));
 }
 
-const struct follow_source bitcoin_follow = {
+const struct follow_source utxo_follow = {
 	.ask_tip = ask_tip,
 	.ask_hash = ask_hash,
 	.ask_block = ask_block,

@@ -1,6 +1,6 @@
 /* Submission, and what a refusal means. */
 #include "base/hex.h"
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 #include <stdlib.h>
 
 struct submit_op {
@@ -73,10 +73,10 @@ static enum err keep_id(void *ctx, const struct btc_tx *tx, const struct hash256
 	return OK;
 }
 
-enum err bitcoin_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx)
+enum err utxo_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, void *ctx)
 {
 	struct hash256 txid;
-	const enum err parsed = tx_open(raw, keep_id, &txid);
+	const enum err parsed = utxo_tx_open(layer, raw, keep_id, &txid);
 	if (parsed != OK)
 		return parsed == ERR_FULL ? ERR_FULL : ERR_FORMAT;
 

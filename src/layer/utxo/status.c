@@ -1,7 +1,7 @@
 /* Where a transaction is. A node without a transaction index can't tell what it confirmed long ago:
  * then our own blocks, the set of unspent outputs and the mempool say what they can, and "absent"
  * is said only by a node whose index is complete. */
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 #include <stdlib.h>
 
 #define RPC_NOT_FOUND (-5)
@@ -34,7 +34,7 @@ static struct json *params_tx(const struct status_op *s)
 static enum err read_tx(struct status_op *s, const struct json *result)
 {
 	const struct json *block = json_get(result, "blockhash");
-	TRY(core_answer_is_tx(json_get(result, "hex"), &s->txid));
+	TRY(core_answer_is_tx(s->op.layer, json_get(result, "hex"), &s->txid));
 	if (block == NULL)
 		s->in_pool = true;
 	else
@@ -119,7 +119,7 @@ static void on_tx_in_block(void *op, uint64_t tag, const struct rpc_answer *answ
 {
 	struct status_op *s = op;
 	(void)tag;
-	if (answer->err != OK || core_answer_is_tx(answer->result, &s->txid) != OK)
+	if (answer->err != OK || core_answer_is_tx(s->op.layer, answer->result, &s->txid) != OK)
 		s->stage = STATUS_END;
 	op_done(&s->op);
 }
@@ -137,7 +137,7 @@ static void on_block(void *op, uint64_t tag, const struct rpc_answer *answer)
 /* After the first answers: what they say, and what is left to ask. */
 static enum status_stage weigh(struct status_op *s)
 {
-	const struct seen_tx *seen = table_get(&bitcoin_of(s->op.layer)->seen, &s->txid);
+	const struct seen_tx *seen = table_get(&utxo_of(s->op.layer)->seen, &s->txid);
 
 	if (hash256_is_zero(&s->block) && seen != NULL &&
 		follow_has(&s->op.layer->follow, seen->height, &seen->block))
@@ -223,8 +223,7 @@ static void status_drop(struct op *op)
 	free(op);
 }
 
-enum err bitcoin_status(
-	struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx)
+enum err utxo_status(struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx)
 {
 	struct status_op *s = malloc(sizeof *s);
 	if (s == NULL)

@@ -1,9 +1,9 @@
 /* The mempool, by listing it and looking once at each transaction that is new: lock-ups on their
  * way, and spends of lock-ups, whose preimages count from the moment they are seen (HAZARDS 7). */
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 #include <stdlib.h>
 
-static void fetch_more(struct bitcoin *b);
+static void fetch_more(struct utxo *b);
 
 static enum err tell(void *ctx, const struct chain_event *event)
 {
@@ -14,7 +14,7 @@ static enum err tell(void *ctx, const struct chain_event *event)
 }
 
 struct pool_fetch {
-	struct bitcoin *b;
+	struct utxo *b;
 	struct hash256 txid;
 };
 
@@ -23,7 +23,7 @@ static enum err use_tx(void *ctx, const struct btc_tx *tx, const struct hash256 
 	const struct pool_fetch *f = ctx;
 	if (!hash256_eq(txid, &f->txid))
 		return ERR_CHECKSUM;
-	return bitcoin_match(f->b, tx, txid, 0, tell, &f->b->layer);
+	return utxo_match(f->b, tx, txid, 0, tell, &f->b->layer);
 }
 
 static void on_tx(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -42,7 +42,7 @@ static void on_tx(void *op, uint64_t tag, const struct rpc_answer *answer)
 	if (err == OK)
 		err = core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, answer->result, NULL);
 	if (err == OK) {
-		err = tx_open(slice_of(raw, len), use_tx, &f);
+		err = utxo_tx_open(layer, slice_of(raw, len), use_tx, &f);
 		free(raw);
 		if (err != OK)
 			(void)DETAIL(layer->info.detail, OK,
@@ -55,10 +55,9 @@ static void on_tx(void *op, uint64_t tag, const struct rpc_answer *answer)
 	fetch_more(f.b);
 }
 
-static void fetch_more(struct bitcoin *b)
+static void fetch_more(struct utxo *b)
 {
-	while (b->pool_in_flight < BITCOIN_POOL_IN_FLIGHT &&
-		b->pool_todo_next < b->pool_todo_count) {
+	while (b->pool_in_flight < UTXO_POOL_IN_FLIGHT && b->pool_todo_next < b->pool_todo_count) {
 		const struct hash256 txid = b->pool_todo[b->pool_todo_next++];
 		struct pool_fetch *f = malloc(sizeof *f);
 		if (f == NULL)
@@ -77,7 +76,7 @@ static void fetch_more(struct bitcoin *b)
 }
 
 /* What left the mempool is forgotten, and looked at again should it come back. */
-static void forget_gone(struct bitcoin *b)
+static void forget_gone(struct utxo *b)
 {
 	for (uint32_t i = b->pool.item_count; i-- > 0;) {
 		const struct pool_tx *tx = table_at(&b->pool, i);
@@ -87,7 +86,7 @@ static void forget_gone(struct bitcoin *b)
 	}
 }
 
-static enum err take_list(struct bitcoin *b, const struct json *list)
+static enum err take_list(struct utxo *b, const struct json *list)
 {
 	const size_t count = json_count(list);
 	if (json_type(list) != JSON_ARRAY)
@@ -116,7 +115,7 @@ static enum err take_list(struct bitcoin *b, const struct json *list)
 
 static void on_list(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct bitcoin *b = op;
+	struct utxo *b = op;
 	(void)tag;
 	b->pool_listing = false;
 	if (b->layer.dead || b->layer.sink.on_block == NULL || answer->err != OK)
@@ -126,7 +125,7 @@ static void on_list(void *op, uint64_t tag, const struct rpc_answer *answer)
 	fetch_more(b);
 }
 
-void bitcoin_pool_poll(struct bitcoin *b)
+void utxo_pool_poll(struct utxo *b)
 {
 	/* one listing is worked off before the next is asked for */
 	if (b->pool_listing || b->pool_in_flight > 0 || b->layer.sink.on_mempool == NULL)

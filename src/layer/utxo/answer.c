@@ -1,6 +1,6 @@
-/* Shapes of a Bitcoin node's answers. Every check here is against a node that may lie. */
+/* Shapes of a node's answers. Every check here is against a node that may lie. */
 #include "base/hex.h"
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -66,53 +66,20 @@ enum err core_answer_hex(uint8_t **bytes, size_t *len, size_t len_max, const str
 	return OK;
 }
 
-/* The smallest input and output, encoded: what bounds their number by the transaction's size. */
-#define TXIN_SIZE_MIN 41u
-#define TXOUT_SIZE_MIN 9u
-
-enum err tx_open(struct slice raw, tx_use use, void *ctx)
-{
-	if (raw.len > BTC_TX_SIZE_MAX)
-		return ERR_FORMAT;
-	const uint32_t in_max = (uint32_t)(raw.len / TXIN_SIZE_MIN) + 1;
-	const uint32_t out_max = (uint32_t)(raw.len / TXOUT_SIZE_MIN) + 1;
-	struct btc_tx tx = {
-		.in = calloc(in_max, sizeof *tx.in), .out = calloc(out_max, sizeof *tx.out)};
-	struct btc_txin *const in = tx.in;
-	struct btc_txout *const out = tx.out;
-	enum err err = ERR_FULL;
-	struct hash256 txid;
-	size_t used;
-
-	if (in == NULL || out == NULL)
-		goto out;
-	err = btc_tx_parse(&tx, &used, in_max, out_max, raw);
-	if (err == OK && used != raw.len)
-		err = ERR_FORMAT;
-	if (err != OK)
-		goto out;
-	btc_tx_id(&txid, &tx);
-	err = use(ctx, &tx, &txid);
-out:
-	free(out);
-	free(in);
-	return err;
-}
-
 static enum err same_id(void *ctx, const struct btc_tx *tx, const struct hash256 *txid)
 {
 	(void)tx;
 	return hash256_eq(ctx, txid) ? OK : ERR_CHECKSUM;
 }
 
-enum err core_answer_is_tx(const struct json *hex, const struct hash256 *txid)
+enum err core_answer_is_tx(struct layer *layer, const struct json *hex, const struct hash256 *txid)
 {
 	struct hash256 expected = *txid;
 	uint8_t *raw;
 	size_t len;
 
 	TRY(core_answer_hex(&raw, &len, BTC_TX_SIZE_MAX, hex, NULL));
-	const enum err err = tx_open(slice_of(raw, len), same_id, &expected);
+	const enum err err = utxo_tx_open(layer, slice_of(raw, len), same_id, &expected);
 	free(raw);
 	return err;
 }

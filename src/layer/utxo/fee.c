@@ -1,13 +1,11 @@
 /* What a transaction has to pay: the node's estimate, and never less than what it relays. */
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 #include <stdlib.h>
 
-#define BTC_DECIMALS 8u
+#define COIN_DECIMALS 8u
 #define POLL_BLOCKS 2u
 #define BLOCKS_MAX 1008u   /* the longest that Bitcoin Core estimates for */
 #define BLOCKS_MAX_OLD 25u /* and btcd */
-/* Satoshi per 1,000 vbytes, where a node names none: Bitcoin Core's default for relay. */
-#define RATE_RELAY 1000u
 
 struct fee_op {
 	struct op op;
@@ -22,8 +20,8 @@ struct fee_op {
 static enum err read_rate(uint64_t *rate, const struct json *result, const char *key)
 {
 	uint64_t value;
-	TRY(json_get_decimal(result, key, BTC_DECIMALS, &value));
-	if (value > BITCOIN_RATE_MAX)
+	TRY(json_get_decimal(result, key, COIN_DECIMALS, &value));
+	if (value > UTXO_RATE_MAX)
 		return ERR_RANGE;
 	*rate = value;
 	return OK;
@@ -39,9 +37,9 @@ static void on_old_estimate(void *op, uint64_t tag, const struct rpc_answer *ans
 		struct json *o = json_object();
 		uint64_t rate = 0;
 		json_set(o, "feerate", json_clone(answer->result));
-		const enum err err = json_get_decimal_up(o, "feerate", BTC_DECIMALS, &rate);
+		const enum err err = json_get_decimal_up(o, "feerate", COIN_DECIMALS, &rate);
 		json_free(o);
-		if (err == OK && rate <= BITCOIN_RATE_MAX)
+		if (err == OK && rate <= UTXO_RATE_MAX)
 			f->estimate = rate;
 		else
 			f->op.err = err == OK ? ERR_RANGE : err;
@@ -83,7 +81,7 @@ static void on_old_relay(void *op, uint64_t tag, const struct rpc_answer *answer
 static void on_pool(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct fee_op *f = op;
-	uint64_t relay = RATE_RELAY, least = 0;
+	uint64_t relay = utxo_of(f->op.layer)->rules->relay_rate, least = 0;
 	(void)tag;
 	if (answer->err == OK) {
 		enum err err = read_rate(&relay, answer->result, "minrelaytxfee");
@@ -117,7 +115,7 @@ static void fee_drop(struct op *op)
 	free(op);
 }
 
-enum err bitcoin_fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx)
+enum err utxo_fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx)
 {
 	if (blocks == 0 || blocks > BLOCKS_MAX)
 		return ERR_RANGE;
@@ -143,12 +141,12 @@ static void on_polled(void *ctx, enum err err, uint64_t rate)
 		layer_tell_fee(layer, rate);
 }
 
-void bitcoin_fee_poll(struct bitcoin *b)
+void utxo_fee_poll(struct utxo *b)
 {
 	struct layer *layer = &b->layer;
 	const uint64_t now = loop_now_ms(layer->config.loop);
 	if (layer->fee_asking || now < layer->fee_due_ms)
 		return;
 	layer->fee_due_ms = now + LAYER_FEE_EVERY_MS;
-	layer->fee_asking = bitcoin_fee_estimate(layer, POLL_BLOCKS, on_polled, layer) == OK;
+	layer->fee_asking = utxo_fee_estimate(layer, POLL_BLOCKS, on_polled, layer) == OK;
 }

@@ -1,6 +1,6 @@
 /* Which parts of a transaction concern us: outputs by script, inputs by outpoint. */
 #include "crypto/hash.h"
-#include "layer/bitcoin/bitcoin.h"
+#include "layer/utxo/utxo.h"
 
 /* How many items of a witness are looked at for a preimage: no HTLC has more. */
 #define WITNESS_LOOK_MAX 16u
@@ -23,31 +23,31 @@ static struct point_key point_key_at(const struct locator *at)
 	return key;
 }
 
-enum err bitcoin_watch_wallet(struct layer *layer, const struct pubkey *wallet)
+enum err utxo_watch_wallet(struct layer *layer, const struct pubkey *wallet)
 {
-	struct bitcoin *b = bitcoin_of(layer);
+	struct utxo *b = utxo_of(layer);
 	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
-		TRY(wallet_script(b->wallet[i].b, wallet, i));
+		TRY(wallet_script(b->wallet[i].b, wallet, layer->config.id, i));
 	b->has_wallet = true;
 	return OK;
 }
 
-enum err bitcoin_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
+enum err utxo_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
 {
 	struct point_key key;
 	point_key_of(&key, coin);
-	return table_put(&bitcoin_of(layer)->coin, &key) == NULL ? ERR_FULL : OK;
+	return table_put(&utxo_of(layer)->coin, &key) == NULL ? ERR_FULL : OK;
 }
 
-enum err bitcoin_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
+enum err utxo_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
 {
-	struct bitcoin *b = bitcoin_of(layer);
+	struct utxo *b = utxo_of(layer);
 	struct btc_htlc terms;
 	struct btc_htlc_tree tree;
 	struct script_key key;
 
 	TRY(btc_htlc_parse(&terms, leg));
-	TRY(btc_htlc_tree(&tree, &terms));
+	TRY(btc_htlc_tree_by(&tree, &terms, layer_taproot(layer->config.id)));
 	memcpy(key.b, tree.script_pubkey, sizeof key.b);
 	const struct script_watch *known = table_get(&b->script, &key);
 	const struct lock_watch *same = table_get(&b->lock, swap);
@@ -72,10 +72,9 @@ enum err bitcoin_watch_lock(struct layer *layer, const struct id128 *swap, struc
 	return OK;
 }
 
-enum err bitcoin_watch_lock_at(
-	struct layer *layer, const struct id128 *swap, const struct locator *at)
+enum err utxo_watch_lock_at(struct layer *layer, const struct id128 *swap, const struct locator *at)
 {
-	struct bitcoin *b = bitcoin_of(layer);
+	struct utxo *b = utxo_of(layer);
 	const struct point_key key = point_key_at(at);
 
 	if (table_get(&b->lock, swap) == NULL)
@@ -87,9 +86,9 @@ enum err bitcoin_watch_lock_at(
 	return OK;
 }
 
-void bitcoin_unwatch_lock(struct layer *layer, const struct id128 *swap)
+void utxo_unwatch_lock(struct layer *layer, const struct id128 *swap)
 {
-	struct bitcoin *b = bitcoin_of(layer);
+	struct utxo *b = utxo_of(layer);
 	const struct id128 id = *swap;
 	const struct lock_watch *lock = table_get(&b->lock, &id);
 
@@ -110,7 +109,7 @@ void bitcoin_unwatch_lock(struct layer *layer, const struct id128 *swap)
 
 /* A preimage counts wherever it is shown: in a claim of a lock-up that we have not seen yet, or of
  * something else with the same hash. */
-static enum err match_preimage(const struct bitcoin *b, const struct btc_txin *in,
+static enum err match_preimage(const struct utxo *b, const struct btc_txin *in,
 	const struct hash256 *txid, match_emit emit, void *ctx)
 {
 	uint32_t count = b->hash.item_count == 0 ? 0 : btc_witness_count(in->witness);
@@ -137,8 +136,8 @@ static enum err match_preimage(const struct bitcoin *b, const struct btc_txin *i
 	return OK;
 }
 
-static enum err match_input(struct bitcoin *b, const struct btc_txin *in,
-	const struct hash256 *txid, uint64_t height, match_emit emit, void *ctx)
+static enum err match_input(struct utxo *b, const struct btc_txin *in, const struct hash256 *txid,
+	uint64_t height, match_emit emit, void *ctx)
 {
 	struct point_key key;
 	struct chain_event e = {.tx = *txid, .at = locator_of(&in->prev)};
@@ -168,7 +167,7 @@ static enum err match_input(struct bitcoin *b, const struct btc_txin *in,
 	return emit(ctx, &e);
 }
 
-static enum err match_output(struct bitcoin *b, const struct btc_txout *out,
+static enum err match_output(struct utxo *b, const struct btc_txout *out,
 	const struct btc_outpoint *at, bool coinbase, uint64_t height, match_emit emit, void *ctx)
 {
 	struct script_key key;
@@ -176,7 +175,7 @@ static enum err match_output(struct bitcoin *b, const struct btc_txout *out,
 	struct chain_event e = {.tx = at->txid,
 		.at = locator_of(at),
 		.flags = coinbase ? CHAIN_LOCK_COINBASE : 0u,
-		.amount = amount_from_sat(out->value)};
+		.amount = amount_of(layer_asset(b->layer.config.id), out->value.raw)};
 
 	if (out->script.len != sizeof key.b)
 		return OK;
@@ -206,7 +205,7 @@ static enum err match_output(struct bitcoin *b, const struct btc_txout *out,
 	return emit(ctx, &e);
 }
 
-enum err bitcoin_match(struct bitcoin *b, const struct btc_tx *tx, const struct hash256 *txid,
+enum err utxo_match(struct utxo *b, const struct btc_tx *tx, const struct hash256 *txid,
 	uint64_t height, match_emit emit, void *ctx)
 {
 	const bool coinbase = btc_tx_is_coinbase(tx);
@@ -220,7 +219,7 @@ enum err bitcoin_match(struct bitcoin *b, const struct btc_tx *tx, const struct 
 	return OK;
 }
 
-void bitcoin_match_reorganised(struct bitcoin *b, const struct block_ref *keep)
+void utxo_match_reorganised(struct utxo *b, const struct block_ref *keep)
 {
 	for (uint32_t i = 0; i < b->coin.item_count; i++) {
 		struct coin_watch *coin = table_at(&b->coin, i);
@@ -235,20 +234,20 @@ void bitcoin_match_reorganised(struct bitcoin *b, const struct block_ref *keep)
 	}
 }
 
-static void forget_spent(struct bitcoin *b, uint64_t height)
+static void forget_spent(struct utxo *b, uint64_t height)
 {
 	for (uint32_t i = b->coin.item_count; i-- > 0;) {
 		const struct coin_watch *coin = table_at(&b->coin, i);
 		const struct point_key at = coin->at;
-		if (coin->spent_height != 0 && coin->spent_height + BITCOIN_FORGET_DEPTH < height)
+		if (coin->spent_height != 0 && coin->spent_height + UTXO_FORGET_DEPTH < height)
 			table_remove(&b->coin, &at);
 	}
 }
 
-void bitcoin_match_reported(struct bitcoin *b, const struct block_ref *block, size_t event_count)
+void utxo_match_reported(struct utxo *b, const struct block_ref *block, size_t event_count)
 {
 	/* only a help for layer_status: when it is full it begins anew */
-	if (b->seen.item_count + event_count > BITCOIN_SEEN_MAX)
+	if (b->seen.item_count + event_count > UTXO_SEEN_MAX)
 		table_clear(&b->seen);
 	for (size_t i = 0; i < event_count; i++) {
 		struct seen_tx *seen = table_put(&b->seen, &b->event[i].tx);
