@@ -17,7 +17,7 @@
 struct sign_wallet {
 	struct pubkey key;
 	uint8_t script[LAYER_COUNT][KEY_INDEX_COUNT][34]; /* of UTXO layers */
-	struct evm_address account[LAYER_COUNT]; /* of ACCOUNT layers */
+	struct evm_address account[LAYER_COUNT];          /* of ACCOUNT layers */
 };
 MUST_USE NONNULL_ALL enum err sign_wallet_init(
 	struct sign_wallet *out, const struct pubkey *wallet);
