@@ -95,7 +95,8 @@ SPOIL(third_output, s->out[2] = s->out[1]; s->out[1].value.raw = 50000; s->out[2
 SPOIL(second_proceeds, s->out[1] = s->out[0]; s->out[0].value.raw = s->out[1].value.raw = 1000;
 	s->tx.out_count = 2)
 SPOIL(no_output, s->tx.out_count = 0)
-SPOIL(change_elsewhere, s->out[1].script = slice_of(world.wallet.script[LAYER_BITCOIN][KEY_INDEX_RECEIVE], 34))
+SPOIL(change_elsewhere,
+	s->out[1].script = slice_of(world.wallet.script[LAYER_BITCOIN][KEY_INDEX_RECEIVE], 34))
 SPOIL(change_stolen, s->out[1].script = slice_of(s->lock_script, 34))
 SPOIL(proceeds_stolen, s->out[0].script = slice_of(s->lock_script, 34))
 SPOIL(change_key_far, s->r.change.index = KEY_INDEX_COUNT)
@@ -436,8 +437,10 @@ static void same_effect(const struct signing_request *r, const struct sample *s)
 	const bool rescue = r->purpose == SIGN_CLAIM || r->purpose == SIGN_REFUND;
 	const uint32_t payees = rescue ? 0 : 1 + s->r.more_count;
 	for (uint32_t i = payees; i < tx.out_count; i++)
-		CHECK(slice_eq(tx.out[i].script, slice_of(world.wallet.script[LAYER_BITCOIN][0], 34)) ||
-			slice_eq(tx.out[i].script, slice_of(world.wallet.script[LAYER_BITCOIN][1], 34)));
+		CHECK(slice_eq(tx.out[i].script,
+			      slice_of(world.wallet.script[LAYER_BITCOIN][0], 34)) ||
+			slice_eq(tx.out[i].script,
+				slice_of(world.wallet.script[LAYER_BITCOIN][1], 34)));
 	for (uint32_t i = 0; i < payees; i++) {
 		CHECK(slice_eq(tx.out[i].script, s->out[i].script));
 		CHECK(tx.out[i].value.raw == s->out[i].value.raw);
