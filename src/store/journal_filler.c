@@ -1,5 +1,9 @@
 #include "store/journal_filler.h"
 
+#include "sys/clock.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
 enum { IDLE, ASKED, FILLED, STOP };
 
 static void set_state(struct journal_filler *f, uint32_t state)
@@ -26,6 +30,29 @@ static bool is_filled(void *ctx)
 	return state_of(ctx) == FILLED;
 }
 
+static bool is_hurried(void *ctx)
+{
+	const struct journal_filler *f = ctx;
+	/* relaxed: it says nothing of anything else */
+	return atomic_load_explicit(&f->hurried, memory_order_relaxed) || state_of(f) == STOP;
+}
+
+static enum err fill(struct journal_filler *f)
+{
+	const struct file_ops *ops = f->ops;
+	const uint64_t step_ns = JOURNAL_FILL_STEP * NS_PER_S / JOURNAL_FILL_RATE;
+	uint64_t at;
+	TRY(ops->size(ops->ctx, &at, f->file));
+	while (at < f->size) {
+		const uint64_t due = clock_mono_ns() + step_ns;
+		at = f->size - at > JOURNAL_FILL_STEP ? at + JOURNAL_FILL_STEP : f->size;
+		TRY(ops->preallocate(ops->ctx, f->file, at));
+		if (at < f->size)
+			(void)!eventcount_await(&f->changed, due, is_hurried, f);
+	}
+	return ops->fdatasync(ops->ctx, f->file);
+}
+
 static void filler_main(void *ctx)
 {
 	struct journal_filler *f = ctx;
@@ -33,9 +60,7 @@ static void filler_main(void *ctx)
 		(void)!eventcount_await(&f->changed, FUTEX_FOREVER, has_orders, f);
 		if (state_of(f) == STOP)
 			return;
-		f->result = f->ops->preallocate(f->ops->ctx, f->file, f->size);
-		if (f->result == OK)
-			f->result = f->ops->fdatasync(f->ops->ctx, f->file);
+		f->result = fill(f);
 		set_state(f, FILLED);
 	}
 }
@@ -58,11 +83,21 @@ void journal_filler_ask(struct journal_filler *f, int file, uint64_t size)
 	CHECK(state_of(f) == IDLE);
 	f->file = file;
 	f->size = size;
+	atomic_store_explicit(&f->hurried, false, memory_order_relaxed);
 	set_state(f, ASKED);
+}
+
+void journal_filler_hurry(struct journal_filler *f)
+{
+	if (atomic_load_explicit(&f->hurried, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&f->hurried, true, memory_order_relaxed);
+	eventcount_notify_all(&f->changed);
 }
 
 enum err journal_filler_wait(struct journal_filler *f)
 {
+	journal_filler_hurry(f);
 	(void)!eventcount_await(&f->changed, FUTEX_FOREVER, is_filled, f);
 	const enum err result = f->result;
 	set_state(f, IDLE);

@@ -1,5 +1,6 @@
 /* store/journal_filler: a thread that writes zeros into the next segment's file while the present
- * one is used, so that no commit waits for that. Asleep when it has nothing to do.
+ * one is used, so that no commit waits for that: JOURNAL_FILL_RATE bytes a second, because the disk
+ * is the commits', until it is hurried. Asleep when it has nothing to do.
  *
  * Invariants: one file at a time; wait after ask, once. The space was taken before (reserve), so
  * that the disk can't be full meanwhile.
@@ -11,6 +12,9 @@
 #include "sys/file.h"
 #include "sys/thread.h"
 
+#define JOURNAL_FILL_RATE ((uint64_t)64 << 20)
+#define JOURNAL_FILL_STEP ((uint64_t)1 << 20) /* bytes without a pause */
+
 struct journal_filler {
 	const struct file_ops *ops;
 	struct thread thread;
@@ -18,6 +22,7 @@ struct journal_filler {
 	/* [FILL] release on each change: pairs with the acquire in the other side's look: the file
 	 * and the size, then that they are there; the result, then that it is */
 	_Atomic uint32_t state;
+	_Atomic bool hurried; /* go on without pauses */
 	int file;
 	uint64_t size;
 	enum err result;
@@ -29,7 +34,9 @@ MUST_USE NONNULL_ALL enum err journal_filler_start(
 /* Nothing is asked for any more. */
 NONNULL_ALL void journal_filler_stop(struct journal_filler *f);
 NONNULL_ALL void journal_filler_ask(struct journal_filler *f, int file, uint64_t size);
-/* Until it is filled and synced. Errors of sys/file. */
+/* It is soon needed. Cheap when repeated; nothing where nothing is being filled. */
+NONNULL_ALL void journal_filler_hurry(struct journal_filler *f);
+/* Hurries, until it is filled and synced. Errors of sys/file. */
 MUST_USE NONNULL_ALL enum err journal_filler_wait(struct journal_filler *f);
 
 #endif

@@ -192,6 +192,8 @@ void journal_tail_seal(struct journal_tail *t, struct journal_sealed *out,
 		.claims = durable,
 	};
 	t->end += size;
+	if (t->filling && t->end > t->segment.size / 2)
+		journal_filler_hurry(t->filler);
 	t->chain.next_seq += body->count;
 	t->unfolded = body->group;
 	reached(out, KILL_BEFORE_WRITE);
