@@ -279,6 +279,7 @@ static struct journal *journal_new(void)
 		.lock_file = FILE_NONE, .tail = {.file = FILE_NONE, .spare_file = FILE_NONE}};
 	/* a wait lasts as long as a sync at least: nothing is gained by a spin */
 	eventcount_init(&j->work, 0);
+	j->lingers = thread_cpu_count() > 1;
 	for (uint32_t i = 0; i < JOURNAL_WAITS; i++)
 		eventcount_init(&j->wait[i], 0);
 	return j;

@@ -7,6 +7,8 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define SPARE_RETRY_MS 1000u
 #define LEAD_MAX 8192u
+#define LINGER_NS 60000u
+#define IN_VAIN_MAX 8u
 /* On a full disk, so much of the active segment is kept for the marks between groups. */
 #define MARK_ROOM (2u * JOURNAL_SECTOR)
 
@@ -444,6 +446,27 @@ static void rest(struct journal *j)
 	atomic_store_explicit(&j->rest, JOURNAL_AWAKE, memory_order_relaxed);
 }
 
+/* Callers who hear that their records are durable often bring the next ones within the time that a
+ * sleep and a wake-up take, which is a good part of a sync's. Where that was hoped in vain, it is
+ * hoped more and more seldom. */
+static void linger(struct journal *j)
+{
+	if (j->no_linger > 0) {
+		j->no_linger--;
+		return;
+	}
+	const uint64_t until = clock_mono_ns() + LINGER_NS;
+	while (j->lingers && !is_flagged(&j->stop) && clock_mono_ns() < until) {
+		if (has_work(j) && atomic_load_explicit(&j->role, memory_order_relaxed) == 0) {
+			j->in_vain = 0;
+			return;
+		}
+		cpu_relax();
+	}
+	j->in_vain += j->in_vain < IN_VAIN_MAX;
+	j->no_linger = (1u << j->in_vain) - 1;
+}
+
 void journal_commit_first(struct journal *j)
 {
 	fence_seq_cst(&j->rest); /* [REST] */
@@ -463,6 +486,7 @@ void journal_thread_main(void *ctx)
 		if (has_work(j) && take_role(j)) {
 			commit(j);
 			give_role(j);
+			linger(j);
 		} else if (is_flagged(&j->stop) && !has_work(j)) {
 			break;
 		} else {

@@ -82,6 +82,9 @@ struct journal {
 	struct file_ring *ring; /* NULL: it writes group by group */
 	struct eventcount work;
 	_Atomic uint32_t rest; /* enum journal_rest */
+	bool lingers;          /* there is a processor to do it on */
+	uint32_t in_vain;      /* times in a row that it did, ... */
+	uint32_t no_linger;    /* ... after which it does not so many times */
 	uint64_t open_after;   /* the open group's first record is behind this one, ... */
 	uint64_t open_ns;      /* ... and was there by then; 0: there is none */
 	_Atomic bool stop;
