@@ -17,11 +17,12 @@ struct block_ref {
 	uint64_t time_ms; /* the header's own time stamp; informs, never decides */
 };
 
-/* Where a thing is on a chain: an outpoint, or a swap in a contract. */
+/* Where a thing is: an outpoint, a swap in a contract, what is held or paid for a hash. */
 struct locator {
-	struct hash256
-		tx; /* UTXO: the funding transaction. ACCOUNT: the transaction of the lock event */
-	uint32_t index; /* UTXO: the output. ACCOUNT: the log index in the block */
+	/* UTXO: the funding transaction. ACCOUNT: the transaction of the lock event. CHANNEL: the
+	 * payment hash */
+	struct hash256 tx;
+	uint32_t index; /* UTXO: the output. ACCOUNT: the log index in the block. CHANNEL: 0 */
 };
 
 enum chain_event_kind {
@@ -53,15 +54,19 @@ enum {
 struct chain_event {
 	enum chain_event_kind kind;
 	uint32_t flags;
-	struct hash256 tx;  /* the transaction that did it */
+	/* the transaction that did it. CHANNEL: the name of our command (wire/ln_command.h), or
+	 * zero */
+	struct hash256 tx;
 	struct locator at;  /* COIN_*: the coin. LOCK*: the lock-up */
 	struct id128 swap;  /* LOCK*: whose */
 	uint32_t key_index; /* COIN_CREATED: which of our scripts (struct watch_script.key_index) */
-	struct amount amount;    /* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid */
-	uint64_t nonce;          /* NONCE_USED */
-	enum lock_spend spend;   /* LOCK_SPENT */
+	struct amount amount;  /* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid. CHANNEL,
+				* LOCK_SPENT by claim: what left or reached us, with fees */
+	uint64_t nonce;        /* NONCE_USED */
+	enum lock_spend spend; /* LOCK_SPENT */
 	struct hash256 preimage; /* LOCK_SPENT by claim */
-	uint64_t timelock;       /* LOCK: the refund height that the lock-up itself states */
+	uint64_t timelock; /* LOCK: the refund height that the lock-up itself states. CHANNEL: until
+			    * when it is held at least (source), or when the last HTLC expires */
 };
 
 #define CHAIN_EVENTS_MAX                                                                           \

@@ -152,6 +152,7 @@ static const char *purpose_text(const struct rescue_tx *tx)
 	case SIGN_REFUND: return "refund";
 	case SIGN_NONCE_FILL: return "cancellation";
 	case SIGN_PAYOUT:
+	case SIGN_CANCEL:
 	case SIGN_DEPLOY: break;
 	}
 	return "transaction";

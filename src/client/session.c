@@ -421,7 +421,7 @@ static enum err post(struct session *s, enum client_exit *exit)
 {
 	struct provider_answer answer = {.err = OK};
 	struct verdict verdict;
-	char address[100];
+	char address[LAYER_ADDRESS_TEXT_SIZE];
 	enum err err = OK;
 
 	for (unsigned i = 0; i < POST_TRIES_MAX; i++) {

@@ -308,9 +308,9 @@ static enum err check_same_swap(
 	return need_same_amount(v, answer, "destination_amount", r->leg[SIDE_DEST].amount);
 }
 
-enum err verify_offer(struct rescue *r, char address[100], struct verdict *verdict,
-	const struct json *answer, const struct client_config *config, uint64_t source_height,
-	uint64_t now_ms)
+enum err verify_offer(struct rescue *r, char address[LAYER_ADDRESS_TEXT_SIZE],
+	struct verdict *verdict, const struct json *answer, const struct client_config *config,
+	uint64_t source_height, uint64_t now_ms)
 {
 	const struct json *leg = json_get(answer, "source");
 	const struct network *network = r->leg[SIDE_SOURCE].network;

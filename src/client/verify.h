@@ -10,6 +10,7 @@
 #define CLIENT_VERIFY_H
 #include "client/rescue.h"
 #include "client/view.h"
+#include "layer/layer.h"
 #include "net/json.h"
 
 struct verdict {
@@ -38,7 +39,7 @@ MUST_USE NONNULL_ALL enum err verify_quote(struct quote *out, struct verdict *ve
  * provider's key or account and the time lock; byte for byte the same; the same amounts and hash as
  * quoted; a time lock within our bounds at our own node's height. On OK fills in leg[SIDE_SOURCE],
  * swap_id and expires_ms of r, and *address. */
-MUST_USE NONNULL_ALL enum err verify_offer(struct rescue *r, char address[100],
+MUST_USE NONNULL_ALL enum err verify_offer(struct rescue *r, char address[LAYER_ADDRESS_TEXT_SIZE],
 	struct verdict *verdict, const struct json *answer, const struct client_config *config,
 	uint64_t source_height, uint64_t now_ms);
 

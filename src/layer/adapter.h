@@ -32,7 +32,7 @@ struct layer_pure {
 	uint32_t payees_max;                                  /* of one payout; 0: as 1 */
 };
 
-extern const struct layer_pure bitcoin_pure, evm_pure;
+extern const struct layer_pure bitcoin_pure, evm_pure, lightning_pure;
 
 /* As the functions of the same names in layer.h. */
 struct layer_ops {

@@ -20,6 +20,7 @@
 #include "base/observe.h"
 #include "net/jsonrpc.h"
 #include "sys/loop.h"
+#include "wire/ln_command.h"
 #include "wire/signing.h"
 
 struct layer;
@@ -162,7 +163,9 @@ struct layer_scan {
 	enum err err;
 	char detail[160];
 	struct block_ref block; /* everything below is as of this one block */
-	struct amount wallet;   /* our scripts' unspent outputs, or our account's balance */
+	struct amount wallet;   /* our scripts' unspent outputs, our account's balance, or our side
+				 * of all channels */
+	struct amount limbo;    /* CHANNEL: of wallet, in channels that are being closed by force */
 	struct amount locked;   /* still locked in the lock-ups asked for */
 	uint64_t nonce;         /* ACCOUNT: the next nonce at that block */
 };
@@ -182,12 +185,12 @@ MUST_USE enum err layer_scan_at(struct layer *layer, uint64_t height, layer_scan
 
 /* ---- pure: addresses, offers, plans ---- */
 
-/* What transfers pay to: an output script or a 20-byte address. Errors as btc_address_parse and
- * evm_address_parse. */
-#define LAYER_DESTINATION_MAX 42u
+/* What transfers pay to: an output script, a 20-byte address, or an invoice's text. Errors as
+ * btc_address_parse and evm_address_parse. */
+#define LAYER_DESTINATION_MAX LN_REQUEST_MAX
 MUST_USE NONNULL_ALL enum err layer_address_check(enum layer_id id, const struct network *network,
 	uint8_t destination[LAYER_DESTINATION_MAX], size_t *destination_len, struct slice text);
-#define LAYER_ADDRESS_TEXT_SIZE 96u
+#define LAYER_ADDRESS_TEXT_SIZE (LN_REQUEST_MAX + 1)
 MUST_USE NONNULL_ALL enum err layer_address_format(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], struct slice destination);
 /* Where deposits are paid to, as text. */
@@ -212,6 +215,10 @@ struct leg_offer {
 	struct leg_party claim, refund;
 	bool provider_claims;        /* the source leg */
 	struct evm_address contract; /* ACCOUNT */
+	/* CHANNEL: the invoice's text. layer_offer makes that of the source leg, which nobody can
+	 * pay after expires_ms (since 1970) */
+	struct slice request;
+	uint64_t expires_ms;
 };
 /* The encoded terms of a lock-up: what both sides compute and compare. ERR_FULL leg too small;
  * ERR_RANGE amount (zero, dust, all money) or time lock; ERR_FORMAT a key that is none, or one
@@ -257,6 +264,9 @@ struct layer_plan {
 	struct slice leg;
 	struct locator lock;     /* CLAIM, REFUND */
 	struct hash256 preimage; /* CLAIM */
+	/* CHANNEL, LOCK and PAYOUT: `fee` is the most that routing may cost; no HTLC may expire
+	 * after this height, no attempt begin later than deadline_ms, since 1970 */
+	uint64_t max_height, deadline_ms;
 	/* PAYOUT; UTXO: and who else is paid by it */
 	struct slice to;
 	uint32_t more_count;

@@ -4,6 +4,7 @@
 static const struct layer_pure *const pure[LAYER_COUNT] = {
 	[LAYER_BITCOIN] = &bitcoin_pure,
 	[LAYER_ROOTSTOCK] = &evm_pure,
+	[LAYER_LIGHTNING] = &lightning_pure,
 };
 
 static const struct layer_pure *pure_of(enum layer_id id)

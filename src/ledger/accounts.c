@@ -15,6 +15,7 @@ static const struct {
 	[ACCOUNT_EXCHANGE] = {"exchange", false},
 	[ACCOUNT_SUSPENSE_IN] = {"suspense:in", false},
 	[ACCOUNT_SUSPENSE_MISSING] = {"suspense:missing", false},
+	[ACCOUNT_CHANNEL_LIMBO] = {"channel_limbo", true},
 };
 
 const char *account_name(enum account a)

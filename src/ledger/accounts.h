@@ -20,6 +20,8 @@ enum account {
 	ACCOUNT_EXCHANGE,         /* clearing between the two legs of swaps */
 	ACCOUNT_SUSPENSE_IN,      /* value that arrived and is not explained, or is owed back */
 	ACCOUNT_SUSPENSE_MISSING, /* value that the chain no longer shows */
+	/* custody, too */
+	ACCOUNT_CHANNEL_LIMBO, /* CHANNEL: in channels that are being closed by force */
 	ACCOUNT_COUNT
 };
 

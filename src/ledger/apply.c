@@ -1,5 +1,7 @@
 #include "ledger/fold.h"
 
+#include "wire/bolt11.h"
+
 static enum err apply_params(struct ledger *l, struct reader *in)
 {
 	struct ledger_params p;
@@ -13,6 +15,8 @@ static enum err apply_params(struct ledger *l, struct reader *in)
 			return ERR_STATE;
 		for (unsigned i = 0; i < LAYER_COUNT; i++) {
 			const struct layer_params *was = &l->params.layer[i];
+			if (was->network == NULL)
+				continue; /* a layer that this program has learned since */
 			if (p.layer[i].network != was->network)
 				return ERR_STATE;
 			/* lock-ups in another contract would not be seen any more */
@@ -36,9 +40,24 @@ static enum err apply_fee_rate(struct ledger *l, struct reader *in)
 	return OK;
 }
 
+/* The hash of the payment that an invoice asks for: no swap's, and paid once (HAZARDS 27). */
+static enum err take_payment_hash(
+	const struct ledger *l, const struct rec_transfer *r, struct hash256 *hash)
+{
+	static _Thread_local struct bolt11 invoice;
+	*hash = (struct hash256){{0}};
+	if (layer_family(r->layer) != FAMILY_CHANNEL)
+		return OK;
+	if (bolt11_decode(&invoice, r->destination) != OK)
+		return ERR_FORMAT;
+	*hash = invoice.payment_hash;
+	return ledger_hash_used(l, hash) ? ERR_STATE : OK;
+}
+
 static enum err apply_transfer(struct ledger *l, struct reader *in)
 {
 	struct rec_transfer r;
+	struct hash256 hash;
 	TRY(rec_transfer_get(in, &r));
 	if (map_get(&l->transfer_by_id, r.id.b) != MAP_NONE ||
 		(map_get(&l->by_idempotency, r.idempotency_key.b) != MAP_NONE &&
@@ -46,6 +65,7 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		return ERR_EXISTS;
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
+	TRY(take_payment_hash(l, &r, &hash));
 	struct amount *queued = &l->layer[r.layer].queued;
 	if (amount_cmp(r.amount, amount_max(layer_asset(r.layer))) > 0 ||
 		amount_add(queued, *queued, r.amount) != OK)
@@ -59,6 +79,7 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		.layer = r.layer,
 		.amount = r.amount,
 		.destination_len = (uint32_t)r.destination.len,
+		.hash = hash,
 		.created_ms = l->time_ms,
 		.updated_ms = l->time_ms,
 		.effect = INDEX_NONE,
@@ -68,6 +89,8 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 	if (r.destination.len > 0)
 		memcpy(t->destination, r.destination.ptr, r.destination.len);
 	CHECK(map_put(&l->transfer_by_id, r.id.b, index) == OK);
+	if (layer_family(r.layer) == FAMILY_CHANNEL)
+		CHECK(map_put(&l->paid_hash, hash.b, index) == OK);
 	l->idem[l->idem_count] = (struct idempotency){.key = r.idempotency_key,
 		.body = r.idempotency_body,
 		.is_swap = false,
@@ -132,28 +155,48 @@ static void book_surplus(struct ledger *l, const struct rec_reconciled *r, uint6
 	credit_add(l, r->layer, height, surplus);
 }
 
+/* What a node's channels hold beyond the books came in by routing, or by invoices that are not
+ * ours. What is in force closes can't be paid with. */
+static void book_channels(struct ledger *l, const struct rec_reconciled *r, struct amount chain)
+{
+	struct amount more;
+	const struct amount was = ledger_balance(l, r->layer, ACCOUNT_CHANNEL_LIMBO);
+	if (amount_sub(&more, chain, ledger_custody(l, r->layer)) == OK)
+		ledger_post(l, r->layer, 0, ACCOUNT_SUSPENSE_IN, ACCOUNT_AVAILABLE, more);
+	if (amount_sub(&more, r->limbo, was) == OK)
+		ledger_post(l, r->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_CHANNEL_LIMBO, more);
+	else if (amount_sub(&more, was, r->limbo) == OK)
+		ledger_post(l, r->layer, 0, ACCOUNT_CHANNEL_LIMBO, ACCOUNT_AVAILABLE, more);
+}
+
 static enum err apply_reconciled(struct ledger *l, struct reader *in)
 {
 	struct rec_reconciled r;
 	TRY(rec_reconciled_get(in, &r));
 	struct layer_state *s = &l->layer[r.layer];
+	const bool channels = layer_family(r.layer) == FAMILY_CHANNEL;
 	const struct recent_block *b = ledger_recent(l, r.layer, &r.block.hash);
 	if (b == NULL || b->ref.height != r.block.height)
 		return ERR_STATE;
 	struct amount chain;
 	if (amount_add(&chain, r.wallet, r.locked) != OK ||
-		amount_cmp(chain, amount_max(layer_asset(r.layer))) > 0)
+		amount_cmp(chain, amount_max(layer_asset(r.layer))) > 0 ||
+		amount_cmp(r.limbo, r.wallet) > 0 || (!channels && !amount_is_zero(r.limbo)))
 		return ERR_RANGE;
 
 	s->reconciled = true;
 	s->reconciled_at = r.block;
 	s->reconciled_ms = l->time_ms;
 	s->reconciled_seq = l->seq;
-	if (amount_cmp(chain, b->custody) > 0)
+	if (channels)
+		book_channels(l, &r, chain);
+	else if (amount_cmp(chain, b->custody) > 0)
 		book_surplus(l, &r, b->ref.height);
-	s->difference_missing = amount_cmp(chain, b->custody) < 0;
-	CHECK(amount_sub(&s->difference, s->difference_missing ? b->custody : chain,
-		      s->difference_missing ? chain : b->custody) == OK);
+	/* channels have no blocks: they are compared as of now */
+	const struct amount books = channels ? ledger_custody(l, r.layer) : b->custody;
+	s->difference_missing = amount_cmp(chain, books) < 0;
+	CHECK(amount_sub(&s->difference, s->difference_missing ? books : chain,
+		      s->difference_missing ? chain : books) == OK);
 	if (!amount_is_zero(s->difference) && !MUTANT(DIFFERENCE_IGNORED))
 		ledger_latch(l,
 			s->difference_missing
@@ -252,6 +295,7 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 	case REC_DURABILITY: return apply_durability(l, in);
 	case REC_BOOK_OPENINGS: return fold_book_openings(l, in);
 	case REC_BOOK_TRANSFERS: return fold_book_transfers(l, in);
+	case REC_FACT: return fold_fact(l, in);
 	case REC_TYPE_COUNT: break;
 	}
 	return ERR_FORMAT;

@@ -59,7 +59,8 @@ bool clock_lock_safe(const struct lock_times *t, uint64_t *slack_ms)
 {
 	/* our refund opens, is mined and buried; we see the preimage at the last moment; our claim
 	 * of the source confirms and is buried against a reorganisation */
-	const uint64_t dst_blocks = t->dst_blocks + t->dst->claim_blocks + t->dst->final_depth;
+	const uint64_t dst_blocks = t->dst_blocks + t->dst->claim_blocks + t->dst->final_depth +
+		t->dst->force_close_blocks;
 	const uint64_t src_blocks = (uint64_t)t->src->claim_blocks + t->src_depth;
 	const uint64_t dst_late = clock_late_ms(t->dst, dst_blocks);
 	const uint64_t src_late = clock_late_ms(t->src, src_blocks);

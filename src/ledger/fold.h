@@ -75,6 +75,19 @@ NONNULL_ALL void effects_settle(struct ledger *l, enum layer_id layer);
 /* deep: something that was taken for final is gone. */
 NONNULL_ALL void effects_reorg(struct ledger *l, enum layer_id layer, uint64_t keep, bool deep);
 
+/* Its variant `tx` is in a block. What was written off has its reservation again. */
+NONNULL_ALL void effect_mark_confirmed(struct ledger *l, struct effect *f, const struct hash256 *tx,
+	uint64_t height, bool reverted);
+/* Pay from what is left of the reservation; more than that is posted all the same, and latches. */
+NONNULL_ALL void effect_pay(struct ledger *l, const struct effect *f, struct amount *left,
+	enum account to, struct amount amount, uint64_t height);
+
+/* channels */
+NONNULL_ALL enum err fold_fact(struct ledger *l, struct reader *in);
+/* With each block: what no node ever took can't happen any more once nothing of it could be alive.
+ */
+NONNULL_ALL void payments_expire(struct ledger *l, enum layer_id layer);
+
 /* the customers' book */
 NONNULL_ALL enum err fold_book_openings(struct ledger *l, struct reader *in);
 NONNULL_ALL enum err fold_book_transfers(struct ledger *l, struct reader *in);

@@ -82,6 +82,9 @@ static enum err check_events(
 	enum err err = OK;
 	for (uint32_t i = 0; i < count && err == OK; i++) {
 		err = rec_event_get(&in, &e, layer, &l->seal);
+		/* what happens in channels is told as facts */
+		if (err == OK && layer_family(layer) == FAMILY_CHANNEL)
+			err = ERR_FORMAT;
 		/* a lock-up is only compared; what is posted has to be a sum that exists */
 		if (err == OK && e.kind != CHAIN_LOCK &&
 			amount_cmp(e.amount, amount_max(layer_asset(layer))) > 0)
@@ -119,6 +122,8 @@ enum err fold_block(struct ledger *l, struct reader *in)
 		coins_mature(l, layer, ref.height);
 	else
 		credits_mature(l, layer, ref.height);
+	if (layer_family(layer) == FAMILY_CHANNEL)
+		payments_expire(l, layer);
 	effects_settle(l, layer);
 	swaps_evaluate_all(l);
 	remember_block(l, layer);
@@ -174,7 +179,9 @@ static void rebook(struct ledger *l, enum layer_id layer, enum account a)
 enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_ref *keep)
 {
 	struct layer_state *s = &l->layer[layer];
-	if (!s->born || keep->height >= s->tip.height || keep->height < s->birth.height ||
+	/* heights of a CHANNEL layer are told as of now: there is nothing to take back */
+	if (layer_family(layer) == FAMILY_CHANNEL || !s->born || keep->height >= s->tip.height ||
+		keep->height < s->birth.height ||
 		s->tip.height - keep->height >= LEDGER_RECENT_BLOCKS)
 		return ERR_STATE;
 	const struct recent_block *b = &s->recent[keep->height % LEDGER_RECENT_BLOCKS];

@@ -78,7 +78,7 @@ static void forget_deep(struct ledger *l, enum layer_id layer)
  */
 void effect_release(struct ledger *l, struct effect *f)
 {
-	if (layer_family(f->layer) == FAMILY_ACCOUNT)
+	if (layer_family(f->layer) != FAMILY_UTXO)
 		ledger_post(l, f->layer, 0, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, f->reserved);
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		struct coin *c = &l->coin[f->coin[i]];
@@ -116,7 +116,7 @@ static void reopen_void(struct ledger *l, struct effect *f, bool book)
 {
 	reopen(l, f, "a transaction that was written off can happen again");
 	f->state = EFFECT_PREPARED;
-	if (book && layer_family(f->layer) == FAMILY_ACCOUNT)
+	if (book && layer_family(f->layer) != FAMILY_UTXO)
 		ledger_post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, f->reserved);
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		struct coin *c = &l->coin[f->coin[i]];
@@ -132,7 +132,7 @@ static void reopen_void(struct ledger *l, struct effect *f, bool book)
 
 /* ---- in a block ---- */
 
-static void mark_confirmed(struct ledger *l, struct effect *f, const struct hash256 *tx,
+void effect_mark_confirmed(struct ledger *l, struct effect *f, const struct hash256 *tx,
 	uint64_t height, bool reverted)
 {
 	if (f->state == EFFECT_VOID)
@@ -152,7 +152,7 @@ static enum account value_goes_to(const struct effect *f)
 
 /* Pay from what is left of the reservation. More than that is what no transaction of ours can cost:
  * a node that lies, or books that do. */
-static void pay(struct ledger *l, const struct effect *f, struct amount *left, enum account to,
+void effect_pay(struct ledger *l, const struct effect *f, struct amount *left, enum account to,
 	struct amount amount, uint64_t height)
 {
 	struct amount over;
@@ -195,7 +195,7 @@ void effect_confirmed(struct ledger *l, struct effect *f, const struct hash256 *
 	if (v == NULL || f->confirmed_height != 0)
 		return;
 	const enum layer_id layer = f->layer;
-	mark_confirmed(l, f, tx, height, v->calls_off);
+	effect_mark_confirmed(l, f, tx, height, v->calls_off);
 	if (f->purpose == SIGN_CLAIM || f->purpose == SIGN_REFUND) {
 		const enum account from = f->purpose == SIGN_CLAIM ? ACCOUNT_EXCHANGE
 								   : ACCOUNT_LOCKED_OUT;
@@ -206,9 +206,9 @@ void effect_confirmed(struct ledger *l, struct effect *f, const struct hash256 *
 	}
 	spend_coins(l, f, height);
 	left = f->reserved;
-	pay(l, f, &left, ACCOUNT_FEES_NETWORK, v->fee, height);
+	effect_pay(l, f, &left, ACCOUNT_FEES_NETWORK, v->fee, height);
 	if (!v->calls_off)
-		pay(l, f, &left, value_goes_to(f), f->value, height);
+		effect_pay(l, f, &left, value_goes_to(f), f->value, height);
 	ledger_post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_INFLIGHT, left);
 }
 
@@ -246,11 +246,11 @@ void effect_nonce_used(
 	if (f->confirmed_height != 0)
 		return;
 	const bool failed = (e->flags & CHAIN_TX_REVERTED) != 0 && !MUTANT(REVERTED_IS_DONE);
-	mark_confirmed(l, f, &e->tx, height, failed || v->calls_off);
+	effect_mark_confirmed(l, f, &e->tx, height, failed || v->calls_off);
 	struct amount left = f->reserved;
-	pay(l, f, &left, ACCOUNT_FEES_NETWORK, e->amount, height);
+	effect_pay(l, f, &left, ACCOUNT_FEES_NETWORK, e->amount, height);
 	if (!f->reverted)
-		pay(l, f, &left, value_goes_to(f), f->value, height);
+		effect_pay(l, f, &left, value_goes_to(f), f->value, height);
 	ledger_post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, left);
 }
 
@@ -289,6 +289,8 @@ static void settle_spend(struct ledger *l, struct effect *f)
 
 static void settle_one(struct ledger *l, struct effect *f)
 {
+	if (f->state == EFFECT_VOID)
+		return; /* by the record that is being applied */
 	if (f->state == EFFECT_CONFIRMED) {
 		if (!is_final(l, f->layer, f->confirmed_height))
 			return;

@@ -160,6 +160,10 @@ static enum err check_owner(
 			: ERR_STATE;
 	case SIGN_NONCE_FILL:
 		return s == NULL && layer_family(r->layer) == FAMILY_ACCOUNT ? OK : ERR_STATE;
+	case SIGN_CANCEL:
+		return s != NULL && s->cancel_effect == INDEX_NONE && swap_wants_cancel(s)
+			? OK
+			: ERR_STATE;
 	case SIGN_DEPLOY: return ERR_STATE;
 	}
 	return ERR_STATE;
@@ -173,9 +177,28 @@ static bool reserve_covers(const struct rec_intent *r)
 	const bool utxo = layer_family(r->layer) == FAMILY_UTXO;
 	if (utxo && r->coin_count == 0)
 		return r->purpose == SIGN_CLAIM || r->purpose == SIGN_REFUND;
-	if (utxo && amount_add(&need, need, amount_of(need.asset, r->fee.raw)) != OK)
+	/* gas is in `reserved` by its limit; a miner's or a routing fee is stated */
+	if (layer_family(r->layer) != FAMILY_ACCOUNT &&
+		amount_add(&need, need, amount_of(need.asset, r->fee.raw)) != OK)
 		return false;
 	return amount_cmp(need, r->reserved) <= 0;
+}
+
+/* What makes sure that it happens once: coins, a nonce, or a payment hash, of which each command is
+ * given once. */
+static enum err check_anchor(
+	const struct ledger *l, const struct rec_intent *r, uint32_t coin[BTC_INPUT_MAX])
+{
+	switch (layer_family(r->layer)) {
+	case FAMILY_UTXO: return r->purpose != SIGN_CANCEL ? check_coins(l, r, coin) : ERR_STATE;
+	case FAMILY_ACCOUNT:
+		return r->coin_count == 0 && r->purpose != SIGN_CANCEL && nonce_right(l, r)
+			? OK
+			: ERR_STATE;
+	case FAMILY_CHANNEL:
+		return r->coin_count == 0 && r->purpose != SIGN_REFUND ? OK : ERR_STATE;
+	}
+	return ERR_STATE;
 }
 
 /* Everything that can be wrong with an intent, before anything changes. */
@@ -190,10 +213,7 @@ static enum err check_intent(const struct ledger *l, const struct rec_intent *r,
 	if (r->rate == 0 || amount_cmp(r->value, amount_max(layer_asset(r->layer))) > 0 ||
 		!reserve_covers(r))
 		return ERR_STATE;
-	if (layer_family(r->layer) == FAMILY_UTXO)
-		TRY(check_coins(l, r, coin));
-	else if (r->coin_count != 0 || !nonce_right(l, r))
-		return ERR_STATE;
+	TRY(check_anchor(l, r, coin));
 	if (amount_cmp(r->reserved, ledger_balance(l, r->layer, ACCOUNT_AVAILABLE)) > 0)
 		return ERR_STATE;
 	return check_owner(l, r, o);
@@ -217,6 +237,11 @@ static void intent_of_swap(
 		return;
 	case SIGN_CLAIM:
 		s->claim_effect = index;
+		s->seq = l->seq;
+		ledger_mark_dirty(l, swap_index(l, s));
+		return;
+	case SIGN_CANCEL:
+		s->cancel_effect = index;
 		s->seq = l->seq;
 		ledger_mark_dirty(l, swap_index(l, s));
 		return;
@@ -330,7 +355,8 @@ enum err fold_call_off(struct ledger *l, const struct rec_bump *r)
 {
 	struct effect *f = ledger_effect(l, &r->effect);
 	if (f == NULL || (f->state != EFFECT_INTENT && f->state != EFFECT_PREPARED) ||
-		f->purpose != SIGN_LOCK || f->called_off || r->variant != f->variant_count ||
+		f->purpose != SIGN_LOCK || layer_family(f->layer) == FAMILY_CHANNEL ||
+		f->called_off || r->variant != f->variant_count ||
 		f->variant_count >= EFFECT_VARIANTS_MAX)
 		return ERR_STATE;
 	TRY(want_variant(l, f, r->fee, r->rate, r->added));
@@ -435,6 +461,8 @@ static void fail_owner(struct ledger *l, const struct effect *f, const char *det
 		w->claim_effect = INDEX_NONE;
 	else if (f->purpose == SIGN_REFUND)
 		w->refund_effect = INDEX_NONE;
+	else if (f->purpose == SIGN_CANCEL)
+		w->cancel_effect = INDEX_NONE;
 	if (f->purpose == SIGN_CLAIM || f->purpose == SIGN_REFUND)
 		swap_hold_off(l, w, f->purpose);
 }

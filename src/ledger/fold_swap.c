@@ -22,7 +22,8 @@ void swap_activate(struct ledger *l, uint32_t index)
 
 enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 {
-	if (r->from == r->to || r->source_terms.len > LEG_SIZE_MAX)
+	if (r->from == r->to || r->source_terms.len > LEG_SIZE_MAX ||
+		r->dest_terms.len > LEG_SIZE_MAX)
 		return ERR_FORMAT;
 	if (amount_cmp(r->source_amount, amount_max(layer_asset(r->from))) > 0 ||
 		amount_cmp(r->dest_amount, amount_max(layer_asset(r->to))) > 0 ||
@@ -30,7 +31,7 @@ enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 		return ERR_RANGE;
 	/* the hash of a swap is unique for ever (HAZARDS 27) */
 	if (map_get(&l->swap_by_id, r->id.b) != MAP_NONE ||
-		(map_get(&l->swap_by_hash, r->hash.b) != MAP_NONE && !MUTANT(HASH_TWICE)) ||
+		(ledger_hash_used(l, &r->hash) && !MUTANT(HASH_TWICE)) ||
 		map_get(&l->by_idempotency, r->idempotency_key.b) != MAP_NONE)
 		return ERR_EXISTS;
 	if (l->swap_count == l->capacity.swaps)
@@ -52,16 +53,20 @@ enum err fold_swap(struct ledger *l, const struct rec_swap *r)
 			.bound = INDEX_NONE},
 		.dest = {.layer = r->to,
 			.amount = r->dest_amount,
+			.terms_len = (uint32_t)r->dest_terms.len,
 			.depth = r->dest_depth,
 			.bound = INDEX_NONE},
 		.fee = r->fee,
 		.lock_effect = INDEX_NONE,
 		.claim_effect = INDEX_NONE,
 		.refund_effect = INDEX_NONE,
+		.cancel_effect = INDEX_NONE,
 		.born_seq = l->seq,
 		.seq = l->seq};
 	if (r->source_terms.len > 0)
 		memcpy(s->source.terms, r->source_terms.ptr, r->source_terms.len);
+	if (r->dest_terms.len > 0)
+		memcpy(s->dest.terms, r->dest_terms.ptr, r->dest_terms.len);
 	memcpy(s->client_dest, r->client_dest, sizeof s->client_dest);
 	CHECK(map_put(&l->swap_by_id, r->id.b, index) == OK);
 	CHECK(map_put(&l->swap_by_hash, r->hash.b, index) == OK);
@@ -100,11 +105,19 @@ bool leg_spendable(const struct leg *leg)
 	return k->height != 0 && k->spent_height == 0;
 }
 
+/* An invoice is paid some time after it was made: what is held for it may be held for longer than
+ * was agreed on, and never for less. */
+static bool timelock_right(const struct leg *leg, const struct lock_fact *k)
+{
+	return layer_family(leg->layer) == FAMILY_CHANNEL ? k->timelock >= leg->timelock
+							  : k->timelock == leg->timelock;
+}
+
 /* Is it what the terms say? Everything else stays refundable by whoever locked it (HAZARDS 18). */
 static bool lock_right(const struct leg *leg, const struct lock_fact *k)
 {
 	return k->flags == 0 && (amount_cmp(k->amount, leg->amount) == 0 || MUTANT(ANY_AMOUNT)) &&
-		k->timelock == leg->timelock;
+		timelock_right(leg, k);
 }
 
 /* A place for one more lock-up: a wrong or vanished one makes room, so that a stranger's dust can't
@@ -152,10 +165,14 @@ void swap_lock_event(
 	k->amount = e->amount;
 	k->timelock = e->timelock;
 	k->flags = e->flags;
-	k->height = height;
+	/* facts are told again after a restart: the first time counts */
+	if (layer_family(layer) != FAMILY_CHANNEL || k->height == 0)
+		k->height = height;
 	const struct lock_fact *bound = leg_bound(leg);
 	const bool free = bound == NULL || bound->height == 0;
-	if (height != 0 && lock_right(leg, k) && (leg == &s->dest || free))
+	/* a payment is ours by its command, whatever its HTLCs say */
+	const bool payment = leg == &s->dest && layer_family(layer) == FAMILY_CHANNEL;
+	if (height != 0 && (payment || lock_right(leg, k)) && (leg == &s->dest || free))
 		leg->bound = (uint32_t)(k - leg->lock);
 	s->seq = l->seq;
 	ledger_mark_dirty(l, swap_index(l, s));
@@ -170,8 +187,15 @@ static void post_lock_spent(struct ledger *l, struct swap *s, struct leg *leg,
 {
 	const enum layer_id layer = leg->layer;
 	const bool account = layer_family(layer) == FAMILY_ACCOUNT;
+	const bool channel = layer_family(layer) == FAMILY_CHANNEL;
 	if (leg->bound == INDEX_NONE || k != &leg->lock[leg->bound])
 		return;
+	if (channel) {
+		/* what we pay is posted with the command, which has the reservation */
+		if (leg == &s->source && e->spend == LOCK_SPEND_CLAIM)
+			ledger_post(l, layer, 0, ACCOUNT_EXCHANGE, ACCOUNT_AVAILABLE, k->amount);
+		return;
+	}
 	if (leg == &s->source) {
 		if (e->spend == LOCK_SPEND_CLAIM && account) {
 			ledger_post(
@@ -199,6 +223,21 @@ static void post_lock_spent(struct ledger *l, struct swap *s, struct leg *leg,
 	}
 }
 
+/* That a payment was under way need not have been told before its end is; NULL: it is none of ours.
+ */
+static struct lock_fact *payment_fact(struct swap *s, const struct chain_event *e, uint64_t height)
+{
+	struct leg *leg = &s->dest;
+	struct lock_fact *k = s->lock_effect == INDEX_NONE ? NULL : lock_known(leg, e);
+	if (k != NULL && k->height == 0) {
+		k->amount = leg->amount;
+		k->timelock = leg->timelock;
+		k->height = height;
+		leg->bound = (uint32_t)(k - leg->lock);
+	}
+	return k;
+}
+
 void swap_lock_spent(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height)
 {
@@ -218,7 +257,9 @@ void swap_lock_spent(
 	struct effect *f = effect_of_tx(l, &e->tx);
 	if (f != NULL && height != 0 && layer_family(layer) == FAMILY_UTXO)
 		effect_confirmed(l, f, &e->tx, height);
-	struct lock_fact *k = lock_at(leg, &e->at);
+	struct lock_fact *k = layer_family(layer) == FAMILY_CHANNEL && leg == &s->dest
+		? payment_fact(s, e, height)
+		: lock_at(leg, &e->at);
 	if (MUTANT(OWN_CLAIMS_ONLY) && leg == &s->source && f == NULL)
 		return;
 	if (k != NULL && height != 0 && k->spent_height == 0) {
@@ -318,9 +359,20 @@ static void drop_failed(struct ledger *l, struct swap *s, uint32_t *effect, cons
 	swap_hold_off(l, s, f->purpose);
 }
 
+/* An invoice is paid once: when that was wrong, nothing right comes after it. */
+static bool source_spoilt(const struct swap *s)
+{
+	return layer_family(s->source.layer) == FAMILY_CHANNEL && s->source.lock_count > 0;
+}
+
 static enum swap_event before_our_lock(struct ledger *l, struct swap *s)
 {
 	const struct lock_fact *k = bind_source(s);
+	if (k == NULL && s->state == SWAP_OFFERED && source_spoilt(s)) {
+		(void)snprintf(s->reason, sizeof s->reason,
+			"what was paid differs from the terms: it goes back");
+		return SWAP_EV_SOURCE_WRONG;
+	}
 	if (k == NULL)
 		return s->state == SWAP_OFFERED ? SWAP_EVENT_COUNT : SWAP_EV_SOURCE_LOST;
 	if (k->spent_height != 0)
@@ -351,6 +403,9 @@ static enum swap_event after_our_lock(struct ledger *l, struct swap *s)
 	}
 	if (s->refund_effect != INDEX_NONE)
 		return SWAP_EV_REFUND_INTENT;
+	/* a payment under way is nothing that the client could rely on: it arrives, or fails */
+	if (layer_family(s->dest.layer) == FAMILY_CHANNEL)
+		return SWAP_EVENT_COUNT;
 	if (s->state == SWAP_DEST_LOCKED)
 		return depth == 0 ? SWAP_EV_DEST_LOST : SWAP_EVENT_COUNT;
 	return depth >= s->dest.depth ? SWAP_EV_DEST_DEEP : SWAP_EVENT_COUNT;
@@ -459,11 +514,34 @@ void swap_evaluate(struct ledger *l, uint32_t index)
 	}
 }
 
+static bool source_ended(const struct swap *s)
+{
+	for (uint32_t i = 0; i < s->source.lock_count; i++)
+		if (s->source.lock[i].spent_height != 0)
+			return true;
+	return false;
+}
+
+bool swap_wants_cancel(const struct swap *s)
+{
+	return layer_family(s->source.layer) == FAMILY_CHANNEL && !source_ended(s) &&
+		(s->state == SWAP_DECLINED || s->state == SWAP_EXPIRED ||
+			s->state == SWAP_REFUNDED);
+}
+
+/* Nobody can pay it any more, and nothing is held for it. */
+static bool invoice_over(const struct ledger *l, const struct swap *s)
+{
+	return !swap_wants_cancel(s) ||
+		(s->cancel_effect != INDEX_NONE &&
+			l->effect[s->cancel_effect].state == EFFECT_FINAL);
+}
+
 /* Nothing of it can move any more: terminal, and our lock-up is spent for good, or never was and
  * won't be. */
 static bool swap_over(struct ledger *l, struct swap *s)
 {
-	if (!swap_state_terminal(s->state))
+	if (!swap_state_terminal(s->state) || !invoice_over(l, s))
 		return false;
 	const struct lock_fact *k = leg_bound(&s->dest);
 	if (k != NULL && k->height != 0) {

@@ -6,7 +6,7 @@
 
 struct digest {
 	struct hash256 state; /* running: H(state || part) */
-	uint8_t part[1024];
+	uint8_t part[LEG_SIZE_MAX + 1024];
 	struct buf buf;
 };
 
@@ -65,6 +65,7 @@ static void put_swap(struct digest *d, const struct swap *s)
 	buf_le32(b, s->lock_effect);
 	buf_le32(b, s->claim_effect);
 	buf_le32(b, s->refund_effect);
+	buf_le32(b, s->cancel_effect);
 	buf_le32(b, s->attempts);
 	buf_le64(b, s->claim_after);
 	buf_le64(b, s->refund_after);

@@ -58,6 +58,7 @@ static enum err create_maps(struct ledger *l, uint64_t seed)
 	const struct ledger_capacity *c = &l->capacity;
 	TRY(create_map(&l->swap_by_id, c->swaps, 16, seed));
 	TRY(create_map(&l->swap_by_hash, c->swaps, 32, seed));
+	TRY(create_map(&l->paid_hash, c->transfers, 32, seed));
 	TRY(create_map(&l->transfer_by_id, c->transfers, 16, seed));
 	TRY(create_map(&l->effect_by_id, c->effects, 16, seed));
 	TRY(create_map(&l->effect_by_tx, c->effects * 2, 32, seed));
@@ -113,6 +114,7 @@ void ledger_destroy(struct ledger *l)
 	free(l->dirty_round);
 	free(l->swap_by_id.slot);
 	free(l->swap_by_hash.slot);
+	free(l->paid_hash.slot);
 	free(l->transfer_by_id.slot);
 	free(l->effect_by_id.slot);
 	free(l->effect_by_tx.slot);
@@ -252,6 +254,12 @@ struct swap *ledger_swap(const struct ledger *l, const struct id128 *id)
 {
 	const uint32_t i = map_get(&l->swap_by_id, id->b);
 	return i == MAP_NONE ? NULL : &l->swap[i];
+}
+
+bool ledger_hash_used(const struct ledger *l, const struct hash256 *hash)
+{
+	return map_get(&l->swap_by_hash, hash->b) != MAP_NONE ||
+		map_get(&l->paid_hash, hash->b) != MAP_NONE;
 }
 
 struct transfer *ledger_transfer(const struct ledger *l, const struct id128 *id)

@@ -20,9 +20,10 @@
 #include "ledger/book.h"
 #include "ledger/params.h"
 #include "ledger/swap_table.h"
+#include "wire/ln_command.h"
 #include "wire/signing.h"
 
-#define LEG_SIZE_MAX 192u       /* encoded struct btc_htlc or evm_htlc */
+#define LEG_SIZE_MAX 1280u      /* encoded terms of a lock-up; an invoice may be among them */
 #define SWAP_LOCKS_MAX 4u       /* lock-ups of one leg that we remember */
 #define EFFECT_VARIANTS_MAX 12u /* the first transaction and its replacements */
 #define LEDGER_RECENT_BLOCKS                                                                       \
@@ -62,8 +63,10 @@ struct lock_fact {
 struct leg {
 	enum layer_id layer;
 	struct amount amount;
-	uint64_t timelock;           /* destination: 0 until we lock */
-	uint8_t terms[LEG_SIZE_MAX]; /* encoded; destination: with the time lock once it is set */
+	uint64_t timelock; /* destination: 0 until we lock */
+	/* encoded; destination: with the time lock once it is set. CHANNEL: those of the offer
+	 * before, which hold the client's invoice */
+	uint8_t terms[LEG_SIZE_MAX];
 	uint32_t terms_len;
 	uint32_t depth; /* blocks that a lock-up of this leg needs */
 	struct lock_fact lock[SWAP_LOCKS_MAX];
@@ -83,7 +86,8 @@ struct swap {
 	struct amount fee;       /* earned, in the source asset */
 	char reason[TEXT_REASON_SIZE]; /* why declined, breached; "" otherwise */
 	uint32_t lock_effect, claim_effect, refund_effect; /* INDEX_NONE: none */
-	uint32_t attempts; /* claims and refunds that failed: what delays the next one */
+	uint32_t cancel_effect; /* CHANNEL source, not claimed; INDEX_NONE: none */
+	uint32_t attempts;      /* claims and refunds that failed: what delays the next one */
 	uint64_t claim_after, refund_after; /* not before this height of the leg's layer */
 	bool settled;                       /* the exchange accounts were closed */
 	bool active;                        /* in active_swap */
@@ -103,8 +107,9 @@ struct transfer {
 	enum transfer_state state;
 	enum layer_id layer;
 	struct amount amount;
-	uint8_t destination[42];
+	uint8_t destination[LN_REQUEST_MAX]; /* script, address, or an invoice's text */
 	uint32_t destination_len;
+	struct hash256 hash; /* CHANNEL: of the payment */
 	uint64_t created_ms, updated_ms;
 	uint32_t effect;
 	uint32_t next; /* that the same effect pays behind it; INDEX_NONE */
@@ -114,8 +119,10 @@ struct transfer {
 };
 
 enum effect_state {
-	EFFECT_INTENT,    /* reserved; nothing is signed durably */
-	EFFECT_PREPARED,  /* signed bytes are durable; they may be submitted, again and again */
+	EFFECT_INTENT, /* reserved; nothing is signed durably */
+	/* signed bytes, or those of a command, are durable; they may be submitted, again and again
+	 */
+	EFFECT_PREPARED,
 	EFFECT_CONFIRMED, /* a variant is in a block */
 	EFFECT_FINAL,     /* at depth */
 	EFFECT_VOID, /* can't happen any more: abandoned before signing, or its input or nonce was
@@ -245,7 +252,7 @@ struct ledger {
 	uint32_t *active_swap, active_swap_count; /* not terminal, or with a leg still open */
 	uint32_t *open_effect, open_effect_count; /* not final and not void */
 	uint32_t coin_next;                       /* where the search for a slot goes on */
-	struct map swap_by_id, swap_by_hash, transfer_by_id, effect_by_id, effect_by_tx,
+	struct map swap_by_id, swap_by_hash, paid_hash, transfer_by_id, effect_by_id, effect_by_tx,
 		coin_by_outpoint;
 	struct map by_idempotency; /* 32-byte hash of scope and key -> idem index */
 	struct idempotency *idem;
@@ -303,6 +310,9 @@ NONNULL_ALL void ledger_clean(struct ledger *l);
 /* SHA-256 over the state in a canonical order. */
 NONNULL_ALL void ledger_hash(const struct ledger *l, struct hash256 *out);
 
+/* A swap or a payout has this payment hash: for ever (HAZARDS 27). */
+NONNULL_ALL bool ledger_hash_used(const struct ledger *l, const struct hash256 *hash);
+
 /* Lookups; NULL where there is none. Borrowed until the next apply. */
 struct swap *ledger_swap(const struct ledger *l, const struct id128 *id);
 struct transfer *ledger_transfer(const struct ledger *l, const struct id128 *id);
@@ -324,6 +334,9 @@ struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer);
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 /* Room for new business, beyond what the swaps under way may need to end. */
 bool ledger_room(const struct ledger *l);
+/* Our hold invoice of a swap that ended without our claiming it: what is held is to go back, and
+ * nobody shall pay it any more. */
+bool swap_wants_cancel(const struct swap *s);
 /* The lock-up is right for its leg, in a block, and unspent: it can be claimed or refunded. */
 bool leg_spendable(const struct leg *leg);
 /* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip. */

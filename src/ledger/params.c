@@ -11,6 +11,14 @@ uint32_t params_depth(const struct layer_params *p, struct amount a)
 	return depth;
 }
 
+enum err params_fee_limit(struct sat *out, const struct layer_params *p, struct amount value)
+{
+	struct amount fee;
+	TRY(amount_mul_div(&fee, value, p->fee_limit_ppm, 1000000, true));
+	TRY(amount_add(&fee, fee, amount_from_sat(p->fee_limit_base)));
+	return amount_to_sat(out, fee);
+}
+
 static void put_amount(struct buf *out, struct amount a)
 {
 	uint8_t raw[16];
@@ -49,6 +57,9 @@ static void put_layer(struct buf *out, const struct layer_params *p)
 	buf_le64(out, p->fee_rate_min);
 	buf_le64(out, p->fee_rate_max);
 	buf_le32(out, p->bump_blocks);
+	buf_le32(out, p->fee_limit_ppm);
+	buf_le64(out, p->fee_limit_base.raw);
+	buf_le32(out, p->force_close_blocks);
 }
 
 static enum err get_layer(struct reader *in, struct layer_params *p, enum layer_id layer)
@@ -82,6 +93,9 @@ static enum err get_layer(struct reader *in, struct layer_params *p, enum layer_
 	p->fee_rate_min = reader_le64(in);
 	p->fee_rate_max = reader_le64(in);
 	p->bump_blocks = reader_le32(in);
+	p->fee_limit_ppm = reader_le32(in);
+	p->fee_limit_base.raw = reader_le64(in);
+	p->force_close_blocks = reader_le32(in);
 	return in->failed ? ERR_SHORT : OK;
 }
 
@@ -121,6 +135,24 @@ static bool fail(struct params_problem *problem, const char *field, const char *
 	return false;
 }
 
+#define FEE_LIMIT_BASE_MAX UINT64_C(1000000)
+
+/* What is told of channels is final: depth would only be a delay. */
+static bool check_channel(const struct layer_params *p, struct params_problem *problem)
+{
+	if (p->depth_steps != 1 || p->depth[0].depth != 1)
+		return fail(problem, "depth", "must be 0:1: what channels tell is final");
+	if (p->final_depth != 1)
+		return fail(problem, "final_depth", "must be 1: what channels tell is final");
+	if (p->fee_limit_ppm >= 1000000)
+		return fail(problem, "fee_limit_ppm", "must be below 1000000");
+	if (p->fee_limit_base.raw > FEE_LIMIT_BASE_MAX)
+		return fail(problem, "fee_limit_base", "must be at most 1000000 satoshi");
+	if (p->force_close_blocks == 0 || p->force_close_blocks > CLOCK_BLOCKS_MAX)
+		return fail(problem, "force_close_blocks", "is out of range");
+	return true;
+}
+
 static bool check_layer(const struct layer_params *p, struct params_problem *problem)
 {
 	if (p->block_interval_ms == 0 || p->block_interval_ms > INTERVAL_MS_MAX)
@@ -153,6 +185,8 @@ static bool check_layer(const struct layer_params *p, struct params_problem *pro
 		return fail(problem, "swap_min", "must be above 0 and not above swap_max");
 	if (amount_cmp(p->swap_max, amount_max(p->swap_max.asset)) > 0)
 		return fail(problem, "swap_max", "is more than exists");
+	if (layer_family(p->network->layer) == FAMILY_CHANNEL)
+		return check_channel(p, problem);
 	if (p->fee_rate_min == 0 || p->fee_rate_min > p->fee_rate_max)
 		return fail(problem, "fee_rate_min", "must be above 0 and not above fee_rate_max");
 	if (p->bump_blocks == 0)

@@ -32,6 +32,11 @@ struct layer_params {
 	struct amount swap_min, swap_max;    /* of this layer's asset */
 	uint64_t fee_rate_min, fee_rate_max; /* sat/kvB, wei per gas */
 	uint32_t bump_blocks; /* replace an unconfirmed transaction after so many blocks */
+	/* CHANNEL, which has no fee rates and replaces nothing */
+	uint32_t fee_limit_ppm;      /* a payment's routing fee is at most this part of it, */
+	struct sat fee_limit_base;   /* and so much more */
+	uint32_t force_close_blocks; /* from the expiry of an HTLC of ours until it came back, where
+				      * the channel has to be closed by force */
 };
 
 struct ledger_params {
@@ -44,6 +49,10 @@ struct ledger_params {
 	/* how long a payout of coins may wait for others to leave with, at most; 0: not at all */
 	uint64_t payout_wait_ms;
 };
+
+/* CHANNEL: what a payment may cost at most besides its amount. ERR_RANGE: over all there is. */
+MUST_USE enum err params_fee_limit(
+	struct sat *out, const struct layer_params *p, struct amount value);
 
 /* Blocks that an amount has to be buried under before we act on it. */
 uint32_t params_depth(const struct layer_params *p, struct amount a);

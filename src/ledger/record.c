@@ -28,6 +28,7 @@ const char *record_name(uint16_t type)
 		[REC_DURABILITY] = "durability",
 		[REC_BOOK_OPENINGS] = "book_openings",
 		[REC_BOOK_TRANSFERS] = "book_transfers",
+		[REC_FACT] = "fact",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }
@@ -190,6 +191,7 @@ void rec_swap_put(struct buf *out, const struct rec_swap *r)
 	buf_le32(out, r->dest_depth);
 	buf_le64(out, r->source_timelock);
 	buf_bytes32(out, r->source_terms);
+	buf_bytes32(out, r->dest_terms);
 	buf_put(out, r->client_dest, 32);
 }
 
@@ -209,6 +211,7 @@ enum err rec_swap_get(struct reader *in, struct rec_swap *r)
 	r->dest_depth = reader_le32(in);
 	r->source_timelock = reader_le64(in);
 	r->source_terms = reader_bytes32(in, LEG_SIZE_MAX);
+	r->dest_terms = reader_bytes32(in, LEG_SIZE_MAX);
 	reader_copy(in, r->client_dest, 32);
 	return reader_finish(in);
 }
@@ -293,7 +296,7 @@ enum err rec_intent_get(struct reader *in, struct rec_intent *r)
 	reader_copy(in, r->effect.b, 16);
 	const uint8_t purpose = reader_u8(in);
 	TRY(rec_layer_get(in, &r->layer));
-	if (purpose < SIGN_PAYOUT || purpose > SIGN_DEPLOY)
+	if (purpose < SIGN_PAYOUT || purpose > SIGN_CANCEL)
 		return ERR_FORMAT;
 	r->purpose = (enum sign_purpose)purpose;
 	reader_copy(in, r->owner.b, 16);
@@ -425,6 +428,7 @@ void rec_reconciled_put(struct buf *out, const struct rec_reconciled *r)
 	rec_block_ref_put(out, &r->block);
 	put_amount(out, r->wallet);
 	put_amount(out, r->locked);
+	put_amount(out, r->limbo);
 }
 
 enum err rec_reconciled_get(struct reader *in, struct rec_reconciled *r)
@@ -433,6 +437,7 @@ enum err rec_reconciled_get(struct reader *in, struct rec_reconciled *r)
 	rec_block_ref_get(in, &r->block);
 	r->wallet = get_amount(in, layer_asset(r->layer));
 	r->locked = get_amount(in, layer_asset(r->layer));
+	r->limbo = get_amount(in, layer_asset(r->layer));
 	return reader_finish(in);
 }
 
@@ -548,4 +553,21 @@ enum err rec_event_get(
 	reader_copy(in, e->tx.b, 32);
 	TRY(event_body_get(in, e, layer, key));
 	return in->failed ? ERR_SHORT : OK;
+}
+
+void rec_fact_put(struct buf *out, enum layer_id layer, const struct chain_event *e,
+	const struct seal_key *key)
+{
+	rec_layer_put(out, layer);
+	rec_event_put(out, e, key);
+	put_amount(out, e->amount);
+}
+
+enum err rec_fact_get(
+	struct reader *in, enum layer_id *layer, struct chain_event *e, const struct seal_key *key)
+{
+	TRY(rec_layer_get(in, layer));
+	TRY(rec_event_get(in, e, *layer, key));
+	e->amount = get_amount(in, layer_asset(*layer));
+	return reader_finish(in);
 }

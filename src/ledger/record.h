@@ -34,6 +34,7 @@ enum record_type {
 	REC_DURABILITY,
 	REC_BOOK_OPENINGS,
 	REC_BOOK_TRANSFERS,
+	REC_FACT,
 	REC_TYPE_COUNT
 };
 
@@ -63,6 +64,7 @@ struct rec_swap {
 	uint64_t source_timelock;
 	struct slice source_terms;
 	uint8_t client_dest[32];
+	struct slice dest_terms; /* CHANNEL: with the client's invoice; else empty */
 };
 struct rec_transfer {
 	struct id128 id, effect;
@@ -123,6 +125,7 @@ struct rec_reconciled {
 	enum layer_id layer;
 	struct block_ref block;
 	struct amount wallet, locked;
+	struct amount limbo; /* CHANNEL: of wallet, in force closes */
 };
 struct rec_latch {
 	bool on;
@@ -192,5 +195,10 @@ NONNULL_ALL void rec_event_put(
 	struct buf *out, const struct chain_event *e, const struct seal_key *key);
 MUST_USE NONNULL_ALL enum err rec_event_get(
 	struct reader *in, struct chain_event *e, enum layer_id layer, const struct seal_key *key);
+/* What a CHANNEL layer told, final as it is told: an event, with the amount of every kind. */
+NONNULL_ALL void rec_fact_put(struct buf *out, enum layer_id layer, const struct chain_event *e,
+	const struct seal_key *key);
+MUST_USE NONNULL_ALL enum err rec_fact_get(
+	struct reader *in, enum layer_id *layer, struct chain_event *e, const struct seal_key *key);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define VERSION 2u
 #define NONCE_SIZE 24u
-#define STRUCT_PART_MAX 1024u /* of one object, without locks, variants and bytes */
+#define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
 static const uint8_t magic[8] = {'s', 'l', 'u', 'i', 'c', 'e', 'S', '\n'};
 
@@ -161,6 +161,7 @@ static void io_swap(struct codec *c, struct swap *s, const struct ledger *l)
 	io_index(c, &s->lock_effect, l->effect_count);
 	io_index(c, &s->claim_effect, l->effect_count);
 	io_index(c, &s->refund_effect, l->effect_count);
+	io_index(c, &s->cancel_effect, l->effect_count);
 	io_u32(c, &s->attempts);
 	io_u64(c, &s->claim_after);
 	io_u64(c, &s->refund_after);
@@ -178,7 +179,9 @@ static void io_transfer(struct codec *c, struct transfer *t, const struct ledger
 	t->layer = io_layer(c, t->layer);
 	io_amount(c, &t->amount);
 	t->destination_len = io_below(c, t->destination_len, sizeof t->destination + 1);
-	io_bytes(c, t->destination, sizeof t->destination);
+	io_bytes(c, t->destination, t->destination_len);
+	if (layer_family(t->layer) == FAMILY_CHANNEL)
+		io_hash(c, &t->hash);
 	io_u64(c, &t->created_ms);
 	io_u64(c, &t->updated_ms);
 	io_index(c, &t->effect, l->effect_count);
@@ -235,7 +238,7 @@ static void io_effect_money(struct codec *c, struct effect *f, const struct ledg
 static void io_effect(struct codec *c, struct effect *f, const struct ledger *l)
 {
 	io_id(c, &f->id);
-	f->purpose = (enum sign_purpose)io_below(c, (uint32_t)f->purpose, SIGN_DEPLOY + 1u);
+	f->purpose = (enum sign_purpose)io_below(c, (uint32_t)f->purpose, SIGN_CANCEL + 1u);
 	f->state = (enum effect_state)io_below(c, (uint32_t)f->state, EFFECT_VOID + 1u);
 	f->layer = io_layer(c, f->layer);
 	io_index(c, &f->swap, l->swap_count);
@@ -499,6 +502,14 @@ static enum err put_new(struct map *m, const void *key, uint32_t value)
 	return map_get(m, key) != MAP_NONE ? ERR_EXISTS : map_put(m, key, value);
 }
 
+static enum err index_transfer(struct ledger *l, uint32_t i)
+{
+	const struct transfer *t = &l->transfer[i];
+	if (layer_family(t->layer) == FAMILY_CHANNEL)
+		TRY(put_new(&l->paid_hash, t->hash.b, i));
+	return put_new(&l->transfer_by_id, t->id.b, i);
+}
+
 static enum err index_all(struct ledger *l)
 {
 	for (uint32_t i = 0; i < l->swap_count; i++) {
@@ -506,7 +517,7 @@ static enum err index_all(struct ledger *l)
 		TRY(put_new(&l->swap_by_hash, l->swap[i].hash.b, i));
 	}
 	for (uint32_t i = 0; i < l->transfer_count; i++)
-		TRY(put_new(&l->transfer_by_id, l->transfer[i].id.b, i));
+		TRY(index_transfer(l, i));
 	for (uint32_t i = 0; i < l->idem_count; i++)
 		TRY(put_new(&l->by_idempotency, l->idem[i].key.b, i));
 	for (uint32_t i = 0; i < l->coin_count; i++) {
@@ -543,6 +554,10 @@ size_t snapshot_size(const struct ledger *l)
 					? l->layer[i].credit_count
 					: LEDGER_CREDITS) *
 			64;
+	for (uint32_t i = 0; i < l->swap_count; i++)
+		size += (size_t)l->swap[i].source.terms_len + l->swap[i].dest.terms_len;
+	for (uint32_t i = 0; i < l->transfer_count; i++)
+		size += l->transfer[i].destination_len;
 	for (uint32_t i = 0; i < l->effect_count; i++)
 		for (uint32_t k = 0; k < l->effect[i].variant_count; k++)
 			size += 256 +

@@ -3,6 +3,7 @@
 
 #include "layer/layer.h"
 #include "ledger/clock.h"
+#include "wire/bolt11.h"
 
 #include <stdio.h>
 
@@ -28,6 +29,8 @@ uint64_t engine_rate(const struct ledger *l, enum layer_id layer)
 {
 	const struct layer_params *p = &l->params.layer[layer];
 	const uint64_t rate = l->layer[layer].fee_rate;
+	if (layer_family(layer) == FAMILY_CHANNEL)
+		return 1; /* what routing costs is no rate: it has a limit */
 	if (rate == 0)
 		return 0;
 	return rate < p->fee_rate_min    ? p->fee_rate_min
@@ -40,14 +43,27 @@ static bool layer_ready(const struct ledger *l, enum layer_id layer)
 	return l->has_params && l->layer[layer].born && engine_rate(l, layer) != 0;
 }
 
+enum err engine_fee_bound(const struct ledger *l, struct amount *out, enum layer_id layer,
+	enum sign_purpose purpose, struct amount value)
+{
+	struct sat fee = {0};
+	if (layer_family(layer) != FAMILY_CHANNEL)
+		return layer_fee_bound(out, layer, purpose, engine_rate(l, layer));
+	if (purpose == SIGN_LOCK || purpose == SIGN_PAYOUT)
+		TRY(params_fee_limit(&fee, &l->params.layer[layer], value));
+	*out = amount_of(value.asset, fee.raw);
+	return OK;
+}
+
 /* What the provider has to spend on both networks for one swap, at today's rates, in the source
  * asset. */
-static enum err network_fee(
-	const struct ledger *l, enum layer_id from, enum layer_id to, struct amount *out)
+static enum err network_fee(const struct ledger *l, enum layer_id from, enum layer_id to,
+	struct amount source, struct amount *out)
 {
-	struct amount lock, claim;
-	TRY(layer_fee_bound(&lock, to, SIGN_LOCK, engine_rate(l, to)));
-	TRY(layer_fee_bound(&claim, from, SIGN_CLAIM, engine_rate(l, from)));
+	struct amount lock, claim, dest;
+	TRY(amount_convert(&dest, source, layer_asset(to), true));
+	TRY(engine_fee_bound(l, &lock, to, SIGN_LOCK, dest));
+	TRY(engine_fee_bound(l, &claim, from, SIGN_CLAIM, source));
 	TRY(amount_convert(&lock, lock, layer_asset(from), true));
 	return amount_add(out, lock, claim);
 }
@@ -73,7 +89,7 @@ enum err engine_quote(const struct engine *e, struct quote *out, struct engine_r
 		return refuse(
 			refusal, "latched", "new swaps are paused until the books are checked");
 
-	TRY(network_fee(l, from, to, &q.network_fee));
+	TRY(network_fee(l, from, to, source_amount, &q.network_fee));
 	TRY(amount_mul_div(&q.fee, source_amount, l->params.fee_ppm, 1000000, true));
 	TRY(amount_add(&q.fee, q.fee, q.network_fee));
 	if (amount_sub(&rest, source_amount, q.fee) != OK)
@@ -115,55 +131,111 @@ static bool replayed(const struct ledger *l, struct command_result *out, const s
 }
 
 /* The client's halves of both legs are usable: found out now and not when it has paid. */
-static enum err check_dest(const struct engine *e, const struct swap_command *c,
+static enum err dest_leg(const struct engine *e, struct buf *leg, const struct swap_command *c,
 	const uint8_t client[32], uint64_t timelock)
 {
-	uint8_t storage[LEG_SIZE_MAX];
-	struct buf leg = buf_init(storage, sizeof storage);
-	return engine_dest_leg(
-		e->ledger, &leg, &c->id, &c->hash, c->to, c->dest_amount, client, timelock);
+	const struct dest_terms t = {.swap = &c->id,
+		.hash = &c->hash,
+		.layer = c->to,
+		.amount = c->dest_amount,
+		.client = client,
+		.request = c->client_invoice,
+		.timelock = timelock};
+	return engine_dest_leg(e->ledger, leg, &t);
 }
 
-static enum err source_leg(
-	const struct engine *e, struct buf *leg, const struct swap_command *c, uint64_t timelock)
+static enum err source_offer(const struct ledger *l, struct leg_offer *offer,
+	const struct swap_command *c, uint64_t timelock)
 {
-	const struct ledger *l = e->ledger;
 	const struct layer_params *p = &l->params.layer[c->from];
-	struct leg_offer offer = {.network = p->network,
+	*offer = (struct leg_offer){.network = p->network,
 		.hash = c->hash,
 		.amount = c->source_amount,
 		.timelock = timelock,
 		.refund = {.key = c->client_key, .address = c->client_address},
 		.provider_claims = true,
-		.contract = p->contract};
-	if (layer_family(c->from) == FAMILY_UTXO)
-		TRY(wallet_swap_key(&offer.claim.key, &l->params.wallet, c->from, &c->id));
-	else
-		TRY(wallet_account(&offer.claim.address, &l->params.wallet, c->from));
-	return layer_leg_make(leg, c->from, &offer);
+		.contract = p->contract,
+		.expires_ms = c->now_ms + l->params.offer_ttl_ms};
+	switch (layer_family(c->from)) {
+	case FAMILY_UTXO:
+		return wallet_swap_key(&offer->claim.key, &l->params.wallet, c->from, &c->id);
+	case FAMILY_ACCOUNT:
+		return wallet_account(&offer->claim.address, &l->params.wallet, c->from);
+	case FAMILY_CHANNEL: return OK;
+	}
+	return ERR_FORMAT;
+}
+
+/* *timelock: what is needed; where the node's invoice holds for longer, what that says. */
+static enum err source_leg(
+	const struct engine *e, struct buf *leg, const struct swap_command *c, uint64_t *timelock)
+{
+	const struct ledger *l = e->ledger;
+	struct leg_offer offer, given;
+	TRY(source_offer(l, &offer, c, *timelock));
+	if (layer_family(c->from) != FAMILY_CHANNEL)
+		return layer_leg_make(leg, c->from, &offer);
+	TRY(layer_leg_parse(&given, c->from, offer.network, c->source_terms));
+	if (!given.provider_claims || !hash256_eq(&given.hash, &offer.hash) ||
+		amount_cmp(given.amount, offer.amount) != 0 || given.timelock < *timelock)
+		return ERR_STATE;
+	*timelock = given.timelock;
+	buf_put(leg, c->source_terms.ptr, c->source_terms.len);
+	return leg->overflow ? ERR_FULL : OK;
+}
+
+/* Everything about a swap that can be wrong before its source leg is there. */
+static enum err check_swap(struct engine *e, struct command_result *out, struct quote *now,
+	const struct swap_command *c)
+{
+	const struct ledger *l = e->ledger;
+	if (replayed(l, out, &c->idempotency_key, &c->idempotency_body))
+		return ERR_EXISTS;
+	if (ledger_hash_used(l, &c->hash) && !MUTANT(HASH_TWICE))
+		return refuse(&out->refusal, "hash_used", "this preimage hash was used before");
+	/* the quote stands; limits, time locks and liquidity are those of now */
+	TRY(engine_quote(e, now, &out->refusal, c->from, c->to, c->source_amount));
+	if (amount_cmp(c->dest_amount, engine_free_funds(l, c->to)) >= 0)
+		return refuse(
+			&out->refusal, "insufficient_liquidity", "more than is available now");
+	return ledger_room(l) ? OK : ERR_FULL;
+}
+
+enum err engine_swap_offer(struct engine *e, struct command_result *out, struct leg_offer *offer,
+	const struct swap_command *c)
+{
+	struct quote now;
+	CHECK(layer_family(c->from) == FAMILY_CHANNEL);
+	TRY(check_swap(e, out, &now, c));
+	return source_offer(
+		e->ledger, offer, c, e->ledger->layer[c->from].tip.height + now.source_blocks);
+}
+
+/* The client's half of the destination. */
+static void set_client(struct rec_swap *r, const struct swap_command *c)
+{
+	switch (layer_family(c->to)) {
+	case FAMILY_UTXO: memcpy(r->client_dest, c->client_key.b, 32); return;
+	case FAMILY_ACCOUNT: memcpy(r->client_dest, c->client_address.b, 20); return;
+	case FAMILY_CHANNEL: return; /* in the terms */
+	}
 }
 
 enum err engine_swap(struct engine *e, struct command_result *out, const struct swap_command *c)
 {
 	const struct ledger *l = e->ledger;
-	uint8_t storage[LEG_SIZE_MAX];
+	uint8_t storage[LEG_SIZE_MAX], dest_storage[LEG_SIZE_MAX];
 	struct buf leg = buf_init(storage, sizeof storage);
+	struct buf dest = buf_init(dest_storage, sizeof dest_storage);
 	struct quote now;
 
-	if (replayed(l, out, &c->idempotency_key, &c->idempotency_body))
-		return ERR_EXISTS;
-	if (map_get(&l->swap_by_hash, c->hash.b) != MAP_NONE && !MUTANT(HASH_TWICE))
-		return refuse(&out->refusal, "hash_used", "this preimage hash was used before");
-	/* the quote stands; limits, time locks and liquidity are those of now */
-	TRY(engine_quote(e, &now, &out->refusal, c->from, c->to, c->source_amount));
-	if (amount_cmp(c->dest_amount, engine_free_funds(l, c->to)) >= 0)
-		return refuse(
-			&out->refusal, "insufficient_liquidity", "more than is available now");
-	const uint64_t timelock = l->layer[c->from].tip.height + now.source_blocks;
-	if (source_leg(e, &leg, c, timelock) != OK)
-		return refuse(&out->refusal, "bad_key", "the refund key or address is not usable");
-	if (!ledger_room(l))
-		return ERR_FULL;
+	TRY(check_swap(e, out, &now, c));
+	uint64_t timelock = l->layer[c->from].tip.height + now.source_blocks;
+	if (source_leg(e, &leg, c, &timelock) != OK)
+		return refuse(&out->refusal, "bad_key",
+			layer_family(c->from) == FAMILY_CHANNEL
+				? "the node's invoice is not usable"
+				: "the refund key or address is not usable");
 
 	struct rec_swap r = {.id = c->id,
 		.idempotency_key = c->idempotency_key,
@@ -179,12 +251,15 @@ enum err engine_swap(struct engine *e, struct command_result *out, const struct 
 		.dest_depth = params_depth(&l->params.layer[c->to], c->dest_amount),
 		.source_timelock = timelock,
 		.source_terms = buf_slice(&leg)};
-	if (layer_family(c->to) == FAMILY_UTXO)
-		memcpy(r.client_dest, c->client_key.b, 32);
-	else
-		memcpy(r.client_dest, c->client_address.b, 20);
-	if (check_dest(e, c, r.client_dest, l->layer[c->to].tip.height + now.dest_blocks) != OK)
-		return refuse(&out->refusal, "bad_key", "the claim key or address is not usable");
+	set_client(&r, c);
+	if (dest_leg(e, &dest, c, r.client_dest, l->layer[c->to].tip.height + now.dest_blocks) !=
+		OK)
+		return refuse(&out->refusal, "bad_key",
+			layer_family(c->to) == FAMILY_CHANNEL
+				? "the invoice is not for this hash and amount"
+				: "the claim key or address is not usable");
+	if (layer_family(c->to) == FAMILY_CHANNEL)
+		r.dest_terms = buf_slice(&dest);
 	struct buf record = engine_record(e, c->now_ms);
 	rec_swap_put(&record, &r);
 	TRY(engine_append(e, REC_SWAP, &record, 0));
@@ -199,6 +274,8 @@ static bool pays_ourselves(const struct ledger *l, const struct transfer_command
 {
 	uint8_t script[34];
 	struct evm_address account;
+	if (layer_family(c->layer) == FAMILY_CHANNEL)
+		return false; /* the node does not pay itself */
 	if (layer_family(c->layer) == FAMILY_ACCOUNT)
 		return wallet_account(&account, &l->params.wallet, c->layer) == OK &&
 			c->destination_len == sizeof account.b &&
@@ -209,6 +286,29 @@ static bool pays_ourselves(const struct ledger *l, const struct transfer_command
 			memcmp(script, c->destination, sizeof script) == 0)
 			return true;
 	return false;
+}
+
+/* An invoice asks for one amount, once: a payment of its hash is made once (HAZARDS 27). */
+static enum err check_invoice(const struct ledger *l, struct engine_refusal *refusal,
+	const struct transfer_command *all, uint32_t index)
+{
+	static _Thread_local struct bolt11 invoice;
+	const struct transfer_command *c = &all[index];
+	const struct slice text = slice_of(c->destination, c->destination_len);
+	struct sat amount;
+	if (layer_family(c->layer) != FAMILY_CHANNEL)
+		return OK;
+	if (bolt11_decode(&invoice, text) != OK || bolt11_is_expired(&invoice, c->now_ms / 1000))
+		return refuse(refusal, "invalid_address", "the invoice can't be paid any more");
+	if (amount_to_sat(&amount, c->amount) != OK ||
+		invoice.amount_msat != amount.raw * BOLT11_MSAT_PER_SAT)
+		return refuse(refusal, "invalid_amount", "the invoice asks for another amount");
+	bool used = ledger_hash_used(l, &invoice.payment_hash);
+	for (uint32_t k = 0; k < index; k++)
+		used = used || slice_eq(text, slice_of(all[k].destination, all[k].destination_len));
+	if (used)
+		return refuse(refusal, "hash_used", "this payment hash was used before");
+	return OK;
 }
 
 /* What is there for new payouts: not customers', and not queued already. */
@@ -226,12 +326,13 @@ static enum err transfers_need(const struct ledger *l, struct amount *need,
 {
 	const enum layer_id layer = c[0].layer;
 	struct amount fee;
-	TRY(layer_fee_bound(&fee, layer, SIGN_PAYOUT, engine_rate(l, layer)));
-	*need = fee;
+	*need = amount_zero(layer_asset(layer));
 	for (uint32_t i = 0; i < count; i++) {
 		TRY(amount_add(need, *need, c[i].amount));
-		if (i > 0 && layer_payees_max(layer) == 1)
-			TRY(amount_add(need, *need, fee));
+		if (i > 0 && layer_payees_max(layer) > 1)
+			continue;
+		TRY(engine_fee_bound(l, &fee, layer, SIGN_PAYOUT, c[i].amount));
+		TRY(amount_add(need, *need, fee));
 	}
 	return OK;
 }
@@ -257,6 +358,7 @@ static enum err check_transfers(const struct engine *e, struct command_result *o
 		if (pays_ourselves(l, &c[i]))
 			return refuse(
 				&out->refusal, "invalid_address", "the destination is our own");
+		TRY(check_invoice(l, &out->refusal, c, i));
 	}
 	if (!ledger_room(l) || l->capacity.transfers - l->transfer_count < count)
 		return ERR_FULL;

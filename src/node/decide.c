@@ -129,11 +129,23 @@ struct amount engine_free_funds(const struct ledger *l, enum layer_id layer)
 	return funds;
 }
 
+/* The amount, and the most that routing may cost. ERR_RANGE: not enough. */
+static enum err take_channels(struct engine *e, struct rec_intent *r)
+{
+	const struct ledger *l = e->ledger;
+	TRY(params_fee_limit(&r->fee, &l->params.layer[r->layer], r->value));
+	TRY(amount_add(&r->reserved, r->value, amount_of(r->value.asset, r->fee.raw)));
+	return amount_cmp(r->reserved, business_funds(l, r->layer)) <= 0 ? OK : ERR_RANGE;
+}
+
 static enum err take_resources(struct engine *e, struct rec_intent *r, size_t outputs_size)
 {
-	if (layer_family(r->layer) == FAMILY_UTXO)
-		return take_coins(e, r, r->value, outputs_size, r->rate);
-	return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer));
+	switch (layer_family(r->layer)) {
+	case FAMILY_UTXO: return take_coins(e, r, r->value, outputs_size, r->rate);
+	case FAMILY_ACCOUNT: return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer));
+	case FAMILY_CHANNEL: return take_channels(e, r);
+	}
+	return ERR_STATE;
 }
 
 /* ---- the lock ---- */
@@ -191,25 +203,47 @@ enum send_verdict engine_may_send(const struct engine *e, const struct effect *f
 	return l->latched || (s != NULL && !legs_current(e, s)) ? SEND_WAIT : SEND_GO;
 }
 
-enum err engine_dest_leg(const struct ledger *l, struct buf *leg, const struct id128 *swap,
-	const struct hash256 *hash, enum layer_id to, struct amount amount,
-	const uint8_t client[32], uint64_t timelock)
+enum err engine_dest_leg(const struct ledger *l, struct buf *leg, const struct dest_terms *t)
 {
-	const struct layer_params *p = &l->params.layer[to];
+	const struct layer_params *p = &l->params.layer[t->layer];
 	struct leg_offer offer = {.network = p->network,
-		.hash = *hash,
-		.amount = amount,
-		.timelock = timelock,
+		.hash = *t->hash,
+		.amount = t->amount,
+		.timelock = t->timelock,
 		.provider_claims = false,
-		.contract = p->contract};
-	if (layer_family(to) == FAMILY_UTXO) {
-		memcpy(offer.claim.key.b, client, 32);
-		TRY(wallet_swap_key(&offer.refund.key, &l->params.wallet, to, swap));
-	} else {
-		memcpy(offer.claim.address.b, client, 20);
-		TRY(wallet_account(&offer.refund.address, &l->params.wallet, to));
+		.contract = p->contract,
+		.request = t->request};
+	switch (layer_family(t->layer)) {
+	case FAMILY_UTXO:
+		memcpy(offer.claim.key.b, t->client, 32);
+		TRY(wallet_swap_key(&offer.refund.key, &l->params.wallet, t->layer, t->swap));
+		break;
+	case FAMILY_ACCOUNT:
+		memcpy(offer.claim.address.b, t->client, 20);
+		TRY(wallet_account(&offer.refund.address, &l->params.wallet, t->layer));
+		break;
+	case FAMILY_CHANNEL: break;
 	}
-	return layer_leg_make(leg, to, &offer);
+	return layer_leg_make(leg, t->layer, &offer);
+}
+
+/* With the time lock of now. On CHANNEL layers the terms of the offer have the client's invoice. */
+static enum err lock_terms(
+	const struct ledger *l, struct buf *leg, const struct swap *s, uint64_t timelock)
+{
+	struct dest_terms t = {.swap = &s->id,
+		.hash = &s->hash,
+		.layer = s->dest.layer,
+		.amount = s->dest.amount,
+		.client = s->client_dest,
+		.timelock = timelock};
+	struct leg_offer offered;
+	if (layer_family(t.layer) == FAMILY_CHANNEL) {
+		TRY(layer_leg_parse(&offered, t.layer, l->params.layer[t.layer].network,
+			slice_of(s->dest.terms, s->dest.terms_len)));
+		t.request = offered.request;
+	}
+	return engine_dest_leg(l, leg, &t);
 }
 
 /* OK: something was decided. ERR_STATE: nothing now, look again at the next block. */
@@ -238,8 +272,7 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 	if (take_resources(e, &r, btc_output_size(LOCK_SCRIPT_SIZE)) != OK)
 		return ERR_STATE; /* change may confirm, funds may arrive: until it is too late */
 	/* after the coins: keys take longer to derive, and many swaps may wait for coins */
-	if (engine_dest_leg(
-		    l, &leg, &s->id, &s->hash, to, s->dest.amount, s->client_dest, timelock) != OK)
+	if (lock_terms(l, &leg, s, timelock) != OK)
 		return end_swap(
 			e, now_ms, s, REC_DECLINED, "the claim key or address is not usable");
 	r.terms = buf_slice(&leg);
@@ -299,12 +332,39 @@ static enum err decide_spend(struct engine *e, uint64_t now_ms, const struct swa
 	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
 }
 
+/* A command that moves nothing of what is available. */
+static enum err decide_command(
+	struct engine *e, uint64_t now_ms, const struct swap *s, enum sign_purpose purpose)
+{
+	const enum layer_id layer = s->source.layer;
+	const struct amount none = amount_zero(layer_asset(layer));
+	const struct rec_intent r = {.effect = effect_name(e->ledger, s, purpose),
+		.purpose = purpose,
+		.layer = layer,
+		.owner = s->id,
+		.owner_is_swap = true,
+		.rate = engine_rate(e->ledger, layer),
+		.value = none,
+		.reserved = none,
+		.lock = {.tx = s->hash}};
+	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
+}
+
+static enum err decide_cancel(struct engine *e, uint64_t now_ms, const struct swap *s)
+{
+	if (!swap_wants_cancel(s) || s->cancel_effect != INDEX_NONE)
+		return ERR_STATE;
+	return decide_command(e, now_ms, s, SIGN_CANCEL);
+}
+
 static enum err decide_claim(struct engine *e, uint64_t now_ms, const struct swap *s)
 {
 	if (!leg_spendable(&s->source) || s->claim_effect != INDEX_NONE ||
 		e->ledger->layer[s->source.layer].tip.height < s->claim_after)
 		return ERR_STATE;
-	return decide_spend(e, now_ms, s, SIGN_CLAIM, &s->source);
+	return layer_family(s->source.layer) == FAMILY_CHANNEL
+		? decide_command(e, now_ms, s, SIGN_CLAIM)
+		: decide_spend(e, now_ms, s, SIGN_CLAIM, &s->source);
 }
 
 /* Blocks alone open it: a clock can be wrong (HAZARDS 5). */
@@ -319,6 +379,8 @@ static bool refund_opened(const struct engine *e, uint64_t now_ms, const struct 
 static enum err decide_refund(struct engine *e, uint64_t now_ms, const struct swap *s)
 {
 	const uint64_t tip = e->ledger->layer[s->dest.layer].tip.height;
+	if (layer_family(s->dest.layer) == FAMILY_CHANNEL)
+		return ERR_STATE; /* a payment comes back by itself, or it arrived */
 	if (!leg_spendable(&s->dest) || s->refund_effect != INDEX_NONE ||
 		!refund_opened(e, now_ms, s) || tip < s->refund_after || MUTANT(NO_REFUND))
 		return ERR_STATE;
@@ -354,11 +416,14 @@ static enum err decide_swap(struct engine *e, uint64_t now_ms, const struct swap
 			return OK;
 		return decide_claim(e, now_ms, s);
 	case SWAP_DECLINED: /* a lock-up that was written off, and confirmed all the same */
+		if (decide_cancel(e, now_ms, s) == OK)
+			return OK;
+		return decide_refund(e, now_ms, s);
 	case SWAP_BREACHED: /* the client has the source, and did not get as far as to claim ours */
 		return decide_refund(e, now_ms, s);
-	case SWAP_COMPLETED:
 	case SWAP_REFUNDED:
-	case SWAP_EXPIRED:
+	case SWAP_EXPIRED: return decide_cancel(e, now_ms, s);
+	case SWAP_COMPLETED:
 	case SWAP_STATE_COUNT: return ERR_STATE;
 	}
 	return ERR_STATE;
@@ -393,7 +458,8 @@ static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t 
 		const struct transfer *t = &l->transfer[at[i]];
 		if (i > 0)
 			r.more[i - 1] = t->id;
-		outputs_size += btc_output_size(t->destination_len);
+		if (layer_family(t->layer) == FAMILY_UTXO)
+			outputs_size += btc_output_size(t->destination_len);
 		TRY(amount_add(&r.value, r.value, t->amount));
 	}
 	if (r.rate == 0 || take_resources(e, &r, outputs_size) != OK)
@@ -504,6 +570,8 @@ static uint64_t bump_rate(const struct ledger *l, const struct effect *f)
 static bool may_bump(const struct engine *e, const struct effect *f)
 {
 	const struct ledger *l = e->ledger;
+	if (layer_family(f->layer) == FAMILY_CHANNEL)
+		return false;
 	if (f->state != EFFECT_PREPARED || f->variant_wanted != f->variant_count - 1 ||
 		f->variant_count >= EFFECT_VARIANTS_MAX || MUTANT(NOTHING_BUMPED) ||
 		(MUTANT(CLAIM_NOT_BUMPED) && f->purpose == SIGN_CLAIM))
@@ -591,8 +659,9 @@ enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *
 static enum err decide_call_off(struct engine *e, uint64_t now_ms, const struct effect *f)
 {
 	const struct ledger *l = e->ledger;
-	if (f->purpose != SIGN_LOCK || f->state != EFFECT_PREPARED || f->swap == INDEX_NONE ||
-		f->called_off || f->variant_count >= EFFECT_VARIANTS_MAX)
+	if (f->purpose != SIGN_LOCK || layer_family(f->layer) == FAMILY_CHANNEL ||
+		f->state != EFFECT_PREPARED || f->swap == INDEX_NONE || f->called_off ||
+		f->variant_count >= EFFECT_VARIANTS_MAX)
 		return ERR_STATE;
 	const struct swap *s = &l->swap[f->swap];
 	if (s->state != SWAP_DEST_LOCKING || MUTANT(LATE_LOCK_NOT_CALLED_OFF))

@@ -18,6 +18,7 @@ struct attempt {
 struct task {
 	struct attempt sign, send;
 	bool asked;            /* a signer was asked in this process */
+	bool maybe_sent;       /* a node may have taken it in this process */
 	uint32_t submitted;    /* variants that were answered by a node since the start */
 	uint32_t told_variant; /* of the outcomes that were journaled: */
 	uint8_t told, last_outcome;
@@ -179,6 +180,7 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		.nonce = f->nonce,
 		.gas_limit = f->gas_limit,
 		.lock = f->lock,
+		.deadline_ms = f->created_ms + EFFECT_PAY_MS,
 		.amount = f->called_off ? amount_zero(f->value.asset) : f->value};
 	/* a replacement spends what the first one does, so that one of them only can be mined */
 	const struct layer_state *own = &l->layer[f->layer];
@@ -193,13 +195,17 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		return;
 	if (f->swap != INDEX_NONE) {
 		const struct swap *s = &l->swap[f->swap];
-		const struct leg *leg = f->purpose == SIGN_CLAIM ? &s->source : &s->dest;
+		const bool source = f->purpose == SIGN_CLAIM || f->purpose == SIGN_CANCEL;
+		const struct leg *leg = source ? &s->source : &s->dest;
 		p->swap = s->id;
 		p->leg = slice_of(leg->terms, leg->terms_len);
+		p->max_height = s->dest.timelock;
 		if (f->purpose == SIGN_CLAIM)
 			p->preimage = s->preimage;
 	}
 	plan_payees(l, f, p);
+	if (f->transfer != INDEX_NONE)
+		p->max_height = f->last_variant_height + l->params.layer[f->layer].lock_blocks;
 }
 
 static void give_up(
@@ -268,6 +274,42 @@ static void give_up_lock(struct effect_runner *r, const struct effect *f)
 		back_off(r, &r->task[f - engine_ledger(r->config.engine)->effect].sign);
 }
 
+/* A command needs no signature: it is ready when its bytes are. */
+static void prepare_command(
+	struct effect_runner *r, const struct effect *f, struct amount fee, struct slice command)
+{
+	struct ln_command c;
+	struct hash256 id;
+	enum err err = ln_command_decode(&c, command);
+	if (err == OK) {
+		ln_command_id(&id, c.kind, &c.hash);
+		err = engine_prepared(r->config.engine, loop_wall_ms(r->config.loop), &f->id,
+			f->variant_wanted, &id, fee, command);
+		bytes_wipe(&c, sizeof c);
+	}
+	if (err != OK)
+		back_off(r, &r->task[f - engine_ledger(r->config.engine)->effect].sign);
+}
+
+static void build_command(struct effect_runner *r, const struct effect *f)
+{
+	const struct ledger *l = engine_ledger(r->config.engine);
+	struct buf command = buf_init(r->scratch, sizeof r->scratch);
+	struct layer_plan plan;
+	struct amount fee;
+
+	make_plan(l, f, &plan);
+	const enum err err = layer_build(&command, &fee, f->layer,
+		l->params.layer[f->layer].network, &l->params.wallet, &plan);
+	bytes_wipe(&plan.preimage, sizeof plan.preimage);
+	if (err == OK)
+		prepare_command(r, f, fee, buf_slice(&command));
+	else if (engine_build_failed(r->config.engine, loop_wall_ms(r->config.loop), &f->id,
+			 f->variant_wanted, err, "the command can't be built") != OK)
+		back_off(r, &r->task[f - l->effect].sign);
+	bytes_wipe(r->scratch, command.len);
+}
+
 static void build(struct effect_runner *r, const struct effect *f)
 {
 	const struct ledger *l = engine_ledger(r->config.engine);
@@ -314,7 +356,12 @@ static enum send_verdict may_send(const struct effect_runner *r, const struct ef
 static void try_build(struct effect_runner *r, const struct effect *f)
 {
 	switch (f->variant_count > 0 ? SEND_GO : may_send(r, f)) {
-	case SEND_GO: build(r, f); return;
+	case SEND_GO:
+		if (layer_family(f->layer) == FAMILY_CHANNEL)
+			build_command(r, f);
+		else
+			build(r, f);
+		return;
 	case SEND_WAIT:
 		look_again(r, &r->task[f - engine_ledger(r->config.engine)->effect].sign);
 		return;
@@ -332,6 +379,34 @@ static void on_recorded(void *ctx, enum err err)
 		kill_point_reached((uint64_t)(uintptr_t)ctx, KILL_OBSERVED);
 }
 
+/* CHANNEL: no node has taken this payment: it was made ready by this process, and every answer was
+ * a no, which a node says where it has no such payment (SUBMIT_REJECTED). */
+static bool never_sent(const struct effect_runner *r, const struct effect *f)
+{
+	const struct task *t = &r->task[f - engine_ledger(r->config.engine)->effect];
+	return layer_family(f->layer) == FAMILY_CHANNEL &&
+		(f->purpose == SIGN_LOCK || f->purpose == SIGN_PAYOUT) && !f->submitted &&
+		!t->maybe_sent && !t->send.busy && f->variant[0].seq > r->first_seq;
+}
+
+/* What was not sent has failed, and is not sent any more. */
+static void give_up_payment(struct effect_runner *r, const struct effect *f)
+{
+	const struct ledger *l = engine_ledger(r->config.engine);
+	struct chain_event e = {.kind = CHAIN_LOCK_SPENT,
+		.tx = f->variant[0].txid,
+		.amount = amount_zero(f->value.asset),
+		.spend = LOCK_SPEND_REFUND};
+	if (f->swap != INDEX_NONE) {
+		e.swap = l->swap[f->swap].id;
+		e.at.tx = l->swap[f->swap].hash;
+	} else {
+		e.at.tx = l->transfer[f->transfer].hash;
+	}
+	if (engine_fact(r->config.engine, loop_wall_ms(r->config.loop), f->layer, &e) != OK)
+		back_off(r, &r->task[f - l->effect].send);
+}
+
 static void on_submitted(void *ctx, const struct submit_answer *answer)
 {
 	struct flight *g = ctx;
@@ -345,6 +420,7 @@ static void on_submitted(void *ctx, const struct submit_answer *answer)
 	const uint64_t seq = f->variant[g->variant].seq;
 	kill_point_reached(seq, KILL_EFFECT_SENT);
 	const bool there = answer->outcome == SUBMIT_ACCEPTED || answer->outcome == SUBMIT_KNOWN;
+	t->maybe_sent = t->maybe_sent || answer->outcome != SUBMIT_REJECTED;
 	if (g->variant != t->told_variant)
 		t->told = 0;
 	/* the same answer again is no news */
@@ -367,6 +443,8 @@ static void on_submitted(void *ctx, const struct submit_answer *answer)
 		(void)!engine_when_durable(
 			e, engine_ledger(e)->seq, on_recorded, (void *)(uintptr_t)seq);
 	}
+	if (answer->outcome == SUBMIT_REJECTED && f->state == EFFECT_PREPARED && never_sent(r, f))
+		give_up_payment(r, f);
 out:
 	free_flight(g);
 }
@@ -381,7 +459,12 @@ static void submit(struct effect_runner *r, const struct effect *f)
 
 	/* what no node ever saw is not sent while it should not be; the engine calls it off where
 	 * that can't change any more */
-	if (!f->submitted && t->submitted == 0 && may_send(r, f) != SEND_GO) {
+	const enum send_verdict v = !f->submitted && t->submitted == 0 ? may_send(r, f) : SEND_GO;
+	if (v == SEND_UNSAFE && never_sent(r, f)) {
+		give_up_payment(r, f);
+		return;
+	}
+	if (v != SEND_GO) {
 		look_again(r, &t->send);
 		return;
 	}
@@ -416,7 +499,7 @@ static bool due(const struct attempt *a, uint64_t now, uint64_t *next_ms)
 static bool is_rescue(const struct effect *f)
 {
 	return f->purpose == SIGN_CLAIM || f->purpose == SIGN_REFUND || f->called_off ||
-		f->purpose == SIGN_NONCE_FILL;
+		f->purpose == SIGN_CANCEL || f->purpose == SIGN_NONCE_FILL;
 }
 
 static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, uint64_t *next_ms)

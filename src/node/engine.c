@@ -313,6 +313,54 @@ enum err engine_mempool(
 	return OK;
 }
 
+static const struct lock_fact *fact_lock(const struct leg *leg, const struct locator *at)
+{
+	for (uint32_t i = 0; i < leg->lock_count; i++)
+		if (hash256_eq(&leg->lock[i].at.tx, &at->tx) && leg->lock[i].at.index == at->index)
+			return &leg->lock[i];
+	return NULL;
+}
+
+static bool effect_over(const struct effect *f)
+{
+	return f->confirmed_height != 0 || f->state == EFFECT_VOID;
+}
+
+/* Does it change anything? Adapters tell everything again after a restart. */
+static bool fact_news(const struct ledger *l, enum layer_id layer, const struct chain_event *event)
+{
+	const struct swap *s = ledger_swap(l, &event->swap);
+	if (s == NULL) {
+		const uint32_t i = map_get(&l->effect_by_tx, event->tx.b);
+		return event->kind == CHAIN_LOCK_SPENT && i != MAP_NONE &&
+			!effect_over(&l->effect[i]);
+	}
+	const bool source = s->source.layer == layer;
+	const struct lock_fact *k = fact_lock(source ? &s->source : &s->dest, &event->at);
+	if (event->kind == CHAIN_LOCK)
+		return k == NULL || amount_cmp(k->amount, event->amount) != 0 ||
+			k->timelock != event->timelock;
+	const uint32_t command = !source           ? s->lock_effect
+		: event->spend == LOCK_SPEND_CLAIM ? s->claim_effect
+						   : s->cancel_effect;
+	return (k != NULL && k->spent_height == 0) ||
+		(event->spend == LOCK_SPEND_CLAIM && !s->preimage_known) ||
+		(command != INDEX_NONE && !effect_over(&l->effect[command]));
+}
+
+enum err engine_fact(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event)
+{
+	if (!fact_news(e->ledger, layer, event))
+		return OK;
+	struct buf out = engine_record(e, now_ms);
+	rec_fact_put(&out, layer, event, &e->ledger->seal);
+	TRY(engine_append(e, REC_FACT, &out, JOURNAL_ESSENTIAL));
+	/* money may be free again */
+	engine_decide(e, now_ms);
+	return OK;
+}
+
 enum err engine_fee_rate(struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate)
 {
 	/* outside the configured bounds all rates are the same */
@@ -381,8 +429,24 @@ enum err engine_build_failed(struct engine *e, uint64_t now_ms, const struct id1
 enum err engine_reconciled(struct engine *e, uint64_t now_ms, enum layer_id layer,
 	const struct block_ref *block, struct amount wallet, struct amount locked)
 {
-	const struct rec_reconciled r = {
-		.layer = layer, .block = *block, .wallet = wallet, .locked = locked};
+	const struct rec_reconciled r = {.layer = layer,
+		.block = *block,
+		.wallet = wallet,
+		.locked = locked,
+		.limbo = amount_zero(wallet.asset)};
+	struct buf out = engine_record(e, now_ms);
+	rec_reconciled_put(&out, &r);
+	return engine_append(e, REC_RECONCILED, &out, JOURNAL_ESSENTIAL);
+}
+
+enum err engine_reconciled_channels(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	struct amount wallet, struct amount locked, struct amount limbo)
+{
+	const struct rec_reconciled r = {.layer = layer,
+		.block = e->ledger->layer[layer].tip,
+		.wallet = wallet,
+		.locked = locked,
+		.limbo = limbo};
 	struct buf out = engine_record(e, now_ms);
 	rec_reconciled_put(&out, &r);
 	return engine_append(e, REC_RECONCILED, &out, JOURNAL_ESSENTIAL);

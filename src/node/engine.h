@@ -41,6 +41,10 @@ struct swap_command {
 	struct hash256 hash;
 	struct xonly client_key;           /* UTXO leg */
 	struct evm_address client_address; /* ACCOUNT leg */
+	/* CHANNEL source: the terms that the node gave out (engine_swap_offer, layer_offer).
+	 * CHANNEL destination: the text of the client's invoice, whose times the caller has checked
+	 */
+	struct slice source_terms, client_invoice;
 };
 struct transfer_command {
 	uint64_t now_ms;
@@ -48,7 +52,7 @@ struct transfer_command {
 	struct hash256 idempotency_key, idempotency_body;
 	enum layer_id layer;
 	struct amount amount;
-	uint8_t destination[42];
+	uint8_t destination[LN_REQUEST_MAX];
 	uint32_t destination_len;
 };
 
@@ -63,6 +67,11 @@ struct command_result {
 };
 MUST_USE NONNULL_ALL enum err engine_swap(
 	struct engine *e, struct command_result *out, const struct swap_command *c);
+/* A swap from a CHANNEL layer: what its node is to be asked for before the swap is recorded. Checks
+ * the command as engine_swap does, with the same errors, and appends nothing. */
+struct leg_offer;
+MUST_USE NONNULL_ALL enum err engine_swap_offer(struct engine *e, struct command_result *out,
+	struct leg_offer *offer, const struct swap_command *c);
 MUST_USE NONNULL_ALL enum err engine_transfer(
 	struct engine *e, struct command_result *out, const struct transfer_command *c);
 /* Many at once, on one layer, each with a key of its own; the keys of one request follow from its
@@ -146,6 +155,10 @@ MUST_USE NONNULL_ALL enum err engine_reorg(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct block_ref *keep);
 MUST_USE NONNULL_ALL enum err engine_mempool(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event);
+/* What a CHANNEL layer tells between blocks (layer_sink.on_fact). What is known already is not
+ * journaled again. ERR_STATE, ERR_CHECKSUM: it can't be; ERR_FULL: tell it again later. */
+MUST_USE NONNULL_ALL enum err engine_fact(
+	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event);
 MUST_USE NONNULL_ALL enum err engine_fee_rate(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate);
 MUST_USE NONNULL_ALL enum err engine_prepared(struct engine *e, uint64_t now_ms,
@@ -159,6 +172,9 @@ MUST_USE NONNULL_ALL enum err engine_build_failed(struct engine *e, uint64_t now
 MUST_USE NONNULL_ALL enum err engine_reconciled(struct engine *e, uint64_t now_ms,
 	enum layer_id layer, const struct block_ref *block, struct amount wallet,
 	struct amount locked);
+/* The same for channels, as of now: they have no blocks. limbo: of wallet, in force closes. */
+MUST_USE NONNULL_ALL enum err engine_reconciled_channels(struct engine *e, uint64_t now_ms,
+	enum layer_id layer, struct amount wallet, struct amount locked, struct amount limbo);
 /* An operator's word. on false: only after a reconciliation without a difference (ERR_STATE). */
 MUST_USE NONNULL_ALL enum err engine_latch(
 	struct engine *e, uint64_t now_ms, bool on, const char *reason);

@@ -55,9 +55,20 @@ NONNULL_ALL void engine_decide(struct engine *e, uint64_t now_ms);
 /* The same for what the last record changed, where it changed no block, fee, latch or money. */
 NONNULL_ALL void engine_decide_changed(struct engine *e, uint64_t now_ms);
 /* Our half of a swap on its destination layer, as encoded terms. Errors as layer_leg_make. */
-MUST_USE NONNULL_ALL enum err engine_dest_leg(const struct ledger *l, struct buf *leg,
-	const struct id128 *swap, const struct hash256 *hash, enum layer_id to,
-	struct amount amount, const uint8_t client[32], uint64_t timelock);
+struct dest_terms {
+	const struct id128 *swap;
+	const struct hash256 *hash;
+	enum layer_id layer;
+	struct amount amount;
+	const uint8_t *client; /* 32 bytes, as struct swap has them */
+	struct slice request;  /* CHANNEL: the client's invoice */
+	uint64_t timelock;
+};
+MUST_USE NONNULL_ALL enum err engine_dest_leg(
+	const struct ledger *l, struct buf *leg, const struct dest_terms *t);
+/* What an effect of this value may cost at most besides it, at today's rates. */
+MUST_USE NONNULL_ALL enum err engine_fee_bound(const struct ledger *l, struct amount *out,
+	enum layer_id layer, enum sign_purpose purpose, struct amount value);
 /* What new business may use: available, less what is promised to others, less the gas that the
  * swaps under way may need. */
 struct amount engine_free_funds(const struct ledger *l, enum layer_id layer);

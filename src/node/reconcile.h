@@ -2,8 +2,9 @@
  *
  * A scan counts only when the block it speaks of is one that the ledger has folded and no lock-up
  * of ours was added since the scan was asked for; otherwise it is made again soon. Blocks may come
- * while it runs: chains are faster than a scan of many lock-ups. The engine latches on a
- * difference. Threads: the loop's.
+ * while it runs: chains are faster than a scan of many lock-ups. Channels have no blocks: they are
+ * compared as of now, where nothing was told meanwhile and nothing under way explains a difference.
+ * The engine latches on a difference. Threads: the loop's.
  */
 #ifndef NODE_RECONCILE_H
 #define NODE_RECONCILE_H

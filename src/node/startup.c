@@ -148,6 +148,16 @@ static void on_birth_block(void *ctx, enum err err, const struct block_ref *bloc
 		be_born(s, block, 0, amount_zero(layer_asset(s->id)));
 }
 
+/* Channels tell what is ours as of now. */
+static void on_birth_channels(void *ctx, const struct layer_scan *scan)
+{
+	struct layer_start *s = ctx;
+	if (scan->err != OK)
+		retry(s, scan->err, scan->detail);
+	else
+		be_born(s, &scan->block, 0, scan->wallet);
+}
+
 static void ask_birth_block(struct layer_start *s, uint64_t height)
 {
 	const enum err err = layer_block_at(s->core->layer[s->id], height, on_birth_block, s);
@@ -174,7 +184,9 @@ static void ask_birth(struct layer_start *s, uint64_t tip)
 	const uint64_t below = birth_below(k, s->id, tip),
 		       named = k->config->layer[s->id].birth_height;
 	enum err err = OK;
-	if (layer_family(s->id) == FAMILY_ACCOUNT)
+	if (layer_family(s->id) == FAMILY_CHANNEL)
+		err = layer_scan(k->layer[s->id], NULL, 0, on_birth_channels, s);
+	else if (layer_family(s->id) == FAMILY_ACCOUNT)
 		err = layer_scan_at(k->layer[s->id], below, on_birth_account, s);
 	else if (named == 0)
 		err = layer_scan(k->layer[s->id], NULL, 0, on_birth_coins, s);

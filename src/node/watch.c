@@ -21,6 +21,12 @@ static enum err on_block(void *ctx, enum layer_id layer, const struct block_ref 
 		w->config.engine, loop_wall_ms(w->config.loop), layer, block, event, event_count);
 }
 
+static enum err on_fact(void *ctx, enum layer_id layer, const struct chain_event *event)
+{
+	struct watch *w = ctx;
+	return engine_fact(w->config.engine, loop_wall_ms(w->config.loop), layer, event);
+}
+
 static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event *event)
 {
 	struct watch *w = ctx;
@@ -48,7 +54,9 @@ static void watch_leg(struct watch *w, const struct swap *s, uint8_t flag)
 	const uint32_t index = (uint32_t)(s - engine_ledger(w->config.engine)->swap);
 	const struct leg *leg = leg_of(s, flag);
 	struct layer *layer = w->config.layer[leg->layer];
-	if ((w->swap[index] & flag) != 0 || leg->terms_len == 0 || !w->started[leg->layer])
+	/* our own lock-ups have a time lock when they are decided */
+	if ((w->swap[index] & flag) != 0 || leg->timelock == 0 || leg->terms_len == 0 ||
+		!w->started[leg->layer])
 		return;
 	enum err err = layer_watch_lock(layer, &s->id, slice_of(leg->terms, leg->terms_len));
 	for (uint32_t i = 0; i < leg->lock_count && err == OK; i++)
@@ -171,6 +179,7 @@ enum err watch_start(struct watch *w, enum layer_id id)
 	const struct layer_sink sink = {.on_block = on_block,
 		.on_reorg = on_reorg,
 		.on_mempool = on_mempool,
+		.on_fact = on_fact,
 		.on_fee_rate = on_fee_rate,
 		.ctx = w};
 

@@ -150,6 +150,7 @@ static enum err cost_of(struct amount *cost, const struct check *c)
 	case SIGN_PAYOUT:
 	case SIGN_LOCK: return amount_add(cost, c->value, c->fee);
 	case SIGN_NONCE_FILL:
+	case SIGN_CANCEL:
 	case SIGN_DEPLOY: *cost = c->fee; return OK;
 	case SIGN_CLAIM:
 	case SIGN_REFUND:

@@ -169,6 +169,7 @@ static enum err expect(struct check *c, struct expected *e)
 	case SIGN_REFUND: return expect_refund(c, e);
 	case SIGN_NONCE_FILL: return expect_nonce_fill(c, e);
 	case SIGN_DEPLOY: return expect_deploy(c, e);
+	case SIGN_CANCEL: break;
 	}
 	return check_refuse(c, RULE_PURPOSE, "unknown");
 }

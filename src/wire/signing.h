@@ -20,6 +20,7 @@ enum sign_purpose {
 	SIGN_REFUND,
 	SIGN_NONCE_FILL, /* to ourselves: consumes a nonce, or the coins of what is called off */
 	SIGN_DEPLOY,     /* ACCOUNT: creates the HTLC contract; only where the policy allows it */
+	SIGN_CANCEL,     /* CHANNEL: our invoice; no signer is asked there */
 };
 
 #define SIGNING_TX_MAX (64u * 1024u)

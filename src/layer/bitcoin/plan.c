@@ -14,7 +14,7 @@
 /* Satoshi per 1,000 vbytes; beyond it a rate is a mistake: a tenth of a coin for a kilobyte. */
 #define RATE_MAX 10000000u
 
-_Static_assert(LAYER_DESTINATION_MAX == BTC_SCRIPT_STD_MAX, "a destination is an output script");
+_Static_assert(LAYER_DESTINATION_MAX >= BTC_SCRIPT_STD_MAX, "a destination is an output script");
 _Static_assert(LAYER_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE, "an address fits");
 _Static_assert(LAYER_FEE_BOUND_INPUTS <= BTC_INPUT_MAX, "a bound for what can be built");
 
@@ -185,7 +185,8 @@ static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct sig
 		TRY(btc_htlc_parse(&h, plan->leg));
 		return build_spend(raw, fee, r, wallet, plan, &h);
 	case SIGN_NONCE_FILL: return build_call_off(raw, fee, r, wallet, plan);
-	case SIGN_DEPLOY: break;
+	case SIGN_DEPLOY:
+	case SIGN_CANCEL: break;
 	}
 	return ERR_RANGE;
 }
@@ -239,7 +240,8 @@ static enum err fee_bound(
 	case SIGN_CLAIM: vsize = btc_spend_vsize(BTC_LEAF_CLAIM); break;
 	case SIGN_REFUND: vsize = btc_spend_vsize(BTC_LEAF_REFUND); break;
 	case SIGN_NONCE_FILL:
-	case SIGN_DEPLOY: return ERR_RANGE;
+	case SIGN_DEPLOY:
+	case SIGN_CANCEL: return ERR_RANGE;
 	}
 	*out = amount_from_sat(btc_fee(vsize, rate));
 	return OK;

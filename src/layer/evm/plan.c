@@ -146,6 +146,7 @@ static enum err fill_by_purpose(struct evm_tx *tx, struct buf *data, const struc
 		tx->create = true;
 		tx->data = slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len);
 		return OK;
+	case SIGN_CANCEL: return ERR_RANGE;
 	case SIGN_LOCK:
 	case SIGN_CLAIM:
 	case SIGN_REFUND: break;
@@ -189,7 +190,7 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.amount = plan->purpose == SIGN_PAYOUT ? plan->amount : amount_zero(asset)};
 
 	if (plan->rate == 0 || plan->rate > GAS_PRICE_MAX || plan->gas_limit < GAS_TRANSFER ||
-		plan->leg.len > SIGNING_LEG_MAX || plan->to.len > LAYER_DESTINATION_MAX ||
+		plan->leg.len > SIGNING_LEG_MAX || plan->to.len > BTC_SCRIPT_STD_MAX ||
 		plan->more_count > 0)
 		return ERR_RANGE;
 	TRY(fill_by_purpose(&tx, &data, wallet, network, plan));
@@ -215,6 +216,7 @@ static uint64_t gas_limit(enum layer_id id, enum sign_purpose purpose)
 	case SIGN_REFUND: return EVM_HTLC_GAS_REFUND;
 	case SIGN_NONCE_FILL: return GAS_TRANSFER;
 	case SIGN_DEPLOY: return GAS_DEPLOY;
+	case SIGN_CANCEL: return 0;
 	}
 	UNREACHABLE();
 }
