@@ -3,14 +3,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/hex.h"
 #include "ledger/record.h"
 #include "net/json.h"
+#include "node/journal_fold.h"
+#include "node/secrets.h"
 #include "store/journal_read.h"
 #include "store/snapshot_file.h"
+#include "sys/rand.h"
 
 enum { EXIT_SOUND, EXIT_UNSOUND, EXIT_USAGE };
 
-static const char usage[] = "verify DIR, stat DIR, dump DIR, or repair DIR --from COPY; --json";
+static const char usage[] =
+	"verify DIR [--fold CONFIG], stat DIR, dump DIR, or repair DIR --from COPY; --json";
 
 static int wrong(const char *word)
 {
@@ -119,8 +124,68 @@ static struct json *snapshots_json(const struct snapshot_list *list)
 	return all;
 }
 
+/* ---- folding ---- */
+
+/* What a fold said, if there was one. */
+struct folded {
+	const char *config; /* sluiced's file; NULL: none is wanted */
+	enum err err;
+	struct journal_fold fold;
+};
+
+/* With the daemon's key and capacity. False: its configuration can't be used. */
+static bool run_fold(struct folded *f, const char *dir, uint64_t last_seq)
+{
+	static struct config config;
+	struct config_error error;
+	struct seal_key seal;
+	const struct config_source file = {.path = f->config};
+	if (config_load(&config, &file, &error) != OK) {
+		(void)fprintf(stderr, "sluice: %s\n", error.text);
+		return false;
+	}
+	const enum err err = seal_key_load(&seal, config.seal_key_file);
+	if (err != OK) {
+		(void)fprintf(stderr, "sluice: seal_key_file %s: %s\n", config.seal_key_file,
+			secrets_why(err));
+		return false;
+	}
+	struct snapshots_source source = {
+		.ops = file_system(), .dir = dir, .capacity = &config.capacity, .seal = &seal};
+	rand_bytes(&source.map_seed, sizeof source.map_seed);
+	f->err = journal_fold_run(&f->fold, &source, last_seq);
+	bytes_wipe(&seal, sizeof seal);
+	return true;
+}
+
+static struct json *fold_json(const struct folded *f)
+{
+	struct json *v = json_object();
+	json_set_bool(v, "agrees", f->err == OK);
+	json_set_u64(v, "first_sequence", f->fold.from_seq);
+	json_set_u64(v, "last_sequence", f->fold.last_seq);
+	json_set_u64(v, "snapshots", f->fold.snapshots);
+	json_set_hex(v, "state", "", f->fold.state.b, sizeof f->fold.state.b);
+	if (f->fold.text[0] != '\0')
+		json_set_string(v, "text", f->fold.text);
+	return v;
+}
+
+static void print_fold(const char *dir, const struct folded *f)
+{
+	char state[2 * sizeof f->fold.state.b + 1];
+	if (f->err != OK) {
+		(void)fprintf(stderr, "sluice: %s: %s: %s\n", dir, err_name(f->err), f->fold.text);
+		return;
+	}
+	hex_encode(state, f->fold.state.b, sizeof f->fold.state.b);
+	(void)printf("%s: records %" PRIu64 " to %" PRIu64 " give state %s; %" PRIu32
+		     " snapshots agree\n",
+		dir, f->fold.from_seq, f->fold.last_seq, state, f->fold.snapshots);
+}
+
 static void print_json(const char *dir, enum err err, const struct journal_report *r,
-	const struct snapshot_list *snapshots)
+	const struct snapshot_list *snapshots, const struct folded *folded)
 {
 	struct json *v = json_object();
 	json_set_string(v, "dir", dir);
@@ -146,6 +211,8 @@ static void print_json(const char *dir, enum err err, const struct journal_repor
 		json_set_string(v, "text", r->text);
 	if (r->damage.fault != JOURNAL_FAULT_NONE)
 		json_set(v, "damage", damage_json(r));
+	if (folded->config != NULL && err == OK)
+		json_set(v, "fold", fold_json(folded));
 	put_line(v);
 }
 
@@ -228,6 +295,7 @@ int journal_command(int argc, char **argv)
 {
 	static struct journal_report report;
 	static struct snapshot_list snapshots;
+	static struct folded folded;
 	const char *word[2] = {"", ""};
 	struct dumping dumping = {.json = false};
 	int count = 0;
@@ -236,6 +304,8 @@ int journal_command(int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			dumping.json = true;
+		else if (strcmp(argv[i], "--fold") == 0 && i + 1 < argc)
+			folded.config = argv[++i];
 		else if (argv[i][0] == '-' || count == 2)
 			return wrong(argv[i]);
 		else
@@ -244,14 +314,21 @@ int journal_command(int argc, char **argv)
 	const bool dump = strcmp(word[0], "dump") == 0, stat = strcmp(word[0], "stat") == 0;
 	if (count < 2 || (!dump && !stat && strcmp(word[0], "verify") != 0))
 		return wrong(count == 0 ? "" : word[0]);
+	if (folded.config != NULL && (dump || stat))
+		return wrong("--fold");
 	const enum err err = journal_read(
 		&report, file_system(), word[1], dump ? dump_record : NULL, &dumping);
 	(void)!snapshot_file_list(&snapshots, file_system(), word[1]);
+	if (folded.config != NULL && err == OK && !report.empty &&
+		!run_fold(&folded, word[1], report.last_seq))
+		return EXIT_USAGE;
 	if (dumping.json && !dump)
-		print_json(word[1], err, &report, &snapshots);
+		print_json(word[1], err, &report, &snapshots, &folded);
 	else if (!dump || err != OK || report.empty)
 		print_text(word[1], err, &report, &snapshots, stat);
 	if (err == OK && report.empty)
 		return EXIT_USAGE;
-	return err == OK ? EXIT_SOUND : EXIT_UNSOUND;
+	if (folded.config != NULL && err == OK && !dumping.json)
+		print_fold(word[1], &folded);
+	return err == OK && folded.err == OK ? EXIT_SOUND : EXIT_UNSOUND;
 }

@@ -7,6 +7,7 @@
 #include "node/engine_world_test.h"
 #include "ledger/blob.h"
 #include "ledger/snapshot.h"
+#include "node/journal_fold.h"
 #include "node/log.h"
 #include "store/journal_scan.h"
 #include "sys/clock.h"
@@ -238,6 +239,52 @@ static void test_passed_over(struct world *w)
 	source.seal = &other;
 	CHECK(snapshots_restore(&found, &source) == OK && found.passed_over == 2);
 	ledger_destroy(found.ledger);
+	file_sim_destroy(disk);
+}
+
+/* ---- folded once more ---- */
+
+static void test_folded(const struct world *w)
+{
+	static struct snapshot_list list;
+	struct file_sim *disk = file_sim_copy(w->disk);
+	const struct file_ops *ops = file_sim_ops(disk);
+	const uint64_t last = journal_durable(w->journal);
+	struct snapshots_source source = source_of(ops, DIR);
+	struct journal_fold f;
+	struct hash256 live;
+	struct slice state;
+	uint8_t *bytes;
+	size_t len;
+	file_sim_settle(disk);
+	CHECK(journal_fold_run(&f, &source, last) == OK && f.text[0] == '\0');
+	CHECK(f.from_seq == 1 && f.last_seq == last && f.snapshots == 2);
+	ledger_hash(w->ledger, &live);
+	CHECK(hash256_eq(&f.state, &live));
+
+	const struct ledger_capacity small = {
+		.swaps = 16, .transfers = 1, .effects = 2, .coins = 2, .postings = 16};
+	source.capacity = &small;
+	CHECK(journal_fold_run(&f, &source, last) == ERR_CHECKSUM);
+	CHECK(strstr(f.text, "capacity") != NULL && f.snapshots == 0);
+	source.capacity = &capacity;
+
+	/* sound in itself, and of a state that these records do not give */
+	CHECK(snapshot_file_list(&list, ops, DIR) == OK && list.count == 2);
+	struct snapshot_file forged = list.file[0].f;
+	CHECK(snapshot_file_load(&bytes, &state, ops, DIR, &forged) == OK);
+	forged.state_hash.b[31] ^= 1;
+	CHECK(snapshot_file_write(ops, DIR, &forged, bytes, SNAPSHOT_FILE_HEAD_SIZE + state.len) ==
+		OK);
+	free(bytes);
+	CHECK(journal_fold_run(&f, &source, last) == ERR_CHECKSUM);
+	CHECK(strstr(f.text, "another state") != NULL && f.snapshots == 1);
+	CHECK(f.last_seq == list.file[0].seq);
+
+	/* less than was said to be there */
+	file_sim_content(disk, DIR "/0000000001.seg", &len)[JOURNAL_SEGMENT_HEADER_SIZE] ^= 1;
+	CHECK(journal_fold_run(&f, &source, last) == ERR_CHECKSUM);
+	CHECK(f.last_seq == 0 && strstr(f.text, "behind record 0") != NULL);
 	file_sim_destroy(disk);
 }
 
@@ -473,6 +520,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	test_passed_over(&w);
+	test_folded(&w);
 	test_full(&w);
 	test_growth(&w);
 	test_thread(&w);

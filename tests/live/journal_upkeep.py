@@ -5,10 +5,11 @@
 
 1. A bit of a full segment is flipped on the disk: the scrubber says so within seconds, /readyz and the metrics with it; put right, the next
    reading finds nothing.
-2. Snapshots are made, and the first segment is freed while transfers go on: the head that was kept from before is still proven to be continued,
-   and `sluice journal verify` finds nothing wrong.
-3. Killed and started again, from a snapshot and what is behind it: nothing is missing.
+2. Snapshots are made, and the first segment is freed while transfers go on: the head that was kept from before is still proven to be continued.
+3. Killed and started again, from a snapshot and what is behind it: nothing is missing. `sluice journal verify --fold` finds nothing wrong: what is
+   left of the records gives the state of each snapshot.
 """
+import json
 import os
 import pathlib
 import secrets
@@ -132,7 +133,12 @@ def run(deployed):
     book.check()
     check_consistent(deployed, old)
     deployed.end_daemon()
-    subprocess.run([deployed.bin / "sluice", "journal", "verify", journal], check=True, stdout=subprocess.DEVNULL)
+    got = subprocess.run([deployed.bin / "sluice", "journal", "verify", journal, "--fold", deployed.root / "sluice.yaml", "--json"],
+                         stdout=subprocess.PIPE)
+    said = json.loads(got.stdout)
+    fold = said["fold"]
+    assert got.returncode == 0 and said["verdict"] == "good" and fold["agrees"] and fold["snapshots"] == 2, said
+    assert 1 < fold["first_sequence"] < fold["last_sequence"] == said["last_sequence"], said
 
 
 def main(bin_dir):
