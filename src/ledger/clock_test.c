@@ -124,6 +124,27 @@ static void test_every_term_of_lock(void)
 	}
 }
 
+/* HAZARDS 49: what a forced closing may take longer counts as if our refund opened so much later,
+ * and nowhere else. */
+static void test_force_close(void)
+{
+	const struct layer_params btc = layer(600000, 144);
+	struct layer_params ln = layer(600000, 144);
+	struct lock_times t = {.src = &btc, .dst = &ln, .src_blocks = 3000, .src_depth = 3};
+	uint64_t slack, later, none;
+	t.dst_blocks = 144 + 288;
+	CHECK(clock_lock_safe(&t, &later));
+	t.dst_blocks = 144;
+	CHECK(clock_lock_safe(&t, &none) && none > later);
+	ln.force_close_blocks = 288;
+	CHECK(clock_lock_safe(&t, &slack) && slack == later);
+	/* of the source it is no matter: what is held there is let go before */
+	t = (struct lock_times){.src = &ln, .dst = &btc, .src_blocks = 3000, .dst_blocks = 144};
+	CHECK(clock_lock_safe(&t, &slack));
+	ln.force_close_blocks = 0;
+	CHECK(clock_lock_safe(&t, &none) && none == slack);
+}
+
 static void test_edge_of_reveal(void)
 {
 	const struct layer_params rsk = layer(25000, 2880);
@@ -142,6 +163,7 @@ int main(void)
 	test_monotonic_and_ordered();
 	test_edges_of_lock();
 	test_every_term_of_lock();
+	test_force_close();
 	test_edge_of_reveal();
 	return EXIT_SUCCESS;
 }

@@ -60,6 +60,37 @@ static void test_events(void)
 	}
 }
 
+/* What a layer of channels told: every field, and a preimage that nobody can read. */
+static void test_fact(void)
+{
+	static uint8_t storage[512];
+	struct chain_event e = {.kind = CHAIN_LOCK_SPENT,
+				   .tx = {{1}},
+				   .at = {.tx = {{2}}},
+				   .swap = {{3}},
+				   .amount = amount_of(ASSET_BTC, 4),
+				   .spend = LOCK_SPEND_CLAIM},
+			   back;
+	enum layer_id layer;
+	memset(e.preimage.b, 0x5e, sizeof e.preimage.b);
+	struct buf out = buf_init(storage, sizeof storage);
+	rec_fact_put(&out, LAYER_LIGHTNING, &e, &key);
+	for (size_t at = 0; at + 8 <= out.len; at++)
+		CHECK(memcmp(storage + at, e.preimage.b, 8) != 0);
+	struct reader in = reader_init(buf_slice(&out));
+	CHECK(rec_fact_get(&in, &layer, &back, &key) == OK && layer == LAYER_LIGHTNING);
+	CHECK(back.kind == e.kind && back.spend == e.spend && hash256_eq(&back.tx, &e.tx));
+	CHECK(hash256_eq(&back.at.tx, &e.at.tx) && id128_eq(&back.swap, &e.swap));
+	CHECK(hash256_eq(&back.preimage, &e.preimage) && amount_cmp(back.amount, e.amount) == 0);
+	for (size_t len = 0; len < out.len; len++) {
+		in = reader_init(slice_of(storage, len));
+		CHECK(rec_fact_get(&in, &layer, &back, &key) != OK);
+	}
+	storage[out.len++] = 0;
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_fact_get(&in, &layer, &back, &key) == ERR_FORMAT);
+}
+
 static void test_prepared_is_sealed(void)
 {
 	static uint8_t storage[1024], plain[RECORD_RAW_MAX];
@@ -153,6 +184,7 @@ static void test_intent_owners(void)
 int main(void)
 {
 	test_events();
+	test_fact();
 	test_prepared_is_sealed();
 	test_intent_bounds();
 	test_intent_owners();

@@ -5,6 +5,7 @@
 #include "node/effect_runner.h"
 #include "node/engine_world_test.h"
 #include "sign/signer_ops.h"
+#include "wire/bolt11.h"
 
 #define STEPS_MAX 1000u
 #define RAW_MAX 4096u
@@ -207,8 +208,123 @@ static void test_refused_is_not_void(void)
 	end(&r);
 }
 
+/* ---- commands ---- */
+
+static void open_channels(struct rig *r)
+{
+	const enum layer_id ln = LAYER_LIGHTNING;
+	const struct amount funds = amount_of(ASSET_BTC, FUNDS_SAT);
+	const struct block_ref birth = {.height = 100, .hash = {{7}}};
+	struct layer_params *p = &r->w.params.layer[ln];
+	*p = r->w.params.layer[LAYER_BITCOIN];
+	p->network = network_by_name(ln, slice_str("regtest"));
+	p->depth[0].depth = 1;
+	p->final_depth = 1;
+	p->fee_limit_base.raw = 10;
+	p->force_close_blocks = 10;
+	CHECK(engine_params(r->w.engine, r->w.now, &r->w.params) == OK);
+	CHECK(engine_birth(r->w.engine, r->w.now, ln, &birth, 0, funds) == OK);
+	r->w.tip[ln] = birth.height;
+	r->w.tip_hash[ln] = birth.hash;
+	r->w.chain[ln] = funds;
+	r->layer[ln] = &r->node.layer;
+}
+
+static const struct effect *pay_invoice(struct rig *r)
+{
+	static const struct seckey payee = {{9}};
+	char text[BOLT11_TEXT_MAX + 1];
+	struct bolt11 b = {.network = network_by_name(LAYER_BITCOIN, slice_str("regtest")),
+		.amount_msat = UINT64_C(50000000),
+		.expiry_s = UINT64_C(4000000000),
+		.payment_hash = {{4}},
+		.features = 1u << BOLT11_VAR_ONION | 1u << BOLT11_PAYMENT_SECRET};
+	CHECK(bolt11_encode(text, &b, &payee) == OK);
+	struct transfer_command c = {.now_ms = r->w.now,
+		.id = {{1}},
+		.effect_id = effect_id,
+		.idempotency_key = {{3}},
+		.layer = LAYER_LIGHTNING,
+		.amount = amount_of(ASSET_BTC, 50000),
+		.destination_len = (uint32_t)strlen(text)};
+	memcpy(c.destination, text, strlen(text));
+	struct command_result result;
+	CHECK(engine_transfer(r->w.engine, &result, &c) == OK);
+	const struct effect *f = ledger_effect(r->w.ledger, &effect_id);
+	CHECK(f != NULL && f->state == EFFECT_INTENT);
+	return f;
+}
+
+static void until_sent(struct rig *r, unsigned sent)
+{
+	for (unsigned wait = 0; wait < STEPS_MAX && r->node.sent < sent; wait++) {
+		(void)loop_step(r->loop, 10);
+		run(r);
+	}
+	CHECK(r->node.sent == sent);
+}
+
+/* A command is bytes as a transaction is: durable before it leaves, the same after a restart; no
+ * signer is asked. HAZARDS 28, 29: a no after an answer that was lost, or after a restart, does not
+ * say that nothing was sent. */
+static void test_command(void)
+{
+	static struct rig r;
+	begin(&r);
+	open_channels(&r);
+	const struct effect *f = pay_invoice(&r);
+	run(&r);
+	CHECK(f->variant_count == 0);
+	engine_flush(r.w.engine);
+	run(&r);
+	CHECK(f->state == EFFECT_PREPARED && f->variant_count == 1 && r.node.sent == 0);
+	engine_flush(r.w.engine);
+	run(&r);
+	CHECK(r.node.sent == 1 && r.signer.asked == 0);
+	struct ln_command c;
+	CHECK(ln_command_decode(&c, slice_of(r.node.raw, r.node.raw_len)) == OK);
+	CHECK(c.kind == LN_PAY && c.fee_limit.raw == 10 && c.max_height == 100 + 80);
+	CHECK(c.deadline_ms == f->created_ms + EFFECT_PAY_MS);
+	answer(&r.node, SUBMIT_UNKNOWN);
+	until_sent(&r, 2);
+	answer(&r.node, SUBMIT_REJECTED);
+	CHECK(f->state == EFFECT_PREPARED);
+	effect_runner_destroy(r.runner);
+	world_replay(&r.w);
+	begin_runner(&r);
+	run(&r);
+	CHECK(r.node.sent == 3);
+	answer(&r.node, SUBMIT_REJECTED);
+	f = ledger_effect(r.w.ledger, &effect_id);
+	CHECK(f->state == EFFECT_PREPARED);
+	end(&r);
+}
+
+/* Every answer was a no, and nobody else can have sent it: it has failed. */
+static void test_command_refused(void)
+{
+	static struct rig r;
+	begin(&r);
+	open_channels(&r);
+	const struct effect *f = pay_invoice(&r);
+	engine_flush(r.w.engine);
+	run(&r);
+	engine_flush(r.w.engine);
+	run(&r);
+	CHECK(r.node.sent == 1);
+	answer(&r.node, SUBMIT_REJECTED);
+	CHECK(f->state == EFFECT_VOID && !f->open);
+	const struct transfer *t = &r.w.ledger->transfer[f->transfer];
+	CHECK(t->state == TRANSFER_FAILED && t->reason[0] != 0);
+	CHECK(amount_is_zero(ledger_balance(r.w.ledger, LAYER_LIGHTNING, ACCOUNT_RESERVED)));
+	end(&r);
+}
+
 int main(void)
 {
+	test_command();
+	test_command_refused();
+
 	test_durable_first();
 	test_same_bytes_again();
 	test_refused_is_not_void();
