@@ -55,12 +55,13 @@ struct call {
 	struct hash256 idempotency_key, idempotency_body;
 };
 
+#define ADDRESS_KEPT_TEXT_SIZE 96u /* invoices are not kept: their terms hold them as they are */
 /* Where a lock-up is paid to, by its terms: a Taproot tree takes longer to compute than all the
  * rest of an answer, and takers ask after the same swap again and again. */
 struct address_kept {
-	uint8_t terms[LEG_SIZE_MAX];
+	uint8_t terms[SIGNING_LEG_MAX];
 	uint32_t terms_len; /* 0: free */
-	char text[LAYER_ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_KEPT_TEXT_SIZE];
 };
 /* two legs for each swap; a later swap takes an earlier one's place */
 #define API_ADDRESSES_KEPT 16384u

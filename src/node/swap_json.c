@@ -83,15 +83,18 @@ static struct json *lock_json(const struct ledger *l, const struct leg *leg)
 /* NULL: terms without an address. */
 static const char *leg_address(struct api *api, uint32_t index, const struct leg *leg)
 {
+	static char text[LAYER_ADDRESS_TEXT_SIZE]; /* handlers run one at a time */
 	const struct ledger *l = engine_ledger(api->engine);
 	struct address_kept *kept = &api->address[index % API_ADDRESSES_KEPT];
 	const struct slice terms = slice_of(leg->terms, leg->terms_len);
 	if (slice_eq(slice_of(kept->terms, kept->terms_len), terms))
 		return kept->text;
-	kept->terms_len = 0;
-	if (layer_leg_address(leg->layer, l->params.layer[leg->layer].network, kept->text, terms) !=
-		OK)
+	if (layer_leg_address(leg->layer, l->params.layer[leg->layer].network, text, terms) != OK)
 		return NULL;
+	const size_t len = strlen(text);
+	if (terms.len > sizeof kept->terms || len >= sizeof kept->text)
+		return text;
+	memcpy(kept->text, text, len + 1);
 	memcpy(kept->terms, leg->terms, leg->terms_len);
 	kept->terms_len = leg->terms_len;
 	return kept->text;
@@ -156,9 +159,16 @@ static const struct {
 	[SWAP_BREACHED] = {NEXT_NONE, "closed"},
 };
 
+/* What was paid for an invoice needs nobody to take it back. */
+static bool comes_back(const struct swap *s)
+{
+	return next_steps[s->state].action == NEXT_REFUND &&
+		layer_family(s->source.layer) == FAMILY_CHANNEL;
+}
+
 static struct json *next_json(const struct ledger *l, const struct swap *s)
 {
-	const enum next_action action = next_steps[s->state].action;
+	const enum next_action action = comes_back(s) ? NEXT_WAIT : next_steps[s->state].action;
 	struct json *v = json_object();
 	struct json *by_time = json_new_null(), *by_height = json_new_null();
 	struct json *from_height = json_new_null(), *layer = json_new_null();
@@ -196,7 +206,8 @@ static struct json *next_json(const struct ledger *l, const struct swap *s)
 	json_set(v, "by_time", by_time);
 	json_set(v, "by_height", by_height);
 	json_set(v, "from_height", from_height);
-	json_set_string(v, "detail", next_steps[s->state].detail);
+	json_set_string(v, "detail",
+		comes_back(s) ? "what you paid comes back by itself" : next_steps[s->state].detail);
 	return v;
 }
 
@@ -230,6 +241,7 @@ struct json *swap_json(struct api *api, const struct swap *s)
 	json_set(v, "lock_transactions", effect_json(l, s->lock_effect));
 	json_set(v, "claim_transactions", effect_json(l, s->claim_effect));
 	json_set(v, "refund_transactions", effect_json(l, s->refund_effect));
+	json_set(v, "cancel_transactions", effect_json(l, s->cancel_effect));
 	json_set(v, "reason", s->reason[0] != '\0' ? json_new_string(s->reason) : json_new_null());
 	json_set(v, "next", next_json(l, s));
 	return v;
