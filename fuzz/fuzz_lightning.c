@@ -7,6 +7,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CHANNELS 16u
+#define HTLCS 8u
 
 static bool is_terminated(const char *text, size_t size)
 {
@@ -40,11 +41,16 @@ static void check_balance(const struct ln_balance *b)
 	CHECK(b->unsettled_local.raw <= LN_MSAT_MAX && b->unsettled_remote.raw <= LN_MSAT_MAX);
 }
 
-static void check_channels(const struct ln_channel *c, size_t count)
+static void check_channels(const struct ln_channels *all)
 {
-	CHECK(count <= CHANNELS);
-	for (size_t i = 0; i < count; i++)
-		CHECK(c[i].local.raw + c[i].remote.raw + c[i].unsettled.raw <= c[i].capacity.raw);
+	CHECK(all->count <= CHANNELS && all->htlc_count <= HTLCS);
+	for (size_t i = 0; i < all->count; i++) {
+		const struct ln_channel *c = &all->channel[i];
+		CHECK(c->local.raw + c->remote.raw + c->unsettled.raw <= c->capacity.raw);
+		CHECK(c->commit_fee.raw <= c->capacity.raw);
+	}
+	for (size_t i = 0; i < all->htlc_count; i++)
+		CHECK(all->htlc[i].amount.raw <= LN_MSAT_MAX);
 }
 
 static void check_info(const struct ln_info *info)
@@ -57,12 +63,15 @@ static void on_lnd(uint8_t which, struct slice body)
 {
 	static struct ln_invoice invoice;
 	static struct ln_channel channel[CHANNELS];
+	static struct ln_htlc htlc[HTLCS];
 	static char request[BOLT11_TEXT_MAX + 1];
 	char detail[LN_DETAIL_SIZE];
 	struct ln_payment payment;
 	struct ln_balance balance;
 	struct ln_info info;
-	size_t count;
+	struct msat limbo;
+	struct ln_channels channels = {
+		.channel = channel, .max = CHANNELS, .htlc = htlc, .htlc_max = HTLCS};
 	switch (which) {
 	case 0:
 		if (lnd_payment_line(&payment, detail, body) == OK)
@@ -86,8 +95,8 @@ static void on_lnd(uint8_t which, struct slice body)
 			check_balance(&balance);
 		break;
 	case 5:
-		if (lnd_channels_parse(channel, &count, CHANNELS, body) == OK)
-			check_channels(channel, count);
+		if (lnd_channels_parse(&channels, body) == OK)
+			check_channels(&channels);
 		break;
 	case 6:
 		if (lnd_info_parse(&info, body) == OK)
@@ -97,19 +106,24 @@ static void on_lnd(uint8_t which, struct slice body)
 		if (lnd_request_parse(request, body) == OK)
 			CHECK(is_terminated(request, sizeof request));
 		(void)!lnd_done_parse(body);
+		if (lnd_limbo_parse(&limbo, body) == OK)
+			CHECK(limbo.raw <= LN_MSAT_MAX);
 	}
 }
 
 static void on_cln(uint8_t which, struct slice body)
 {
 	static struct ln_channel channel[CHANNELS];
+	static struct ln_htlc htlc[HTLCS];
 	static const struct hash256 hash;
 	char detail[LN_DETAIL_SIZE];
 	enum ln_failure failure;
 	struct ln_payment payment;
 	struct ln_balance balance;
 	struct ln_info info;
-	size_t count;
+	struct msat limbo;
+	struct ln_channels channels = {
+		.channel = channel, .max = CHANNELS, .htlc = htlc, .htlc_max = HTLCS};
 	switch (which) {
 	case 0:
 	case 1:
@@ -122,8 +136,12 @@ static void on_cln(uint8_t which, struct slice body)
 			check_balance(&balance);
 		break;
 	case 4:
-		if (cln_channels_parse(channel, &count, CHANNELS, body) == OK)
-			check_channels(channel, count);
+		if (cln_channels_parse(&channels, body) == OK)
+			check_channels(&channels);
+		break;
+	case 5:
+		if (cln_limbo_parse(&limbo, body) == OK)
+			CHECK(limbo.raw <= LN_MSAT_MAX);
 		break;
 	default:
 		if (cln_info_parse(&info, body) == OK)

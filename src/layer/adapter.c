@@ -10,13 +10,13 @@ struct question {
 	uint64_t tag;
 };
 
-static void layer_enter(struct layer *layer)
+void layer_enter(struct layer *layer)
 {
 	layer->open++;
 }
 
 /* The last one out of a destroyed layer frees it. */
-static void layer_leave(struct layer *layer)
+void layer_leave(struct layer *layer)
 {
 	CHECK(layer->open > 0);
 	if (--layer->open == 0 && layer->dead)
@@ -124,8 +124,10 @@ enum err layer_create(struct layer **out, const struct layer_config *config)
 	static const struct layer_ops *const ops[LAYER_COUNT] = {
 		[LAYER_BITCOIN] = &bitcoin_ops,
 		[LAYER_ROOTSTOCK] = &evm_ops,
+		[LAYER_LIGHTNING] = &lightning_ops,
 	};
 	CHECK(config->id < LAYER_COUNT);
+	CHECK((config->lightning != NULL) == (layer_family(config->id) == FAMILY_CHANNEL));
 	if (config->network->layer != config->id)
 		return ERR_NETWORK;
 	struct layer *layer = ops[config->id]->allocate();

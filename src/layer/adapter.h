@@ -41,6 +41,9 @@ struct layer_ops {
 	 * caller). NULL: no memory. */
 	struct layer *(*allocate)(void);
 	void (*release)(struct layer *layer); /* frees it; nothing is open any more */
+	void (*started)(struct layer *layer); /* there is a new sink; NULL: no matter */
+	/* NULL: the upstream's. */
+	void (*health)(const struct layer *layer, struct upstream_health *out);
 	enum err (*check)(struct layer *layer, layer_info_cb cb, void *ctx);
 	enum err (*block_at)(struct layer *layer, uint64_t height, layer_block_cb cb, void *ctx);
 	enum err (*watch_wallet)(struct layer *layer, const struct pubkey *wallet);
@@ -62,9 +65,13 @@ struct layer_ops {
 	enum err (*scan_at)(struct layer *layer, uint64_t height, layer_scan_cb cb, void *ctx);
 };
 
-extern const struct layer_ops bitcoin_ops, evm_ops;
+extern const struct layer_ops bitcoin_ops, evm_ops, lightning_ops;
 
 struct layer_wait;
+
+/* Between the two the layer is not freed; leaving may free it. */
+NONNULL_ALL void layer_enter(struct layer *layer);
+NONNULL_ALL void layer_leave(struct layer *layer);
 
 struct layer {
 	const struct layer_ops *ops;

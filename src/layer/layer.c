@@ -6,7 +6,10 @@
 void layer_info(const struct layer *layer, struct layer_info *out)
 {
 	*out = layer->info;
-	upstream_health(layer->config.upstream, &out->health);
+	if (layer->ops->health != NULL)
+		layer->ops->health(layer, &out->health);
+	else
+		upstream_health(layer->config.upstream, &out->health);
 }
 
 enum err layer_check(struct layer *layer, layer_info_cb cb, void *ctx)
@@ -29,6 +32,8 @@ enum err layer_start(struct layer *layer, const struct block_ref *cursor, size_t
 	layer->sink = *sink;
 	layer->fee_rate = 0;
 	layer->fee_due_ms = 0;
+	if (layer->ops->started != NULL)
+		layer->ops->started(layer);
 	return OK;
 }
 

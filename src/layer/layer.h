@@ -24,6 +24,7 @@
 #include "wire/signing.h"
 
 struct layer;
+struct ln_node;
 struct offload; /* rt/offload.h */
 
 /* ---- initialise ---- */
@@ -32,7 +33,9 @@ struct layer_config {
 	enum layer_id id;
 	const struct network *network;
 	struct loop *loop;           /* borrows */
-	struct upstream *upstream;   /* borrows */
+	struct upstream *upstream;   /* borrows; CHANNEL: NULL */
+	struct ln_node *lightning;   /* borrows; CHANNEL only (layer/lightning/node.h) */
+	bool taker;                  /* CHANNEL: it pays what the provider claims */
 	struct offload *offload;     /* borrows: for checking large answers; NULL: in place */
 	uint64_t poll_ms;            /* of the tip and the mempool; 0: 1,000 */
 	struct evm_address contract; /* ACCOUNT: the HTLC contract; zero: none yet */

@@ -12,6 +12,7 @@
 #define NODE_ENGINE_H
 #include "ledger/ledger.h"
 #include "store/journal.h"
+#include "wire/ln_command.h"
 
 struct engine;
 

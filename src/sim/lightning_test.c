@@ -325,8 +325,8 @@ static void on_told(void *ctx, const struct ln_answer *a)
 		t->balance = *a->balance;
 	if (a->info != NULL)
 		t->synced = a->info->synced;
-	if (a->channel != NULL)
-		t->active = a->channel->active;
+	if (a->channels != NULL && a->channels->count > 0)
+		t->active = a->channels->channel->active;
 }
 
 static void ask(struct told *t, enum simln_side side, struct ln_question q, bool follow)

@@ -15,6 +15,7 @@
 static const char *const questions[LN_ASK_COUNT] = {[LN_ASK_INFO] = "info",
 	[LN_ASK_BALANCE] = "balance",
 	[LN_ASK_CHANNELS] = "channels",
+	[LN_ASK_LIMBO] = "limbo",
 	[LN_ASK_HOLD] = "hold",
 	[LN_ASK_SETTLE] = "settle",
 	[LN_ASK_CANCEL] = "cancel",
@@ -80,13 +81,17 @@ static void put_info(struct json *out, const struct ln_info *info)
 
 static void put_channels(struct json *out, const struct ln_answer *a)
 {
-	json_set_u64(out, "count", a->channel_count);
-	if (a->channel_count == 0)
+	const struct ln_channels *all = a->channels;
+	json_set_u64(out, "count", all->count);
+	if (all->count == 0)
 		return;
-	json_set_bool(out, "active", a->channel->active);
-	json_set_u64(out, "capacity", a->channel->capacity.raw);
-	json_set_u64(out, "local", a->channel->local.raw);
-	json_set_u64(out, "htlcs", a->channel->htlc_count);
+	json_set_bool(out, "active", all->channel->active);
+	json_set_u64(out, "capacity", all->channel->capacity.raw);
+	json_set_u64(out, "local", all->channel->local.raw);
+	json_set_u64(out, "commit_fee", all->channel->commit_fee.raw);
+	json_set_u64(out, "htlcs", all->channel->htlc_count);
+	if (all->htlc_count > 0)
+		json_set_u64(out, "htlc", all->htlc->amount.raw);
 }
 
 static void on_answer(void *ctx, const struct ln_answer *a)
@@ -99,7 +104,9 @@ static void on_answer(void *ctx, const struct ln_answer *a)
 		put_info(out, a->info);
 	if (a->balance != NULL)
 		put_balance(out, a->balance);
-	if (a->channel != NULL)
+	if (a->limbo != NULL)
+		json_set_u64(out, "limbo", a->limbo->raw);
+	if (a->channels != NULL)
 		put_channels(out, a);
 	if (a->request != NULL)
 		json_set_string(out, "request", a->request);

@@ -46,7 +46,7 @@ struct payout {
 	size_t to_len;
 	uint32_t count; /* of the request; 0: it is another one's */
 	bool batch;     /* asked for as one */
-	char key[40], body[200 + WORLD_BATCH_MAX * 160];
+	char key[40], body[2048 + WORLD_BATCH_MAX * 160];
 	struct id128 id; /* acknowledged */
 	bool acknowledged, refused;
 	uint32_t tries_in_calm;

@@ -165,7 +165,9 @@ static const char opening[][32] = {
 struct channel {
 	struct ln_channel c;
 	struct msat ours_in_flight, theirs_in_flight;
+	struct msat closing; /* ours, in one that is being closed */
 	bool usable, opening;
+	const struct json *htlcs;
 };
 
 /* "<block>x<transaction>x<output>", 24, 24 and 16 bits */
@@ -192,14 +194,24 @@ static enum err read_short_id(uint64_t *out, const char *text)
 	return OK;
 }
 
-static enum err add_htlc(struct channel *ch, const struct json *v)
+static enum err read_htlc(struct ln_htlc *h, const struct json *v)
 {
 	static const char *const word[] = {"out", "in"};
 	size_t direction;
-	struct msat amount;
+	*h = (struct ln_htlc){0};
 	TRY(ln_get_word(&direction, v, "direction", word, ARRAY_LEN(word)));
-	TRY(ln_get_number(&amount.raw, v, "amount_msat", LN_MSAT_MAX));
-	return ln_msat_add(direction == 0 ? &ch->ours_in_flight : &ch->theirs_in_flight, amount);
+	TRY(ln_get_number(&h->amount.raw, v, "amount_msat", LN_MSAT_MAX));
+	TRY(ln_get_hex32(&h->hash, v, "payment_hash"));
+	TRY(ln_get_u32(&h->expiry_height, v, "expiry", LN_HEIGHT_MAX));
+	h->incoming = direction == 1;
+	return OK;
+}
+
+static enum err add_htlc(struct channel *ch, const struct json *v)
+{
+	struct ln_htlc h;
+	TRY(read_htlc(&h, v));
+	return ln_msat_add(h.incoming ? &ch->theirs_in_flight : &ch->ours_in_flight, h.amount);
 }
 
 /* to_us_msat changes when an HTLC is gone, not when it is made: until then it is the sender's. */
@@ -216,6 +228,7 @@ static enum err read_amounts(struct channel *ch, const struct json *v)
 	for (size_t i = 0; i < json_count(htlcs); i++)
 		TRY(add_htlc(ch, json_at(htlcs, i)));
 	ch->c.htlc_count = (uint32_t)json_count(htlcs);
+	ch->htlcs = htlcs;
 	const uint64_t theirs = ch->c.capacity.raw - ours.raw;
 	if (ch->ours_in_flight.raw > ours.raw || ch->theirs_in_flight.raw > theirs)
 		return ERR_FORMAT;
@@ -237,8 +250,10 @@ static enum err read_channel(struct channel *ch, const struct json *v)
 	for (size_t i = 0; i < ARRAY_LEN(opening); i++)
 		ch->opening = ch->opening || strcmp(state, opening[i]) == 0;
 	ch->c.active = ch->usable && connected;
-	if (!ch->usable && !ch->opening)
-		return OK; /* not funded yet, or on its way to the chain */
+	if (!ch->usable && !ch->opening) /* not funded yet, or on its way to the chain */
+		return json_get(v, "to_us_msat") == NULL
+			? OK
+			: ln_get_number(&ch->closing.raw, v, "to_us_msat", LN_MSAT_MAX);
 	const char *id = json_get_string(v, "short_channel_id");
 	if (id != NULL)
 		TRY(read_short_id(&ch->c.short_channel_id, id));
@@ -262,7 +277,7 @@ static enum err each_channel(struct slice body, channel_use use, void *ctx)
 	for (size_t i = 0; err == OK && i < json_count(list); i++) {
 		struct channel ch;
 		err = read_channel(&ch, json_at(list, i));
-		if (err == OK && (ch.usable || ch.opening))
+		if (err == OK)
 			err = use(ctx, &ch);
 	}
 	json_free(v);
@@ -272,6 +287,8 @@ static enum err each_channel(struct slice body, channel_use use, void *ctx)
 static enum err add_to_balance(void *ctx, const struct channel *ch)
 {
 	struct ln_balance *b = ctx;
+	if (!ch->usable && !ch->opening)
+		return OK;
 	TRY(ln_msat_add(ch->usable ? &b->local : &b->pending_local, ch->c.local));
 	TRY(ln_msat_add(ch->usable ? &b->remote : &b->pending_remote, ch->c.remote));
 	TRY(ln_msat_add(&b->unsettled_local, ch->ours_in_flight));
@@ -284,26 +301,34 @@ enum err cln_balance_parse(struct ln_balance *out, struct slice body)
 	return each_channel(body, add_to_balance, out);
 }
 
-struct channels {
-	struct ln_channel *out;
-	size_t count, max;
-};
-
 static enum err add_to_list(void *ctx, const struct channel *ch)
 {
-	struct channels *list = ctx;
+	struct ln_channels *all = ctx;
 	if (!ch->usable)
 		return OK;
-	if (list->count == list->max)
+	if (all->count == all->max || ch->c.htlc_count > all->htlc_max - all->htlc_count)
 		return ERR_FULL;
-	list->out[list->count++] = ch->c;
+	for (size_t i = 0; i < ch->c.htlc_count; i++)
+		TRY(read_htlc(&all->htlc[all->htlc_count + i], json_at(ch->htlcs, i)));
+	all->htlc_count += ch->c.htlc_count;
+	all->channel[all->count++] = ch->c;
 	return OK;
 }
 
-enum err cln_channels_parse(struct ln_channel *out, size_t *count, size_t max, struct slice body)
+enum err cln_channels_parse(struct ln_channels *out, struct slice body)
 {
-	struct channels list = {.out = out, .max = max};
-	TRY(each_channel(body, add_to_list, &list));
-	*count = list.count;
+	return each_channel(body, add_to_list, out);
+}
+
+static enum err add_to_limbo(void *ctx, const struct channel *ch)
+{
+	return ln_msat_add(ctx, ch->closing);
+}
+
+enum err cln_limbo_parse(struct msat *out, struct slice body)
+{
+	struct msat sum = {0};
+	TRY(each_channel(body, add_to_limbo, &sum));
+	*out = sum;
 	return OK;
 }

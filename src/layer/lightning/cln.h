@@ -19,8 +19,8 @@ MUST_USE NONNULL_ALL enum err cln_payment_parse(
 	struct ln_payment *out, const struct hash256 *hash, bool more_may_come, struct slice body);
 /* listpeerchannels. */
 MUST_USE NONNULL_ALL enum err cln_balance_parse(struct ln_balance *out, struct slice body);
-MUST_USE NONNULL_ALL enum err cln_channels_parse(
-	struct ln_channel *out, size_t *count, size_t max, struct slice body);
+MUST_USE NONNULL_ALL enum err cln_channels_parse(struct ln_channels *out, struct slice body);
+MUST_USE NONNULL_ALL enum err cln_limbo_parse(struct msat *out, struct slice body);
 
 /* An error; never OK. ERR_REJECTED: pay has ended without success and tries no more: its parts tell
  * whether anything is in flight; ERR_EXISTS: paid already, otherwise; ERR_DENIED: the rune; ERR_IO

@@ -57,8 +57,13 @@ static enum err read_balance(union ln_value *out, const struct ln_reading *r, st
 static enum err read_channels(union ln_value *out, const struct ln_reading *r, struct slice body)
 {
 	(void)r;
-	return cln_channels_parse(
-		out->channels.channel, &out->channels.count, LN_CHANNELS_MAX, body);
+	return cln_channels_parse(&out->channels, body);
+}
+
+static enum err read_limbo(union ln_value *out, const struct ln_reading *r, struct slice body)
+{
+	(void)r;
+	return cln_limbo_parse(&out->limbo, body);
 }
 
 static enum err read_payment(union ln_value *out, const struct ln_reading *r, struct slice body)
@@ -88,6 +93,7 @@ const struct ln_dialect ln_dialect_cln = {
 			[LN_ASK_INFO] = {put_info, read_info},
 			[LN_ASK_BALANCE] = {put_channels, read_balance},
 			[LN_ASK_CHANNELS] = {put_channels, read_channels},
+			[LN_ASK_LIMBO] = {put_channels, read_limbo},
 			[LN_ASK_PAY] = {put_pay, read_paid},
 			[LN_ASK_PAYMENT] = {put_payment, read_payment},
 		},

@@ -162,8 +162,11 @@ static void test_refusals(void)
 	"{\"peer_id\":\"" NODE "\",\"peer_connected\":" connected ",\"state\":\"" state            \
 	"\",\"short_channel_id\":\"" id "\",\"funding_txid\":\"" TXID "\",\"funding_outnum\":1,"   \
 	"\"total_msat\":" total ",\"to_us_msat\":" ours ",\"htlcs\":[" htlcs "]}"
-#define OUT(amount) "{\"direction\":\"out\",\"amount_msat\":" amount "}"
-#define IN(amount) "{\"direction\":\"in\",\"amount_msat\":" amount "}"
+#define HTLC(direction, amount)                                                                    \
+	"{\"direction\":\"" direction "\",\"payment_hash\":\"" TXID                                \
+	"\",\"expiry\":500,\"amount_msat\":" amount "}"
+#define OUT(amount) HTLC("out", amount)
+#define IN(amount) HTLC("in", amount)
 
 static void test_channels(void)
 {
@@ -177,16 +180,25 @@ static void test_channels(void)
 			    "AWAITING_UNILATERAL", "true", "1x1x1", "900", "900", "") "]}";
 	struct ln_balance b;
 	struct ln_channel c[4];
-	size_t count;
+	struct ln_htlc htlc[2];
+	struct ln_channels all = {.channel = c, .max = 4, .htlc = htlc, .htlc_max = 2};
+	struct msat limbo;
 	CHECK(cln_balance_parse(&b, slice_str(list)) == OK);
 	CHECK(b.local.raw == 550 && b.remote.raw == 370);
 	CHECK(b.unsettled_local.raw == 100 && b.unsettled_remote.raw == 30);
 	CHECK(b.pending_local.raw == 20 && b.pending_remote.raw == 50);
-	CHECK(cln_channels_parse(c, &count, 4, slice_str(list)) == OK && count == 2);
+	CHECK(cln_channels_parse(&all, slice_str(list)) == OK && all.count == 2);
+	CHECK(all.htlc_count == 2 && !htlc[0].incoming && htlc[1].incoming);
+	CHECK(htlc[0].amount.raw == 100 && htlc[1].amount.raw == 30);
+	CHECK(htlc[0].expiry_height == 500 && htlc[0].hash.b[31] == 0xff);
+	CHECK(cln_limbo_parse(&limbo, slice_str(list)) == OK && limbo.raw == 900);
 	CHECK(c[0].active && !c[1].active && c[0].htlc_count == 2 && c[0].unsettled.raw == 130);
 	CHECK(c[0].short_channel_id == (UINT64_C(103) << 40 | 1u << 16 | 2u));
 	CHECK(c[1].short_channel_id == UINT64_MAX && c[0].funding_txid.b[0] == 0xff);
-	CHECK(cln_channels_parse(c, &count, 1, slice_str(list)) == ERR_FULL);
+	all = (struct ln_channels){.channel = c, .max = 1, .htlc = htlc, .htlc_max = 2};
+	CHECK(cln_channels_parse(&all, slice_str(list)) == ERR_FULL);
+	all = (struct ln_channels){.channel = c, .max = 2, .htlc = htlc, .htlc_max = 1};
+	CHECK(cln_channels_parse(&all, slice_str(list)) == ERR_FULL);
 }
 
 static void test_channels_garbage(void)

@@ -17,10 +17,8 @@ struct ln_request {
 union ln_value {
 	struct ln_info info;
 	struct ln_balance balance;
-	struct {
-		struct ln_channel *channel; /* owned: LN_CHANNELS_MAX */
-		size_t count;
-	} channels;
+	struct ln_channels channels; /* owns its lists */
+	struct msat limbo;
 	char request[BOLT11_TEXT_MAX + 1];
 	struct ln_invoice invoice;
 	struct ln_payment payment;

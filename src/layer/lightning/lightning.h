@@ -24,6 +24,7 @@ struct msat {
 #define LN_HEIGHT_MAX 500000000u /* where lock times begin to be times (BIP-65) */
 #define LN_PARTS_MAX 4096u       /* HTLCs of one payment or invoice */
 #define LN_CHANNELS_MAX 16384u   /* in one answer */
+#define LN_HTLCS_MAX 65536u      /* in all of them */
 #define LN_VERSION_SIZE 64u
 #define LN_DETAIL_SIZE 160u
 
@@ -102,7 +103,25 @@ struct ln_channel {
 	uint64_t short_channel_id; /* 0: none yet */
 	bool active;
 	struct msat capacity, local, remote, unsettled;
+	struct msat commit_fee; /* that comes off our side, and back to it when the channel is
+				 * closed together; 0: the other side pays it, or local has it */
 	uint32_t htlc_count;
+};
+
+/* Under way in a channel. */
+struct ln_htlc {
+	struct hash256 hash;
+	struct msat amount; /* lnd: in whole satoshis, rounded down */
+	uint32_t expiry_height;
+	bool incoming;
+};
+
+/* Those of the channels one after the other. */
+struct ln_channels {
+	struct ln_channel *channel; /* borrows, as htlc; room for so many */
+	size_t count, max;
+	struct ln_htlc *htlc;
+	size_t htlc_count, htlc_max;
 };
 
 /* Whether the preimage is the hash's. */

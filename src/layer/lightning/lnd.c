@@ -389,9 +389,37 @@ static enum err read_point(struct ln_channel *c, const struct json *v)
 		: ERR_FORMAT;
 }
 
-static enum err read_channel(struct ln_channel *c, const struct json *v)
+static enum err read_htlc(struct ln_channels *all, const struct json *v)
+{
+	struct ln_htlc h = {0};
+	if (all->htlc_count == all->htlc_max)
+		return ERR_FULL;
+	TRY(ln_get_base64(&h.hash, v, "hash_lock"));
+	TRY(ln_get_sat(&h.amount, v, "amount"));
+	TRY(ln_get_u32(&h.expiry_height, v, "expiration_height", LN_HEIGHT_MAX));
+	if (json_get_bool(v, "incoming", &h.incoming) != OK)
+		return ERR_FORMAT;
+	all->htlc[all->htlc_count++] = h;
+	return OK;
+}
+
+/* The fee is its opener's. */
+static enum err read_commit_fee(struct ln_channel *c, const struct json *v)
+{
+	struct msat fee;
+	bool opener;
+	TRY(ln_get_sat(&fee, v, "commit_fee"));
+	if (json_get_bool(v, "initiator", &opener) != OK)
+		return ERR_FORMAT;
+	if (opener)
+		c->commit_fee = fee;
+	return OK;
+}
+
+static enum err read_channel(struct ln_channels *all, const struct json *v)
 {
 	const struct json *htlcs = json_get(v, "pending_htlcs");
+	struct ln_channel *c = &all->channel[all->count];
 	*c = (struct ln_channel){0};
 	TRY(ln_get_pubkey(&c->peer, v, "remote_pubkey"));
 	TRY(read_point(c, v));
@@ -401,38 +429,47 @@ static enum err read_channel(struct ln_channel *c, const struct json *v)
 	if (json_count(htlcs) > LN_PARTS_MAX)
 		return ERR_FULL;
 	c->htlc_count = (uint32_t)json_count(htlcs);
+	for (size_t i = 0; i < c->htlc_count; i++)
+		TRY(read_htlc(all, json_at(htlcs, i)));
 	TRY(ln_get_sat(&c->capacity, v, "capacity"));
 	TRY(ln_get_sat(&c->local, v, "local_balance"));
 	TRY(ln_get_sat(&c->remote, v, "remote_balance"));
 	TRY(ln_get_sat(&c->unsettled, v, "unsettled_balance"));
+	TRY(read_commit_fee(c, v));
 	struct msat sum = c->local;
 	TRY(ln_msat_add(&sum, c->remote));
 	TRY(ln_msat_add(&sum, c->unsettled));
-	return sum.raw > c->capacity.raw ? ERR_FORMAT : OK;
+	TRY(ln_msat_add(&sum, c->commit_fee));
+	if (sum.raw > c->capacity.raw)
+		return ERR_FORMAT;
+	all->count++;
+	return OK;
 }
-
-struct channels {
-	struct ln_channel *out;
-	size_t count, max;
-};
 
 static enum err read_channels(void *out, const struct json *v)
 {
-	struct channels *c = out;
+	struct ln_channels *all = out;
 	const struct json *list = json_get(v, "channels");
 	if (json_type(list) != JSON_ARRAY)
 		return ERR_FORMAT;
-	if (json_count(list) > c->max)
+	if (json_count(list) > all->max - all->count)
 		return ERR_FULL;
-	for (c->count = 0; c->count < json_count(list); c->count++)
-		TRY(read_channel(&c->out[c->count], json_at(list, c->count)));
+	for (size_t i = 0; i < json_count(list); i++)
+		TRY(read_channel(all, json_at(list, i)));
 	return OK;
 }
 
-enum err lnd_channels_parse(struct ln_channel *out, size_t *count, size_t max, struct slice body)
+enum err lnd_channels_parse(struct ln_channels *out, struct slice body)
 {
-	struct channels c = {.out = out, .max = max};
-	TRY(read_body(&c, body, read_channels));
-	*count = c.count;
-	return OK;
+	return read_body(out, body, read_channels);
+}
+
+static enum err read_limbo(void *out, const struct json *v)
+{
+	return ln_get_sat(out, v, "total_limbo_balance");
+}
+
+enum err lnd_limbo_parse(struct msat *out, struct slice body)
+{
+	return read_body(out, body, read_limbo);
 }

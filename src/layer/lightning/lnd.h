@@ -19,9 +19,10 @@ MUST_USE NONNULL_ALL enum err lnd_request_parse(char out[BOLT11_TEXT_MAX + 1], s
 MUST_USE NONNULL_ALL enum err lnd_invoice_parse(struct ln_invoice *out, struct slice body);
 /* GET /v1/balance/channels. */
 MUST_USE NONNULL_ALL enum err lnd_balance_parse(struct ln_balance *out, struct slice body);
-/* GET /v1/channels; *count of at most max. */
-MUST_USE NONNULL_ALL enum err lnd_channels_parse(
-	struct ln_channel *out, size_t *count, size_t max, struct slice body);
+/* GET /v1/channels; adds to what is there. */
+MUST_USE NONNULL_ALL enum err lnd_channels_parse(struct ln_channels *out, struct slice body);
+/* GET /v1/channels/pending: what is ours in channels that are being closed. */
+MUST_USE NONNULL_ALL enum err lnd_limbo_parse(struct msat *out, struct slice body);
 /* POST /v2/invoices/settle, /v2/invoices/cancel: done. */
 MUST_USE NONNULL_ALL enum err lnd_done_parse(struct slice body);
 

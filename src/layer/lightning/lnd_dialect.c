@@ -51,6 +51,12 @@ static void put_channels(struct ln_request *out, const struct ln_question *q)
 	put(out, "GET", "/v1/channels");
 }
 
+static void put_limbo(struct ln_request *out, const struct ln_question *q)
+{
+	(void)q;
+	put(out, "GET", "/v1/channels/pending");
+}
+
 static void put_hold(struct ln_request *out, const struct ln_question *q)
 {
 	put(out, "POST", "/v2/invoices/hodl");
@@ -126,8 +132,13 @@ static enum err read_balance(union ln_value *out, const struct ln_reading *r, st
 static enum err read_channels(union ln_value *out, const struct ln_reading *r, struct slice body)
 {
 	(void)r;
-	return lnd_channels_parse(
-		out->channels.channel, &out->channels.count, LN_CHANNELS_MAX, body);
+	return lnd_channels_parse(&out->channels, body);
+}
+
+static enum err read_limbo(union ln_value *out, const struct ln_reading *r, struct slice body)
+{
+	(void)r;
+	return lnd_limbo_parse(&out->limbo, body);
 }
 
 static enum err read_request(union ln_value *out, const struct ln_reading *r, struct slice body)
@@ -169,6 +180,7 @@ const struct ln_dialect ln_dialect_lnd = {
 			[LN_ASK_INFO] = {put_info, read_info},
 			[LN_ASK_BALANCE] = {put_balance, read_balance},
 			[LN_ASK_CHANNELS] = {put_channels, read_channels},
+			[LN_ASK_LIMBO] = {put_limbo, read_limbo},
 			[LN_ASK_HOLD] = {put_hold, read_request},
 			[LN_ASK_SETTLE] = {put_settle, read_done},
 			[LN_ASK_CANCEL] = {put_cancel, read_done},

@@ -380,26 +380,65 @@ static const char channel_list[] =
 	"000000ff:65535\""
 	",\"chan_id\":\"18446744073709551615\",\"capacity\":\"5000000\",\"local_balance\":"
 	"\"3000000\",\"remote_balance\":\"1900000\",\"unsettled_balance\":\"90000\","
-	"\"pending_htlcs\":[{},{}]}]}";
+	"\"commit_fee\":\"3240\",\"initiator\":true,\"pending_htlcs\":["
+	"{\"incoming\":false,\"amount\":\"20000\",\"hash_lock\":"
+	"\"j770N41PoPP0PvSmbnncXn0M7z59sQmjvOGiUrJr2iE=\",\"expiration_height\":197},"
+	"{\"incoming\":true,\"amount\":\"70000\",\"hash_lock\":"
+	"\"LeJ6hPNMPxQG45PIFCp8+AHA24MSFvi7z0LQ+SY+B/M=\",\"expiration_height\":546}]}]}";
+
+static enum err channels_of(struct ln_channels *out, size_t max, size_t htlc_max, struct slice body)
+{
+	static struct ln_channel channel[2];
+	static struct ln_htlc htlc[2];
+	*out = (struct ln_channels){
+		.channel = channel, .max = max, .htlc = htlc, .htlc_max = htlc_max};
+	return lnd_channels_parse(out, body);
+}
 
 static void test_channels(void)
 {
-	struct ln_channel c[2];
-	size_t count;
-	CHECK(lnd_channels_parse(c, &count, 1, slice_str(channel_list)) == OK && count == 1);
+	static const struct {
+		const char *from, *to;
+	} lie[] = {
+		{"\"90000\"", "\"100001\""}, /* more than there is */
+		{"\"3240\"", "\"10001\""},
+		{":65535", ":6553x"},
+		{"true,\"pending", "1,\"pending"},
+		{"\"incoming\":false", "\"incoming\":0"},
+		{"\"20000\"", "20000"},
+		{"j770", "j77"},
+		{"197", "\"197\""},
+	};
+	const struct slice body = slice_str(channel_list);
+	struct ln_channels all;
+	CHECK(channels_of(&all, 1, 2, body) == OK && all.count == 1 && all.htlc_count == 2);
+	const struct ln_channel *c = all.channel;
+	CHECK(c[0].commit_fee.raw == 3240000);
+	CHECK(all.htlc[0].amount.raw == 20000000 && !all.htlc[0].incoming);
+	CHECK(all.htlc[1].expiry_height == 546 && all.htlc[1].incoming);
+	CHECK(all.htlc[0].hash.b[0] == 0x8f && all.htlc[1].hash.b[0] == 0x2d);
 	CHECK(c[0].active && c[0].funding_txid.b[0] == 0xff && c[0].funding_output == 65535);
 	CHECK(c[0].short_channel_id == UINT64_MAX && c[0].htlc_count == 2);
 	CHECK(c[0].capacity.raw == UINT64_C(5000000000) && c[0].unsettled.raw == 90000000);
-	CHECK(lnd_channels_parse(c, &count, 0, slice_str(channel_list)) == ERR_FULL);
-	CHECK(lnd_channels_parse(c, &count, 2, slice_str("{\"channels\":[]}")) == OK);
-	CHECK(count == 0);
-	/* more than there is */
-	CHECK(lnd_channels_parse(c, &count, 2,
-		      changed(slice_str(channel_list), "\"90000\"", "\"100001\"")) == ERR_FORMAT);
-	CHECK(lnd_channels_parse(c, &count, 2,
-		      changed(slice_str(channel_list), ":65535", ":6553x")) == ERR_FORMAT);
-	CHECK(lnd_channels_parse(c, &count, 2, changed(slice_str(channel_list), "ff:", "ff")) ==
-		ERR_FORMAT);
+	/* the other side has opened it */
+	CHECK(channels_of(&all, 1, 2, changed(body, "true,\"pending", "false,\"pending")) == OK);
+	CHECK(all.channel->commit_fee.raw == 0);
+	CHECK(channels_of(&all, 0, 2, body) == ERR_FULL);
+	CHECK(channels_of(&all, 1, 1, body) == ERR_FULL);
+	CHECK(channels_of(&all, 1, 2, slice_str("{\"channels\":[]}")) == OK && all.count == 0);
+	for (size_t i = 0; i < ARRAY_LEN(lie); i++)
+		CHECK(channels_of(&all, 1, 2, changed(body, lie[i].from, lie[i].to)) == ERR_FORMAT);
+}
+
+static void test_limbo(void)
+{
+	struct msat limbo;
+	CHECK(lnd_limbo_parse(&limbo,
+		      slice_str("{\"total_limbo_balance\":\"7\",\"waiting_close_channels\":[]}")) ==
+		OK);
+	CHECK(limbo.raw == 7000);
+	CHECK(lnd_limbo_parse(&limbo, slice_str("{\"total_limbo_balance\":7}")) == ERR_FORMAT);
+	CHECK(lnd_limbo_parse(&limbo, slice_str("{}")) == ERR_FORMAT);
 }
 
 int main(void)
@@ -417,6 +456,7 @@ int main(void)
 	test_balance();
 	test_info();
 	test_channels();
+	test_limbo();
 	CHECK(used >= ARRAY_LEN(exchanges)); /* none is left out */
 	return EXIT_SUCCESS;
 }

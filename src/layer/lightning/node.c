@@ -29,6 +29,7 @@ struct ln_node {
 	char header[HEADER_SIZE];    /* "" where there is no credential */
 	struct ln_call *call;        /* those that are open */
 	uint32_t call_count;
+	struct upstream_health health;
 };
 
 struct ln_call {
@@ -43,7 +44,9 @@ struct ln_call {
 	bool over; /* no more answers */
 	bool held; /* somebody here uses it still */
 	struct http_call http;
-	struct loop_timer retry;
+	uint64_t sent_ms;
+	struct loop_timer timer; /* until the next request, or for a stream's first answer */
+	bool quiet;              /* which did not come in time */
 	uint64_t pause_ms;
 	uint64_t more_until_ms; /* until then a payment of ours may make parts; 0: none */
 	bool told;              /* this request has told something good */
@@ -95,7 +98,7 @@ static void call_free(struct ln_call *c)
 static void call_leave(struct ln_call *c)
 {
 	struct ln_node *node = c->node;
-	loop_timer_cancel(node->config.loop, &c->retry);
+	loop_timer_cancel(node->config.loop, &c->timer);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
@@ -191,6 +194,7 @@ static enum err check_value(const struct ln_call *c, const union ln_value *v)
 	case LN_ASK_PAYMENT: return hash256_eq(&v->payment.hash, &q->hash) ? OK : ERR_FORMAT;
 	case LN_ASK_BALANCE:
 	case LN_ASK_CHANNELS:
+	case LN_ASK_LIMBO:
 	case LN_ASK_SETTLE:
 	case LN_ASK_CANCEL:
 	case LN_ASK_COUNT: break;
@@ -201,6 +205,7 @@ static enum err check_value(const struct ln_call *c, const union ln_value *v)
 static void tell_value(struct ln_call *c, const union ln_value *v)
 {
 	const enum ln_ask ask = c->question.ask;
+	loop_timer_cancel(c->node->config.loop, &c->timer);
 	struct ln_answer answer = {.err = OK, .detail = "", .last = is_final(c, v)};
 	c->told = true;
 	c->pause_ms = c->node->config.retry_ms;
@@ -214,10 +219,10 @@ static void tell_value(struct ln_call *c, const union ln_value *v)
 		answer.invoice = &v->invoice;
 	else if (ask == LN_ASK_PAY || ask == LN_ASK_PAYMENT)
 		answer.payment = &v->payment;
-	else if (ask == LN_ASK_CHANNELS) {
-		answer.channel = v->channels.channel;
-		answer.channel_count = v->channels.count;
-	}
+	else if (ask == LN_ASK_CHANNELS)
+		answer.channels = &v->channels;
+	else if (ask == LN_ASK_LIMBO)
+		answer.limbo = &v->limbo;
 	tell(c, &answer);
 }
 
@@ -232,11 +237,16 @@ static enum err read_and_tell(struct ln_call *c, struct slice text)
 {
 	union ln_value *v = calloc(1, sizeof *v);
 	struct ln_channel *list = NULL;
+	struct ln_htlc *htlc = NULL;
 	enum err err = v == NULL ? ERR_FULL : OK;
 	if (err == OK && c->question.ask == LN_ASK_CHANNELS) {
 		list = calloc(LN_CHANNELS_MAX, sizeof *list);
-		v->channels.channel = list;
-		err = list == NULL ? ERR_FULL : OK;
+		htlc = calloc(LN_HTLCS_MAX, sizeof *htlc);
+		v->channels = (struct ln_channels){.channel = list,
+			.max = LN_CHANNELS_MAX,
+			.htlc = htlc,
+			.htlc_max = LN_HTLCS_MAX};
+		err = list == NULL || htlc == NULL ? ERR_FULL : OK;
 	}
 	const struct ln_reading reading = {.question = &c->question,
 		.more_may_come = loop_now_ms(c->node->config.loop) < c->more_until_ms,
@@ -251,6 +261,7 @@ static enum err read_and_tell(struct ln_call *c, struct slice text)
 		bytes_wipe(v, sizeof *v); /* a preimage, perhaps */
 	free(v);
 	free(list);
+	free(htlc);
 	return err;
 }
 
@@ -276,7 +287,7 @@ static void send(struct ln_call *c);
 static void on_retry(void *ctx)
 {
 	struct ln_call *c = ctx;
-	c->retry.id = 0;
+	c->timer.id = 0;
 	send(c);
 }
 
@@ -284,7 +295,7 @@ static void again(struct ln_call *c)
 {
 	const uint64_t pause_ms = c->pause_ms;
 	c->pause_ms = pause_ms * 2 > LN_RETRY_MAX_MS ? LN_RETRY_MAX_MS : pause_ms * 2;
-	if (loop_timer_set(c->node->config.loop, &c->retry, pause_ms, on_retry, c) != OK)
+	if (loop_timer_set(c->node->config.loop, &c->timer, pause_ms, on_retry, c) != OK)
 		tell_error(c, ERR_FULL, "no timer", true);
 }
 
@@ -349,6 +360,10 @@ static enum err body_ended(struct ln_call *c, const struct http_answer *answer)
 static void ended(struct ln_call *c, const struct http_answer *answer)
 {
 	enum err err = answer->err;
+	if (err == ERR_CANCELLED && c->quiet) {
+		conclude(c, ERR_TIMEOUT, "no answer");
+		return;
+	}
 	if (err == ERR_CANCELLED) { /* by the client's end */
 		tell_error(c, err, answer->detail, true);
 		return;
@@ -370,13 +385,39 @@ static void ended(struct ln_call *c, const struct http_answer *answer)
 		conclude(c, err, c->detail[0] != 0 ? c->detail : err_name(err));
 }
 
+#define LATENCY_WEIGHT 8u /* of all that came before a request */
+
+/* A stream that was open for its time is no failure, and how long it was says nothing. */
+static void note_health(const struct ln_call *c, const struct http_answer *answer)
+{
+	struct ln_node *node = c->node;
+	if (node == NULL || (answer->err == ERR_CANCELLED && !c->quiet))
+		return;
+	struct upstream_health *h = &node->health;
+	h->calls++;
+	h->up = answer->err == OK || (c->streams && c->told);
+	if (!h->up) {
+		h->failures++;
+		(void)snprintf(h->last_error, sizeof h->last_error, "%s",
+			c->quiet ? "no answer" : answer->detail);
+		return;
+	}
+	h->last_error[0] = 0;
+	const uint64_t ms = loop_now_ms(node->config.loop) - c->sent_ms;
+	if (!c->streams)
+		h->latency_ms = (h->latency_ms * (LATENCY_WEIGHT - 1) + ms) / LATENCY_WEIGHT;
+}
+
 static void on_answer(void *ctx, const struct http_answer *answer)
 {
 	struct ln_call *c = ctx;
+	note_health(c, answer);
 	c->open = false;
 	c->held = true;
-	if (!c->over)
+	if (!c->over) {
+		loop_timer_cancel(c->node->config.loop, &c->timer);
 		ended(c, answer);
+	}
 	c->held = false;
 	release(c);
 }
@@ -403,7 +444,7 @@ static enum err send_request(struct ln_call *c)
 		.content_type = r.body == NULL ? NULL : "application/json",
 		.extra_header = node->header[0] == 0 ? NULL : node->header,
 		.body = slice_of(text, len),
-		.timeout_ms = c->streams                ? LN_STREAM_MS
+		.timeout_ms = c->streams && c->follow   ? LN_STREAM_MS
 			: c->question.ask == LN_ASK_PAY ? pay_ms
 							: node->config.timeout_ms,
 		.answer_max = c->streams ? LN_LINE_MAX : ANSWER_MAX,
@@ -417,6 +458,14 @@ static enum err send_request(struct ln_call *c)
 	return err;
 }
 
+static void on_quiet(void *ctx)
+{
+	struct ln_call *c = ctx;
+	c->timer.id = 0;
+	c->quiet = true;
+	http_client_cancel(c->node->config.client, c->http);
+}
+
 static enum err begin(struct ln_call *c)
 {
 	if (c->streams && c->storage == NULL)
@@ -428,8 +477,15 @@ static enum err begin(struct ln_call *c)
 	c->line_err = OK;
 	c->detail[0] = 0;
 	c->told = false;
+	c->quiet = false;
 	TRY(send_request(c));
+	c->sent_ms = loop_now_ms(c->node->config.loop);
 	c->open = true;
+	/* a node that is there says at once how things stand; without a timer the stream's own
+	 * deadline ends it */
+	if (c->streams)
+		(void)!loop_timer_set(
+			c->node->config.loop, &c->timer, c->node->config.timeout_ms, on_quiet, c);
 	return OK;
 }
 
@@ -462,13 +518,25 @@ static enum err check_pay(const struct ln_node *node, const struct ln_question *
 	return err;
 }
 
+bool ln_node_can(const struct ln_node *node, enum ln_ask ask)
+{
+	const struct ln_dialect *d = node->dialect;
+	CHECK(ask < LN_ASK_COUNT);
+	return d->once[ask].put != NULL || d->stream[ask].put != NULL;
+}
+
+void ln_node_health(const struct ln_node *node, struct upstream_health *out)
+{
+	*out = node->health;
+	for (const struct ln_call *c = node->call; c != NULL; c = c->next)
+		out->in_flight += c->open ? 1u : 0u;
+}
+
 static enum err check_question(const struct ln_node *node, const struct ln_question *q, bool follow)
 {
 	const bool lasting = q->ask == LN_ASK_PAY || q->ask == LN_ASK_PAYMENT ||
 		q->ask == LN_ASK_INVOICE;
-	if (q->ask >= LN_ASK_COUNT ||
-		(node->dialect->once[q->ask].put == NULL &&
-			node->dialect->stream[q->ask].put == NULL) ||
+	if (q->ask >= LN_ASK_COUNT || !ln_node_can(node, q->ask) ||
 		(follow ? !lasting : q->ask == LN_ASK_PAY))
 		return ERR_STATE;
 	if (q->ask == LN_ASK_PAY)

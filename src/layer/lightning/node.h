@@ -16,7 +16,7 @@
 #ifndef LAYER_LIGHTNING_NODE_H
 #define LAYER_LIGHTNING_NODE_H
 #include "layer/lightning/lightning.h"
-#include "net/http_client.h"
+#include "net/jsonrpc.h"
 
 struct ln_node;
 struct ln_call;
@@ -59,6 +59,7 @@ enum ln_ask {
 	LN_ASK_INFO,
 	LN_ASK_BALANCE,
 	LN_ASK_CHANNELS,
+	LN_ASK_LIMBO,   /* what is ours in channels that are being closed */
 	LN_ASK_HOLD,    /* make a hold invoice; hash, amount, expiry_s, final_cltv */
 	LN_ASK_SETTLE,  /* preimage; done already is done */
 	LN_ASK_CANCEL,  /* hash; done already is done */
@@ -89,12 +90,12 @@ struct ln_answer {
 	const char *detail;         /* for people; never NULL */
 	bool last;                  /* of this call, which is gone when the callback returns */
 	const struct ln_info *info; /* INFO */
-	const struct ln_balance *balance; /* BALANCE */
-	const struct ln_channel *channel; /* CHANNELS */
-	size_t channel_count;
-	const char *request;              /* HOLD */
-	const struct ln_invoice *invoice; /* INVOICE */
-	const struct ln_payment *payment; /* PAYMENT, PAY */
+	const struct ln_balance *balance;   /* BALANCE */
+	const struct ln_channels *channels; /* CHANNELS */
+	const struct msat *limbo;           /* LIMBO */
+	const char *request;                /* HOLD */
+	const struct ln_invoice *invoice;   /* INVOICE */
+	const struct ln_payment *payment;   /* PAYMENT, PAY */
 };
 
 /* Everything it points to is borrowed until it returns. It may ask, and stop any call. */
@@ -105,6 +106,10 @@ typedef void (*ln_answer_cb)(void *ctx, const struct ln_answer *answer);
  * that is not followed; ERR_FORMAT a request that is no invoice, or of another hash. */
 MUST_USE enum err ln_node_ask(struct ln_node *node, struct ln_call **call,
 	const struct ln_question *question, ln_answer_cb cb, void *ctx);
+/* Whether nodes of this kind can be asked that. */
+NONNULL_ALL bool ln_node_can(const struct ln_node *node, enum ln_ask ask);
+/* Of its requests so far; queued, window and overloads are 0. */
+NONNULL_ALL void ln_node_health(const struct ln_node *node, struct upstream_health *out);
 /* INVOICE, PAY, PAYMENT. Ends with a payment that has succeeded or failed, an invoice that is
  * settled or cancelled with nothing held; with ERR_NOT_FOUND; and a PAY also with an error after
  * which nothing was done (ERR_UNAVAILABLE, ERR_DENIED). */

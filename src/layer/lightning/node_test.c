@@ -42,6 +42,14 @@ static void run(uint64_t ms)
 	while (loop_now_ms(loop) < end);
 }
 
+/* Until it asks; not for longer than it waits at most. */
+static void run_until_asked(void)
+{
+	const uint64_t end = loop_now_ms(loop) + LN_RETRY_MAX_MS;
+	while (taken == asked_count && loop_now_ms(loop) < end)
+		(void)loop_step(loop, end - loop_now_ms(loop));
+}
+
 /* The next request, which is this one. */
 static struct http_local_request *next(const char *method, const char *path)
 {
@@ -334,6 +342,24 @@ static void test_questions(void)
 #define TRACK "/v2/router/track/LeJ6hPNMPxQG45PIFCp8-AHA24MSFvi7z0LQ-SY-B_M="
 #define SUBSCRIBE "/v2/invoices/subscribe/LeJ6hPNMPxQG45PIFCp8-AHA24MSFvi7z0LQ-SY-B_M="
 
+/* A node that takes the question and says nothing is asked again. */
+static void test_quiet_stream(void)
+{
+	const struct ln_question q = hold_question(LN_ASK_INVOICE);
+	begin(LN_LND, MACAROON);
+	follow(&q);
+	struct http_local_request *r = next("GET", SUBSCRIBE);
+	run(LN_TIMEOUT_DEFAULT_MS);
+	CHECK(told.err == ERR_TIMEOUT && told.last == 0);
+	http_local_drop(r);
+	run_until_asked();
+	r = next("GET", SUBSCRIBE);
+	CHECK(http_local_part(r, lines_of("hold invoice followed", 0, 0)));
+	nobody_asks(LN_STREAM_MS / 2); /* it may be quiet for long once it has said something */
+	http_local_drop(r);
+	end();
+}
+
 /* Whatever the stream ends with, the payment is sent once. */
 static void test_paid_over_many_streams(void)
 {
@@ -348,11 +374,11 @@ static void test_paid_over_many_streams(void)
 	run(LN_RETRY_DEFAULT_MS);
 	http_local_answer(next("GET", TRACK), ERR_UNAVAILABLE, 0, slice_of(NULL, 0));
 	CHECK(told.err == ERR_UNAVAILABLE && told.last == 0);
-	run(LN_RETRY_MAX_MS);
+	run_until_asked();
 	http_local_answer(next("GET", TRACK), OK, 500,
 		slice_str("{\"code\":2,\"message\":\"waiting to start, RPC services\"}"));
 	CHECK(told.err == ERR_UNAVAILABLE && told.last == 0);
-	run(LN_RETRY_MAX_MS);
+	run_until_asked();
 	r = next("GET", TRACK);
 	const struct slice line = lines_of("hold invoice paid", 1, 1);
 	for (size_t i = 0; i < line.len; i++) /* byte by byte */
@@ -472,7 +498,7 @@ static void test_stopped(void)
 	CHECK(ln_node_follow(node, &other.call, &q, on_told, &other) == OK);
 	r = next("GET", SUBSCRIBE);
 	ln_node_destroy(node);
-	run(LN_RETRY_MAX_MS);
+	run_until_asked();
 	CHECK(told.count == 1 && other.count == 0 && taken == asked_count);
 	http_local_drop(r);
 	http_client_destroy(client);
@@ -559,6 +585,7 @@ int main(void)
 	test_asked_once();
 	test_ends_without();
 	test_questions();
+	test_quiet_stream();
 	test_paid_over_many_streams();
 	test_pay_refused();
 	test_failed_for_good();
