@@ -1,6 +1,7 @@
 /* A Lightning node's answer: the first byte says to which question, the rest is the body. Whatever
- * it is, what comes out of it agrees with itself, and no payment has failed while a part has not.
- */
+ * it is, what comes out of it agrees with itself, and no payment has failed while a part has not. Or
+ * the terms of a lock-up, which a provider sends. */
+#include "layer/layer.h"
 #include "layer/lightning/cln.h"
 #include "layer/lightning/lnd.h"
 
@@ -57,6 +58,25 @@ static void check_info(const struct ln_info *info)
 {
 	CHECK(info->network != NULL && info->network->layer == LAYER_BITCOIN);
 	CHECK(is_terminated(info->version, sizeof info->version) && pubkey_valid(&info->node));
+}
+
+/* Terms of a lock-up have one encoding, and an address that is read as it is written. */
+static void check_terms(struct slice body)
+{
+	static uint8_t again[LAYER_LEG_MAX], to[LAYER_DESTINATION_MAX];
+	static char text[LAYER_ADDRESS_TEXT_SIZE];
+	const struct network *network = network_by_name(LAYER_LIGHTNING, slice_str("regtest"));
+	struct buf leg = buf_init(again, sizeof again);
+	struct leg_offer o;
+	size_t len;
+	if (layer_address_check(LAYER_LIGHTNING, network, to, &len, body) == OK)
+		CHECK(layer_address_format(LAYER_LIGHTNING, network, text, slice_of(to, len)) ==
+			OK);
+	if (layer_leg_parse(&o, LAYER_LIGHTNING, network, body) != OK)
+		return;
+	CHECK(layer_leg_make(&leg, LAYER_LIGHTNING, &o) == OK && slice_eq(buf_slice(&leg), body));
+	CHECK(layer_leg_address(LAYER_LIGHTNING, network, text, body) == OK);
+	CHECK(slice_eq(slice_str(text), o.request));
 }
 
 static void on_lnd(uint8_t which, struct slice body)
@@ -139,10 +159,11 @@ static void on_cln(uint8_t which, struct slice body)
 		if (cln_channels_parse(&channels, body) == OK)
 			check_channels(&channels);
 		break;
-	case 5:
+	case 6:
 		if (cln_limbo_parse(&limbo, body) == OK)
 			CHECK(limbo.raw <= LN_MSAT_MAX);
 		break;
+	case 7: check_terms(body); break;
 	default:
 		if (cln_info_parse(&info, body) == OK)
 			check_info(&info);

@@ -183,6 +183,14 @@ void ln_world_request(uint32_t cltv)
 	CHECK(bolt11_encode(w.request, &b, &key) == OK);
 }
 
+void ln_world_secret(uint32_t n)
+{
+	memset(w.preimage.b, 9, sizeof w.preimage.b);
+	memcpy(w.preimage.b, &n, sizeof n);
+	sha256(&w.hash, slice_of(w.preimage.b, sizeof w.preimage.b));
+	ln_world_request(80);
+}
+
 void ln_world_layer(void)
 {
 	const struct ln_node_config config = {.kind = LN_LND,
@@ -202,9 +210,7 @@ void ln_world_begin(void)
 	const struct loop_config config = {.virtual_time = true, .start_wall_ms = NOW_S * 1000};
 	w = (struct ln_world){.swap = {{1}}};
 	w.network = network_by_name(LAYER_LIGHTNING, slice_str("regtest"));
-	memset(w.preimage.b, 9, sizeof w.preimage.b);
-	sha256(&w.hash, slice_of(w.preimage.b, sizeof w.preimage.b));
-	ln_world_request(80);
+	ln_world_secret(0);
 	CHECK(loop_create(&w.loop, &config) == OK);
 	CHECK(http_client_create_local(&w.client, w.loop, on_request, NULL) == OK);
 	ln_world_layer();

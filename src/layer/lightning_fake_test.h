@@ -11,7 +11,7 @@
 #define NOW_S UINT64_C(1800000000)
 #define SAT 20000u
 #define TEXT_MAX 8192u
-#define OPEN_MAX 16u
+#define OPEN_MAX 2048u
 #define FACTS_MAX 16u
 
 enum how {
@@ -89,6 +89,8 @@ void ln_world_start(void);
 void ln_world_run(uint64_t ms);
 /* Until the operation is over; within the node's deadline, and what follows from it. */
 void ln_world_wait(void);
+/* Another preimage, hash and invoice. */
+void ln_world_secret(uint32_t n);
 /* The invoice, with this final CLTV. */
 void ln_world_request(uint32_t cltv);
 struct leg_offer ln_world_terms(bool provider_claims);

@@ -2,6 +2,7 @@
  * two honest nodes do is tests/contract/channel_contract.c's. */
 #include <stdlib.h>
 
+#include "layer/lightning/channels.h"
 #include "layer/lightning_fake_test.h"
 
 static void test_check(void)
@@ -92,6 +93,34 @@ static void test_held(void)
 	layer_unwatch_lock(w.layer, &w.swap);
 	ln_world_run(1000);
 	CHECK(w.fact_count == 2);
+	ln_world_end();
+}
+
+/* More than have a connection each: asked for now and then. */
+static void test_many(void)
+{
+	static uint8_t bytes[LAYER_LEG_MAX];
+	ln_world_begin();
+	node_says(PATH_SUBSCRIBE, STREAM, 200, "");
+	/* streams of others, which this one finds no room beside */
+	for (uint32_t i = 0; i < LN_FOLLOWED_MAX; i++) {
+		struct buf leg = buf_init(bytes, sizeof bytes);
+		const struct id128 swap = {{2, (uint8_t)i, (uint8_t)(i >> 8)}};
+		ln_world_secret(i + 1);
+		const struct leg_offer o = ln_world_terms(true);
+		CHECK(layer_leg_make(&leg, LAYER_LIGHTNING, &o) == OK);
+		CHECK(layer_watch_lock(w.layer, &swap, buf_slice(&leg)) == OK);
+	}
+	ln_world_secret(0);
+	ln_world_watch(true);
+	node_says(PATH_INVOICE, ANSWER, 200, node_invoice("OPEN", "", false, false));
+	ln_world_start();
+	CHECK(w.says[PATH_SUBSCRIBE].asked == LN_FOLLOWED_MAX && w.says[PATH_INVOICE].asked == 1);
+	node_says(PATH_INVOICE, ANSWER, 200,
+		node_invoice("ACCEPTED", HELD("20000000", "621"), false, false));
+	ln_world_run(6000);
+	CHECK(w.fact_count == 1 && w.fact[0].kind == CHAIN_LOCK);
+	CHECK(id128_eq(&w.fact[0].swap, &w.swap));
 	ln_world_end();
 }
 
@@ -249,6 +278,7 @@ int main(void)
 	test_check();
 	test_behind();
 	test_held();
+	test_many();
 	test_settled();
 	test_pay_unknown();
 	test_pay_limits();

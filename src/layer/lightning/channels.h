@@ -31,6 +31,10 @@
 /* So many blocks after its last HTLC could have expired, a payment that the node does not know of
  * is none: whatever there was of it has been claimed on the chain, or come back. */
 #define LN_FORGOTTEN_BLOCKS 288u
+/* So many are followed, each on a connection of its own; what is watched beside them is asked for
+ * now and then. */
+#define LN_FOLLOWED_MAX 1024u
+#define LN_LOOK_MS 5000u
 /* When a hash is asked for again that the node should know of and does not. */
 #define LN_MISSING_MS 30000u
 
@@ -54,7 +58,8 @@ struct track {
 	bool over;            /* how it ended is known */
 	bool gone;            /* not watched any more: freed when it is not busy */
 	uint32_t busy;        /* uses of it here that go on */
-	struct ln_call *call; /* follows it; NULL: nobody does */
+	struct ln_call *call; /* follows it, or asks once; NULL: nobody does */
+	bool followed;        /* it is one of LN_FOLLOWED_MAX */
 	uint64_t again_ms;    /* not asked before */
 	struct pay *pay;      /* is being begun */
 	struct msat settled;  /* HELD: once it is settled */
@@ -83,7 +88,8 @@ struct lightning {
 	struct table track; /* by hash */
 	struct table swap;  /* by swap: hashes */
 	struct table id;    /* by a command's id: hashes */
-	struct track *due;  /* with facts to tell */
+	uint32_t followed_count;
+	struct track *due; /* with facts to tell */
 	struct loop_timer due_timer;
 	bool telling;
 	bool at_tip;     /* since the start all blocks were reported once */
@@ -136,6 +142,8 @@ void track_forgotten(struct track *t);
 void track_tell_again(struct track *t);
 /* Follows it by hash, if nobody does. */
 void track_follow(struct track *t);
+/* Nobody asks for it any more. */
+void track_stop(struct track *t);
 /* The answer to a question that follows the track. */
 void track_on_answer(void *track, const struct ln_answer *answer);
 /* At every poll. */

@@ -139,10 +139,7 @@ static void pay_send(struct pay *pay, uint32_t cltv_limit, uint32_t timeout_s)
 		.cltv_limit = cltv_limit,
 		.timeout_s = timeout_s};
 	pay->sent = true;
-	if (t->call != NULL) {
-		ln_call_stop(t->call);
-		t->call = NULL;
-	}
+	track_stop(t);
 	const enum err err = ln_node_follow(
 		t->l->layer.config.lightning, &t->call, &q, track_on_answer, t);
 	if (err == OK) {

@@ -92,10 +92,24 @@ static void leave_due(struct track *t)
 	t->due = false;
 }
 
-void track_free(struct track *t)
+static void call_over(struct track *t)
+{
+	t->call = NULL;
+	if (t->followed)
+		t->l->followed_count--;
+	t->followed = false;
+}
+
+void track_stop(struct track *t)
 {
 	if (t->call != NULL)
 		ln_call_stop(t->call);
+	call_over(t);
+}
+
+void track_free(struct track *t)
+{
+	track_stop(t);
 	if (t->due)
 		leave_due(t);
 	pay_free(t->pay);
@@ -311,7 +325,7 @@ void track_on_answer(void *track, const struct ln_answer *a)
 	layer_enter(&l->layer);
 	track_hold(t);
 	if (a->last) {
-		t->call = NULL;
+		call_over(t);
 		t->sent = false;
 	}
 	if (a->err != OK)
@@ -337,7 +351,18 @@ void track_follow(struct track *t)
 	if (t->call != NULL || t->over || t->pay != NULL)
 		return;
 	/* no room, no memory: at the next poll again */
-	if (ln_node_follow(t->l->layer.config.lightning, &t->call, &q, track_on_answer, t) != OK)
+	struct lightning *l = t->l;
+	t->followed = l->followed_count < LN_FOLLOWED_MAX;
+	const enum err err = t->followed
+		? ln_node_follow(l->layer.config.lightning, &t->call, &q, track_on_answer, t)
+		: ln_node_ask(l->layer.config.lightning, &t->call, &q, track_on_answer, t);
+	if (!t->followed)
+		t->again_ms = loop_now_ms(l->layer.config.loop) + LN_LOOK_MS;
+	else if (err == OK)
+		l->followed_count++;
+	else
+		t->followed = false;
+	if (err != OK)
 		t->call = NULL;
 }
 
