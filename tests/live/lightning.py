@@ -94,6 +94,15 @@ def who_may(alice, bob, work):
     wrong.write_bytes(b"\0")
     assert ask(alice, "info", credential=wrong)["err"] == "ERR_DENIED"
     assert ask(alice, "info", credential=bob.macaroon)["err"] == "ERR_DENIED"
+    # one that may not do everything
+    baked = bob.rest("POST", "/v1/macaroon", {"permissions": [{"entity": "info", "action": "read"}]})
+    reader = pathlib.Path(work, "reader.macaroon")
+    reader.write_bytes(bytes.fromhex(baked["macaroon"]))
+    assert ask(bob, "info", credential=reader)["err"] == "OK"
+    for what in ("balance", "payment", "invoice", "cancel"):
+        refused = ask(bob, what, credential=reader, **({} if what == "balance" else {"hash": "11" * 32}))
+        assert refused["err"] == "ERR_DENIED", (what, refused)
+    assert ask(bob, "limbo")["limbo"] == 0
     # another's certificate: nothing was sent
     assert ask(alice, "info", cert=bob.cert)["err"] == "ERR_UNAVAILABLE"
     assert ask(alice, "info", cert="/etc/ssl/certs/ca-certificates.crt")["err"] == "ERR_UNAVAILABLE"
