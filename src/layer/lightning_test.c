@@ -268,6 +268,10 @@ static void test_pay_failed(void)
 	CHECK(w.fact_count == 1 && w.fact[0].spend == LOCK_SPEND_REFUND);
 	static const struct id128 nobody;
 	CHECK(id128_eq(&w.fact[0].swap, &nobody));
+	/* watched after its command was sent: the fact is its swap's */
+	ln_world_watch(false);
+	ln_world_run(2000);
+	CHECK(w.fact_count == 2 && id128_eq(&w.fact[1].swap, &w.swap));
 	ln_world_end();
 }
 

@@ -406,6 +406,23 @@ void tracks_started(struct lightning *l)
 
 /* ---- the contract ---- */
 
+/* Its command was sent before its swap was watched: what was told of it was told of nobody's. */
+static enum err track_adopt(struct track *t, const struct id128 *swap)
+{
+	struct swap_ref *ref = table_put(&t->l->swap, swap);
+	struct fact *const facts[] = {&t->lock, &t->spent};
+	if (ref == NULL)
+		return ERR_FULL;
+	ref->hash = t->hash;
+	t->swap = *swap;
+	for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
+		facts[i]->event.swap = *swap;
+		if (facts[i]->state == FACT_TOLD)
+			facts[i]->state = FACT_DUE;
+	}
+	return OK; /* the next poll tells */
+}
+
 enum err lightning_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
 {
 	struct lightning *l = lightning_of(layer);
@@ -416,10 +433,12 @@ enum err lightning_watch_lock(struct layer *layer, const struct id128 *swap, str
 	if (!ln_node_can(layer->config.lightning, held ? LN_ASK_INVOICE : LN_ASK_PAYMENT))
 		return ERR_STATE;
 	t = track_find(l, &o.hash);
-	if (t != NULL)
-		return id128_eq(&t->swap, swap) ? OK : ERR_EXISTS;
+	if (t != NULL && id128_eq(&t->swap, swap))
+		return OK;
 	if (table_get(&l->swap, swap) != NULL)
 		return ERR_EXISTS;
+	if (t != NULL)
+		return is_payout(t) && !held ? track_adopt(t, swap) : ERR_EXISTS;
 	TRY(track_make(&t, l, &o.hash, swap, held));
 	track_follow(t);
 	return OK;
