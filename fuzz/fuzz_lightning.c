@@ -1,6 +1,6 @@
 /* A Lightning node's answer: the first byte says to which question, the rest is the body. Whatever
- * it is, what comes out of it agrees with itself, and no payment has failed while a part has not. Or
- * the terms of a lock-up, which a provider sends. */
+ * it is, what comes out of it agrees with itself, and no payment has failed while a part has not.
+ * Or the terms of a lock-up, which a provider sends. */
 #include "layer/layer.h"
 #include "layer/lightning/cln.h"
 #include "layer/lightning/lnd.h"
