@@ -8,7 +8,7 @@ static const struct {
 } layers[LAYER_COUNT] = {
 	[LAYER_BITCOIN] = {"bitcoin", ASSET_BTC, ASSET_BTC, FAMILY_UTXO, true},
 	[LAYER_ROOTSTOCK] = {"rootstock", ASSET_RBTC, ASSET_RBTC, FAMILY_ACCOUNT, true},
-	[LAYER_LIGHTNING] = {"lightning", ASSET_BTC, ASSET_BTC, FAMILY_CHANNEL, false},
+	[LAYER_LIGHTNING] = {"lightning", ASSET_BTC, ASSET_BTC, FAMILY_CHANNEL, true},
 	[LAYER_LIQUID] = {"liquid", ASSET_LBTC, ASSET_LBTC, FAMILY_UTXO, false},
 	[LAYER_BOB] = {"bob", ASSET_WBTC, ASSET_ETH, FAMILY_ACCOUNT, false},
 };

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define INVOICE_LIFE_MS UINT64_C(86400000) /* our lock-up has to be deep by then */
+
 /* How far before today's tip our own node is read from: deeper than reorganisations go. */
 static const uint64_t read_back[LAYER_COUNT] = {[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60};
 
@@ -33,9 +35,13 @@ static void say(const struct fresh *f, enum report_kind kind, const char *fmt, .
 	f->c->report(f->c->report_ctx, &(struct report){.kind = kind, .text = text});
 }
 
+/* SIDE_COUNT: neither. */
 static enum rescue_side account_side(const struct fresh *f)
 {
-	return layer_family(f->layer[SIDE_SOURCE]) == FAMILY_ACCOUNT ? SIDE_SOURCE : SIDE_DEST;
+	for (unsigned i = 0; i < SIDE_COUNT; i++)
+		if (layer_family(f->layer[i]) == FAMILY_ACCOUNT)
+			return (enum rescue_side)i;
+	return SIDE_COUNT;
 }
 
 static const struct network *network_of(const struct fresh *f, enum rescue_side side)
@@ -46,6 +52,8 @@ static const struct network *network_of(const struct fresh *f, enum rescue_side 
 static enum client_exit read_gas_key(struct fresh *f)
 {
 	const char *path = f->c->config->gas_key_file;
+	if (account_side(f) == SIDE_COUNT)
+		return CLIENT_OK;
 	if (path[0] == '\0') {
 		say(f, REPORT_WARNING,
 			"a swap with rootstock needs gas there: --gas-key FILE (sluice keygen FILE "
@@ -62,6 +70,7 @@ static enum client_exit read_gas_key(struct fresh *f)
 		return CLIENT_REFUSED;
 	}
 	f->r->gas_account = f->gas_account;
+	f->r->has_gas_account = true;
 	return CLIENT_OK;
 }
 
@@ -70,11 +79,13 @@ static enum client_exit read_gas_key(struct fresh *f)
 /* The contract's address: ours to say, else the provider's; its code is checked on our node. */
 static enum client_exit find_contract(struct fresh *f)
 {
-	const struct network *network = network_of(f, account_side(f));
 	const char *said = f->c->config->contract;
 	struct provider_answer answer = {.err = OK};
 	enum client_exit exit = CLIENT_OK;
 
+	if (account_side(f) == SIDE_COUNT)
+		return CLIENT_OK;
+	const struct network *network = network_of(f, account_side(f));
 	if (said[0] == '\0') {
 		provider_call(&answer, &f->provider, "/v1/layers", NULL, NULL);
 		const struct json *layers = json_get(answer.body, "layers");
@@ -141,6 +152,8 @@ static enum client_exit check_nodes(struct fresh *f)
 /* Enough gas, and for a lock-up the amount; and the payee takes payments. */
 static enum client_exit check_account(struct fresh *f)
 {
+	if (account_side(f) == SIDE_COUNT)
+		return CLIENT_OK;
 	struct node *n = &f->node[account_side(f)];
 	const struct layer_params *params = &f->c->config->layer[n->id].params;
 	struct node_error error;
@@ -224,13 +237,20 @@ static void put_party(struct json *object, const char *verb, const struct fresh 
 	struct json *party = json_object();
 	char name[32];
 	struct xonly key;
-	if (layer_family(f->layer[side]) == FAMILY_UTXO) {
+	switch (layer_family(f->layer[side])) {
+	case FAMILY_UTXO:
 		(void)snprintf(name, sizeof name, "%s_key", verb);
 		CHECK(rescue_swap_xonly(&key, f->r, side) == OK);
 		json_set_hex(party, name, "", key.b, sizeof key.b);
-	} else {
+		break;
+	case FAMILY_ACCOUNT:
 		(void)snprintf(name, sizeof name, "%s_address", verb);
 		json_set_hex(party, name, "0x", address->b, sizeof address->b);
+		break;
+	case FAMILY_CHANNEL: /* who pays is nobody's business; who is paid, the invoice says */
+		if (side == SIDE_DEST)
+			json_set_string(object, "client_invoice", f->r->to_address);
+		break;
 	}
 	json_set(object, side == SIDE_SOURCE ? "source" : "destination", party);
 }
@@ -271,6 +291,33 @@ static void make_keys(const struct fresh *f, struct rescue *r)
 	hex_encode(r->idempotency_key, random, sizeof random);
 }
 
+/* What we are paid with: our own node's invoice for our hash, whose payment it holds. */
+static enum client_exit make_invoice(struct fresh *f)
+{
+	struct rescue *r = f->r;
+	struct rescue_leg *leg = &r->leg[SIDE_DEST];
+	struct node *n = &f->node[SIDE_DEST];
+	struct buf terms = buf_init(leg->terms, sizeof leg->terms);
+	struct node_error error;
+	const struct leg_offer offer = {.network = leg->network,
+		.hash = r->hash,
+		.amount = leg->amount,
+		.timelock = n->info.tip.height + f->c->config->layer[n->id].hold_blocks,
+		.expires_ms = loop_wall_ms(f->c->loop) + INVOICE_LIFE_MS};
+
+	if (layer_family(n->id) != FAMILY_CHANNEL)
+		return CLIENT_OK;
+	if (node_offer(&terms, &error, n, f->c->loop, &offer) != OK) {
+		say(f, REPORT_WARNING, "%s", error.text);
+		return CLIENT_REFUSED;
+	}
+	leg->terms_len = terms.len;
+	leg->timelock = offer.timelock;
+	return layer_leg_address(n->id, leg->network, r->to_address, buf_slice(&terms)) == OK
+		? CLIENT_OK
+		: CLIENT_FAILED;
+}
+
 static enum client_exit make_rescue(struct fresh *f)
 {
 	struct rescue *r = f->r;
@@ -287,7 +334,11 @@ static enum client_exit make_rescue(struct fresh *f)
 	r->contract = f->contract;
 	r->quote_expires_ms = f->quote.expires_ms;
 	r->settings = *f->q->settings;
-	(void)snprintf(r->to_address, sizeof r->to_address, "%s", f->q->to_address);
+	if (f->q->to_address != NULL)
+		(void)snprintf(r->to_address, sizeof r->to_address, "%s", f->q->to_address);
+	const enum client_exit exit = make_invoice(f);
+	if (exit != CLIENT_OK)
+		return exit;
 	(void)snprintf(r->refund_address, sizeof r->refund_address, "%.99s",
 		layer_family(f->layer[SIDE_SOURCE]) == FAMILY_UTXO ? f->c->config->refund_address
 								   : "");
@@ -329,7 +380,6 @@ enum client_exit swap_begin(
 		r->leg[i] = (struct rescue_leg){.network = network_of(&f, (enum rescue_side)i),
 			.amount = amount_zero(layer_asset(f.layer[i]))};
 	r->leg[SIDE_SOURCE].amount = request->amount;
-	r->has_gas_account = true;
 	for (size_t i = 0; i < ARRAY_LEN(steps) && exit == CLIENT_OK; i++) {
 		exit = steps[i](&f);
 		if (exit == CLIENT_OK && config->stop != NULL && *config->stop)

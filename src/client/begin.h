@@ -7,9 +7,9 @@
 #include "client/session.h"
 
 struct begin_request {
-	enum layer_id from, to;          /* different */
-	struct amount amount;            /* of from's asset */
-	const char *to_address;          /* checked to be one of to's network */
+	enum layer_id from, to; /* different */
+	struct amount amount;   /* of from's asset */
+	const char *to_address; /* checked to be one of to's network; CHANNEL: NULL, it is made */
 	const struct settings *settings; /* what the configuration was read from */
 	/* Asked before anything is made; NULL: yes. */
 	bool (*confirm)(void *ctx, const struct quote *quote);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define PROBE_NAME ".sluice-probe"
+#define LAYERS_TEXT_SIZE 80u
 
 static void random_bytes(void *ctx, void *out, size_t len)
 {
@@ -102,21 +103,42 @@ static enum client_exit read_amount(struct begin_request *q, struct cli *cli)
 	return CLIENT_OK;
 }
 
+/* "bitcoin, rootstock": those that there are. */
+static void name_layers(char out[LAYERS_TEXT_SIZE])
+{
+	struct buf b = buf_init(out, LAYERS_TEXT_SIZE);
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (layer_built((enum layer_id)i))
+			buf_printf(
+				&b, "%s%s", b.len == 0 ? "" : ", ", layer_name((enum layer_id)i));
+	(void)buf_cstr(&b);
+}
+
 static enum client_exit read_words(struct begin_request *q, struct cli *cli)
 {
-	if (cli->from == NULL || cli->to == NULL || cli->amount == NULL || cli->to_address == NULL)
+	char layers[LAYERS_TEXT_SIZE];
+	if (cli->from == NULL || cli->to == NULL || cli->amount == NULL)
 		return cli_usage(cli, "swap needs --from, --to, --amount and --to-address");
+	name_layers(layers);
 	if (layer_parse(&q->from, slice_str(cli->from)) != OK)
-		return cli_usage(cli, "--from %s: bitcoin or rootstock", cli->from);
+		return cli_usage(cli, "--from %s: %s", cli->from, layers);
 	if (layer_parse(&q->to, slice_str(cli->to)) != OK)
-		return cli_usage(cli, "--to %s: bitcoin or rootstock", cli->to);
+		return cli_usage(cli, "--to %s: %s", cli->to, layers);
+	const bool makes_invoice = layer_family(q->to) == FAMILY_CHANNEL;
+	if (makes_invoice && cli->to_address != NULL)
+		return cli_usage(cli,
+			"--to-address: on %s your own node is paid, and makes the invoice",
+			cli->to);
+	if (!makes_invoice && cli->to_address == NULL)
+		return cli_usage(cli, "swap needs --from, --to, --amount and --to-address");
 	if (q->from == q->to)
 		return cli_usage(cli, "--from and --to are the same layer");
 	enum client_exit exit = read_amount(q, cli);
 	if (exit != CLIENT_OK)
 		return exit;
 	q->to_address = cli->to_address;
-	exit = read_address(cli, "--to-address", cli->to_address, q->to);
+	if (!makes_invoice)
+		exit = read_address(cli, "--to-address", cli->to_address, q->to);
 	if (exit != CLIENT_OK || layer_family(q->from) != FAMILY_UTXO ||
 		cli->config.refund_address[0] == '\0')
 		return exit;
@@ -289,7 +311,7 @@ static enum client_exit command_refund(struct cli *cli)
 }
 
 const struct cli_command cli_swap_commands[] = {
-	{"swap", "swap --from LAYER --to LAYER --amount COINS --to-address ADDRESS",
+	{"swap", "swap --from LAYER --to LAYER --amount COINS [--to-address ADDRESS]",
 		"pay on one layer, be paid on the other", command_swap, 0},
 	{"resume", "resume --rescue FILE", "go on with a swap: claim or refund, whichever is safe",
 		command_resume, 0},

@@ -1,6 +1,7 @@
 #include "client/nodes.h"
 
 #include "base/hex.h"
+#include "layer/lightning/node.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,22 +70,54 @@ static enum err open_wallet(struct node *n, struct node_error *error, const stru
 	return open_upstream(&n->wallet, error, o, l, "wallet", url);
 }
 
+/* A Lightning node: its certificate, where it has one, is trusted for nobody else. */
+static enum err open_lightning(struct node *n, struct node_error *error,
+	const struct node_options *o, const struct client_layer *l)
+{
+	const struct http_client_config http = {.ca_file = l->ca_file};
+	const bool own = l->ca_file[0] != '\0';
+	const struct ln_node_config config = {.kind = strcmp(l->node, "cln") == 0 ? LN_CLN : LN_LND,
+		.network = network_by_name(LAYER_BITCOIN, slice_str(l->params.network->name)),
+		.url = l->rpc_url,
+		.credential_file = l->credential_file[0] != '\0' ? l->credential_file : NULL,
+		.loop = o->loop,
+		.timeout_ms = l->rpc_timeout_ms,
+		.retry_ms = l->poll_ms};
+	struct ln_node_config with = config;
+	if (own && http_client_create_with(&n->http, o->loop, &http) != OK)
+		return fail(error, ERR_FORMAT, "lightning.ca_file %.200s: no certificate to use",
+			l->ca_file);
+	with.client = own ? n->http : o->http;
+	const enum err err = ln_node_create(&n->lightning, &with);
+	return err == OK
+		? OK
+		: fail(error, err, "our lightning node: %.120s, %.120s: %s", l->rpc_url,
+			  l->credential_file,
+			  err == ERR_FORMAT ? "not a URL, or no credential" : file_why(err));
+}
+
 enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
 	const struct node_options *options)
 {
 	const struct client_layer *l = &options->config->layer[id];
 	*n = (struct node){.id = id, .url = l->rpc_url};
-	TRY(open_upstream(&n->upstream, error, options, l, layer_name(id), l->rpc_url));
+	enum err err = layer_family(id) == FAMILY_CHANNEL
+		? open_lightning(n, error, options, l)
+		: open_upstream(&n->upstream, error, options, l, layer_name(id), l->rpc_url);
 	const struct layer_config config = {.id = id,
 		.network = l->params.network,
 		.loop = options->loop,
 		.upstream = n->upstream,
+		.lightning = n->lightning,
+		.taker = true,
 		.poll_ms = l->poll_ms,
 		.contract = options->contract};
-	enum err err = layer_create(&n->layer, &config);
-	if (err != OK)
-		err = fail(error, err, "%s: %s", layer_name(id), err_name(err));
-	else if (layer_family(id) == FAMILY_UTXO && options->wallet[0] != '\0')
+	if (err == OK) {
+		err = layer_create(&n->layer, &config);
+		if (err != OK)
+			(void)fail(error, err, "%s: %s", layer_name(id), err_name(err));
+	}
+	if (err == OK && layer_family(id) == FAMILY_UTXO && options->wallet[0] != '\0')
 		err = open_wallet(n, error, options, l);
 	if (err != OK)
 		node_close(n);
@@ -94,9 +127,14 @@ enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
 void node_close(struct node *n)
 {
 	layer_destroy(n->layer);
+	ln_node_destroy(n->lightning);
+	if (n->http != NULL)
+		http_client_destroy(n->http);
 	upstream_destroy(n->wallet);
 	upstream_destroy(n->upstream);
 	n->layer = NULL;
+	n->lightning = NULL;
+	n->http = NULL;
 	n->wallet = NULL;
 	n->upstream = NULL;
 }
@@ -202,6 +240,14 @@ static enum err on_reorg(void *ctx, enum layer_id layer, const struct block_ref 
 	return OK;
 }
 
+static enum err on_fact(void *ctx, enum layer_id layer, const struct chain_event *event)
+{
+	struct node *n = ctx;
+	(void)layer;
+	view_fact(&n->view, event);
+	return OK;
+}
+
 static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event *event)
 {
 	struct node *n = ctx;
@@ -226,8 +272,10 @@ static void on_block_at(void *ctx, enum err err, const struct block_ref *block)
 enum err node_follow(struct node *n, struct node_error *error, struct loop *loop,
 	const struct id128 *swap, struct slice terms, const struct hash256 *hash, uint64_t height)
 {
-	static const struct layer_sink sink = {
-		.on_block = on_block, .on_reorg = on_reorg, .on_mempool = on_mempool};
+	static const struct layer_sink sink = {.on_block = on_block,
+		.on_reorg = on_reorg,
+		.on_mempool = on_mempool,
+		.on_fact = on_fact};
 	struct layer_sink own = sink;
 	struct block_wait w = {.wait = {1}};
 
@@ -248,6 +296,39 @@ enum err node_follow(struct node *n, struct node_error *error, struct loop *loop
 			err_name(err));
 	n->following = true;
 	return OK;
+}
+
+/* ---- offers ---- */
+
+struct offer_wait {
+	struct wait wait;
+	enum err err;
+	struct buf *leg;
+	char text[200];
+};
+
+static void on_offer(void *ctx, enum err err, struct slice leg, const char *detail)
+{
+	struct offer_wait *w = ctx;
+	w->err = err;
+	if (err == OK)
+		buf_put(w->leg, leg.ptr, leg.len);
+	(void)snprintf(w->text, sizeof w->text, "%s", detail == NULL ? "" : detail);
+	w->wait.pending = 0;
+}
+
+enum err node_offer(struct buf *leg, struct node_error *error, struct node *n, struct loop *loop,
+	const struct leg_offer *offer)
+{
+	struct offer_wait w = {.wait = {1}, .leg = leg};
+	enum err err = layer_offer(n->layer, offer, on_offer, &w);
+	if (err == OK)
+		err = wait_for(loop, &w.wait, NULL);
+	if (err == OK)
+		err = w.err;
+	return err == OK ? OK
+			 : fail(error, err, "our %s node makes no invoice: %s %.180s",
+				   layer_name(n->id), err_name(err), w.text);
 }
 
 /* ---- calls ---- */

@@ -14,8 +14,10 @@ struct node {
 	enum layer_id id;
 	const char *url; /* borrows; of the settings */
 	struct upstream *upstream,
-		*wallet;     /* owned; wallet: the same node's, to pay with, or NULL */
-	struct layer *layer; /* owned */
+		*wallet;           /* owned; wallet: the same node's, to pay with, or NULL */
+	struct http_client *http;  /* owned; of a Lightning node with a certificate of its own */
+	struct ln_node *lightning; /* owned; CHANNEL */
+	struct layer *layer;       /* owned */
 	struct view view;
 	bool following;
 	struct layer_info info; /* the last answer to a check */
@@ -56,6 +58,10 @@ MUST_USE NONNULL_ALL enum err node_usable(const struct node *n, struct node_erro
  * block on. Waits. */
 MUST_USE enum err node_follow(struct node *n, struct node_error *error, struct loop *loop,
 	const struct id128 *swap, struct slice terms, const struct hash256 *hash, uint64_t height);
+
+/* The payee's side: the terms of a lock-up to us (layer_offer), appended. Waits. */
+MUST_USE NONNULL_ALL enum err node_offer(struct buf *leg, struct node_error *error, struct node *n,
+	struct loop *loop, const struct leg_offer *offer);
 
 /* One JSON-RPC call, waited for. *out: owned, NULL on an error. wallet: to the wallet's endpoint.
  * Takes params. Errors as struct rpc_answer. */

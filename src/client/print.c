@@ -66,8 +66,10 @@ static void txid_text(char text[67], enum layer_id layer, const struct hash256 *
 		hex_encode_reversed(text, txid->b, sizeof txid->b);
 		return;
 	}
+	/* what a command to a node is called is nobody's but ours */
+	const size_t prefix = layer_family(layer) == FAMILY_ACCOUNT ? 2 : 0;
 	memcpy(text, "0x", 2);
-	hex_encode(text + 2, txid->b, sizeof txid->b);
+	hex_encode(text + prefix, txid->b, sizeof txid->b);
 }
 
 /* ---- lines ---- */
@@ -150,9 +152,9 @@ static const char *purpose_text(const struct rescue_tx *tx)
 	case SIGN_LOCK: return "lock-up";
 	case SIGN_CLAIM: return "claim";
 	case SIGN_REFUND: return "refund";
-	case SIGN_NONCE_FILL: return "cancellation";
+	case SIGN_NONCE_FILL:
+	case SIGN_CANCEL: return "cancellation";
 	case SIGN_PAYOUT:
-	case SIGN_CANCEL:
 	case SIGN_DEPLOY: break;
 	}
 	return "transaction";
@@ -211,6 +213,13 @@ static void put_timelock(struct status *s)
 	const enum layer_id layer = rescue_layer(s->report->rescue, SIDE_SOURCE);
 	const uint64_t blocks = d->height > head ? d->height - head : 0;
 	char span[32];
+	if (layer_family(layer) == FAMILY_CHANNEL) {
+		buf_printf(&s->b,
+			"your payment is held; it comes back when the other side gives it "
+			"up, or by itself after block %llu, now %llu",
+			(unsigned long long)d->height, (unsigned long long)head);
+		return;
+	}
 	print_span(span, blocks * s->p->config->layer[layer].params.block_interval_ms);
 	buf_printf(&s->b, "your refund opens at %s block %llu, now %llu: in %llu blocks, about %s",
 		layer_name(layer), (unsigned long long)d->height, (unsigned long long)head,
@@ -308,8 +317,13 @@ static void put_end(struct buf *b, const struct printer *p, const struct rescue 
 			break;
 		}
 		amount_format(text, r->leg[SIDE_DEST].amount);
-		buf_printf(b, "done: %s %s at %s", text, asset_name(r->leg[SIDE_DEST].amount.asset),
-			r->to_address);
+		if (layer_family(rescue_layer(r, SIDE_DEST)) == FAMILY_CHANNEL)
+			buf_printf(b, "done: %s %s to your %s node", text,
+				asset_name(r->leg[SIDE_DEST].amount.asset),
+				layer_name(rescue_layer(r, SIDE_DEST)));
+		else
+			buf_printf(b, "done: %s %s at %s", text,
+				asset_name(r->leg[SIDE_DEST].amount.asset), r->to_address);
 		break;
 	case CLIENT_REFUSED: buf_printf(b, "refused, nothing was paid: %s", because); break;
 	case CLIENT_REFUNDED:

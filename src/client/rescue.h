@@ -21,6 +21,7 @@
 #define CLIENT_RESCUE_H
 #include "base/observe.h"
 #include "client/settings.h"
+#include "layer/layer.h"
 #include "sys/file.h"
 #include "wire/signing.h"
 
@@ -46,13 +47,13 @@ enum rescue_side { SIDE_SOURCE, SIDE_DEST, SIDE_COUNT };
 #define RESCUE_TX_MAX 64u
 #define RESCUE_RAW_MAX (100u * 1024u) /* a payment by a node's wallet may have many inputs */
 #define RESCUE_FILE_MAX (16u << 20)
-#define RESCUE_REQUEST_MAX 1024u
-#define RESCUE_TERMS_MAX 256u
+#define RESCUE_REQUEST_MAX 3072u
+#define RESCUE_TERMS_MAX LAYER_LEG_MAX
 #define RESCUE_REASON_MAX 160u
 
-/* A signed transaction: PREPARED, and perhaps sent. */
+/* A signed transaction, or a command to a Lightning node: PREPARED, and perhaps sent. */
 struct rescue_tx {
-	enum sign_purpose purpose; /* LOCK, CLAIM, REFUND, NONCE_FILL */
+	enum sign_purpose purpose; /* LOCK, CLAIM, REFUND, NONCE_FILL, CANCEL */
 	enum rescue_side side;
 	struct hash256 txid;
 	struct locator at;       /* CLAIM, REFUND: the lock-up that it spends */
@@ -89,7 +90,8 @@ struct rescue {
 	struct hash256 hash;
 	struct id128 name; /* ours; the provider's is swap_id */
 
-	char to_address[100];     /* what is bought goes there */
+	/* what is bought goes there. CHANNEL: the invoice that our node made */
+	char to_address[LAYER_ADDRESS_TEXT_SIZE];
 	char refund_address[100]; /* UTXO source: what was locked comes back there; "": not told yet
 				   */
 	struct evm_address gas_account;

@@ -13,6 +13,7 @@
 #define PROVIDER_EVERY_MS 1000u
 #define POST_TRIES_MAX 5u
 #define POST_AGAIN_MS 2000u
+#define REPORT_TEXT_MAX (LAYER_ADDRESS_TEXT_SIZE + 64u)
 
 /* ---- saying, saving ---- */
 
@@ -25,16 +26,17 @@ static void report(struct session *s, const struct report *r)
 
 void session_say(struct session *s, enum report_kind kind, const char *fmt, ...)
 {
-	char text[sizeof s->warned];
+	char text[REPORT_TEXT_MAX];
 	va_list args;
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
 	/* the same trouble again and again is told once */
 	if (kind == REPORT_WARNING) {
+		text[sizeof s->warned - 1] = '\0';
 		if (strcmp(text, s->warned) == 0)
 			return;
-		memcpy(s->warned, text, sizeof text);
+		memcpy(s->warned, text, sizeof s->warned);
 	}
 	report(s, &(struct report){.kind = kind, .text = text});
 }
@@ -275,6 +277,13 @@ static void look_at_side(struct session *s, unsigned i)
 	}
 }
 
+static void look_at_chains(struct session *s)
+{
+	follow(s);
+	for (unsigned i = 0; i < SIDE_COUNT; i++)
+		look_at_side(s, i);
+}
+
 struct status_ask {
 	struct session *s;
 	struct wait *wait;
@@ -371,6 +380,32 @@ static enum err take_dest_terms(struct session *s)
 	return session_save(s);
 }
 
+static void on_cancelled(void *ctx, const struct submit_answer *answer)
+{
+	struct wait *wait = ctx;
+	(void)answer; /* an invoice that stays costs nobody anything but a while */
+	wait->pending--;
+}
+
+/* What is given up is not held against the provider: our invoice goes. */
+static void cancel_invoice(struct session *s)
+{
+	const enum rescue_phase phase = s->r->phase;
+	const struct spend_plan plan = {.purpose = SIGN_CANCEL,
+		.network = s->r->leg[SIDE_DEST].network,
+		.leg = rescue_terms(s->r, SIDE_DEST)};
+	struct wait wait = {1};
+	struct spend made;
+	if (layer_family(plan.network->layer) != FAMILY_CHANNEL || s->cancelled || s->r->revealed ||
+		(phase != RESCUE_ABANDONED && phase != RESCUE_CLOSED))
+		return;
+	s->cancelled = true;
+	if (spend_make(&made, &plan) == OK &&
+		layer_submit(s->node[SIDE_DEST].layer, slice_of(made.raw, made.raw_len),
+			on_cancelled, &wait) == OK)
+		CHECK(wait_for(s->c->loop, &wait, NULL) == OK);
+}
+
 /* Not OK: the rescue file can't be written. */
 static enum err look(struct session *s)
 {
@@ -386,10 +421,9 @@ static enum err look(struct session *s)
 	ask_provider(s);
 	CHECK(wait_for(s->c->loop, &wait, NULL) == OK); /* each has a deadline */
 	look_at_account(s);
+	cancel_invoice(s);
 	TRY(take_dest_terms(s));
-	follow(s);
-	for (unsigned i = 0; i < SIDE_COUNT; i++)
-		look_at_side(s, i);
+	look_at_chains(s);
 	s->facts.claim_tried = false;
 	s->facts.claim_works = false;
 	s->facts.want_refund = s->c->want_refund;
@@ -494,6 +528,18 @@ static enum err destination(const struct session *s, const char *text,
 	return layer_address_check(network->layer, network, to, len, slice_str(text));
 }
 
+/* The bounds of a payment are absolute: sent again by a later process, it locks for no longer. */
+static enum err fill_payment(
+	struct spend_plan *plan, const struct session *s, const struct swap_decision *d)
+{
+	const struct client_layer *l = &s->c->config->layer[plan->network->layer];
+	struct amount fee;
+	plan->max_height = s->facts.side[d->side].head + l->lock_blocks_max;
+	plan->deadline_ms = s->r->expires_ms;
+	TRY(amount_mul_div(&fee, d->amount, l->routing_fee_ppm, 1000000, true));
+	return amount_to_sat(&plan->fee_limit, fee);
+}
+
 static enum err fill_plan(struct session *s, struct spend_plan *plan, const struct swap_decision *d,
 	uint8_t to[LAYER_DESTINATION_MAX])
 {
@@ -509,9 +555,10 @@ static enum err fill_plan(struct session *s, struct spend_plan *plan, const stru
 		.nonce = d->nonce};
 	if (d->purpose == SIGN_CLAIM)
 		plan->preimage = s->r->preimage;
-	if (layer_family(leg->network->layer) == FAMILY_ACCOUNT) {
-		plan->key = s->gas_key;
-		return OK;
+	switch (layer_family(leg->network->layer)) {
+	case FAMILY_UTXO: break;
+	case FAMILY_ACCOUNT: plan->key = s->gas_key; return OK;
+	case FAMILY_CHANNEL: return fill_payment(plan, s, d);
 	}
 	TRY(destination(s, d->purpose == SIGN_CLAIM ? s->r->to_address : s->r->refund_address, to,
 		&len, d->side));
@@ -632,7 +679,11 @@ static bool act(
 		*over = true;
 		*exit = d->exit;
 		return false;
-	case ACT_POST: *over = post(s, exit) != OK; return !*over;
+	case ACT_POST:
+		*over = post(s, exit) != OK;
+		if (!*over)
+			look_at_chains(s); /* what is paid from here on is watched first */
+		return !*over;
 	case ACT_TRY_CLAIM: try_claim(s); return true;
 	case ACT_PHASE: *over = set_phase(s, d->phase, d->why) != OK; return !*over;
 	case ACT_PAY_WALLET:
@@ -663,6 +714,17 @@ static bool only_waits_for_height(const struct swap_decision *d)
 	return d->act == ACT_WAIT && d->step == STEP_TIMELOCK;
 }
 
+static uint64_t poll_ms(const struct session *s)
+{
+	uint64_t least = UINT64_MAX;
+	for (unsigned i = 0; i < SIDE_COUNT; i++) {
+		const enum layer_id layer = rescue_layer(s->r, (enum rescue_side)i);
+		if (s->c->config->layer[layer].poll_ms < least)
+			least = s->c->config->layer[layer].poll_ms;
+	}
+	return least;
+}
+
 static enum client_exit run(struct session *s)
 {
 	struct swap_decision d = {.act = ACT_WAIT};
@@ -687,11 +749,7 @@ static enum client_exit run(struct session *s)
 			exit = CLIENT_PENDING;
 			break;
 		}
-		const uint64_t pause = s->c->config->layer[0].poll_ms <
-				s->c->config->layer[1].poll_ms
-			? s->c->config->layer[0].poll_ms
-			: s->c->config->layer[1].poll_ms;
-		if (wait_ms(s->c->loop, pause, s->c->stop) != OK) {
+		if (wait_ms(s->c->loop, poll_ms(s), s->c->stop) != OK) {
 			exit = s->r->phase == RESCUE_CREATED || s->r->phase == RESCUE_AGREED
 				? CLIENT_REFUSED
 				: CLIENT_PENDING;

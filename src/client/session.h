@@ -69,6 +69,7 @@ struct session {
 	uint64_t said_ms;                /* when it was asked last */
 	bool dest_refused;               /* its terms of its own lock-up were wrong */
 	char warned[300];                /* the last warning, told once */
+	bool cancelled;                  /* our invoice, by this process */
 	bool uri_shown;
 	int lock_file;
 	bool dead;

@@ -54,6 +54,9 @@ enum layer_row_id {
 	ROW_RPC_USER,
 	ROW_RPC_PASSWORD_FILE,
 	ROW_RPC_COOKIE_FILE,
+	ROW_NODE,
+	ROW_CREDENTIAL_FILE,
+	ROW_CA_FILE,
 	ROW_RPC_TIMEOUT_MS,
 	ROW_POLL_MS,
 	ROW_BLOCK_INTERVAL_MS,
@@ -67,6 +70,8 @@ enum layer_row_id {
 	ROW_FEE_RATE_MIN,
 	ROW_FEE_RATE_MAX,
 	ROW_BUMP_BLOCKS,
+	ROW_ROUTING_FEE,
+	ROW_HOLD_BLOCKS,
 	ROW_COUNT
 };
 
@@ -85,6 +90,14 @@ static const struct layer_row layer_rows[ROW_COUNT] = {
 	[ROW_RPC_COOKIE_FILE] = {"rpc_cookie_file", "FILE",
 		"Bitcoin Core's .cookie, instead of user and password", SETTING_TEXT,
 		FIELD(rpc_cookie_file), 0, 0},
+	[ROW_NODE] = {"node", "KIND", "lnd, or cln: Core Lightning with clnrest", SETTING_TEXT,
+		FIELD(node), 0, 0},
+	[ROW_CREDENTIAL_FILE] = {"credential_file", "FILE", "lnd's macaroon, or a rune for cln",
+		SETTING_TEXT, FIELD(credential_file), 0, 0},
+	[ROW_CA_FILE] = {"ca_file", "FILE",
+		"the certificate that the node is known by; without it, those that the system "
+		"trusts",
+		SETTING_TEXT, FIELD(ca_file), 0, 0},
 	[ROW_RPC_TIMEOUT_MS] = {"rpc_timeout_ms", "MS", "deadline of one call", SETTING_U64,
 		FIELD(rpc_timeout_ms), 100, 600 * SECOND},
 	[ROW_POLL_MS] = {"poll_ms", "MS", "how often the node is asked", SETTING_U64,
@@ -119,6 +132,12 @@ static const struct layer_row layer_rows[ROW_COUNT] = {
 	[ROW_BUMP_BLOCKS] = {"bump_blocks", "BLOCKS",
 		"pay more for what is not confirmed after so many", SETTING_U32,
 		FIELD(params.bump_blocks), 1, 10000},
+	[ROW_ROUTING_FEE] = {"routing_fee", "PERCENT",
+		"pay no more than this of an amount to those who pass it on", SETTING_PERCENT,
+		FIELD(routing_fee_ppm), 0, 1000000},
+	[ROW_HOLD_BLOCKS] = {"hold_blocks", "BLOCKS",
+		"a payment to us is held for us for so many blocks at least", SETTING_U32,
+		FIELD(hold_blocks), 1, 1008},
 };
 
 /* The keys that each layer has. */
@@ -173,6 +192,27 @@ static const struct layer_value {
 			[ROW_FEE_RATE_MIN] = {.def = "60000000"},
 			[ROW_FEE_RATE_MAX] = {.def = "2000000000"},
 			[ROW_BUMP_BLOCKS] = {.def = "6", .def_regtest = "3"},
+		},
+	/* without claim_blocks: what is held for us is ours as soon as we say the preimage */
+	[LAYER_LIGHTNING] =
+		{
+			[ROW_NETWORK] = {.def = "mainnet", .flag = "--lightning-network"},
+			[ROW_RPC_URL] = {.def = "https://127.0.0.1:8080",
+				.flag = "--lightning-rpc"},
+			[ROW_NODE] = {.def = "lnd", .flag = "--lightning-node"},
+			[ROW_CREDENTIAL_FILE] = {.def = "", .flag = "--lightning-credential"},
+			[ROW_CA_FILE] = {.def = "", .flag = "--lightning-ca"},
+			[ROW_RPC_TIMEOUT_MS] = {.def = "15000"},
+			[ROW_POLL_MS] = {.def = "3000", .def_regtest = "300"},
+			[ROW_BLOCK_INTERVAL_MS] = {.def = "600000", .def_regtest = "250"},
+			[ROW_DRIFT_PERMILLE] = {.def = "100", .def_regtest = "0"},
+			[ROW_OUTAGE_MS] = {.def = "3600000", .def_regtest = "0"},
+			[ROW_DEPTH] = {.def = "0:1"},
+			[ROW_FINAL_DEPTH] = {.def = "1"},
+			[ROW_LOCK_BLOCKS_MIN] = {.def = "36", .def_regtest = "4"},
+			[ROW_LOCK_BLOCKS_MAX] = {.def = "1008", .def_regtest = "2016"},
+			[ROW_ROUTING_FEE] = {.def = "0.5"},
+			[ROW_HOLD_BLOCKS] = {.def = "60", .def_regtest = "20"},
 		},
 };
 
@@ -444,11 +484,22 @@ static enum err read_value(struct client_config *c, struct settings_error *error
 	UNREACHABLE();
 }
 
-static bool on_regtest(const struct settings *s, enum layer_id layer)
+static const char *network_said(const struct settings *s, enum layer_id layer)
 {
 	char name[SETTING_NAME_MAX];
 	(void)snprintf(name, sizeof name, "%s.network", layer_name(layer));
-	return strcmp(s->value[setting_find(name)], "regtest") == 0;
+	return s->value[setting_find(name)];
+}
+
+/* The one that is set; else the one like Bitcoin's: coins with value beside such coins. */
+static const char *network_of(const struct settings *s, enum layer_id layer)
+{
+	const char *said = network_said(s, layer), *bitcoin = network_said(s, LAYER_BITCOIN);
+	if (said[0] != '\0')
+		return said;
+	if (bitcoin[0] == '\0' || strcmp(bitcoin, "mainnet") == 0)
+		return "mainnet";
+	return network_by_name(layer, slice_str(bitcoin)) != NULL ? bitcoin : "testnet";
 }
 
 static enum err check_together(const struct client_config *c, struct settings_error *error)
@@ -472,6 +523,9 @@ static enum err check_together(const struct client_config *c, struct settings_er
 			return say(error, ERR_RANGE, name, "fee_rate_min is over fee_rate_max");
 		if (l->rpc_cookie_file[0] != '\0' && l->rpc_user[0] != '\0')
 			return say(error, ERR_FORMAT, name, "a cookie file or a user, not both");
+		if (l->node[0] != '\0' && strcmp(l->node, "lnd") != 0 &&
+			strcmp(l->node, "cln") != 0)
+			return say(error, ERR_FORMAT, name, "node must be lnd or cln");
 		if (l->rpc_user[0] != '\0' && l->rpc_password_file[0] == '\0')
 			return say(error, ERR_FORMAT, name, "a user needs rpc_password_file");
 	}
@@ -484,8 +538,10 @@ enum err settings_read(
 	struct client_config c = {.provider = ""};
 	struct setting row;
 	for (uint32_t i = 0; setting_at(&row, i); i++) {
-		const bool regtest = row.layer != LAYER_COUNT && on_regtest(s, row.layer);
+		const bool regtest = row.layer != LAYER_COUNT &&
+			strcmp(network_of(s, row.layer), "regtest") == 0;
 		const char *v = s->value[i][0] != '\0' ? s->value[i]
+			: row.type == SETTING_NETWORK  ? network_of(s, row.layer)
 			: regtest                      ? row.def_regtest
 						       : row.def;
 		TRY(read_value(&c, error, &row, v));

@@ -29,6 +29,11 @@ struct client_layer {
 	char rpc_url[SETTING_SIZE], rpc_user[SETTING_SIZE];
 	char rpc_password_file[SETTING_SIZE], rpc_cookie_file[SETTING_SIZE];
 	uint64_t rpc_timeout_ms, poll_ms;
+	/* CHANNEL: "lnd" or "cln"; its macaroon or rune; its certificate, "" what the system trusts
+	 */
+	char node[SETTING_SIZE], credential_file[SETTING_SIZE], ca_file[SETTING_SIZE];
+	uint32_t routing_fee_ppm; /* CHANNEL: of what we pay, at most */
+	uint32_t hold_blocks;     /* CHANNEL: what is paid to us is held for so many, at least */
 	/* our own lock-up's refund may open this many blocks from now at most, and not earlier than
 	 * in so many */
 	uint32_t lock_blocks_max, lock_blocks_min;

@@ -37,10 +37,13 @@ static void test_defaults(void)
 	CHECK(c.layer[LAYER_BITCOIN].params.depth_steps == 3);
 	CHECK(c.max_fee_ppm == 30000);
 	CHECK(offer("bitcoin.network", "regtest") == OK);
-	CHECK(settings_read(&c, &error, &s) == ERR_NETWORK); /* with value, and without */
-	CHECK(offer("rootstock.network", "regtest") == OK);
 	CHECK(settings_read(&c, &error, &s) == OK);
 	CHECK(c.layer[LAYER_BITCOIN].params.block_interval_ms == 250);
+	/* the other layers' are like Bitcoin's unless they are set */
+	CHECK(c.layer[LAYER_ROOTSTOCK].params.network->test);
+	CHECK(c.layer[LAYER_ROOTSTOCK].params.block_interval_ms == 125);
+	CHECK(offer("rootstock.network", "mainnet") == OK);
+	CHECK(settings_read(&c, &error, &s) == ERR_NETWORK); /* with value, and without */
 }
 
 static void test_sources(void)

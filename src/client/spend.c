@@ -2,6 +2,7 @@
 
 #include "crypto/hash.h"
 #include "layer/layer.h"
+#include "wire/ln_command.h"
 
 #define RAW_MAX 600u
 /* Beyond these a rate is a mistake (as in layer/). */
@@ -182,13 +183,58 @@ static enum err make_account(struct spend *out, const struct spend_plan *p)
 	return OK;
 }
 
+/* ---- CHANNEL ---- */
+
+/* The name of a command stands for a transaction's. */
+static enum err make_command(struct spend *out, const struct spend_plan *p)
+{
+	const bool ours = p->purpose != SIGN_LOCK; /* the payee's side of it */
+	struct buf raw = buf_init(out->raw, sizeof out->raw);
+	struct leg_offer o;
+	struct ln_command c = {.fee_limit = p->fee_limit,
+		.max_height = p->max_height,
+		.deadline_ms = p->deadline_ms};
+
+	TRY(layer_leg_parse(&o, p->network->layer, p->network, p->leg));
+	if (o.provider_claims == ours)
+		return ERR_RANGE;
+	c.hash = o.hash;
+	c.request = o.request;
+	if (p->purpose == SIGN_LOCK)
+		c.kind = LN_PAY;
+	else if (p->purpose == SIGN_CANCEL)
+		c.kind = LN_CANCEL;
+	else if (p->purpose == SIGN_CLAIM)
+		c.kind = LN_SETTLE;
+	else
+		return ERR_RANGE;
+	if (c.kind == LN_SETTLE) {
+		TRY(check_preimage(&p->preimage, &o.hash));
+		c.preimage = p->preimage;
+	}
+	if (c.kind == LN_PAY && (c.max_height == 0 || c.deadline_ms == 0))
+		return ERR_RANGE;
+	ln_command_put(&raw, &c);
+	bytes_wipe(&c, sizeof c);
+	if (raw.overflow)
+		return ERR_RANGE;
+	ln_command_id(&out->txid,
+		p->purpose == SIGN_LOCK            ? LN_PAY
+			: p->purpose == SIGN_CLAIM ? LN_SETTLE
+						   : LN_CANCEL,
+		&o.hash);
+	out->raw_len = raw.len;
+	out->fee = amount_from_sat(p->purpose == SIGN_LOCK ? p->fee_limit : (struct sat){0});
+	return OK;
+}
+
 enum err spend_make(struct spend *out, const struct spend_plan *plan)
 {
 	struct spend made = {.fee = amount_zero(layer_asset(plan->network->layer))};
 	switch (layer_family(plan->network->layer)) {
 	case FAMILY_UTXO: TRY(make_utxo(&made, plan)); break;
 	case FAMILY_ACCOUNT: TRY(make_account(&made, plan)); break;
-	case FAMILY_CHANNEL: return ERR_STATE; /* nothing is signed there */
+	case FAMILY_CHANNEL: TRY(make_command(&made, plan)); break;
 	}
 	*out = made;
 	return OK;

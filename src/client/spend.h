@@ -1,4 +1,5 @@
-/* client/spend: the taker's own transactions: built, signed and checked, in one pure step.
+/* client/spend: the taker's own transactions, and commands to its Lightning node: built, signed and
+ * checked, in one pure step.
  *
  * A taker signs for nobody else and has no policy but what it verified itself, so there is no
  * signer process between: keys come in the plan, the signed bytes go out, and every signature is
@@ -11,7 +12,7 @@
 #include "base/observe.h"
 #include "wire/signing.h"
 
-#define SPEND_RAW_MAX 768u
+#define SPEND_RAW_MAX 1152u
 
 struct spend {
 	struct hash256 txid;
@@ -21,7 +22,8 @@ struct spend {
 };
 
 struct spend_plan {
-	/* UTXO: CLAIM, REFUND. ACCOUNT: LOCK, CLAIM, REFUND, NONCE_FILL */
+	/* UTXO: CLAIM, REFUND. ACCOUNT: LOCK, CLAIM, REFUND, NONCE_FILL. CHANNEL: LOCK (pay), CLAIM
+	 * (settle), CANCEL */
 	enum sign_purpose purpose;
 	const struct network *network;
 	struct slice leg;        /* encoded terms (layer_leg_make); NONCE_FILL: none */
@@ -36,6 +38,9 @@ struct spend_plan {
 	uint8_t aux_random[32]; /* BIP-340; zeros are good */
 	/* ACCOUNT */
 	uint64_t nonce;
+	/* CHANNEL, LOCK: as in wire/ln_command.h */
+	struct sat fee_limit;
+	uint64_t max_height, deadline_ms;
 };
 
 /* ERR_RANGE the value doesn't cover fee and dust, or a rate, height or purpose that can't be;

@@ -48,6 +48,17 @@ static bool is_account(const struct thinking *t, enum rescue_side side)
 	return layer_family(rescue_layer(t->r, side)) == FAMILY_ACCOUNT;
 }
 
+static bool is_channel(const struct thinking *t, enum rescue_side side)
+{
+	return layer_family(rescue_layer(t->r, side)) == FAMILY_CHANNEL;
+}
+
+/* The source is paid by ourselves, not by somebody who is shown where to. */
+static bool pays_itself(const struct thinking *t)
+{
+	return is_account(t, SIDE_SOURCE) || is_channel(t, SIDE_SOURCE);
+}
+
 static void wait_for(struct thinking *t, enum swap_step step, const char *why)
 {
 	t->out->act = ACT_WAIT;
@@ -235,7 +246,8 @@ static bool drive(struct thinking *t, const struct effect *e)
 	const uint64_t bumped = rate_bumped(t, e->side, tx->rate);
 	const bool due = (fact->rejected && rested) ||
 		t->tip[e->side] >= tx->height + p->bump_blocks;
-	const bool ours = account || e->purpose != SIGN_LOCK; /* not a wallet's payment */
+	/* not a wallet's payment; a command to a node costs what it costs */
+	const bool ours = !is_channel(t, e->side) && (account || e->purpose != SIGN_LOCK);
 	const bool was_sent = fact->sent_ms != 0 || fact->presence == TX_MEMPOOL;
 	if (due && ours && was_sent && count < ATTEMPTS_MAX && bumped <= cap) {
 		prepare(t, e, bumped, tx->nonce);
@@ -253,6 +265,10 @@ enum err swap_gas_needed(struct amount *out, const struct rescue *r, uint64_t ra
 	const enum layer_id layer = rescue_layer(r, side);
 	struct amount lock, back, sum;
 
+	if (layer_family(layer) != FAMILY_ACCOUNT) {
+		*out = amount_zero(layer_asset(layer));
+		return OK;
+	}
 	if (locks) {
 		TRY(spend_fee(&lock, layer, SIGN_LOCK, rate));
 		TRY(spend_fee(&back, layer, SIGN_REFUND, rate));
@@ -337,15 +353,17 @@ static void decide_pay(struct thinking *t)
 			? "another amount than agreed was paid: it comes back when our refund opens"
 			: NULL);
 	t->out->step_side = SIDE_SOURCE;
-	if (late && !made && (is_account(t, SIDE_SOURCE) || t->f->has_wallet)) {
+	if (late && !made && (pays_itself(t) || t->f->has_wallet)) {
 		go(t, RESCUE_ABANDONED, "the offer expired before we paid");
 	} else if (late && !made) {
 		end(t, CLIENT_PENDING,
 			"the offer expired and no payment was seen; if one is on its way, resume "
 			"gets it back");
-	} else if (late) {
+	} else if (made && t->f->tx[lock_tx(t)].rejected && is_channel(t, SIDE_SOURCE)) {
+		go(t, RESCUE_ABANDONED, "our node has not paid, and won't any more");
+	} else if (late && !is_channel(t, SIDE_SOURCE)) {
 		t->out->why = "the offer has expired; our payment may still confirm";
-	} else if (is_account(t, SIDE_SOURCE) || made) {
+	} else if (pays_itself(t) || made) {
 		(void)drive(t, &e);
 	} else if (t->f->has_wallet) {
 		t->out->act = ACT_PAY_WALLET;
@@ -373,6 +391,26 @@ static const struct view_lock *their_lock(const struct thinking *t, enum lock_fa
 	return best;
 }
 
+/* Until when the provider can't take back what it locked: what the terms say, or what is held for
+ * us, which is held for longer when it came late. */
+static uint64_t dest_timelock(const struct thinking *t)
+{
+	const struct view *v = t->f->side[SIDE_DEST].view;
+	uint64_t timelock = t->r->leg[SIDE_DEST].timelock;
+	for (uint32_t i = 0; is_channel(t, SIDE_DEST) && i < v->count; i++)
+		if (v->lock[i].timelock > timelock)
+			timelock = v->lock[i].timelock;
+	return timelock;
+}
+
+/* The provider has told its terms; of a payment to us they are our own, and known when it is held.
+ */
+static bool dest_is_known(const struct thinking *t)
+{
+	return t->r->leg[SIDE_DEST].terms_len != 0 &&
+		(!is_channel(t, SIDE_DEST) || t->f->side[SIDE_DEST].view->count > 0);
+}
+
 static void claim_of(struct effect *e, const struct thinking *t, const struct view_lock *lock)
 {
 	const uint32_t claim_blocks = params_of(t, SIDE_DEST)->claim_blocks;
@@ -380,13 +418,13 @@ static void claim_of(struct effect *e, const struct thinking *t, const struct vi
 		.purpose = SIGN_CLAIM,
 		.at = lock->at,
 		.value = lock->amount,
-		.urgent = t->r->leg[SIDE_DEST].timelock <= t->tip[SIDE_DEST] + 2ull * claim_blocks,
+		.urgent = dest_timelock(t) <= t->tip[SIDE_DEST] + 2ull * claim_blocks,
 		.phase = RESCUE_REVEALED};
 }
 
 static bool reveal_safe(const struct thinking *t, uint64_t *slack_ms)
 {
-	const uint64_t timelock = t->r->leg[SIDE_DEST].timelock, head = t->head[SIDE_DEST];
+	const uint64_t timelock = dest_timelock(t), head = t->head[SIDE_DEST];
 	*slack_ms = 0;
 	return timelock > head &&
 		clock_reveal_safe(params_of(t, SIDE_DEST), timelock - head, slack_ms);
@@ -400,7 +438,7 @@ static bool decide_public(struct thinking *t)
 	if (!t->f->side[SIDE_SOURCE].view->preimage_public &&
 		!t->f->side[SIDE_DEST].view->preimage_public)
 		return false;
-	if (t->r->leg[SIDE_DEST].terms_len == 0 || !t->f->side[SIDE_DEST].fresh)
+	if (!dest_is_known(t) || !t->f->side[SIDE_DEST].fresh)
 		return false;
 	const struct view_lock *lock = their_lock(t, &fault);
 	if (lock == NULL || (fault != LOCK_GOOD && fault != LOCK_SHALLOW))
@@ -424,7 +462,7 @@ static void decide_reveal(struct thinking *t)
 	}
 	wait_for(t, lock == NULL ? STEP_DEST_LOCK : STEP_DEST_DEPTH, NULL);
 	show(t, SIDE_DEST, lock == NULL ? 0 : lock->height, depth);
-	t->out->height = t->r->leg[SIDE_DEST].timelock;
+	t->out->height = dest_timelock(t);
 	t->out->slack_ms = slack_ms;
 	/* the same bytes only: the provider counts on this very lock-up */
 	const struct view_lock *own = own_lock(t);
@@ -462,6 +500,13 @@ static void decide_reveal(struct thinking *t)
 	(void)drive(t, &e);
 }
 
+/* Every part of it, for good: nothing of ours is locked. */
+static bool payment_failed(const struct thinking *t)
+{
+	const struct view *v = t->f->side[SIDE_SOURCE].view;
+	return is_channel(t, SIDE_SOURCE) && v->count > 0 && v->lock[0].spend == LOCK_SPEND_REFUND;
+}
+
 static void decide_paying(struct thinking *t)
 {
 	const struct view_lock *own = own_lock(t);
@@ -473,7 +518,9 @@ static void decide_paying(struct thinking *t)
 		go(t, RESCUE_ABANDONED, "called off");
 	} else if (t->head[SIDE_SOURCE] >= source->timelock) {
 		go(t, RESCUE_ABANDONED, "our refund has opened");
-	} else if (t->r->leg[SIDE_DEST].terms_len != 0) {
+	} else if (payment_failed(t)) {
+		go(t, RESCUE_ABANDONED, "our payment has failed");
+	} else if (dest_is_known(t)) {
 		decide_reveal(t);
 	} else if (own == NULL) {
 		decide_pay(t);
@@ -548,7 +595,7 @@ static bool worth_it(const struct thinking *t, const struct view_lock *lock)
 {
 	const enum layer_id layer = rescue_layer(t->r, SIDE_SOURCE);
 	struct amount fee;
-	if (is_account(t, SIDE_SOURCE))
+	if (pays_itself(t))
 		return true;
 	return spend_fee(&fee, layer, SIGN_REFUND, rate_now(t, SIDE_SOURCE)) == OK &&
 		amount_add(&fee, fee, layer_dust(layer)) == OK && amount_cmp(lock->amount, fee) > 0;
@@ -579,9 +626,21 @@ static bool refund_one(struct thinking *t, struct refund_state *s, const struct 
 			: s->confirmations;
 		return false;
 	}
+	/* a payment comes back by itself */
+	if (is_channel(t, SIDE_SOURCE))
+		return false;
 	/* a lock of another time lock is none of ours, and could not be built */
 	return lock->height != 0 && t->tip[SIDE_SOURCE] >= lock->timelock &&
 		lock->timelock == t->r->leg[SIDE_SOURCE].timelock && drive(t, &e);
+}
+
+/* Our node was to pay, and tells of no payment. Once it would not begin one any more, it is told
+ * again: that it refuses says that there was none. */
+static bool call_off_payment(struct thinking *t, bool *waiting)
+{
+	const uint32_t at = lock_tx(t);
+	*waiting = !t->f->tx[at].rejected;
+	return *waiting && t->f->now_ms > t->r->expires_ms && send_again(t, at);
 }
 
 /* Our lock-up was signed and is not on the chain: on a layer of accounts its nonce is used up by an
@@ -593,6 +652,8 @@ static bool call_off(struct thinking *t, bool *waiting)
 	const uint32_t lock_at = lock_tx(t);
 
 	*waiting = lock_at != RESCUE_TX_MAX;
+	if (*waiting && is_channel(t, SIDE_SOURCE))
+		return call_off_payment(t, waiting);
 	if (lock_at == RESCUE_TX_MAX || !is_account(t, SIDE_SOURCE))
 		return false;
 	const struct rescue_tx *lock = &t->r->tx[lock_at];
@@ -652,7 +713,7 @@ static void decide_abandoned(struct thinking *t)
 		end(t, t->r->revealed ? CLIENT_LOST : CLIENT_FAILED,
 			"the provider took our lock-up with the preimage");
 	} else if (!call_off(t, &waiting)) {
-		if (!waiting && is_account(t, SIDE_SOURCE))
+		if (!waiting && pays_itself(t))
 			go(t, RESCUE_CLOSED, "nothing of ours was locked");
 		else if (!waiting && t->f->has_wallet)
 			end(t, CLIENT_REFUSED, "nothing of ours was locked");

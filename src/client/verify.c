@@ -3,9 +3,13 @@
 #include "base/hex.h"
 #include "base/mutant.h"
 #include "layer/layer.h"
+#include "wire/bolt11.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#define PAYMENT_PADDING_BLOCKS 3u
 
 PRINTF_LIKE(3, 4)
 static enum err refuse(struct verdict *v, enum err err, const char *fmt, ...)
@@ -248,6 +252,7 @@ static enum err check_terms(struct verdict *v, struct leg_offer *given, const st
 		return refuse(v, ERR_FORMAT,
 			"the provider's %s terms name another contract than the one checked", name);
 	ours.timelock = given->timelock;
+	ours.request = given->request; /* whose hash, amount and network leg_make looks at */
 	if (side == SIDE_SOURCE)
 		ours.claim = given->claim;
 	else
@@ -308,6 +313,25 @@ static enum err check_same_swap(
 	return need_same_amount(v, answer, "destination_amount", r->leg[SIDE_DEST].amount);
 }
 
+/* What only the payer of an invoice has to know. lnd adds some blocks to what the payee wants. */
+static enum err check_invoice(struct verdict *v, const struct leg_offer *given,
+	const struct client_layer *bounds, uint64_t now_ms)
+{
+	struct bolt11 *b = malloc(sizeof *b);
+	enum err err = b == NULL ? ERR_FULL : bolt11_decode(b, given->request);
+	if (err != OK)
+		(void)refuse(v, err, "the provider's invoice can't be read");
+	else if (bolt11_is_expired(b, now_ms / 1000))
+		err = refuse(v, ERR_FORMAT, "the provider's invoice has run out already");
+	else if (b->final_cltv + PAYMENT_PADDING_BLOCKS > bounds->lock_blocks_max)
+		err = refuse(v, ERR_RANGE,
+			"our payment would be locked for %u blocks: we accept %u "
+			"(lightning.lock_blocks_max)",
+			(unsigned)b->final_cltv, (unsigned)bounds->lock_blocks_max);
+	free(b);
+	return err;
+}
+
 enum err verify_offer(struct rescue *r, char address[LAYER_ADDRESS_TEXT_SIZE],
 	struct verdict *verdict, const struct json *answer, const struct client_config *config,
 	uint64_t source_height, uint64_t now_ms)
@@ -335,6 +359,8 @@ enum err verify_offer(struct rescue *r, char address[LAYER_ADDRESS_TEXT_SIZE],
 			(unsigned long long)given.timelock, (unsigned long long)source_height,
 			(unsigned)bounds->lock_blocks_min, (unsigned)bounds->lock_blocks_max,
 			layer_name(network->layer));
+	if (layer_family(network->layer) == FAMILY_CHANNEL)
+		TRY(check_invoice(verdict, &given, bounds, now_ms));
 	TRY(need_time(verdict, answer, "expires_at", &expires_ms));
 	if (expires_ms <= now_ms)
 		return refuse(verdict, ERR_FORMAT, "the offer has expired already");
@@ -415,13 +441,16 @@ enum lock_fault verify_lock(
 	/* a contract's lock is of the exact amount or it is another lock; an output may hold more,
 	 * which we get, too */
 	const int more = amount_cmp(lock->amount, leg->amount);
+	const enum layer_family family = layer_family(leg->network->layer);
 	if ((lock->flags & CHAIN_LOCK_FOREIGN) != 0)
 		return LOCK_FOREIGN;
 	if ((lock->flags & CHAIN_LOCK_COINBASE) != 0)
 		return LOCK_COINBASE;
-	if (more < 0 || (more > 0 && layer_family(leg->network->layer) == FAMILY_ACCOUNT))
+	if (more < 0 || (more > 0 && family == FAMILY_ACCOUNT))
 		return LOCK_AMOUNT;
-	if (lock->timelock != leg->timelock)
+	/* a payment that came later than it might is held for longer */
+	if (family == FAMILY_CHANNEL ? lock->timelock < leg->timelock
+				     : lock->timelock != leg->timelock)
 		return LOCK_TIMELOCK;
 	if (lock->spend != 0)
 		return LOCK_SPENT;

@@ -10,7 +10,6 @@
 #define CLIENT_VERIFY_H
 #include "client/rescue.h"
 #include "client/view.h"
-#include "layer/layer.h"
 #include "net/json.h"
 
 struct verdict {
@@ -38,7 +37,8 @@ MUST_USE NONNULL_ALL enum err verify_quote(struct quote *out, struct verdict *ve
 /* Our own lock-up's terms in the answer to POST /v1/swaps or GET: rebuilt from our keys, the
  * provider's key or account and the time lock; byte for byte the same; the same amounts and hash as
  * quoted; a time lock within our bounds at our own node's height. On OK fills in leg[SIDE_SOURCE],
- * swap_id and expires_ms of r, and *address. */
+ * swap_id and expires_ms of r, and *address. CHANNEL: the invoice, read here: of this hash, amount
+ * and network, not run out, and one whose payment is locked for no longer than we accept. */
 MUST_USE NONNULL_ALL enum err verify_offer(struct rescue *r, char address[LAYER_ADDRESS_TEXT_SIZE],
 	struct verdict *verdict, const struct json *answer, const struct client_config *config,
 	uint64_t source_height, uint64_t now_ms);

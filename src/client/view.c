@@ -107,3 +107,11 @@ void view_mempool(struct view *v, const struct chain_event *event)
 {
 	see(v, event, 0);
 }
+
+void view_fact(struct view *v, const struct chain_event *event)
+{
+	const uint64_t height = v->tip.height == 0 ? 1 : v->tip.height;
+	if (event->kind == CHAIN_LOCK_SPENT && find(v, &event->at) == NULL)
+		see_lock(v, event, height);
+	see(v, event, height);
+}

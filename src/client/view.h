@@ -36,6 +36,9 @@ void view_block(struct view *v, const struct block_ref *block, const struct chai
 	size_t event_count);
 NONNULL_ALL void view_reorg(struct view *v, const struct block_ref *keep);
 NONNULL_ALL void view_mempool(struct view *v, const struct chain_event *event);
+/* CHANNEL: what happened between blocks, final when it is seen: at the tip. The end of a payment
+ * that was never seen is the end of one all the same. */
+NONNULL_ALL void view_fact(struct view *v, const struct chain_event *event);
 
 /* 1 in the tip; 0: not in a block. */
 uint64_t view_depth(uint64_t tip, uint64_t height);

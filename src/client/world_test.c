@@ -7,12 +7,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BITCOIN_BLOCK_MS 250u
 #define ROOTSTOCK_BLOCK_MS 125u
 #define TICK_MS 100u
 #define NEVER "2099-01-01T00:00:00.000Z"
 #define SWAP_ID "00112233445566778899aabbccddeeff"
+#define CHANNEL_MSAT UINT64_C(5000000000)
 #define GAS_WEI "0x4563918244f40000" /* 5 */
 
 static const struct network *regtest(enum layer_id layer)
@@ -36,6 +38,8 @@ const struct json *world_rpc(
 
 static uint64_t height(struct world *w, enum layer_id layer)
 {
+	if (layer == LAYER_LIGHTNING)
+		layer = LAYER_BITCOIN;
 	const struct sim_network *n = sim_node_network(w->node[layer]);
 	return n->ops->height(n);
 }
@@ -72,9 +76,38 @@ static struct amount leg_amount(enum layer_id layer, enum rescue_side side)
 	return a;
 }
 
+/* The provider's hold invoice: what is paid in time is held until the time lock. */
+static void make_invoice(struct world *w, struct leg_offer *offer)
+{
+	struct sat amount;
+	CHECK(amount_to_sat(&amount, offer->amount) == OK);
+	struct simln_bill terms = {.hash = offer->hash,
+		.msat = amount.raw * BOLT11_MSAT_PER_SAT,
+		.expiry_s = 3600,
+		.cltv = (uint32_t)(w->source_blocks + SIMLN_MARGIN)};
+	if (w->bend_invoice != NULL)
+		w->bend_invoice(&terms);
+	CHECK(simln_invoice_make(w->lightning, &w->swap.bill, SIMLN_ALICE, &terms) == OK);
+	offer->request = slice_str(w->swap.bill->request);
+}
+
+/* Terms as layer_leg_make writes them, of an invoice that it would not take. */
+static void put_bent_terms(struct buf *out, const struct leg_offer *offer)
+{
+	struct sat amount;
+	CHECK(amount_to_sat(&amount, offer->amount) == OK);
+	buf_u8(out, offer->provider_claims);
+	buf_put(out, offer->hash.b, sizeof offer->hash.b);
+	buf_le64(out, amount.raw);
+	buf_le64(out, offer->timelock);
+	buf_bytes32(out, offer->request);
+}
+
 static void make_terms(struct world *w, enum rescue_side side)
 {
 	struct world_swap *s = &w->swap;
+	if (w->layer[side] == LAYER_LIGHTNING && side == SIDE_DEST)
+		return; /* the taker's invoice says it all */
 	struct buf out = buf_init(s->terms[side], RESCUE_TERMS_MAX);
 	struct leg_offer offer = {.network = regtest(w->layer[side]),
 		.hash = s->hash,
@@ -88,9 +121,14 @@ static void make_terms(struct world *w, enum rescue_side side)
 	dest_party(ours, w);
 	theirs->key = s->client_key;
 	theirs->address = s->client_address;
+	if (w->layer[side] == LAYER_LIGHTNING)
+		make_invoice(w, &offer);
 	if (w->bend != NULL)
 		w->bend(&offer, side);
-	CHECK(layer_leg_make(&out, w->layer[side], &offer) == OK);
+	if (w->layer[side] == LAYER_LIGHTNING && w->bend_invoice != NULL)
+		put_bent_terms(&out, &offer);
+	else
+		CHECK(layer_leg_make(&out, w->layer[side], &offer) == OK);
 	s->terms_len[side] = out.len;
 	s->timelock[side] = offer.timelock;
 }
@@ -111,8 +149,11 @@ static struct json *leg_json(struct world *w, enum rescue_side side, bool terms)
 		json_set(v, "terms", json_new_null());
 		return v;
 	}
-	CHECK(layer_leg_address(w->layer[side], regtest(w->layer[side]), address,
-		      slice_of(w->swap.terms[side], w->swap.terms_len[side])) == OK);
+	if (w->layer[side] == LAYER_LIGHTNING && w->bend_invoice != NULL)
+		memcpy(address, w->swap.bill->request, strlen(w->swap.bill->request) + 1);
+	else
+		CHECK(layer_leg_address(w->layer[side], regtest(w->layer[side]), address,
+			      slice_of(w->swap.terms[side], w->swap.terms_len[side])) == OK);
 	json_set_string(v, "address", address);
 	json_set_hex(v, "terms", "", w->swap.terms[side], w->swap.terms_len[side]);
 	json_set_u64(v, "timelock", w->swap.timelock[side]);
@@ -162,17 +203,31 @@ static struct json *layers_json(struct world *w)
 	return v;
 }
 
+static void take_party(struct world *w, enum rescue_side side, const struct json *party,
+	const char *key, const char *address)
+{
+	struct world_swap *s = &w->swap;
+	switch (layer_family(w->layer[side])) {
+	case FAMILY_UTXO: CHECK(json_get_hex(party, key, s->client_key.b, 32) == OK); break;
+	case FAMILY_ACCOUNT:
+		CHECK(json_get_hex(party, address, s->client_address.b, 20) == OK);
+		break;
+	case FAMILY_CHANNEL: CHECK(json_count(party) == 0); break;
+	}
+}
+
 static void take_swap(struct world *w, const struct json *body)
 {
 	struct world_swap *s = &w->swap;
 	const struct json *source = json_get(body, "source"), *dest = json_get(body, "destination");
 	CHECK(json_get_hex(body, "preimage_hash", s->hash.b, 32) == OK);
-	if (w->layer[SIDE_SOURCE] == LAYER_BITCOIN) {
-		CHECK(json_get_hex(source, "refund_key", s->client_key.b, 32) == OK);
-		CHECK(json_get_hex(dest, "claim_address", s->client_address.b, 20) == OK);
-	} else {
-		CHECK(json_get_hex(source, "refund_address", s->client_address.b, 20) == OK);
-		CHECK(json_get_hex(dest, "claim_key", s->client_key.b, 32) == OK);
+	take_party(w, SIDE_SOURCE, source, "refund_key", "refund_address");
+	take_party(w, SIDE_DEST, dest, "claim_key", "claim_address");
+	if (w->layer[SIDE_DEST] == LAYER_LIGHTNING) {
+		const char *request = json_get_string(body, "client_invoice");
+		s->bill = simln_find(w->lightning, &s->hash);
+		CHECK(s->bill != NULL && request != NULL && strcmp(s->bill->request, request) == 0);
+		CHECK(s->bill->payee == SIMLN_BOB && s->bill->msat == UINT64_C(990000000));
 	}
 	make_terms(w, SIDE_SOURCE);
 	s->known = true;
@@ -261,6 +316,8 @@ unsigned world_source_locks(struct world *w)
 	struct btc_htlc_tree tree;
 	struct evm_htlc e;
 
+	if (w->layer[SIDE_SOURCE] == LAYER_LIGHTNING)
+		return w->swap.bill->invoice == SIMLN_ACCEPTED;
 	if (w->layer[SIDE_SOURCE] == LAYER_BITCOIN) {
 		CHECK(btc_htlc_parse(&h, terms) == OK && btc_htlc_tree(&tree, &h) == OK);
 		hex_encode(text, tree.script_pubkey, sizeof tree.script_pubkey);
@@ -282,6 +339,10 @@ static void lock_dest(struct world *w)
 	const enum layer_id layer = w->layer[SIDE_DEST];
 	const struct slice terms = slice_of(w->swap.terms[SIDE_DEST], w->swap.terms_len[SIDE_DEST]);
 	char address[LAYER_ADDRESS_TEXT_SIZE], raw[2 * SPEND_RAW_MAX + 1];
+	if (layer == LAYER_LIGHTNING) {
+		simln_pay(w->lightning, w->swap.bill, 0, (uint32_t)w->dest_blocks);
+		return;
+	}
 	if (layer == LAYER_BITCOIN) {
 		CHECK(layer_leg_address(layer, regtest(layer), address, terms) == OK);
 		(void)world_rpc(w, layer, "sim_fund", "[\"%s\", \"%s\"]", address,
@@ -331,7 +392,12 @@ static void on_request(void *ctx, struct http_local_request *request)
 {
 	struct world *w = ctx;
 	const char *url = http_local_url(request);
-	static const char provider[] = "http://provider", bitcoin[] = "http://bitcoin";
+	static const char provider[] = "http://provider", bitcoin[] = "http://bitcoin",
+			  lightning[] = "http://lightning";
+	if (strncmp(url, lightning, sizeof lightning - 1) == 0) {
+		simln_bob(w->lightning, request);
+		return;
+	}
 	if (strncmp(url, provider, sizeof provider - 1) == 0) {
 		provide(w, request, url + sizeof provider - 1);
 		return;
@@ -392,12 +458,13 @@ static struct session_config session_of(struct world *w)
 
 enum client_exit world_swap(struct world *w)
 {
+	static const char *const to[LAYER_COUNT] = {
+		[LAYER_BITCOIN] = WORLD_TO_BITCOIN, [LAYER_ROOTSTOCK] = WORLD_TO_ROOTSTOCK};
 	const struct session_config config = session_of(w);
 	const struct begin_request request = {.from = w->layer[SIDE_SOURCE],
 		.to = w->layer[SIDE_DEST],
 		.amount = leg_amount(w->layer[SIDE_SOURCE], SIDE_SOURCE),
-		.to_address = w->layer[SIDE_DEST] == LAYER_BITCOIN ? WORLD_TO_BITCOIN
-								   : WORLD_TO_ROOTSTOCK,
+		.to_address = to[w->layer[SIDE_DEST]],
 		.settings = &w->settings};
 	rescue_fini(&w->rescue);
 	const enum client_exit exit = swap_begin(&w->rescue, &config, &request);
@@ -423,6 +490,13 @@ static void set(struct world *w, const char *name, const char *value)
 	CHECK(settings_offer(&w->settings, &error, name, value) == OK);
 }
 
+static void on_bitcoin(void *ctx)
+{
+	struct world *w = ctx;
+	if (w->lightning != NULL)
+		simln_set_height(w->lightning, (uint32_t)height(w, LAYER_BITCOIN));
+}
+
 static void make_nodes(struct world *w)
 {
 	const uint64_t now = loop_wall_ms(w->loop);
@@ -433,10 +507,18 @@ static void make_nodes(struct world *w)
 	static const uint64_t block_ms[WORLD_LAYERS] = {BITCOIN_BLOCK_MS, ROOTSTOCK_BLOCK_MS};
 	sim_evm_contract(&w->contract, network[LAYER_ROOTSTOCK]);
 	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
-		const struct sim_node_config config = {.seed = i, .block_ms = block_ms[i]};
+		const struct sim_node_config config = {.seed = i,
+			.block_ms = block_ms[i],
+			.changed = i == LAYER_BITCOIN ? on_bitcoin : NULL,
+			.changed_ctx = w};
 		CHECK(sim_node_create(&w->node[i], w->loop, network[i], &config) == OK);
 		w->peer[i].network = network[i];
 	}
+	const struct simln_config lightning = {.loop = w->loop,
+		.wall_s = now / 1000,
+		.height = (uint32_t)height(w, LAYER_BITCOIN),
+		.local_msat = {CHANNEL_MSAT, CHANNEL_MSAT}};
+	CHECK(simln_create(&w->lightning, &lightning) == OK);
 }
 
 struct world *world_create(enum layer_id from, enum layer_id to)
@@ -451,17 +533,23 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 	w->disk = file_sim_create();
 	w->layer[SIDE_SOURCE] = from;
 	w->layer[SIDE_DEST] = to;
-	w->source_blocks = from == LAYER_BITCOIN ? 120 : 240;
+	w->source_blocks = from == LAYER_ROOTSTOCK ? 240 : 120;
 	w->dest_blocks = 60;
 	w->pays = true;
 	memset(w->gas_key.b, 0x11, sizeof w->gas_key.b);
 	memset(w->wallet.b, 0x22, sizeof w->wallet.b);
 	make_nodes(w);
+	(void)snprintf(w->macaroon, sizeof w->macaroon, "/tmp/sluice-world-XXXXXX");
+	const int file = mkstemp(w->macaroon);
+	CHECK(file >= 0 && write(file, SIMLN_MACAROON, 2) == 2 && close(file) == 0);
 	set(w, "provider", "http://provider");
 	set(w, "bitcoin.network", "regtest");
 	set(w, "rootstock.network", "regtest");
 	set(w, "bitcoin.rpc_url", "http://bitcoin");
 	set(w, "rootstock.rpc_url", "http://rootstock");
+	set(w, "lightning.network", "regtest");
+	set(w, "lightning.rpc_url", "http://lightning");
+	set(w, "lightning.credential_file", w->macaroon);
 	set(w, "gas_key", "gas");
 	set(w, "refund_address", WORLD_REFUND);
 	CHECK(settings_read(&w->config, &error, &w->settings) == OK);
@@ -481,7 +569,9 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 void world_destroy(struct world *w)
 {
 	rescue_fini(&w->rescue);
+	simln_destroy(w->lightning);
 	http_client_destroy(w->http);
+	CHECK(unlink(w->macaroon) == 0);
 	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		json_free(w->peer[i].answer);
 		sim_node_destroy(w->node[i]);

@@ -5,6 +5,7 @@
 #include "client/begin.h"
 #include "sim/bitcoin.h"
 #include "sim/evm.h"
+#include "sim/lightning_internal.h"
 #include "sim/node.h"
 #include "sim/rpc_test.h"
 #include "sys/file_sim.h"
@@ -34,6 +35,7 @@ struct world_swap { /* as the provider knows it */
 	uint8_t terms[SIDE_COUNT][RESCUE_TERMS_MAX];
 	size_t terms_len[SIDE_COUNT];
 	uint64_t timelock[SIDE_COUNT];
+	struct simln_bill *bill; /* CHANNEL: what is paid by either of the two */
 	bool dest_locked;
 	char body[RESCUE_REQUEST_MAX]; /* of the request that made it */
 	char key[64];
@@ -45,6 +47,8 @@ struct world {
 	struct file_sim *disk;
 	struct sim_node *node[WORLD_LAYERS];
 	struct peer peer[WORLD_LAYERS];
+	char macaroon[40];       /* a file; bob's */
+	struct simln *lightning; /* alice is the provider's node, bob the taker's */
 	struct evm_address contract;
 	struct settings settings;
 	struct client_config config;
@@ -60,6 +64,7 @@ struct world {
 		struct leg_offer *offer, enum rescue_side side); /* terms, consistent in itself */
 	uint64_t source_blocks, dest_blocks;                     /* until the refunds open */
 	bool never_locks, locks_less, refuses, dead;
+	void (*bend_invoice)(struct simln_bill *terms); /* the provider's */
 	unsigned posts;
 
 	/* what the taker does */
