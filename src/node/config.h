@@ -21,6 +21,12 @@ struct config_layer {
 	char rpc_user[CONFIG_TEXT_SIZE];
 	char rpc_password_file[CONFIG_TEXT_SIZE];
 	char rpc_cookie_file[CONFIG_TEXT_SIZE];
+	/* CHANNEL: "lnd" or "cln"; its macaroon or rune; its certificate, "": what the system
+	 * trusts
+	 */
+	char node[CONFIG_TEXT_SIZE];
+	char credential_file[CONFIG_TEXT_SIZE];
+	char ca_file[CONFIG_TEXT_SIZE];
 	uint64_t rpc_timeout_ms;
 	uint64_t rpc_cpu_us;
 	uint64_t poll_ms;

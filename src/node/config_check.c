@@ -65,6 +65,11 @@ static void check_layer(const struct config *c, enum layer_id id, struct buf *ou
 	check_access(l, name, out, count);
 	if (layer_family(id) == FAMILY_ACCOUNT && l->contract[0] == '\0')
 		problem(out, count, "%s.contract: is needed", name);
+	if (layer_family(id) == FAMILY_CHANNEL && strcmp(l->node, "lnd") != 0 &&
+		strcmp(l->node, "cln") != 0)
+		problem(out, count, "%s.node: lnd or cln", name);
+	if (layer_family(id) == FAMILY_CHANNEL && l->credential_file[0] == '\0')
+		problem(out, count, "%s.credential_file: is needed", name);
 	if (l->poll_ms > l->rpc_timeout_ms * 10)
 		problem(out, count, "%s.poll_ms: far longer than rpc_timeout_ms", name);
 	if (amount_is_zero(p->swap_min))

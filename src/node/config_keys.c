@@ -153,6 +153,9 @@ enum layer_key_id {
 	KEY_RPC_USER,
 	KEY_RPC_PASSWORD_FILE,
 	KEY_RPC_COOKIE_FILE,
+	KEY_NODE,
+	KEY_CREDENTIAL_FILE,
+	KEY_CA_FILE,
 	KEY_RPC_TIMEOUT_MS,
 	KEY_RPC_CPU_US,
 	KEY_POLL_MS,
@@ -171,6 +174,9 @@ enum layer_key_id {
 	KEY_FEE_RATE_MIN,
 	KEY_FEE_RATE_MAX,
 	KEY_BUMP_BLOCKS,
+	KEY_FEE_LIMIT_PPM,
+	KEY_FEE_LIMIT_BASE,
+	KEY_FORCE_CLOSE_BLOCKS,
 	LAYER_KEY_COUNT
 };
 
@@ -189,6 +195,14 @@ static const struct layer_key layer_keys[LAYER_KEY_COUNT] = {
 	[KEY_RPC_COOKIE_FILE] = {"rpc_cookie_file", CONFIG_TEXT,
 		"Bitcoin Core's .cookie, instead of user and password",
 		LAYER_FIELD(rpc_cookie_file), 0, 0},
+	[KEY_NODE] = {"node", CONFIG_TEXT, "lnd, or cln: Core Lightning with clnrest",
+		LAYER_FIELD(node), 0, 0},
+	[KEY_CREDENTIAL_FILE] = {"credential_file", CONFIG_TEXT,
+		"lnd's macaroon, or a rune for cln", LAYER_FIELD(credential_file), 0, 0},
+	[KEY_CA_FILE] = {"ca_file", CONFIG_TEXT,
+		"the certificate that the node is known by; without it, those that the system "
+		"trusts",
+		LAYER_FIELD(ca_file), 0, 0},
 	[KEY_RPC_TIMEOUT_MS] = {"rpc_timeout_ms", CONFIG_U64, "deadline of one call",
 		LAYER_FIELD(rpc_timeout_ms), 100, 600 * SECOND},
 	[KEY_RPC_CPU_US] = {"rpc_cpu_us", CONFIG_U64,
@@ -235,6 +249,14 @@ static const struct layer_key layer_keys[LAYER_KEY_COUNT] = {
 	[KEY_BUMP_BLOCKS] = {"bump_blocks", CONFIG_U32,
 		"replace an unconfirmed transaction after so many blocks",
 		LAYER_FIELD(params.bump_blocks), 1, 10000},
+	[KEY_FEE_LIMIT_PPM] = {"fee_limit_ppm", CONFIG_U32,
+		"pay no more than this for routing, in millionths of the amount..",
+		LAYER_FIELD(params.fee_limit_ppm), 0, 999999},
+	[KEY_FEE_LIMIT_BASE] = {"fee_limit_base", CONFIG_U64, "..and so many satoshi besides",
+		LAYER_FIELD(params.fee_limit_base), 0, 1000000},
+	[KEY_FORCE_CLOSE_BLOCKS] = {"force_close_blocks", CONFIG_U32,
+		"from the end of a payment that is stuck to its being claimed or back on the chain",
+		LAYER_FIELD(params.force_close_blocks), 1, 4032},
 };
 
 /* The keys that each layer has, with their defaults: mainnet's. */
@@ -290,6 +312,30 @@ static const char *const layer_defaults[LAYER_COUNT][LAYER_KEY_COUNT] = {
 			[KEY_FEE_RATE_MIN] = "60000000",
 			[KEY_FEE_RATE_MAX] = "2000000000",
 			[KEY_BUMP_BLOCKS] = "10",
+		},
+	[LAYER_LIGHTNING] =
+		{
+			[KEY_ENABLED] = "false",
+			[KEY_NETWORK] = "mainnet",
+			[KEY_RPC_URL] = "https://127.0.0.1:8080",
+			[KEY_NODE] = "lnd",
+			[KEY_CREDENTIAL_FILE] = "",
+			[KEY_CA_FILE] = "",
+			[KEY_RPC_TIMEOUT_MS] = "15000",
+			[KEY_POLL_MS] = "2500",
+			[KEY_BLOCK_INTERVAL_MS] = "600000",
+			[KEY_DRIFT_PERMILLE] = "100",
+			[KEY_OUTAGE_MS] = "21600000",
+			[KEY_DEPTH] = "0:1",
+			[KEY_FINAL_DEPTH] = "1",
+			[KEY_CLAIM_BLOCKS] = "1",
+			[KEY_LOCK_BLOCKS] = "144",
+			[KEY_FUNDING_BLOCKS] = "12",
+			[KEY_SWAP_MIN] = "0.0001",
+			[KEY_SWAP_MAX] = "0.1",
+			[KEY_FEE_LIMIT_PPM] = "5000",
+			[KEY_FEE_LIMIT_BASE] = "10",
+			[KEY_FORCE_CLOSE_BLOCKS] = "288",
 		},
 };
 

@@ -1,5 +1,6 @@
 #include "node/core_internal.h"
 
+#include "layer/lightning/node.h"
 #include "node/log.h"
 #include "node/metrics.h"
 #include "rt/cpu_budget.h"
@@ -222,6 +223,37 @@ static enum err open_upstream(struct core *k, enum layer_id id)
 	return err;
 }
 
+/* The node's certificate, where it has one of its own, is trusted for nobody else. */
+static enum err open_lightning(struct core *k, enum layer_id id)
+{
+	const struct config_layer *c = &k->config->layer[id];
+	struct http_client *http = k->c.http;
+	if (c->ca_file[0] != 0) {
+		const struct http_client_config own = {.ca_file = c->ca_file};
+		const enum err err = http_client_create_with(&k->lightning_http, k->loop, &own);
+		if (err != OK) {
+			log_line(LOG_ERROR, "%s.ca_file %s: %s", layer_name(id), c->ca_file,
+				file_why(err));
+			return err;
+		}
+		http = k->lightning_http;
+	}
+	const struct ln_node_config node = {.kind = strcmp(c->node, "cln") == 0 ? LN_CLN : LN_LND,
+		.network = network_by_name(LAYER_BITCOIN, slice_str(c->params.network->name)),
+		.url = c->rpc_url,
+		.credential_file = c->credential_file,
+		.client = http,
+		.loop = k->loop,
+		.timeout_ms = c->rpc_timeout_ms,
+		.retry_ms = c->poll_ms};
+	const enum err err = ln_node_create(&k->lightning, &node);
+	if (err != OK)
+		log_line(LOG_ERROR, "%s: rpc_url or credential_file %s can't be used: %s",
+			layer_name(id), c->credential_file,
+			err == ERR_FORMAT ? "not of the right form" : file_why(err));
+	return err;
+}
+
 /* The time locks allow for observation_ms from a block to our reaction: being behind by as many
  * blocks as come in that time is no reason to wait. */
 static uint32_t lag_max(const struct core *k, const struct config_layer *c)
@@ -238,11 +270,15 @@ static enum err open_layers(struct core *k)
 		k->start[i] = (struct layer_start){.core = k, .id = id};
 		if (!c->enabled)
 			continue;
-		TRY(open_upstream(k, id));
+		if (layer_family(id) == FAMILY_CHANNEL)
+			TRY(open_lightning(k, id));
+		else
+			TRY(open_upstream(k, id));
 		const struct layer_config layer = {.id = id,
 			.network = c->params.network,
 			.loop = k->loop,
 			.upstream = k->upstream[i],
+			.lightning = layer_family(id) == FAMILY_CHANNEL ? k->lightning : NULL,
 			.offload = k->c.offload,
 			.poll_ms = c->poll_ms,
 			.lag_max = lag_max(k, c),
@@ -322,6 +358,9 @@ void core_destroy(struct core *k)
 		layer_destroy(k->layer[i]);
 		upstream_destroy(k->upstream[i]);
 	}
+	ln_node_destroy(k->lightning);
+	if (k->lightning_http != NULL)
+		http_client_destroy(k->lightning_http);
 	api_destroy(k->api);
 	effect_runner_destroy(k->effects);
 	watch_destroy(k->watch);

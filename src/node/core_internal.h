@@ -29,6 +29,8 @@ struct core {
 	const struct config *config; /* c.config */
 	struct loop *loop;           /* c.loop */
 	struct upstream *upstream[LAYER_COUNT];
+	struct ln_node *lightning;
+	struct http_client *lightning_http; /* of a node with a certificate of its own; or NULL */
 	struct layer *layer[LAYER_COUNT];
 	struct layer_start start[LAYER_COUNT];
 	struct signer *signer;

@@ -12,10 +12,12 @@ class Deployment(provider.Provider):
     """The provider as tools/demo configures it."""
     config = (ROOT / "tools/demo/sluice.yaml").read_text()
     policy = (ROOT / "tools/demo/policy.yaml").read_text()
+    lightning = (ROOT / "tools/demo/lightning.yaml").read_text()
 
     def __init__(self, bin_dir, nodes, **options):
         self.nodes = nodes
-        super().__init__(bin_dir, nodes.bitcoin.url, nodes.rootstock.url, nodes.contract, auth=nodes.auth, **options)
+        super().__init__(bin_dir, nodes.bitcoin.url, nodes.rootstock.url, nodes.contract, auth=nodes.auth,
+                         lightning=nodes.lightning, **options)
 
     def __exit__(self, kind, *error):
         interrupted = kind is KeyboardInterrupt  # no failure: no log is shown
@@ -24,7 +26,9 @@ class Deployment(provider.Provider):
     def start(self):
         self.start_signer()
         self.start_daemon()
-        self.wait("both networks followed", lambda: (self.root / "log").read_text().count(": following from block") >= 2)
+        count = 3 if self.nodes.lightning else 2
+        self.wait("all networks followed",
+                  lambda: (self.root / "log").read_text().count(": following from block") >= count)
 
     def fund(self, bitcoin=("2", "2", "2"), rootstock=("5",)):
         """Pays, waits until the books have it and the provider is ready to swap."""

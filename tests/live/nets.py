@@ -53,10 +53,33 @@ class Ticker(threading.Thread):
         self.join()
 
 
+class Lightning:
+    """Two nodes with a channel between them, alice the provider's, bob the taker's: {name: {"url", "macaroon" in hex}}."""
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+
+    def settings(self, name, folder):
+        """Its keys as lines of a configuration; the macaroon is written into the folder."""
+        path = folder / f"{name}.macaroon"
+        path.write_bytes(bytes.fromhex(self.nodes[name]["macaroon"]))
+        path.chmod(0o600)
+        return f"  rpc_url: {self.nodes[name]['url']}\n  credential_file: {path}\n"
+
+
+class SimLightning(Lightning):
+    def lever(self, name):
+        return peers.Rpc(self.nodes[name]["url"])
+
+    def msat(self, name):
+        """What its side of the channel has, without what is under way."""
+        return self.lever(name).sim_balance()["local_msat"]
+
+
 class Nets:
-    """bitcoin, rootstock: their calls (peers.Rpc). contract, chain_id, network: of Rootstock. auth: of Bitcoin's node.
+    """lightning: Lightning, or None. bitcoin, rootstock: their calls (peers.Rpc). contract, chain_id, network: of Rootstock. auth: of Bitcoin's node.
     block_ms: the clock's interval by layer, 0: by hand. Amounts are text in whole coins."""
-    bitcoin = rootstock = contract = chain_id = None
+    bitcoin = rootstock = lightning = contract = chain_id = None
     network, auth = "regtest", ("u", "p")
 
     def __init__(self, block_ms=None):
@@ -147,6 +170,7 @@ class SimNets(Nets):
         self.bitcoin = peers.Rpc(told["bitcoin"]["url"], ":".join(self.auth) if self.auth else None)
         self.rootstock = peers.Rpc(told["rootstock"]["url"])
         self.contract, self.chain_id = told["rootstock"]["contract"], told["chain_id"]
+        self.lightning = SimLightning({name: told[name] for name in ("alice", "bob")})
 
     def mine(self, layer, count=1):
         self.rpc(layer).sim_mine(count)

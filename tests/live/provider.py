@@ -38,6 +38,20 @@ rootstock: {{enabled: true, network: {network}, rpc_url: "{rootstock}", poll_ms:
 """
 
 
+LIGHTNING = """
+lightning:
+  enabled: true
+  network: regtest
+{node}  poll_ms: 20
+  block_interval_ms: 1000
+  outage_ms: 0
+  lock_blocks: 60
+  funding_blocks: 30
+  force_close_blocks: 2
+  swap_max: "1"
+"""
+
+
 class HttpError(Exception):
     def __init__(self, status, body):
         super().__init__(f"{status}: {body[:300]}")
@@ -50,10 +64,10 @@ class HttpError(Exception):
 
 class Provider:
     """bin_dir: where sluiced and sluice-signer are. urls: of the two nodes. settings: "key=value" for --set."""
-    config, policy = CONFIG, POLICY
+    config, policy, lightning = CONFIG, POLICY, LIGHTNING
 
     def __init__(self, bin_dir, bitcoin, rootstock, contract, network="regtest", auth=None, settings=(), root=None,
-                 loop_backend="auto"):
+                 loop_backend="auto", lightning=None):
         self.bin = pathlib.Path(bin_dir)
         self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="sluice-provider-"))
         self.port, self.settings = free_port(), [f"loop_backend={loop_backend}", *settings]
@@ -68,7 +82,8 @@ class Provider:
         fields = dict(root=self.root, port=self.port, bitcoin=bitcoin, rootstock=rootstock, contract=contract,
                       network=network)
         self._write("policy.yaml", self.policy.format(**fields))
-        self._write("sluice.yaml", self.config.format(**fields))
+        more = self.lightning.format(node=lightning.settings("alice", self.root)) if lightning else ""
+        self._write("sluice.yaml", self.config.format(**fields) + more)
         made = subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf"],
                               check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.wallet = made.stdout.split("wallet: ")[1].split()[0]  # the public key

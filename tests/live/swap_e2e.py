@@ -33,7 +33,9 @@ class Case:
         self.p, self.client, self.nodes = deployed, client, deployed.nodes
 
     def begin(self, name, source, amount, address, *more):
-        dest = {"bitcoin": "rootstock", "rootstock": "bitcoin"}[source]
+        return self.between(name, source, nets.OTHER[source], amount, address, *more)
+
+    def between(self, name, source, dest, amount, address, *more):
         run = self.client.swap(name, source, dest, amount, address, *more)
         if source == "bitcoin":
             self.p.wait("a payment to make", lambda: self.alive(run).payment())
@@ -60,7 +62,42 @@ class Case:
         check(run.rescue()["phase"] == "completed", run.rescue()["phase"])
         print(f"{run.name}: completed, {got} received")
 
+    def paid_by_lightning(self, dest, amount, address):
+        """From the taker's own node; what it has is less by the amount, without a fee between neighbours."""
+        before = self.nodes.lightning.msat("bob")
+        run = self.between(f"lightning-to-{dest}", "lightning", dest, amount, address)
+        self.completes(run, address)
+        paid = before - self.nodes.lightning.msat("bob")
+        check(paid == nets.units("bitcoin", amount) * 1000, f"{paid} msat paid for {amount}")
+        return run
+
+    def paid_to_lightning(self, source, amount, kill=False):
+        """The taker's own node is paid; the provider may be killed while it pays."""
+        before = self.nodes.lightning.msat("bob")
+        run = self.between(f"{source}-to-lightning", source, "lightning", amount, None)
+        if kill:
+            self.state(run, "dest_locking", "dest_locked", "claiming", "completed")
+            self.p.kill_daemon()
+            self.p.start_daemon()
+            self.p.wait("the provider again", self.p.layers)
+        self.p.wait("the client's end", run.done, SECONDS)
+        check(run.process.returncode == 0, f"exit {run.process.returncode}: {run.text()}")
+        self.state(run, "completed")
+        got = self.nodes.lightning.msat("bob") - before
+        want = nets.units("bitcoin", self.p.swap(run.id())["destination_amount"]) * 1000
+        check(got == want, f"{got} msat received of {want}")
+        print(f"{run.name}: completed, {got} msat received")
+
     # ---- the cases ----
+
+    def lightning(self):
+        """Both ways with each other layer; the provider killed while it pays; the client killed while it holds."""
+        if self.nodes.lightning is None:
+            return
+        self.paid_to_lightning("bitcoin", "0.012")
+        self.paid_to_lightning("rootstock", "0.013", kill=True)
+        self.paid_by_lightning("rootstock", "0.014", self.client.fresh_account())
+        self.paid_by_lightning("bitcoin", "0.015", taker.BITCOIN_ADDRESSES[2])
 
     def there(self):
         address = self.client.fresh_account()
@@ -156,7 +193,7 @@ def main(kind, bin_dir, backend="auto"):
             case = Case(deployed, client)
             vanished = case.vanished()
             next(vanished)
-            for step in (case.there, case.back, case.provider_killed, case.client_killed):
+            for step in (case.there, case.back, case.provider_killed, case.client_killed, case.lightning):
                 step()
             for _ in vanished:
                 pass

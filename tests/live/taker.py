@@ -14,7 +14,17 @@ import nets
 
 # Addresses that nobody here has a key of (BIP-173's examples): what a client is paid can only stay there.
 BITCOIN_ADDRESSES = ("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",
-                     "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry")
+                     "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry",
+                     "bcrt1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqc8gma6")
+
+
+LIGHTNING = """lightning:
+  network: regtest
+{node}  poll_ms: 40
+  block_interval_ms: 200
+  drift_permille: 0
+  outage_ms: 0
+"""
 
 
 class Swap:
@@ -96,8 +106,11 @@ class Taker:
         self.write("gas.key", key + "\n")
         self.gas_address = account.address(key)
         template = (nets.ROOT / "tools/demo/client.yaml").read_text()
-        self.config.write_text(template.format(root=self.root, provider=provider_url, user=user,
-                                               bitcoin=nodes.bitcoin.url, rootstock=nodes.rootstock.url))
+        text = template.format(root=self.root, provider=provider_url, user=user, bitcoin=nodes.bitcoin.url,
+                               rootstock=nodes.rootstock.url)
+        if nodes.lightning:
+            text += LIGHTNING.format(node=nodes.lightning.settings("bob", self.root))
+        self.config.write_text(text)
         self.processes = []
         if gas:
             nodes.fund("rootstock", self.gas_address, gas)
@@ -125,8 +138,9 @@ class Taker:
         return process
 
     def swap(self, name, source, destination, amount, to_address, *more, **options):
-        return Swap(self, name, ["--from", source, "--to", destination, "--amount", amount, "--to-address",
-                                 to_address, *more], **options)
+        """to_address None: the taker's Lightning node is paid."""
+        to = ["--to-address", to_address] if to_address else []
+        return Swap(self, name, ["--from", source, "--to", destination, "--amount", amount, *to, *more], **options)
 
     def fresh_account(self):
         return "0x" + secrets.token_hex(20)
