@@ -273,6 +273,7 @@ void api_destroy(struct api *api)
 {
 	if (api == NULL)
 		return;
+	swap_requests_free(api);
 	pending_destroy(api);
 	latency_maps_destroy(api->latency_maps);
 	events_destroy(api->events);

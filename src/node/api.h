@@ -58,6 +58,9 @@ struct api_ports {
 	void (*layer_info)(void *ctx, enum layer_id id, struct layer_info *out);
 	enum err (*layer_submit)(
 		void *ctx, enum layer_id id, struct slice raw, layer_submit_cb cb, void *cb_ctx);
+	/* CHANNEL */
+	enum err (*layer_offer)(void *ctx, enum layer_id id, const struct leg_offer *offer,
+		layer_offer_cb cb, void *cb_ctx);
 	enum err (*layer_status)(void *ctx, enum layer_id id, const struct hash256 *txid,
 		layer_status_cb cb, void *cb_ctx);
 };

@@ -85,7 +85,8 @@ struct api {
 	uint32_t pending_count;
 	struct map in_flight; /* idempotency keys of unanswered commands */
 	struct map_slot *in_flight_slot;
-	struct address_kept *address; /* API_ADDRESSES_KEPT */
+	struct address_kept *address;  /* API_ADDRESSES_KEPT */
+	struct swap_request *offering; /* those that a node is asked about */
 };
 
 static inline const struct ledger *call_ledger(const struct call *c)
@@ -172,6 +173,8 @@ const char *transfer_state_name(enum transfer_state s);
 
 void handle_quotes(struct call *c);
 void handle_swap_create(struct call *c);
+/* Those that a node was asked about and has not answered. */
+NONNULL_ALL void swap_requests_free(struct api *api);
 void handle_swap_get(struct call *c);
 void handle_swap_list(struct call *c);
 void handle_transfer_create(struct call *c);

@@ -60,6 +60,13 @@ static enum err port_layer_status(
 	return layer_status(k->layer[id], txid, cb, cb_ctx);
 }
 
+static enum err port_layer_offer(
+	void *ctx, enum layer_id id, const struct leg_offer *offer, layer_offer_cb cb, void *cb_ctx)
+{
+	struct core *k = ctx;
+	return layer_offer(k->layer[id], offer, cb, cb_ctx);
+}
+
 enum err core_start_api(struct core *k)
 {
 	const struct api_config api = {.loop = k->loop,
@@ -76,6 +83,7 @@ enum err core_start_api(struct core *k)
 			.status = port_status,
 			.layer_info = port_layer_info,
 			.layer_submit = port_layer_submit,
+			.layer_offer = port_layer_offer,
 			.layer_status = port_layer_status}};
 	enum err err = api_create(&k->api, &api);
 	if (err == OK)
