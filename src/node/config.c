@@ -460,7 +460,8 @@ void config_params(struct ledger_params *out, const struct config *c)
 {
 	memset(out, 0, sizeof *out);
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
-		out->layer[i] = c->layer[i].params; /* those of no adapter are of no network */
+		if (c->layer[i].enabled)
+			out->layer[i] = c->layer[i].params;
 	out->fee_ppm = c->fee_ppm;
 	out->quote_ttl_ms = c->quote_ttl_ms;
 	out->offer_ttl_ms = c->offer_ttl_ms;

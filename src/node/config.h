@@ -105,7 +105,7 @@ MUST_USE NONNULL_ALL enum err config_load_text(struct config *out, struct slice 
  * line for each problem is added to problems. ERR_STATE when there is one. */
 MUST_USE NONNULL_ALL enum err config_check(const struct config *c, struct buf *problems);
 
-/* All but the wallet key, which the signer tells. */
+/* All but the wallet key, which the signer tells; of the layers that are enabled. */
 NONNULL_ALL void config_params(struct ledger_params *out, const struct config *c);
 
 /* Every key with its meaning, bounds and default, as a file that could be loaded. */

@@ -329,13 +329,13 @@ static const char *const layer_defaults[LAYER_COUNT][LAYER_KEY_COUNT] = {
 			[KEY_DEPTH] = "0:1",
 			[KEY_FINAL_DEPTH] = "1",
 			[KEY_CLAIM_BLOCKS] = "1",
-			[KEY_LOCK_BLOCKS] = "144",
+			[KEY_LOCK_BLOCKS] = "100",
 			[KEY_FUNDING_BLOCKS] = "12",
 			[KEY_SWAP_MIN] = "0.0001",
 			[KEY_SWAP_MAX] = "0.1",
 			[KEY_FEE_LIMIT_PPM] = "5000",
 			[KEY_FEE_LIMIT_BASE] = "10",
-			[KEY_FORCE_CLOSE_BLOCKS] = "288",
+			[KEY_FORCE_CLOSE_BLOCKS] = "144",
 		},
 };
 

@@ -140,7 +140,9 @@ static void test_check(struct config *c)
 		{"bitcoin: {enabled: true}\nrootstock: {enabled: true, network: regtest, contract: "
 		 "'0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed'}\n",
 			"one layer's network is a test network"},
-		{"bitcoin: {enabled: true, lock_blocks: 20}\n", "bitcoin.lock_blocks: "},
+		{"bitcoin: {enabled: true, lock_blocks: 20}\nrootstock: {enabled: true, contract: "
+		 "'0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed'}\n",
+			"bitcoin.lock_blocks: "},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char text[4096];

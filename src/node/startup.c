@@ -23,6 +23,10 @@ static enum err take_params(struct core *k, const struct pubkey *wallet)
 	struct ledger_params p;
 	config_params(&p, k->config);
 	p.wallet = *wallet;
+	/* a layer that is switched off keeps its parameters: what is under way there goes on */
+	for (unsigned i = 0; k->ledger->has_params && i < LAYER_COUNT; i++)
+		if (p.layer[i].network == NULL)
+			p.layer[i] = k->ledger->params.layer[i];
 	if (k->ledger->has_params && params_equal(&p, &k->ledger->params))
 		return OK;
 	return engine_params(k->engine, loop_wall_ms(k->loop), &p);
