@@ -151,3 +151,7 @@ class Taker:
 
 def coins(text):
     return decimal.Decimal(text)
+
+
+def msat_coins(msat):
+    return decimal.Decimal(msat) / 10 ** 11

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The demonstration: a provider and a client swap both ways, survive a kill and a vanished client, and the books are
-compared with the chains. Run by ./demo.sh, which installs and builds first."""
+"""The demonstration: a provider and a client swap both ways, with Lightning too where there is any, survive a kill and a
+vanished client, and the books are compared with the chains. Run by ./demo.sh, which installs and builds first."""
 import argparse
 import contextlib
 import json
@@ -26,15 +26,17 @@ FRAME_SECONDS = 0.1
 LIMIT_SECONDS = 150
 READ_SECONDS = 2
 AWAY_SECONDS = 1.5
-FINAL = {"bitcoin": 3, "rootstock": 4}  # final_depth in sluice.yaml
-NAMES = {"bitcoin": "Bitcoin", "rootstock": "Rootstock"}
-UNITS = {"bitcoin": "BTC", "rootstock": "RBTC"}
+FINAL = {"bitcoin": 3, "rootstock": 4, "lightning": 1}  # final_depth in sluice.yaml
+NAMES = {"bitcoin": "Bitcoin", "rootstock": "Rootstock", "lightning": "Lightning"}
+UNITS = {"bitcoin": "BTC", "rootstock": "RBTC", "lightning": "BTC"}
+BLOCK_MS = {**nets.DEMO_BLOCK_MS, "lightning": nets.DEMO_BLOCK_MS["bitcoin"]}  # its clock is Bitcoin's
 TERMINAL = {"completed", "refunded", "expired", "declined", "breached"}
 PENDING, ACTIVE, DONE, LOST = range(4)
 BAR_MAX = 8
-THERE, BACK, KILLED, VANISHED = 1, 2, 3, 4
+THERE, BACK, KILLED, VANISHED, OUT, IN = 1, 2, 3, 4, 5, 6
 TITLES = {THERE: "Bitcoin to Rootstock", BACK: "Rootstock to Bitcoin", KILLED: "the provider is killed half-way",
-          VANISHED: "the client vanishes after paying"}
+          VANISHED: "the client vanishes after paying", OUT: "Bitcoin to Lightning", IN: "Lightning to Rootstock"}
+ON_LIGHTNING = (OUT, IN)
 PANEL_LINES = 6  # of one swap
 
 
@@ -67,7 +69,8 @@ class View:
 class Demo:
     def __init__(self, options, screen):
         self.options, self.screen = options, screen
-        self.views = {number: View(number) for number in TITLES}
+        titles = [n for n in TITLES if not options.real or n not in ON_LIGHTNING]
+        self.views = {number: View(number) for number in titles}
         self.shown = THERE  # beside VANISHED
         self.heights, self.down = {}, False
         self.scenes = []
@@ -98,7 +101,7 @@ class Demo:
         left = leg["timelock"] - self.heights.get(layer, leg["timelock"])
         if left <= 0:
             return f"refund open since block {leg['timelock']}"
-        seconds = left * nets.DEMO_BLOCK_MS[layer] / 1000
+        seconds = left * BLOCK_MS[layer] / 1000
         return f"refund opens at block {leg['timelock']}, in {left} ({seconds:.0f} s)"
 
     def lock_stage(self, label, leg, running, closed):
@@ -228,14 +231,14 @@ class Demo:
             yield
         self.nodes.fund("bitcoin", *view.run.payment())
 
-    def settle(self, view, address):
+    def settle(self, view, address, received=None):
         """Until the provider has finished and the client has what it paid for, by the chain's own word."""
         while not (view.over() and view.run.done()):
             yield
         if view.state() != "completed" or view.run.process.returncode != 0:
             raise RuntimeError(f"{view.title}: {view.state()}, sluice ended with {view.run.process.returncode}:\n"
                                + view.run.text())
-        got = self.client.balance(view.swap["to"], address)
+        got = received() if received else self.client.balance(view.swap["to"], address)
         if not view.run.worth(view.swap) <= got <= taker.coins(view.swap["destination_amount"]):
             raise RuntimeError(f"{view.title}: {address} has {got}")
         self.completed += 1
@@ -271,6 +274,22 @@ class Demo:
             yield
         self.down = False
         view.note = "started again: " + self.replayed()
+        yield from self.settle(view, there)
+        if self.nodes.lightning:
+            yield from self.scene_lightning()
+
+    def scene_lightning(self):
+        """Out to the client's own Lightning node, which holds the payment until the client says the preimage; and in from
+        it: the provider's node holds what the client pays until it has the preimage from the other chain."""
+        yield from self.pause()
+        before = self.nodes.lightning.msat("bob")
+        view = self.begin(OUT, "bitcoin", "lightning", "0.011", None)
+        yield from self.pay(view)
+        yield from self.settle(view, None, lambda: taker.msat_coins(self.nodes.lightning.msat("bob") - before))
+
+        yield from self.pause()
+        there = self.client.fresh_account()
+        view = self.begin(IN, "lightning", "rootstock", "0.012", there)
         yield from self.settle(view, there)
 
     def pause(self):
@@ -329,7 +348,8 @@ class Demo:
                 (folder / name).mkdir(mode=0o700)
             self.provider = stack.enter_context(
                 deployment.Deployment(self.options.bin, self.nodes, root=folder / "provider"))
-            self.say(self.screen.paint(f" two networks ({self.nodes.title}), a signer, a provider, a client", "dim"))
+            count = "three" if self.nodes.lightning else "two"
+            self.say(self.screen.paint(f" {count} networks ({self.nodes.title}), a signer, a provider, a client", "dim"))
             self.provider.start()
             self.provider.fund()
             self.client = stack.enter_context(taker.Taker(
@@ -362,8 +382,8 @@ class Demo:
             good = s.paint(s.sign("✓", "ok"), "green") if said["difference"] == "0" else s.paint("DIFFERENCE", "red")
             self.say(f" {good} {pad(NAMES[name], 10)} books and chain at block {said['height']}: {short(custody[name])} "
                      f"{layer['asset']}, difference {said['difference']}")
-        earned = {n: short(books[n]["fees:earned"].lstrip("-")) for n in books}
-        self.say(s.paint(f"   the provider earned {earned['bitcoin']} BTC and {earned['rootstock']} RBTC", "dim"))
+        earned = [f"{short(books[n]['fees:earned'].lstrip('-'))} {UNITS[n]} on {NAMES[n]}" for n in sorted(books)]
+        self.say(s.paint(f"   the provider earned {', '.join(earned)}", "dim"))
         return {"swaps_completed": self.completed, "swaps_refunded": self.refunded,
                 "reconciled_difference": differences, "seconds": round(time.monotonic() - self.began, 1)}
 
@@ -411,7 +431,7 @@ def main():
     if options.json:
         print(json.dumps(result))
     good = all(d == "0" for layer in result["reconciled_difference"].values() for d in layer.values())
-    return 0 if good and result["swaps_completed"] == 3 and result["swaps_refunded"] == 1 else 1
+    return 0 if good and result["swaps_completed"] == len(demo.views) - 1 and result["swaps_refunded"] == 1 else 1
 
 
 sys.exit(main())
