@@ -105,9 +105,10 @@ class Pair:
 
 
 @contextlib.contextmanager
-def pair():
+def on(core):
+    """Two of them on a Bitcoin Core of somebody else's."""
     peers.need(peers.LND)
-    with peers.folder("lnd") as work, peers.restartable("bitcoin") as core:
+    with peers.folder("lnd") as work:
         nodes = [Lnd(os.path.join(work, name), core.url.split("@")[1]) for name in ("alice", "bob")]
         try:
             for node in nodes:
@@ -120,3 +121,10 @@ def pair():
         finally:
             for node in nodes:
                 node.stop()
+
+
+@contextlib.contextmanager
+def pair():
+    peers.need(peers.LND)
+    with peers.restartable("bitcoin") as core, on(core) as both:
+        yield both

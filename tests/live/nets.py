@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import lnds
 import peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -76,6 +77,17 @@ class SimLightning(Lightning):
         return self.lever(name).sim_balance()["local_msat"]
 
 
+class RealLightning(Lightning):
+    """Of lnds.Pair."""
+
+    def settings(self, name, folder):
+        node = self.nodes[name]
+        return f"  rpc_url: {node.url}\n  credential_file: {node.macaroon}\n  ca_file: {node.cert}\n"
+
+    def msat(self, name):
+        return int(self.nodes[name].rest("GET", "/v1/balance/channels")["local_balance"]["msat"])
+
+
 class Nets:
     """lightning: Lightning, or None. bitcoin, rootstock: their calls (peers.Rpc). contract, chain_id, network: of Rootstock. auth: of Bitcoin's node.
     block_ms: the clock's interval by layer, 0: by hand. Amounts are text in whole coins."""
@@ -106,11 +118,13 @@ class Nets:
 
 
 class RealNets(Nets):
-    """Bitcoin Core on regtest and anvil with our contract on it. nodes: {layer: peers.Node}, which can be started again."""
+    """Bitcoin Core on regtest and anvil with our contract on it. nodes: {layer: peers.Node}, which can be started again.
+    lightning: two lnds on this Bitcoin Core, too."""
     title = "Bitcoin Core on regtest and anvil"
 
-    def __init__(self, block_ms=None, network="regtest", bitcoin_options=()):
+    def __init__(self, block_ms=None, network="regtest", bitcoin_options=(), lightning=False):
         super().__init__(block_ms)
+        self.with_lightning = lightning
         self.network, self.chain_id, self.bitcoin_options = network, CHAIN_IDS[network], bitcoin_options
 
     def open(self, stack):
@@ -121,6 +135,9 @@ class RealNets(Nets):
         self.wallet = self.nodes["bitcoin"].wallet
         self.rich, self.sink = self.rootstock.eth_accounts()[0], self.wallet.getnewaddress()
         self.contract, self.tickers = self.deploy(), {}
+        if self.with_lightning:
+            pair = stack.enter_context(lnds.on(self.nodes["bitcoin"]))
+            self.lightning = RealLightning({"alice": pair.alice, "bob": pair.bob})
         for layer, interval in self.block_ms.items():
             if interval:
                 ticker = self.tickers[layer] = Ticker(lambda layer=layer: self.mine(layer), interval)

@@ -96,7 +96,9 @@ class Swap:
 
 
 class Taker:
-    def __init__(self, bin_dir, nodes, provider_url, gas=None, root=None):
+    def __init__(self, bin_dir, nodes, provider_url, gas=None, root=None, settings=()):
+        """settings: "key=value" for --set."""
+        self.settings = [word for s in settings for word in ("--set", s)]
         self.bin, self.nodes = pathlib.Path(bin_dir), nodes
         self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="sluice-taker-"))
         self.config = self.root / "client.yaml"
@@ -131,7 +133,7 @@ class Taker:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def spawn(self, log, command, *arguments):
-        words = [self.bin / "sluice", command, "--config", self.config, *arguments]
+        words = [self.bin / "sluice", command, "--config", self.config, *self.settings, *arguments]
         with open(log, "ab") as out:
             process = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         self.processes.append(process)
