@@ -191,10 +191,17 @@ static const struct transfer *made_by(const struct call *c, uint32_t i)
 	return idem == NULL || idem->is_swap ? NULL : &l->transfer[idem->index];
 }
 
+/* Of a request that was done: now, or before. */
+static const struct transfer *done_by(const struct call *c, uint32_t i)
+{
+	const struct transfer *t = made_by(c, i);
+	return t != NULL ? t : ledger_transfer(call_ledger(c), &command[i].id);
+}
+
 static void answer_one(struct call *c, unsigned status)
 {
 	const struct ledger *l = call_ledger(c);
-	const struct transfer *t = made_by(c, 0);
+	const struct transfer *t = done_by(c, 0);
 	CHECK(t != NULL);
 	char text[ID_TEXT_SIZE], location[64];
 	id_format(text, &t->id);
@@ -207,7 +214,7 @@ static void answer_many(struct call *c, unsigned status, uint32_t count)
 {
 	struct json *list = json_array(), *body = json_object();
 	for (uint32_t i = 0; i < count; i++) {
-		const struct transfer *t = made_by(c, i);
+		const struct transfer *t = done_by(c, i);
 		CHECK(t != NULL);
 		json_push(list, transfer_json(call_ledger(c), t));
 	}
