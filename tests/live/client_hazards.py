@@ -178,7 +178,7 @@ class Case:
             self.ends(self.run(to=to), USAGE)
         for to in (good, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt081"):
             self.ends(self.run(source="rootstock", to=to), USAGE)
-        self.ends(self.run(source="lightning"), USAGE)
+        self.ends(self.run(source="dogecoin"), USAGE)
         self.ends(self.run("--refund-address", good), USAGE)
         self.ends(self.run("--set", "bitcoin.nothing=1"), USAGE)
         self.ends(self.run("--bitcoin-network", "mainnet"), USAGE)

@@ -17,7 +17,8 @@ SECONDS = 10
 WAKES_MAX = 5.0  # a second
 CPU_MAX = 0.1  # percent
 TRIES = 10
-DEFAULTS = ("bitcoin.poll_ms=2500", "rootstock.poll_ms=2500", "reconcile_interval_ms=600000", "swap.observation_ms=5000")
+DEFAULTS = (*(f"{layer}.poll_ms=2500" for layer in ("bitcoin", "rootstock", "lightning")), "reconcile_interval_ms=600000",
+            "swap.observation_ms=5000")
 
 
 def account(pid):
