@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const enum err err = btc_build_spend(
 			&raw, &vsize, &value, &h, &at, (enum btc_htlc_leaf)leaf, to, 1000, 1);
 		CHECK(err == OK || err == ERR_RANGE);
-		CHECK(err != OK || vsize <= btc_spend_vsize((enum btc_htlc_leaf)leaf));
+		CHECK(err != OK || vsize <= btc_spend_vsize(&btc_sizes, (enum btc_htlc_leaf)leaf));
 	}
 	return 0;
 }

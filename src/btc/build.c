@@ -3,15 +3,15 @@
 /* Sizes in weight units: four for a byte without witness, one for a byte of witness (BIP-141). */
 #define WITNESS_SCALE 4u
 #define KEY_PATH_WITNESS 66u /* count, length, 64-byte signature */
-#define INPUT_BASE 41u       /* outpoint, empty script length, sequence */
-#define INPUT_WEIGHT (WITNESS_SCALE * INPUT_BASE + KEY_PATH_WITNESS)
-#define FIXED_BASE 8u    /* version and lock time */
-#define SEGWIT_MARKER 2u /* marker and flag, both counted as witness */
 #define P2TR_SCRIPT_SIZE 34u
-#define OUTPUT_BASE 9u  /* value, length of a script below 253 */
-#define CHANGE_BASE 43u /* value, length, P2TR script */
-/* The change output now, and the input that spends it later: what having no change saves. */
-#define CHANGE_COST_VSIZE (CHANGE_BASE + (INPUT_WEIGHT + WITNESS_SCALE - 1) / WITNESS_SCALE)
+
+const struct btc_sizes btc_sizes = {
+	.fixed_base = 8,    /* version and lock time */
+	.fixed_witness = 2, /* marker and flag, both counted as witness */
+	.input_base = 41,   /* outpoint, empty script length, sequence */
+	.output_base = 8,   /* value */
+	.change_dust = {330},
+};
 
 #define TX_VERSION 2u
 
@@ -31,20 +31,36 @@ static uint64_t to_vsize(uint64_t weight)
 	return (weight + WITNESS_SCALE - 1) / WITNESS_SCALE;
 }
 
-size_t btc_output_size(size_t script_len)
+/* An input that a key signs. */
+static uint64_t input_weight(const struct btc_sizes *z)
 {
-	CHECK(script_len <= BTC_SCRIPT_STD_MAX);
-	return OUTPUT_BASE + script_len;
+	return WITNESS_SCALE * z->input_base + z->input_witness + KEY_PATH_WITNESS;
 }
 
-/* A signed transaction of key path inputs, payees' outputs of so many bytes, and change or not. */
-static uint64_t payment_vsize(uint32_t input_count, size_t outputs_size, bool change)
+uint64_t btc_output_weight(const struct btc_sizes *z, size_t script_len)
 {
-	_Static_assert(BTC_PAYEE_MAX + 1 < 0xfd, "outputs are counted by one byte");
-	const uint64_t base = FIXED_BASE + compact_size(input_count) + 1 + outputs_size +
-		(change ? CHANGE_BASE : 0);
-	return to_vsize(
-		WITNESS_SCALE * base + SEGWIT_MARKER + (uint64_t)input_count * INPUT_WEIGHT);
+	CHECK(script_len <= BTC_SCRIPT_STD_MAX);
+	return WITNESS_SCALE * (z->output_base + 1 + script_len) + z->output_witness;
+}
+
+/* The number of outputs takes one byte. */
+static uint64_t fixed_weight(const struct btc_sizes *z, uint32_t input_count)
+{
+	_Static_assert(BTC_PAYEE_MAX + 2 < 0xfd, "outputs are counted by one byte");
+	return WITNESS_SCALE * (z->fixed_base + compact_size(input_count) + 1) + z->fixed_witness;
+}
+
+uint64_t btc_payment_vsize(
+	const struct btc_sizes *z, uint32_t input_count, uint64_t outputs_weight, bool change)
+{
+	return to_vsize(fixed_weight(z, input_count) + input_count * input_weight(z) +
+		outputs_weight + (change ? btc_output_weight(z, P2TR_SCRIPT_SIZE) : 0));
+}
+
+/* The change output now, and the input that spends it later: what having no change saves. */
+static uint64_t change_cost_vsize(const struct btc_sizes *z)
+{
+	return to_vsize(btc_output_weight(z, P2TR_SCRIPT_SIZE)) + to_vsize(input_weight(z));
 }
 
 struct sat btc_fee(uint64_t vsize, uint64_t rate_sat_kvb)
@@ -52,12 +68,6 @@ struct sat btc_fee(uint64_t vsize, uint64_t rate_sat_kvb)
 	const u128 milli = (u128)vsize * rate_sat_kvb;
 	const u128 fee = milli / 1000 + (milli % 1000 != 0);
 	return (struct sat){fee < SAT_MAX_RAW ? (uint64_t)fee : SAT_MAX_RAW};
-}
-
-static struct sat change_dust(void)
-{
-	static const uint8_t script[P2TR_SCRIPT_SIZE] = {0x51, 0x20};
-	return btc_dust_limit(slice_of(script, sizeof script));
 }
 
 /* ---- coin selection ---- */
@@ -73,19 +83,21 @@ struct selecting {
 	const struct btc_coin *coin;
 	size_t coin_count;
 	uint64_t target;
-	size_t outputs_size;
+	uint64_t outputs_weight;
 	uint64_t rate;
+	const struct btc_sizes *sizes;
 };
 
 static uint64_t fee_for(const struct selecting *s, uint32_t input_count, bool change)
 {
-	return btc_fee(payment_vsize(input_count, s->outputs_size, change), s->rate).raw;
+	return btc_fee(btc_payment_vsize(s->sizes, input_count, s->outputs_weight, change), s->rate)
+		.raw;
 }
 
 /* What a coin adds to a transaction, less what its input costs; 0: not worth spending. */
 static uint64_t effective(const struct selecting *s, uint64_t value)
 {
-	const uint64_t cost = btc_fee(to_vsize(INPUT_WEIGHT), s->rate).raw;
+	const uint64_t cost = btc_fee(to_vsize(input_weight(s->sizes)), s->rate).raw;
 	return value > cost && value <= SAT_MAX_RAW ? value - cost : 0;
 }
 
@@ -174,7 +186,7 @@ static bool select_exact(struct btc_selection *out, const struct selecting *s)
 {
 	struct pool pool;
 	struct search x = {.s = s, .pool = &pool, .best_fee = UINT64_MAX};
-	x.window = btc_fee(CHANGE_COST_VSIZE, s->rate).raw;
+	x.window = btc_fee(change_cost_vsize(s->sizes), s->rate).raw;
 	pool_fill(&pool, s, s->target + fee_for(s, 1, false) + x.window);
 	/* half a virtual byte and a satoshi for each coin, and as much for the rest */
 	x.slack = btc_fee(pool.count + 1u, s->rate).raw + pool.count;
@@ -227,7 +239,7 @@ static enum err select_largest(struct btc_selection *out, const struct selecting
 		return ERR_RANGE;
 	const uint64_t over = sel.total.raw - s->target;
 	const uint64_t fee = fee_for(s, sel.count, true);
-	if (over >= fee && over - fee >= change_dust().raw) {
+	if (over >= fee && over - fee >= s->sizes->change_dust.raw) {
 		sel.change.raw = over - fee;
 		sel.fee.raw = fee;
 	} else {
@@ -237,17 +249,20 @@ static enum err select_largest(struct btc_selection *out, const struct selecting
 	return OK;
 }
 
-enum err btc_select(struct btc_selection *out, const struct btc_coin *coin, size_t coin_count,
-	struct sat target, size_t outputs_size, uint64_t rate_sat_kvb)
+enum err btc_select(struct btc_selection *out, const struct btc_sizes *sizes,
+	const struct btc_coin *coin, size_t coin_count, struct sat target, uint64_t outputs_weight,
+	uint64_t rate_sat_kvb)
 {
 	const struct selecting s = {.coin = coin,
 		.coin_count = coin_count,
 		.target = target.raw,
-		.outputs_size = outputs_size,
-		.rate = rate_sat_kvb};
+		.outputs_weight = outputs_weight,
+		.rate = rate_sat_kvb,
+		.sizes = sizes};
 	struct btc_selection sel;
-	if (target.raw == 0 || target.raw > SAT_MAX_RAW || outputs_size < OUTPUT_BASE ||
-		outputs_size > BTC_PAYEE_MAX * btc_output_size(BTC_SCRIPT_STD_MAX) ||
+	if (target.raw == 0 || target.raw > SAT_MAX_RAW ||
+		outputs_weight < btc_output_weight(sizes, 0) ||
+		outputs_weight > BTC_PAYEE_MAX * btc_output_weight(sizes, BTC_SCRIPT_STD_MAX) ||
 		coin_count > UINT32_MAX)
 		return ERR_RANGE;
 	if (!select_exact(&sel, &s))
@@ -267,9 +282,9 @@ static enum err put_unsigned(struct buf *raw, const struct btc_tx *tx)
 
 /* The payees' outputs, taken from what is there; ERR_RANGE: it does not cover them. */
 static enum err put_payees(
-	struct btc_txout *out, struct sat *left, size_t *size, const struct btc_payment *p)
+	struct btc_txout *out, struct sat *left, uint64_t *weight, const struct btc_payment *p)
 {
-	*size = 0;
+	*weight = 0;
 	for (uint32_t i = 0; i < p->payee_count; i++) {
 		const struct btc_txout *payee = &p->payee[i];
 		if (payee->script.len == 0 || payee->script.len > BTC_SCRIPT_STD_MAX ||
@@ -277,7 +292,7 @@ static enum err put_payees(
 			payee->value.raw < btc_dust_limit(payee->script).raw ||
 			!sat_sub(left, *left, payee->value))
 			return ERR_RANGE;
-		*size += btc_output_size(payee->script.len);
+		*weight += btc_output_weight(&btc_sizes, payee->script.len);
 		out[i] = *payee;
 	}
 	return OK;
@@ -290,7 +305,7 @@ enum err btc_build_payment(
 	struct btc_txout out[BTC_PAYEE_MAX + 1];
 	struct btc_tx tx = {.version = TX_VERSION, .locktime = p->locktime, .in = in, .out = out};
 	struct sat left = {0};
-	size_t outputs_size;
+	uint64_t outputs_weight;
 
 	if (p->coin_count == 0 || p->coin_count > BTC_INPUT_MAX || p->payee_count == 0 ||
 		p->payee_count > BTC_PAYEE_MAX || p->locktime > BTC_TIMELOCK_MAX)
@@ -300,17 +315,17 @@ enum err btc_build_payment(
 		if (p->coin[i].value.raw > SAT_MAX_RAW || !sat_add(&left, left, p->coin[i].value))
 			return ERR_RANGE;
 	}
-	TRY(put_payees(out, &left, &outputs_size, p));
+	TRY(put_payees(out, &left, &outputs_weight, p));
 	if (!sat_sub(&left, left, p->fee))
 		return ERR_RANGE;
-	if (left.raw < change_dust().raw)
+	if (left.raw < btc_sizes.change_dust.raw)
 		left.raw = 0;
 	tx.in_count = p->coin_count;
 	tx.out_count = p->payee_count + (left.raw > 0 ? 1 : 0);
 	out[p->payee_count] = (struct btc_txout){
 		.value = left, .script = slice_of(p->change_script, sizeof p->change_script)};
 	TRY(put_unsigned(raw, &tx));
-	*vsize = payment_vsize(p->coin_count, outputs_size, left.raw > 0);
+	*vsize = btc_payment_vsize(&btc_sizes, p->coin_count, outputs_weight, left.raw > 0);
 	*change = left;
 	return OK;
 }
@@ -326,15 +341,14 @@ static uint64_t spend_witness(enum btc_htlc_leaf leaf, size_t script_len, size_t
 	return 1 + before_script[leaf] + 1 + script_len + 1 + control_len;
 }
 
-static uint64_t spend_vsize(
-	enum btc_htlc_leaf leaf, size_t script_len, size_t control_len, size_t to_len)
+static uint64_t spend_vsize(const struct btc_sizes *z, enum btc_htlc_leaf leaf, size_t script_len,
+	size_t control_len, size_t to_len)
 {
-	const uint64_t base = FIXED_BASE + 1 + INPUT_BASE + 1 + OUTPUT_BASE + to_len;
-	return to_vsize(WITNESS_SCALE * base + SEGWIT_MARKER +
-		spend_witness(leaf, script_len, control_len));
+	return to_vsize(fixed_weight(z, 1) + WITNESS_SCALE * z->input_base + z->input_witness +
+		btc_output_weight(z, to_len) + spend_witness(leaf, script_len, control_len));
 }
 
-uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf)
+uint64_t btc_spend_vsize(const struct btc_sizes *z, enum btc_htlc_leaf leaf)
 {
 	/* script sizes as in btc/htlc.h; a height takes five bytes at most */
 	static const struct {
@@ -345,7 +359,8 @@ uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf)
 		[BTC_LEAF_COOPERATIVE] = {68, 33 + 64},
 	};
 	CHECK(leaf < BTC_LEAF_COUNT);
-	return spend_vsize(leaf, sizes[leaf].script_len, sizes[leaf].control_len, P2TR_SCRIPT_SIZE);
+	return spend_vsize(
+		z, leaf, sizes[leaf].script_len, sizes[leaf].control_len, P2TR_SCRIPT_SIZE);
 }
 
 enum err btc_build_spend(struct buf *raw, uint64_t *vsize, struct sat *value,
@@ -375,7 +390,7 @@ enum err btc_build_spend_to(struct buf *raw, uint64_t *vsize, struct sat *value,
 		return ERR_RANGE;
 	TRY(btc_htlc_tree(&tree, h));
 	const uint64_t size = spend_vsize(
-		leaf, tree.leaf_len[leaf], tree.control_len[leaf], to_script.len);
+		&btc_sizes, leaf, tree.leaf_len[leaf], tree.control_len[leaf], to_script.len);
 	if (!sat_sub(&out.value, h->amount, btc_fee(size, rate_sat_kvb)))
 		return ERR_RANGE;
 	if (out.value.raw < btc_dust_limit(out.script).raw)

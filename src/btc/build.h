@@ -12,6 +12,16 @@
 #define BTC_PAYEE_MAX 64u            /* outputs of one payment, besides its change */
 #define BTC_SEQUENCE_RBF 0xfffffffdu /* replaceable (BIP-125), lock time active */
 
+/* What transactions are made of, in bytes, on Bitcoin and on chains made from it: besides counts,
+ * scripts with their lengths, and witness stacks. */
+struct btc_sizes {
+	uint32_t fixed_base, fixed_witness; /* of the whole transaction */
+	uint32_t input_base, input_witness;
+	uint32_t output_base, output_witness;
+	struct sat change_dust; /* below, no change is made: P2TR's */
+};
+extern const struct btc_sizes btc_sizes;
+
 struct btc_coin {
 	struct btc_outpoint at;
 	struct sat value;
@@ -29,16 +39,20 @@ struct btc_selection {
 	struct sat change; /* zero: none (would be dust) */
 };
 
-/* Bytes of an output that pays a script of this length, BTC_SCRIPT_STD_MAX at most. */
-size_t btc_output_size(size_t script_len);
+/* Of an output that pays a script of this length, BTC_SCRIPT_STD_MAX at most. */
+NONNULL_ALL uint64_t btc_output_weight(const struct btc_sizes *sizes, size_t script_len);
+/* A signed payment of key path inputs: outputs of this weight, and change or not. */
+NONNULL_ALL uint64_t btc_payment_vsize(
+	const struct btc_sizes *sizes, uint32_t input_count, uint64_t outputs_weight, bool change);
 
-/* Choose inputs for outputs that pay `target` together and take outputs_size bytes, change to P2TR.
+/* Choose inputs for outputs that pay `target` together and weigh outputs_weight, change to P2TR.
  * Tries for no change first (branch and bound, bounded), then largest first. Coins dearer to spend
  * than they are worth at this rate are left. ERR_RANGE: not enough, or no such outputs. ERR_FULL:
  * would need over BTC_INPUT_MAX inputs. btc_build_payment with the coins selected and this fee
  * gives this change. */
-MUST_USE NONNULL_ALL enum err btc_select(struct btc_selection *out, const struct btc_coin *coin,
-	size_t coin_count, struct sat target, size_t outputs_size, uint64_t rate_sat_kvb);
+MUST_USE NONNULL_ALL enum err btc_select(struct btc_selection *out, const struct btc_sizes *sizes,
+	const struct btc_coin *coin, size_t coin_count, struct sat target, uint64_t outputs_weight,
+	uint64_t rate_sat_kvb);
 
 /* A payment from own coins: one output for each payee, in order, then the change if any.
  * Unsigned (no witnesses) into *raw; also the final vsize once signed. */
@@ -71,6 +85,6 @@ MUST_USE NONNULL_ALL enum err btc_build_spend_to(struct buf *raw, uint64_t *vsiz
 	uint32_t tip_height);
 
 /* vsize of a signed claim or refund, for fee budgets: of a refund with the longest height. */
-uint64_t btc_spend_vsize(enum btc_htlc_leaf leaf);
+NONNULL_ALL uint64_t btc_spend_vsize(const struct btc_sizes *sizes, enum btc_htlc_leaf leaf);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #define COINS 12u
-#define OUTPUT_SIZE 43u /* that pays to P2TR */
+#define OUTPUT_WEIGHT (4u * 43u) /* P2TR */
 
 static uint64_t draw_state = 1;
 
@@ -93,7 +93,8 @@ static void test_select_rows(void)
 		for (; n < 4 && rows[i].coin[n] != 0; n++)
 			coin[n] = coin_of(n, rows[i].coin[n]);
 		const struct sat target = {rows[i].target};
-		CHECK(btc_select(&sel, coin, n, target, OUTPUT_SIZE, 1000) == rows[i].err);
+		CHECK(btc_select(&sel, &btc_sizes, coin, n, target, OUTPUT_WEIGHT, 1000) ==
+			rows[i].err);
 		if (rows[i].err != OK) {
 			CHECK(sel.count == 77);
 			continue;
@@ -111,18 +112,25 @@ static void test_select_many(void)
 	for (uint32_t i = 0; i < 200; i++)
 		coin[i] = coin_of(i, 1000);
 	/* 64 inputs: 3734 for the transaction; 65 would do, but are not allowed */
-	CHECK(btc_select(&sel, coin, 200, (struct sat){60000}, OUTPUT_SIZE, 1000) == OK);
+	CHECK(btc_select(&sel, &btc_sizes, coin, 200, (struct sat){60000}, OUTPUT_WEIGHT, 1000) ==
+		OK);
 	CHECK(sel.count == 64);
 	check_selection(&sel, coin, (struct sat){60000}, 1000);
-	CHECK(btc_select(&sel, coin, 200, (struct sat){61000}, OUTPUT_SIZE, 1000) == ERR_FULL);
-	CHECK(btc_select(&sel, coin, 64, (struct sat){61000}, OUTPUT_SIZE, 1000) == ERR_RANGE);
-	CHECK(btc_select(&sel, coin, 200, (struct sat){200000}, OUTPUT_SIZE, 1000) == ERR_RANGE);
+	CHECK(btc_select(&sel, &btc_sizes, coin, 200, (struct sat){61000}, OUTPUT_WEIGHT, 1000) ==
+		ERR_FULL);
+	CHECK(btc_select(&sel, &btc_sizes, coin, 64, (struct sat){61000}, OUTPUT_WEIGHT, 1000) ==
+		ERR_RANGE);
+	CHECK(btc_select(&sel, &btc_sizes, coin, 200, (struct sat){200000}, OUTPUT_WEIGHT, 1000) ==
+		ERR_RANGE);
 	/* coins that cost more than they are worth */
-	CHECK(btc_select(&sel, coin, 200, (struct sat){10000}, OUTPUT_SIZE, 20000) == ERR_RANGE);
+	CHECK(btc_select(&sel, &btc_sizes, coin, 200, (struct sat){10000}, OUTPUT_WEIGHT, 20000) ==
+		ERR_RANGE);
 	coin[150].value.raw = 100000;
-	CHECK(btc_select(&sel, coin, 200, (struct sat){10000}, OUTPUT_SIZE, 20000) == OK);
+	CHECK(btc_select(&sel, &btc_sizes, coin, 200, (struct sat){10000}, OUTPUT_WEIGHT, 20000) ==
+		OK);
 	CHECK(sel.count == 1 && sel.index[0] == 150);
-	CHECK(btc_select(&again, coin, 200, (struct sat){10000}, OUTPUT_SIZE, 20000) == OK);
+	CHECK(btc_select(&again, &btc_sizes, coin, 200, (struct sat){10000}, OUTPUT_WEIGHT,
+		      20000) == OK);
 	CHECK(memcmp(sel.index, again.index, sel.count * sizeof sel.index[0]) == 0);
 }
 
@@ -161,7 +169,8 @@ static void test_select_against_all(void)
 			coin[i] = coin_of(i, 500 + draw(20000));
 		const struct sat target = {1000 + draw(50000)};
 		const uint64_t best = cheapest(coin, target.raw, rate);
-		const enum err err = btc_select(&sel, coin, COINS, target, OUTPUT_SIZE, rate);
+		const enum err err = btc_select(
+			&sel, &btc_sizes, coin, COINS, target, OUTPUT_WEIGHT, rate);
 		CHECK(err == OK || (err == ERR_RANGE && best == UINT64_MAX));
 		if (err != OK)
 			continue;
@@ -267,9 +276,9 @@ static void test_payment_to_many(void)
 		size_t size = 0;
 		const struct sat target = {make_payees(payee, n, n)};
 		for (uint32_t i = 0; i < n; i++)
-			size += btc_output_size(payee[i].script.len);
+			size += btc_output_weight(&btc_sizes, payee[i].script.len);
 		if (n <= BTC_PAYEE_MAX)
-			CHECK(btc_select(&sel, coin, COINS, target, size, 2000) == OK);
+			CHECK(btc_select(&sel, &btc_sizes, coin, COINS, target, size, 2000) == OK);
 		for (uint32_t i = 0; i < sel.count; i++)
 			used[i] = coin[sel.index[i]];
 		const struct btc_payment p = {.coin = used,
@@ -365,7 +374,7 @@ static void test_spend(void)
 		case BTC_LEAF_COUNT: UNREACHABLE();
 		}
 		CHECK(signed_vsize(buf_slice(&raw), w.ptr, w.len, &out_count) == vsize);
-		CHECK(out_count == 1 && vsize <= btc_spend_vsize(leaf));
+		CHECK(out_count == 1 && vsize <= btc_spend_vsize(&btc_sizes, leaf));
 		CHECK(value.raw == 100000 - btc_fee(vsize, 2500).raw);
 		/* the lock time, at the end */
 		CHECK(load_le32(raw.ptr + raw.len - 4) ==

@@ -10,7 +10,8 @@
 #define INVOICE_LIFE_MS UINT64_C(86400000) /* our lock-up has to be deep by then */
 
 /* How far before today's tip our own node is read from: deeper than reorganisations go. */
-static const uint64_t read_back[LAYER_COUNT] = {[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60};
+static const uint64_t read_back[LAYER_COUNT] = {
+	[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60, [LAYER_LIQUID] = 12};
 
 struct fresh {
 	const struct session_config *c;

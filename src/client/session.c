@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "client/spend.h"
 #include "sys/kill.h"
+#include "wire/elements_address.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -630,6 +631,20 @@ static void send_tx(struct session *s, uint32_t at)
 		report(s, &(struct report){.kind = REPORT_TX, .tx = tx});
 }
 
+/* BIP-21; on Liquid, wallets take the scheme and the asset that Blockstream's apps use. */
+static void show_payment(
+	struct session *s, const struct network *network, const char *address, const char *amount)
+{
+	const struct elements_network *chain = elements_network_of(network);
+	char asset[65];
+	if (chain == NULL) {
+		session_say(s, REPORT_PAY, "bitcoin:%s?amount=%s", address, amount);
+		return;
+	}
+	hex_encode_reversed(asset, chain->policy_asset.b, sizeof chain->policy_asset.b);
+	session_say(s, REPORT_PAY, "liquidnetwork:%s?amount=%s&assetid=%s", address, amount, asset);
+}
+
 /* Also after a restart, as long as no payment was seen. */
 static void show_uri(struct session *s)
 {
@@ -642,7 +657,7 @@ static void show_uri(struct session *s)
 		return;
 	s->uri_shown = true;
 	amount_format(amount, leg->amount);
-	session_say(s, REPORT_PAY, "bitcoin:%s?amount=%s", address, amount);
+	show_payment(s, leg->network, address, amount);
 }
 
 /* A refund needs somewhere to go. False: it has nowhere, and the session ends. */

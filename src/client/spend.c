@@ -3,6 +3,8 @@
 #include "crypto/hash.h"
 #include "layer/layer.h"
 #include "wire/ln_command.h"
+#include "wire/utxo_build.h"
+#include "wire/utxo_tx.h"
 
 #define RAW_MAX 600u
 /* Beyond these a rate is a mistake (as in layer/). */
@@ -42,22 +44,21 @@ static enum err own_key(struct xonly *out, const struct seckey *key, const struc
 
 /* The witness of input 0; checked, not only made. */
 static enum err sign_spend(struct buf *witness, const struct spend_plan *p,
-	const struct btc_htlc *h, const struct btc_tx *tx, const struct sat value)
+	const struct btc_htlc *h, struct utxo_tx *tx, const struct sat value)
 {
 	const bool claim = p->purpose == SIGN_CLAIM;
 	const enum btc_htlc_leaf leaf = claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND;
 	struct btc_htlc_tree tree;
-	struct btc_sighash_cache cache;
 	struct hash256 message;
 	struct xonly ours;
 	uint8_t sig[64];
 
-	TRY(btc_htlc_tree(&tree, h));
+	TRY(btc_htlc_tree_by(&tree, h, layer_taproot(p->network->layer)));
 	TRY(own_key(&ours, &p->key, claim ? &h->claim : &h->refund));
 	const struct btc_txout spent = {
 		.value = value, .script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey)};
-	btc_sighash_prepare(&cache, tx, &spent);
-	btc_sighash_script_path(&message, &cache, tx, 0, &tree.leaf_hash[leaf]);
+	utxo_tx_spends(tx, &spent);
+	utxo_tx_script_path(&message, tx, 0, &tree.leaf_hash[leaf]);
 	TRY(schnorr_sign(sig, &message, &p->key, p->aux_random));
 	if (!schnorr_verify(sig, &message, &ours))
 		return ERR_CHECKSUM;
@@ -77,34 +78,29 @@ static enum err make_utxo(struct spend *out, const struct spend_plan *p)
 	struct buf witness = buf_init(witness_bytes, sizeof witness_bytes);
 	struct buf signed_tx = buf_init(out->raw, sizeof out->raw);
 	struct btc_htlc h;
-	struct btc_txin in;
-	struct btc_txout to;
-	struct btc_tx tx = {.in = &in, .out = &to};
+	struct utxo_tx tx;
 	struct sat held, value, fee;
-	uint64_t vsize;
-	size_t used;
 
 	if (!claim && p->purpose != SIGN_REFUND)
 		return ERR_RANGE;
 	if (p->rate > RATE_SAT_KVB_MAX || p->tip_height > BTC_TIMELOCK_MAX ||
-		p->amount.asset != ASSET_BTC)
+		p->amount.asset != out->fee.asset)
 		return ERR_RANGE;
 	TRY(btc_htlc_parse(&h, p->leg));
 	TRY(amount_to_sat(&held, p->amount));
 	if (claim)
 		TRY(check_preimage(&p->preimage, &h.hash));
 	h.amount = held; /* the script does not depend on it */
-	TRY(btc_build_spend_to(&raw, &vsize, &value, &h, &at,
+	TRY(utxo_build_spend(&raw, &value, p->network, &h, &at,
 		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, p->to, p->rate, (uint32_t)p->tip_height));
-	TRY(btc_tx_parse(&tx, &used, 1, 1, buf_slice(&raw)));
+	TRY(utxo_tx_open(&tx, p->network, buf_slice(&raw)));
 	TRY(sign_spend(&witness, p, &h, &tx, held));
-	in.witness = buf_slice(&witness);
-	btc_tx_put(&signed_tx, &tx);
+	tx.in[0].witness = buf_slice(&witness);
+	utxo_tx_put(&signed_tx, &out->txid, &tx);
 	if (witness.overflow || signed_tx.overflow || !sat_sub(&fee, held, value))
 		return ERR_RANGE;
-	btc_tx_id(&out->txid, &tx);
 	out->raw_len = signed_tx.len;
-	out->fee = amount_from_sat(fee);
+	out->fee = amount_of(out->fee.asset, fee.raw);
 	return OK;
 }
 

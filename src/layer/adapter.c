@@ -123,6 +123,7 @@ enum err layer_create(struct layer **out, const struct layer_config *config)
 {
 	static const struct layer_ops *const ops[LAYER_COUNT] = {
 		[LAYER_BITCOIN] = &bitcoin_ops,
+		[LAYER_LIQUID] = &liquid_ops,
 		[LAYER_ROOTSTOCK] = &evm_ops,
 		[LAYER_LIGHTNING] = &lightning_ops,
 	};

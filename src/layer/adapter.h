@@ -32,7 +32,7 @@ struct layer_pure {
 	uint32_t payees_max;                                  /* of one payout; 0: as 1 */
 };
 
-extern const struct layer_pure bitcoin_pure, evm_pure, lightning_pure;
+extern const struct layer_pure utxo_pure, evm_pure, lightning_pure;
 
 /* As the functions of the same names in layer.h. */
 struct layer_ops {
@@ -66,6 +66,8 @@ struct layer_ops {
 };
 
 extern const struct layer_ops bitcoin_ops, evm_ops, lightning_ops;
+/* of the same nodes as bitcoin_ops, by other rules */
+extern const struct layer_ops liquid_ops;
 
 struct layer_wait;
 

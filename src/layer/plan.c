@@ -2,7 +2,8 @@
 #include "layer/adapter.h"
 
 static const struct layer_pure *const pure[LAYER_COUNT] = {
-	[LAYER_BITCOIN] = &bitcoin_pure,
+	[LAYER_BITCOIN] = &utxo_pure,
+	[LAYER_LIQUID] = &utxo_pure,
 	[LAYER_ROOTSTOCK] = &evm_pure,
 	[LAYER_LIGHTNING] = &lightning_pure,
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "wire/elements_tx.h"
 
 #define RAW_MAX (100u * 1024u)
 #define TX_PARTS_MAX 4096u /* inputs, or outputs */
@@ -32,13 +33,33 @@ static enum err parse_utxo(struct hash256 *txid, struct slice raw)
 	return e;
 }
 
+static enum err parse_elements(struct hash256 *txid, struct slice raw)
+{
+	struct elements_txin *in = calloc(TX_PARTS_MAX, sizeof *in);
+	struct elements_txout *out = calloc(TX_PARTS_MAX, sizeof *out);
+	struct elements_tx tx = {.in = in, .out = out};
+	size_t used;
+	enum err e = ERR_FULL;
+	if (in != NULL && out != NULL)
+		e = elements_tx_parse(&tx, &used, TX_PARTS_MAX, TX_PARTS_MAX, raw);
+	if (e == OK && used != raw.len)
+		e = ERR_FORMAT;
+	if (e == OK)
+		elements_tx_id(txid, &tx);
+	free(in);
+	free(out);
+	return e;
+}
+
 /* ERR_NETWORK: signed for another chain. */
 static enum err parse_raw(struct hash256 *txid, const struct network *network, struct slice raw)
 {
 	struct evm_tx tx;
 	struct evm_address from;
 	switch (layer_family(network->layer)) {
-	case FAMILY_UTXO: return parse_utxo(txid, raw);
+	case FAMILY_UTXO:
+		return network->layer == LAYER_LIQUID ? parse_elements(txid, raw)
+						      : parse_utxo(txid, raw);
 	case FAMILY_ACCOUNT:
 		TRY(evm_tx_parse_signed(&tx, &from, txid, raw));
 		return tx.chain_id == network->chain_id ? OK : ERR_NETWORK;

@@ -287,6 +287,33 @@ static const char *const layer_defaults[LAYER_COUNT][LAYER_KEY_COUNT] = {
 			[KEY_FEE_RATE_MAX] = "500000",
 			[KEY_BUMP_BLOCKS] = "2",
 		},
+	[LAYER_LIQUID] =
+		{
+			[KEY_ENABLED] = "false",
+			[KEY_NETWORK] = "mainnet",
+			[KEY_RPC_URL] = "http://127.0.0.1:7041",
+			[KEY_RPC_USER] = "",
+			[KEY_RPC_PASSWORD_FILE] = "",
+			[KEY_RPC_COOKIE_FILE] = "",
+			[KEY_RPC_TIMEOUT_MS] = "30000",
+			[KEY_RPC_CPU_US] = "1000000",
+			[KEY_POLL_MS] = "2500",
+			[KEY_BIRTH_HEIGHT] = "0",
+			/* signed every minute, by turns; while too few sign, none comes */
+			[KEY_BLOCK_INTERVAL_MS] = "60000",
+			[KEY_DRIFT_PERMILLE] = "50",
+			[KEY_OUTAGE_MS] = "21600000",
+			[KEY_DEPTH] = "0:2",
+			[KEY_FINAL_DEPTH] = "3",
+			[KEY_CLAIM_BLOCKS] = "30",
+			[KEY_LOCK_BLOCKS] = "1440",
+			[KEY_FUNDING_BLOCKS] = "120",
+			[KEY_SWAP_MIN] = "0.0005",
+			[KEY_SWAP_MAX] = "0.5",
+			[KEY_FEE_RATE_MIN] = "100",
+			[KEY_FEE_RATE_MAX] = "10000",
+			[KEY_BUMP_BLOCKS] = "5",
+		},
 	[LAYER_ROOTSTOCK] =
 		{
 			[KEY_ENABLED] = "false",

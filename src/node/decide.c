@@ -64,9 +64,17 @@ static enum err intend(
 
 /* ---- resources ---- */
 
+/* Of an output to a script; nothing where there are no outputs. */
+static uint64_t output_weight(enum layer_id layer, size_t script_len)
+{
+	return layer_family(layer) == FAMILY_UTXO
+		? btc_output_weight(layer_sizes(layer), script_len)
+		: 0;
+}
+
 /* Own coins for a payment of `value`. ERR_RANGE: not enough free and final ones now. */
 static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount value,
-	size_t outputs_size, uint64_t rate)
+	uint64_t outputs_weight, uint64_t rate)
 {
 	const struct ledger *l = e->ledger;
 	const struct layer_state *own = &l->layer[r->layer];
@@ -80,7 +88,8 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 			.at = c->at, .value = c->value, .key_index = c->key_index};
 	}
 	TRY(amount_to_sat(&target, value));
-	TRY(btc_select(&chosen, e->coin, count, target, outputs_size, rate));
+	TRY(btc_select(
+		&chosen, layer_sizes(r->layer), e->coin, count, target, outputs_weight, rate));
 	r->coin_count = chosen.count;
 	for (uint32_t i = 0; i < chosen.count; i++)
 		r->coin[i] = e->coin[chosen.index[i]].at;
@@ -138,10 +147,10 @@ static enum err take_channels(struct engine *e, struct rec_intent *r)
 	return amount_cmp(r->reserved, business_funds(l, r->layer)) <= 0 ? OK : ERR_RANGE;
 }
 
-static enum err take_resources(struct engine *e, struct rec_intent *r, size_t outputs_size)
+static enum err take_resources(struct engine *e, struct rec_intent *r, uint64_t outputs_weight)
 {
 	switch (layer_family(r->layer)) {
-	case FAMILY_UTXO: return take_coins(e, r, r->value, outputs_size, r->rate);
+	case FAMILY_UTXO: return take_coins(e, r, r->value, outputs_weight, r->rate);
 	case FAMILY_ACCOUNT: return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer));
 	case FAMILY_CHANNEL: return take_channels(e, r);
 	}
@@ -269,7 +278,7 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		.rate = engine_rate(l, to),
 		.value = s->dest.amount,
 		.timelock = timelock};
-	if (take_resources(e, &r, btc_output_size(LOCK_SCRIPT_SIZE)) != OK)
+	if (take_resources(e, &r, output_weight(to, LOCK_SCRIPT_SIZE)) != OK)
 		return ERR_STATE; /* change may confirm, funds may arrive: until it is too late */
 	/* after the coins: keys take longer to derive, and many swaps may wait for coins */
 	if (lock_terms(l, &leg, s, timelock) != OK)
@@ -442,7 +451,7 @@ static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t 
 {
 	const struct ledger *l = e->ledger;
 	const struct transfer *first = &l->transfer[at[0]];
-	size_t outputs_size = 0;
+	uint64_t outputs_weight = 0;
 	struct rec_intent r = {.effect = first->effect_id,
 		.purpose = SIGN_PAYOUT,
 		.layer = first->layer,
@@ -458,11 +467,10 @@ static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t 
 		const struct transfer *t = &l->transfer[at[i]];
 		if (i > 0)
 			r.more[i - 1] = t->id;
-		if (layer_family(t->layer) == FAMILY_UTXO)
-			outputs_size += btc_output_size(t->destination_len);
+		outputs_weight += output_weight(t->layer, t->destination_len);
 		TRY(amount_add(&r.value, r.value, t->amount));
 	}
-	if (r.rate == 0 || take_resources(e, &r, outputs_size) != OK)
+	if (r.rate == 0 || take_resources(e, &r, outputs_weight) != OK)
 		return ERR_STATE;
 	return intend(e, now_ms, &r, 0);
 }

@@ -1,17 +1,14 @@
-/* Bitcoin and its kind: own payments (payout, lock) and spends of a lock-up (claim, refund). */
+/* Layers of coins: own payments (payout, lock) and spends of a lock-up (claim, refund). */
 #include "sign/check_internal.h"
+#include "wire/utxo_tx.h"
 
 #define P2TR_SIZE 34u
 #define TX_VERSION 2u
 #define LOCKTIME_HEIGHT_MAX 499999999u /* above, a lock time is a time stamp */
-/* Of a signed Taproot key path spend: stack count, signature's length, signature. */
-#define KEY_PATH_WITNESS_WEIGHT 66u
-#define SEGWIT_MARKER_WEIGHT 2u
 
 struct utxo {
-	struct btc_tx tx;
-	struct btc_txin in[BTC_INPUT_MAX];
-	struct btc_txout out[CHECK_OUTPUT_MAX];
+	struct utxo_tx t;
+	struct btc_tx tx; /* the view of it */
 	struct btc_txout spent[BTC_INPUT_MAX];
 	struct sat total; /* of the inputs */
 	struct btc_htlc leg;
@@ -20,15 +17,11 @@ struct utxo {
 
 static enum err decode(struct check *c, struct utxo *u)
 {
-	const struct slice raw = c->r->unsigned_tx;
-	size_t used;
-
-	u->tx.in = u->in;
-	u->tx.out = u->out;
-	const enum err err = btc_tx_parse(&u->tx, &used, BTC_INPUT_MAX, CHECK_OUTPUT_MAX, raw);
-	if (err == ERR_FULL)
+	const enum err err = utxo_tx_open(&u->t, c->r->network, c->r->unsigned_tx);
+	u->tx = u->t.tx;
+	if (err == ERR_FULL || (err == OK && u->tx.out_count > CHECK_OUTPUT_MAX))
 		return check_refuse(c, RULE_OUTPUT_COUNT, "too many inputs or outputs");
-	if (err != OK || used != raw.len)
+	if (err != OK)
 		return check_refuse(c, RULE_TX_ENCODING, "not one whole transaction");
 	if (u->tx.version != TX_VERSION)
 		return check_refuse(c, RULE_TX_VERSION, "%u", (unsigned)u->tx.version);
@@ -76,16 +69,28 @@ static enum err set_fee(struct check *c, const struct utxo *u)
 			return check_refuse(c, RULE_OUTPUT_AMOUNT, "the sum is out of range");
 	if (!sat_sub(&fee, u->total, out))
 		return check_refuse(c, RULE_FEE, "the outputs are worth more than the inputs");
-	c->fee = amount_from_sat(fee);
+	if (u->t.states_fee && u->t.fee.raw != fee.raw)
+		return check_refuse(c, RULE_FEE, "the fee's output says otherwise");
+	c->fee = amount_of(c->fee.asset, fee.raw);
 	return OK;
 }
 
 static enum err check_feerate(struct check *c, uint64_t vsize)
 {
-	if (amount_cmp(c->fee, amount_from_sat(btc_fee(vsize, c->limit->feerate_max))) > 0)
+	if (amount_cmp(c->fee, amount_of(c->fee.asset, btc_fee(vsize, c->limit->feerate_max).raw)) >
+		0)
 		return check_refuse(c, RULE_FEERATE, "over %llu sat/kvB",
 			(unsigned long long)c->limit->feerate_max);
 	return OK;
+}
+
+static uint64_t payment_vsize(const struct check *c, const struct utxo *u)
+{
+	const struct btc_sizes *sizes = layer_sizes(c->r->network->layer);
+	uint64_t outputs = 0;
+	for (uint32_t i = 0; i < u->tx.out_count; i++)
+		outputs += btc_output_weight(sizes, u->tx.out[i].script.len);
+	return btc_payment_vsize(sizes, u->tx.in_count, outputs, false);
 }
 
 static enum err change_script(struct check *c, struct slice *script)
@@ -100,7 +105,8 @@ static enum err change_script(struct check *c, struct slice *script)
 
 static enum err parse_leg(struct check *c, struct utxo *u)
 {
-	if (btc_htlc_parse(&u->leg, c->r->leg) != OK || btc_htlc_tree(&u->tree, &u->leg) != OK)
+	if (btc_htlc_parse(&u->leg, c->r->leg) != OK ||
+		btc_htlc_tree_by(&u->tree, &u->leg, layer_taproot(c->r->network->layer)) != OK)
 		return check_refuse(c, RULE_LEG, "the terms do not parse");
 	if (memcmp(u->leg.claim.b, u->leg.refund.b, sizeof u->leg.claim.b) == 0)
 		return check_refuse(c, RULE_LEG_PARTIES, "claimant and refundee are one");
@@ -129,7 +135,8 @@ static enum err payee_of(
 		if (btc_address_format(text, c->r->network, payee.to) != OK)
 			return check_refuse(
 				c, RULE_PAYEE, "%u: a script without an address", (unsigned)i);
-		if (payee.amount.asset != ASSET_BTC || amount_to_sat(value, payee.amount) != OK)
+		if (payee.amount.asset != c->value.asset ||
+			amount_to_sat(value, payee.amount) != OK)
 			return check_refuse(c, RULE_AMOUNT, "%u: out of range", (unsigned)i);
 		*script = payee.to;
 		return OK;
@@ -177,7 +184,7 @@ static enum err check_payee(struct check *c, struct utxo *u, uint32_t i)
 	if (u->tx.out[i].value.raw != value.raw)
 		return check_refuse(
 			c, RULE_OUTPUT_AMOUNT, "output %u pays another amount", (unsigned)i);
-	const struct amount amount = amount_from_sat(value);
+	const struct amount amount = amount_of(c->value.asset, value.raw);
 	if (amount_cmp(amount, c->largest) > 0)
 		c->largest = amount;
 	/* the outputs' sum is in range: set_fee */
@@ -205,9 +212,7 @@ static enum err check_payment(struct check *c, struct utxo *u)
 	record->input_count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++)
 		record->input[i] = u->tx.in[i].prev;
-	const uint64_t weight = btc_tx_weight(&u->tx) + SEGWIT_MARKER_WEIGHT +
-		(uint64_t)u->tx.in_count * KEY_PATH_WITNESS_WEIGHT;
-	return check_feerate(c, (weight + 3) / 4);
+	return check_feerate(c, payment_vsize(c, u));
 }
 
 /* What was signed for these coins is called off: everything comes back to us, less the fee. */
@@ -222,13 +227,11 @@ static enum err check_call_off(struct check *c, struct utxo *u)
 		return check_refuse(c, RULE_OUTPUT_COUNT, "what is called off pays one output");
 	if (!slice_eq(u->tx.out[0].script, home))
 		return check_refuse(c, RULE_OUTPUT_CHANGE, "the coins do not come back to us");
-	c->value = amount_zero(ASSET_BTC);
+	c->value = amount_zero(c->value.asset);
 	record->input_count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++)
 		record->input[i] = u->tx.in[i].prev;
-	const uint64_t weight = btc_tx_weight(&u->tx) + SEGWIT_MARKER_WEIGHT +
-		(uint64_t)u->tx.in_count * KEY_PATH_WITNESS_WEIGHT;
-	return check_feerate(c, (weight + 3) / 4);
+	return check_feerate(c, payment_vsize(c, u));
 }
 
 /* ---- claim, refund ---- */
@@ -271,21 +274,22 @@ static enum err check_spend(struct check *c, struct utxo *u)
 	TRY(change_script(c, &home));
 	if (!slice_eq(u->tx.out[0].script, home))
 		return check_refuse(c, RULE_OUTPUT_CHANGE, "the proceeds do not come to us");
-	c->value = amount_from_sat(u->total);
+	c->value = amount_of(c->value.asset, u->total.raw);
 	c->lockup = u->tx.in[0].prev;
 	c->lock_hash = u->leg.hash;
-	return check_feerate(c, btc_spend_vsize(claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND));
+	return check_feerate(c,
+		btc_spend_vsize(layer_sizes(c->r->network->layer),
+			claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND));
 }
 
 /* ---- what is to be signed ---- */
 
-static void fill_task(struct check *c, const struct utxo *u)
+static void fill_task(struct check *c, struct utxo *u)
 {
 	const enum btc_htlc_leaf leaf = c->r->purpose == SIGN_CLAIM ? BTC_LEAF_CLAIM
 								    : BTC_LEAF_REFUND;
-	struct btc_sighash_cache cache;
 
-	btc_sighash_prepare(&cache, &u->tx, u->spent);
+	utxo_tx_spends(&u->t, u->spent);
 	c->task->ecdsa = false;
 	c->task->count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++) {
@@ -299,10 +303,9 @@ static void fill_task(struct check *c, const struct utxo *u)
 			item->key.swap = said->swap;
 		item->taproot_tweak = said->use == KEY_WALLET;
 		if (item->taproot_tweak)
-			btc_sighash_key_path(&item->digest, &cache, &u->tx, i);
+			utxo_tx_key_path(&item->digest, &u->t, i);
 		else
-			btc_sighash_script_path(
-				&item->digest, &cache, &u->tx, i, &u->tree.leaf_hash[leaf]);
+			utxo_tx_script_path(&item->digest, &u->t, i, &u->tree.leaf_hash[leaf]);
 	}
 }
 

@@ -29,7 +29,8 @@ static enum err sign_schnorr(
 	enum err err = OK;
 
 	if (item->taproot_tweak)
-		err = taproot_seckey(&tweaked, key, NULL);
+		err = taproot_seckey_tagged(
+			&tweaked, key, NULL, layer_taproot(item->key.layer)->tweak_tag);
 	if (err == OK) {
 		aux_of(aux, &tweaked, &item->digest);
 		err = schnorr_sign(out->b, &item->digest, &tweaked, aux);

@@ -2,36 +2,30 @@
  * the request names, so that a broken signer costs no broadcast and no fee. */
 #include "crypto/hash.h"
 #include "wire/signing.h"
+#include "wire/utxo_tx.h"
 
-#define OUTPUT_MAX (BTC_PAYEE_MAX + 1u) /* payees and change */
 #define WITNESS_KEY_PATH_SIZE 66u
 
 _Static_assert(WITNESS_KEY_PATH_SIZE <= BTC_HTLC_WITNESS_MAX, "room for either witness");
 
 struct utxo {
-	struct btc_tx tx;
-	struct btc_txin in[BTC_INPUT_MAX];
-	struct btc_txout out[OUTPUT_MAX];
+	struct utxo_tx t;
 	struct btc_txout spent[BTC_INPUT_MAX];
-	struct btc_sighash_cache cache;
 	uint8_t witness[BTC_INPUT_MAX][BTC_HTLC_WITNESS_MAX];
 };
 
 static enum err load(struct utxo *u, const struct signing_request *r)
 {
-	size_t used;
-	u->tx.in = u->in;
-	u->tx.out = u->out;
-	if (btc_tx_parse(&u->tx, &used, BTC_INPUT_MAX, OUTPUT_MAX, r->unsigned_tx) != OK ||
-		used != r->unsigned_tx.len || u->tx.in_count != r->input_count)
+	if (utxo_tx_open(&u->t, r->network, r->unsigned_tx) != OK ||
+		u->t.tx.in_count != r->input_count)
 		return ERR_FORMAT;
-	for (uint32_t i = 0; i < u->tx.in_count; i++) {
-		if (u->in[i].script_sig.len != 0 || u->in[i].witness.len != 0)
+	for (uint32_t i = 0; i < u->t.tx.in_count; i++) {
+		if (u->t.in[i].script_sig.len != 0 || u->t.in[i].witness.len != 0)
 			return ERR_FORMAT;
 		u->spent[i] = (struct btc_txout){.value = r->input[i].value,
 			.script = slice_of(r->input[i].script, sizeof r->input[i].script)};
 	}
-	btc_sighash_prepare(&u->cache, &u->tx, u->spent);
+	utxo_tx_spends(&u->t, u->spent);
 	return OK;
 }
 
@@ -46,7 +40,7 @@ static enum err sign_wallet_input(struct buf *witness, const struct utxo *u, uin
 	if (memcmp(script, r->input[i].script, sizeof script) != 0)
 		return ERR_FORMAT;
 	memcpy(key.b, script + 2, sizeof key.b);
-	btc_sighash_key_path(&message, &u->cache, &u->tx, i);
+	utxo_tx_key_path(&message, &u->t, i);
 	if (!schnorr_verify(sig, &message, &key))
 		return ERR_CHECKSUM;
 	btc_put_compact(witness, 1);
@@ -68,12 +62,12 @@ static enum err sign_lock_input(struct buf *witness, const struct utxo *u, uint3
 	if (r->purpose != SIGN_CLAIM && r->purpose != SIGN_REFUND)
 		return ERR_FORMAT;
 	TRY(btc_htlc_parse(&h, r->leg));
-	TRY(btc_htlc_tree(&tree, &h));
+	TRY(btc_htlc_tree_by(&tree, &h, layer_taproot(r->network->layer)));
 	TRY(wallet_swap_key(&ours, wallet, r->network->layer, &r->input[i].key.swap));
 	if (memcmp(tree.script_pubkey, r->input[i].script, sizeof tree.script_pubkey) != 0 ||
 		memcmp(ours.b, claim ? h.claim.b : h.refund.b, sizeof ours.b) != 0)
 		return ERR_FORMAT;
-	btc_sighash_script_path(&message, &u->cache, &u->tx, i, &tree.leaf_hash[leaf]);
+	utxo_tx_script_path(&message, &u->t, i, &tree.leaf_hash[leaf]);
 	if (!schnorr_verify(sig, &message, &ours))
 		return ERR_CHECKSUM;
 	if (!claim) {
@@ -93,9 +87,9 @@ static enum err assemble_utxo(struct buf *raw, struct hash256 *txid,
 {
 	struct utxo u;
 	TRY(load(&u, r));
-	if (a->signature_count != u.tx.in_count)
+	if (a->signature_count != u.t.tx.in_count)
 		return ERR_CHECKSUM;
-	for (uint32_t i = 0; i < u.tx.in_count; i++) {
+	for (uint32_t i = 0; i < u.t.tx.in_count; i++) {
 		struct buf witness = buf_init(u.witness[i], sizeof u.witness[i]);
 		switch (r->input[i].key.use) {
 		case KEY_WALLET:
@@ -107,13 +101,10 @@ static enum err assemble_utxo(struct buf *raw, struct hash256 *txid,
 		case KEY_ACCOUNT: return ERR_FORMAT;
 		}
 		CHECK(!witness.overflow);
-		u.in[i].witness = buf_slice(&witness);
+		u.t.in[i].witness = buf_slice(&witness);
 	}
-	btc_tx_put(raw, &u.tx);
-	if (raw->overflow)
-		return ERR_FULL;
-	btc_tx_id(txid, &u.tx);
-	return OK;
+	utxo_tx_put(raw, txid, &u.t);
+	return raw->overflow ? ERR_FULL : OK;
 }
 
 static enum err assemble_account(struct buf *raw, struct hash256 *txid,

@@ -14,19 +14,21 @@
 #include "btc/script.h"
 
 struct elements_network {
-	const char *name; /* "liquidv1", "liquidtestnet", "elementsregtest" */
+	const char *name; /* "liquidv1", "liquidtestnet", "elementsregtest", "liquidregtest" */
 	bool test;        /* its coins have no value */
 	struct btc_prefixes plain;
 	const char *blech32_prefix;
 	uint8_t blinded; /* Base58: before the version of a confidential address */
 	/* In hashing order. Zero for elementsregtest, where both follow from the settings of who
-	 * starts the chain: its node is asked. */
+	 * starts the chain; liquidregtest is the one that follows from elementsd's defaults. */
 	struct hash256 genesis;
 	struct hash256 policy_asset; /* in which fees are paid: L-BTC */
 };
 
 /* Borrowed, static; NULL where there is none of that name. */
 const struct elements_network *elements_network_by_name(struct slice name);
+/* The same chain, by its first block; NULL where network is no Liquid. */
+NONNULL_ALL const struct elements_network *elements_network_of(const struct network *network);
 
 /* Longest: a confidential witness program of 40 bytes. */
 #define ELEMENTS_ADDRESS_TEXT_SIZE 135u

@@ -7,6 +7,19 @@
  * three satoshi a byte for dust. */
 #define DUST_EXCESS (3u * (33u + 9u + 1u - 8u))
 
+#define FEE_OUTPUT_BASE (33u + 9u + 1u + 1u) /* asset, value, no nonce, no script */
+#define PROOFS_NONE 2u /* two empty ones: of an output, or of an input's issuance */
+
+const struct btc_sizes elements_sizes = {
+	.fixed_base = 4 + 1 + 4 + FEE_OUTPUT_BASE, /* version, flag, lock time */
+	.fixed_witness = PROOFS_NONE,
+	.input_base = 41,
+	.input_witness = PROOFS_NONE + 1, /* and no peg-in */
+	.output_base = 33 + 9 + 1,
+	.output_witness = PROOFS_NONE,
+	.change_dust = {330 + DUST_EXCESS},
+};
+
 /* ---- what may be built ---- */
 
 static bool is_blinded(const struct elements_coin *coin)

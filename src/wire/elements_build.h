@@ -17,7 +17,10 @@
 #include "wire/elements_tx.h"
 
 #define ELEMENTS_INPUT_MAX 64u
-#define ELEMENTS_PAY_MAX 31u /* outputs beside the fee's */
+/* Of transactions that are explicit throughout, their fee's output among what is fixed. */
+extern const struct btc_sizes elements_sizes;
+
+#define ELEMENTS_PAY_MAX (BTC_PAYEE_MAX + 1u) /* outputs beside the fee's: payees and change */
 
 /* An output that is ours to spend, and what it holds. */
 struct elements_coin {

@@ -1,6 +1,7 @@
 #include "wire/signing.h"
 
 #include "crypto/hash.h"
+#include "wire/elements_build.h"
 
 /* Encodings of requests and answers. The first byte is the version of the encoding; everything is
  * little-endian and in the order of the structures. A request has only the parts that its network's
@@ -271,7 +272,13 @@ enum err signing_answer_parse(struct signing_answer *out, struct slice in)
 const struct btc_taproot *layer_taproot(enum layer_id layer)
 {
 	CHECK(layer_family(layer) == FAMILY_UTXO);
-	return &btc_taproot;
+	return layer == LAYER_LIQUID ? &elements_taproot : &btc_taproot;
+}
+
+const struct btc_sizes *layer_sizes(enum layer_id layer)
+{
+	CHECK(layer_family(layer) == FAMILY_UTXO);
+	return layer == LAYER_LIQUID ? &elements_sizes : &btc_sizes;
 }
 
 enum err wallet_script(

@@ -11,6 +11,7 @@
 #define WIRE_SIGNING_H
 #include "btc/build.h"
 #include "crypto/derive.h"
+#include "wire/elements_sighash.h"
 #include "wire/evm_htlc.h"
 
 enum sign_purpose {
@@ -96,8 +97,9 @@ MUST_USE NONNULL_ALL enum err signing_assemble(struct buf *raw, struct hash256 *
 	const struct signing_request *request, const struct signing_answer *answer,
 	const struct pubkey *wallet);
 
-/* The rules of Taproot on a UTXO layer. */
+/* UTXO layers: their rules of Taproot, and how large their transactions are. */
 const struct btc_taproot *layer_taproot(enum layer_id layer);
+const struct btc_sizes *layer_sizes(enum layer_id layer);
 
 /* Our scripts and addresses from the wallet's public key. */
 MUST_USE NONNULL_ALL enum err wallet_script(

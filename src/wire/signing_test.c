@@ -397,7 +397,8 @@ static void test_assemble_spend(bool claim)
 	CHECK(btc_htlc_read_spend(&got, &f.terms, in[0].witness) ==
 		(claim ? BTC_SPEND_CLAIM : BTC_SPEND_REFUND));
 	CHECK(!claim || hash256_eq(&got, &preimage));
-	CHECK(btc_tx_vsize(&tx) <= btc_spend_vsize(claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND));
+	CHECK(btc_tx_vsize(&tx) <=
+		btc_spend_vsize(&btc_sizes, claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND));
 
 	a.signature[0].b[0] ^= 1;
 	CHECK(assemble(&f, &a) == ERR_CHECKSUM);

@@ -526,8 +526,8 @@ static void cmd_btc_pay(char **arg)
 	uint64_t vsize;
 	const struct sat value = {number(arg[2])};
 	const struct btc_txout payee = {.value = value, .script = script};
-	enum err err = btc_select(&sel, coin, parse_coins(coin, arg + 5), value,
-		btc_output_size(script.len), number(arg[3]));
+	enum err err = btc_select(&sel, &btc_sizes, coin, parse_coins(coin, arg + 5), value,
+		btc_output_weight(&btc_sizes, script.len), number(arg[3]));
 	if (err != OK)
 		bad(err_name(err));
 	r = (struct signing_request){

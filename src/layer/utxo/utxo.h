@@ -197,14 +197,4 @@ MUST_USE enum err core_answer_header(struct block_ref *out, uint64_t *confirmati
 	const struct json *result, const struct hash256 *hash);
 /* The node has no such method: btcd, for some of what Bitcoin Core answers. */
 bool core_answer_no_method(const struct rpc_answer *answer);
-/* ---- offers.c: the pure half, where networks do the same ---- */
-
-struct utxo_terms {
-	enum layer_id layer;
-	uint64_t dust_raw; /* the largest dust limit of any script that an address can stand for */
-};
-enum err utxo_leg_make(const struct utxo_terms *t, struct buf *leg, const struct leg_offer *offer);
-enum err utxo_leg_parse(const struct utxo_terms *t, struct leg_offer *offer,
-	const struct network *network, struct slice leg);
-
 #endif

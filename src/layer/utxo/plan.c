@@ -1,27 +1,29 @@
-/* Bitcoin's pure half: addresses, the terms of a lock-up, and plans turned into unsigned
- * transactions with everything that a signer needs to check them. */
+/* The pure half: addresses, the terms of a lock-up, and plans turned into unsigned transactions
+ * with everything that a signer needs to check them. Only explicit addresses are paid. */
 #include "layer/utxo/utxo.h"
 #include "btc/build.h"
 #include "btc/script.h"
+#include "wire/elements_address.h"
+#include "wire/utxo_build.h"
 
-/* The largest dust limit of any script that an address can stand for: P2PKH's. */
-#define DUST_RAW 546u
-/* Virtual bytes, rounded up: a key path input; version, counts, lock time and segwit marker; the
- * longest output that an address can stand for (P2WSH and P2TR: 43; future versions: 51). */
-#define VSIZE_INPUT 58u
-#define VSIZE_FIXED 12u
-#define VSIZE_OUTPUT 51u
 /* Satoshi per 1,000 vbytes; beyond it a rate is a mistake: a tenth of a coin for a kilobyte. */
 #define RATE_MAX 10000000u
 
 _Static_assert(LAYER_DESTINATION_MAX >= BTC_SCRIPT_STD_MAX, "a destination is an output script");
 _Static_assert(LAYER_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE, "an address fits");
+_Static_assert(BTC_HTLC_SIZE <= SIGNING_LEG_MAX, "terms fit into a signing request");
 _Static_assert(LAYER_FEE_BOUND_INPUTS <= BTC_INPUT_MAX, "a bound for what can be built");
 
 static enum err address_check(const struct network *network, uint8_t *destination,
 	size_t *destination_len, struct slice text)
 {
-	return btc_address_parse(destination, destination_len, network, text);
+	struct elements_address blinded;
+	const enum err err = btc_address_parse(destination, destination_len, network, text);
+	const struct elements_network *chain = elements_network_of(network);
+	/* a confidential address is one, but nothing is paid to it */
+	if (err != OK && chain != NULL && elements_address_parse(&blinded, chain, text) == OK)
+		return ERR_RANGE;
+	return err;
 }
 
 static enum err address_format(const struct network *network, char *text, struct slice destination)
@@ -33,26 +35,59 @@ static enum err funding_address(
 	const struct network *network, char *text, const struct pubkey *wallet)
 {
 	uint8_t script[34];
-	TRY(wallet_script(script, wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE));
+	TRY(wallet_script(script, wallet, network->layer, KEY_INDEX_RECEIVE));
 	return btc_address_format(text, network, slice_of(script, sizeof script));
 }
 
+/* The largest dust limit of any script that an address can stand for: P2PKH's. */
 static struct amount dust(enum layer_id id)
 {
-	(void)id;
-	return amount_of(ASSET_BTC, DUST_RAW);
+	static const uint8_t hash[20];
+	uint8_t script[25];
+	btc_script_p2pkh(script, hash);
+	const struct network any = {.layer = id};
+	return amount_of(
+		layer_asset(id), utxo_dust_limit(&any, slice_of(script, sizeof script)).raw);
 }
-
-static const struct utxo_terms offers = {LAYER_BITCOIN, DUST_RAW};
 
 static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 {
-	return utxo_leg_make(&offers, leg, offer);
+	struct btc_htlc h = {.hash = offer->hash,
+		.claim = offer->claim.key,
+		.refund = offer->refund.key,
+		.timelock = (uint32_t)offer->timelock};
+	TRY(amount_to_sat(&h.amount, offer->amount));
+	if (amount_cmp(offer->amount, dust(offer->network->layer)) < 0 || offer->timelock == 0 ||
+		offer->timelock > BTC_TIMELOCK_MAX)
+		return ERR_RANGE;
+	if (memcmp(h.claim.b, h.refund.b, sizeof h.claim.b) == 0)
+		return ERR_FORMAT;
+	h.provider = offer->provider_claims ? h.claim : h.refund;
+	h.client = offer->provider_claims ? h.refund : h.claim;
+
+	uint8_t storage[BTC_HTLC_SIZE];
+	struct buf encoded = buf_init(storage, sizeof storage);
+	struct btc_htlc again;
+	btc_htlc_put(&encoded, &h);
+	TRY(btc_htlc_parse(&again, buf_slice(&encoded)));
+	buf_put(leg, encoded.ptr, encoded.len);
+	return leg->overflow ? ERR_FULL : OK;
 }
 
 static enum err leg_parse(struct leg_offer *offer, const struct network *network, struct slice leg)
 {
-	return utxo_leg_parse(&offers, offer, network, leg);
+	struct btc_htlc h;
+	TRY(btc_htlc_parse(&h, leg));
+	if (h.amount.raw > SAT_MAX_RAW)
+		return ERR_FORMAT;
+	*offer = (struct leg_offer){.network = network,
+		.hash = h.hash,
+		.amount = amount_of(layer_asset(network->layer), h.amount.raw),
+		.timelock = h.timelock,
+		.claim.key = h.claim,
+		.refund.key = h.refund,
+		.provider_claims = memcmp(h.provider.b, h.claim.b, sizeof h.claim.b) == 0};
+	return OK;
 }
 
 static enum err leg_address(const struct network *network, char *text, struct slice leg)
@@ -60,7 +95,7 @@ static enum err leg_address(const struct network *network, char *text, struct sl
 	struct btc_htlc h;
 	struct btc_htlc_tree tree;
 	TRY(btc_htlc_parse(&h, leg));
-	TRY(btc_htlc_tree(&tree, &h));
+	TRY(btc_htlc_tree_by(&tree, &h, layer_taproot(network->layer)));
 	return btc_address_format(
 		text, network, slice_of(tree.script_pubkey, sizeof tree.script_pubkey));
 }
@@ -77,7 +112,6 @@ static enum err build_payment(struct buf *raw, struct amount *fee, struct signin
 		.fee = plan->fee,
 		.locktime = (uint32_t)plan->tip_height};
 	struct sat paid = {0}, change;
-	uint64_t vsize;
 
 	if (plan->coin_count == 0 || plan->coin_count > BTC_INPUT_MAX)
 		return ERR_RANGE;
@@ -85,19 +119,20 @@ static enum err build_payment(struct buf *raw, struct amount *fee, struct signin
 		struct sign_input *input = &r->input[i];
 		input->value = plan->coin[i].value;
 		input->key = (struct key_path){.use = KEY_WALLET,
-			.layer = LAYER_BITCOIN,
+			.layer = r->network->layer,
 			.index = plan->coin[i].key_index};
-		TRY(wallet_script(input->script, wallet, LAYER_BITCOIN, plan->coin[i].key_index));
+		TRY(wallet_script(
+			input->script, wallet, r->network->layer, plan->coin[i].key_index));
 		if (input->value.raw > SAT_MAX_RAW || !sat_add(&paid, paid, input->value))
 			return ERR_RANGE;
 	}
 	r->input_count = plan->coin_count;
-	TRY(wallet_script(p.change_script, wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE));
-	TRY(btc_build_payment(raw, &vsize, &change, &p));
+	TRY(wallet_script(p.change_script, wallet, r->network->layer, KEY_INDEX_CHANGE));
+	TRY(utxo_build_payment(raw, &change, r->network, &p));
 	CHECK(sat_sub(&paid, paid, change));
 	for (uint32_t i = 0; i < payee_count; i++)
 		CHECK(sat_sub(&paid, paid, payee[i].value));
-	*fee = amount_from_sat(paid);
+	*fee = amount_of(layer_asset(r->network->layer), paid.raw);
 	return OK;
 }
 
@@ -110,26 +145,26 @@ static enum err build_spend(struct buf *raw, struct amount *fee, struct signing_
 	struct btc_htlc h = *terms;
 	struct btc_htlc_tree tree;
 	uint8_t to[34];
-	uint64_t vsize;
 	struct sat value, paid;
 
 	/* The script comes from the terms, the value from the chain. */
-	TRY(btc_htlc_tree(&tree, terms));
+	TRY(btc_htlc_tree_by(&tree, terms, layer_taproot(r->network->layer)));
 	if (!amount_is_zero(plan->amount))
 		TRY(amount_to_sat(&h.amount, plan->amount));
 	if (plan->rate > RATE_MAX)
 		return ERR_RANGE;
-	TRY(wallet_script(to, wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE));
-	TRY(btc_build_spend(raw, &vsize, &value, &h, &at, claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND,
-		to, plan->rate, (uint32_t)plan->tip_height));
+	TRY(wallet_script(to, wallet, r->network->layer, KEY_INDEX_CHANGE));
+	TRY(utxo_build_spend(raw, &value, r->network, &h, &at,
+		claim ? BTC_LEAF_CLAIM : BTC_LEAF_REFUND, slice_of(to, sizeof to), plan->rate,
+		(uint32_t)plan->tip_height));
 	if (!sat_sub(&paid, h.amount, value))
 		return ERR_RANGE;
 	r->input_count = 1;
 	r->input[0].value = h.amount;
 	r->input[0].key = (struct key_path){
-		.use = KEY_SWAP, .layer = LAYER_BITCOIN, .swap = plan->swap};
+		.use = KEY_SWAP, .layer = r->network->layer, .swap = plan->swap};
 	memcpy(r->input[0].script, tree.script_pubkey, sizeof tree.script_pubkey);
-	*fee = amount_from_sat(paid);
+	*fee = amount_of(layer_asset(r->network->layer), paid.raw);
 	return OK;
 }
 
@@ -140,7 +175,7 @@ static enum err build_call_off(struct buf *raw, struct amount *fee, struct signi
 	uint8_t home[34];
 	struct sat value = {0};
 
-	TRY(wallet_script(home, wallet, LAYER_BITCOIN, KEY_INDEX_CHANGE));
+	TRY(wallet_script(home, wallet, r->network->layer, KEY_INDEX_CHANGE));
 	for (uint32_t i = 0; i < plan->coin_count && i < BTC_INPUT_MAX; i++)
 		if (plan->coin[i].value.raw > SAT_MAX_RAW ||
 			!sat_add(&value, value, plan->coin[i].value))
@@ -176,7 +211,7 @@ static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct sig
 	case SIGN_PAYOUT: return build_payout(raw, fee, r, wallet, plan);
 	case SIGN_LOCK:
 		TRY(btc_htlc_parse(&h, plan->leg));
-		TRY(btc_htlc_tree(&tree, &h));
+		TRY(btc_htlc_tree_by(&tree, &h, layer_taproot(r->network->layer)));
 		lock = (struct btc_txout){.value = h.amount,
 			.script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey)};
 		return build_payment(raw, fee, r, wallet, plan, &lock, 1);
@@ -201,7 +236,7 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.variant = plan->variant,
 		.purpose = plan->purpose,
 		.network = network,
-		.change = {.use = KEY_WALLET, .layer = LAYER_BITCOIN, .index = KEY_INDEX_CHANGE},
+		.change = {.use = KEY_WALLET, .layer = network->layer, .index = KEY_INDEX_CHANGE},
 		.swap = plan->swap,
 		.leg = plan->leg,
 		.preimage = plan->preimage,
@@ -209,7 +244,8 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.amount = plan->amount};
 
 	if (plan->tip_height > BTC_TIMELOCK_MAX || plan->leg.len > SIGNING_LEG_MAX ||
-		plan->amount.asset != ASSET_BTC || plan->more_count >= BTC_PAYEE_MAX)
+		plan->amount.asset != layer_asset(network->layer) ||
+		plan->more_count >= BTC_PAYEE_MAX)
 		return ERR_RANGE;
 	r.more_count = plan->more_count;
 	memcpy(r.more, plan->more, plan->more_count * sizeof plan->more[0]);
@@ -227,7 +263,7 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 static enum err fee_bound(
 	struct amount *out, enum layer_id id, enum sign_purpose purpose, uint64_t rate)
 {
-	(void)id;
+	const struct btc_sizes *sizes = layer_sizes(id);
 	uint64_t vsize = 0;
 
 	if (rate > RATE_MAX)
@@ -235,15 +271,16 @@ static enum err fee_bound(
 	switch (purpose) {
 	case SIGN_PAYOUT:
 	case SIGN_LOCK:
-		vsize = VSIZE_FIXED + VSIZE_INPUT * LAYER_FEE_BOUND_INPUTS + 2u * VSIZE_OUTPUT;
+		vsize = btc_payment_vsize(sizes, LAYER_FEE_BOUND_INPUTS,
+			btc_output_weight(sizes, BTC_SCRIPT_STD_MAX), true);
 		break;
-	case SIGN_CLAIM: vsize = btc_spend_vsize(BTC_LEAF_CLAIM); break;
-	case SIGN_REFUND: vsize = btc_spend_vsize(BTC_LEAF_REFUND); break;
+	case SIGN_CLAIM: vsize = btc_spend_vsize(sizes, BTC_LEAF_CLAIM); break;
+	case SIGN_REFUND: vsize = btc_spend_vsize(sizes, BTC_LEAF_REFUND); break;
 	case SIGN_NONCE_FILL:
 	case SIGN_DEPLOY:
 	case SIGN_CANCEL: return ERR_RANGE;
 	}
-	*out = amount_from_sat(btc_fee(vsize, rate));
+	*out = amount_of(layer_asset(id), btc_fee(vsize, rate).raw);
 	return OK;
 }
 
@@ -254,7 +291,7 @@ static uint64_t gas_limit(enum layer_id id, enum sign_purpose purpose)
 	return 0;
 }
 
-const struct layer_pure bitcoin_pure = {
+const struct layer_pure utxo_pure = {
 	.address_check = address_check,
 	.address_format = address_format,
 	.funding_address = funding_address,

@@ -1,0 +1,124 @@
+#include "wire/utxo_build.h"
+
+#include "wire/elements_address.h"
+#include "wire/elements_build.h"
+#include "wire/elements_sighash.h"
+
+static const uint8_t p2tr_prefix[] = {0x51, 0x20};
+
+struct sat utxo_dust_limit(const struct network *network, struct slice script)
+{
+	return network->layer == LAYER_LIQUID ? elements_dust_limit(script)
+					      : btc_dust_limit(script);
+}
+
+static struct elements_coin coin_of(const struct elements_network *chain,
+	const struct btc_outpoint *at, struct sat value, struct slice script)
+{
+	return (struct elements_coin){.at = *at,
+		.spent = {.asset = elements_asset_of(&chain->policy_asset),
+			.value = elements_value_of(value),
+			.script = script},
+		.asset = chain->policy_asset,
+		.value = value};
+}
+
+/* The payees' outputs, taken from what is there. */
+static enum err take_payees(struct elements_pay *pay, struct sat *left,
+	const struct elements_network *chain, const struct btc_payment *p)
+{
+	for (uint32_t i = 0; i < p->payee_count; i++) {
+		const struct btc_txout *payee = &p->payee[i];
+		if (payee->script.len == 0 || payee->script.len > BTC_SCRIPT_STD_MAX ||
+			payee->value.raw > SAT_MAX_RAW || !sat_sub(left, *left, payee->value))
+			return ERR_RANGE;
+		pay[i] = (struct elements_pay){.script = payee->script,
+			.asset = chain->policy_asset,
+			.value = payee->value};
+	}
+	return OK;
+}
+
+static enum err elements_payment(struct buf *raw, struct sat *change,
+	const struct elements_network *chain, const struct btc_payment *p)
+{
+	struct elements_coin coin[BTC_INPUT_MAX];
+	struct elements_pay pay[BTC_PAYEE_MAX + 1];
+	struct elements_plan plan = {.coin = coin,
+		.coin_count = p->coin_count,
+		.pay = pay,
+		.pay_count = p->payee_count,
+		.fee_asset = chain->policy_asset,
+		.fee = p->fee,
+		.locktime = p->locktime};
+	struct sat left = {0};
+
+	if (p->coin_count == 0 || p->coin_count > BTC_INPUT_MAX || p->payee_count == 0 ||
+		p->payee_count > BTC_PAYEE_MAX)
+		return ERR_RANGE;
+	for (uint32_t i = 0; i < p->coin_count; i++) {
+		if (p->coin[i].value.raw > SAT_MAX_RAW || !sat_add(&left, left, p->coin[i].value))
+			return ERR_RANGE;
+		/* the script is not written, and whose it is does not matter here */
+		coin[i] = coin_of(chain, &p->coin[i].at, p->coin[i].value,
+			slice_of(p2tr_prefix, sizeof p2tr_prefix));
+	}
+	TRY(take_payees(pay, &left, chain, p));
+	if (!sat_sub(&left, left, p->fee))
+		return ERR_RANGE;
+	if (left.raw < elements_sizes.change_dust.raw) {
+		plan.fee.raw += left.raw;
+		left.raw = 0;
+	} else {
+		pay[plan.pay_count++] = (struct elements_pay){
+			.script = slice_of(p->change_script, sizeof p->change_script),
+			.asset = chain->policy_asset,
+			.value = left};
+	}
+	TRY(elements_build(raw, &plan));
+	*change = left;
+	return OK;
+}
+
+enum err utxo_build_payment(struct buf *raw, struct sat *change, const struct network *network,
+	const struct btc_payment *p)
+{
+	uint64_t vsize;
+	const struct elements_network *chain = elements_network_of(network);
+	if (network->layer != LAYER_LIQUID)
+		return btc_build_payment(raw, &vsize, change, p);
+	return chain == NULL ? ERR_NETWORK : elements_payment(raw, change, chain, p);
+}
+
+static enum err elements_spend(struct buf *raw, struct sat *value,
+	const struct elements_network *chain, const struct btc_htlc *h,
+	const struct btc_outpoint *at, struct elements_spend *s)
+{
+	struct btc_htlc_tree tree;
+	struct elements_size size;
+	TRY(btc_htlc_tree_by(&tree, h, &elements_taproot));
+	const struct elements_coin lock = coin_of(
+		chain, at, h->amount, slice_of(tree.script_pubkey, sizeof tree.script_pubkey));
+	s->terms = h;
+	s->lock = &lock;
+	s->fee_asset = chain->policy_asset;
+	return elements_build_spend(raw, &size, value, s);
+}
+
+enum err utxo_build_spend(struct buf *raw, struct sat *value, const struct network *network,
+	const struct btc_htlc *h, const struct btc_outpoint *at, enum btc_htlc_leaf leaf,
+	struct slice to_script, uint64_t rate_sat_kvb, uint32_t tip_height)
+{
+	uint64_t vsize;
+	struct elements_spend s = {.leaf = leaf,
+		.to_script = to_script,
+		.rate_sat_kvb = rate_sat_kvb,
+		.tip_height = tip_height};
+	const struct elements_network *chain = elements_network_of(network);
+	if (network->layer != LAYER_LIQUID)
+		return btc_build_spend_to(
+			raw, &vsize, value, h, at, leaf, to_script, rate_sat_kvb, tip_height);
+	if (to_script.len == 0)
+		return ERR_RANGE;
+	return chain == NULL ? ERR_NETWORK : elements_spend(raw, value, chain, h, at, &s);
+}

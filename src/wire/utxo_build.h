@@ -1,0 +1,24 @@
+/* wire/utxo_build: the transactions of btc/build on whatever layer of coins: a payment from own
+ * coins, a spend of a lock-up, to explicit outputs of the layer's asset.
+ *
+ * Threads: pure. Ownership: borrows during the call.
+ * Errors and meaning as btc_build_payment and btc_build_spend_to. On Liquid what is below the dust
+ * limit goes to the fee, too, and the fee is an output.
+ */
+#ifndef WIRE_UTXO_BUILD_H
+#define WIRE_UTXO_BUILD_H
+#include "base/network.h"
+#include "btc/build.h"
+
+MUST_USE NONNULL_ALL enum err utxo_build_payment(struct buf *raw, struct sat *change,
+	const struct network *network, const struct btc_payment *p);
+
+MUST_USE NONNULL_ALL enum err utxo_build_spend(struct buf *raw, struct sat *value,
+	const struct network *network, const struct btc_htlc *h, const struct btc_outpoint *at,
+	enum btc_htlc_leaf leaf, struct slice to_script, uint64_t rate_sat_kvb,
+	uint32_t tip_height);
+
+/* The least that nodes relay, of an output of this script. */
+NONNULL_ALL struct sat utxo_dust_limit(const struct network *network, struct slice script);
+
+#endif
