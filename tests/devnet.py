@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 
 DEVNET = sys.argv[1]
-ANY = [word for net in ("bitcoin", "rootstock", "alice", "bob") for word in (f"--{net}-port", "0")] + ["--latency", "0-0"]
+ANY = [word for net in ("bitcoin", "rootstock", "alice", "bob", "liquid") for word in (f"--{net}-port", "0")] + ["--latency", "0-0"]
 
 
 def start(*options):
@@ -93,7 +93,7 @@ def finish(process):
     return rest
 
 
-process, line = start("--json", "--state-hash", "--bitcoin-block-ms", "0", "--rootstock-block-ms", "0")
+process, line = start("--json", "--state-hash", "--bitcoin-block-ms", "0", "--rootstock-block-ms", "0", "--liquid-block-ms", "0")
 where = json.loads(line)
 bitcoin, rootstock = where["bitcoin"], where["rootstock"]
 assert call(bitcoin["url"], "getblockcount") == bitcoin["height"]
@@ -103,7 +103,11 @@ txid = call(bitcoin["url"], "sim_fund", bitcoin["faucet"], "0.25")
 assert call(bitcoin["url"], "getrawmempool") == [txid]
 assert call(bitcoin["url"], "sim_mine", 2) == bitcoin["height"] + 2
 lightning(where["alice"], where["bob"], bitcoin)
-hashes = {name: call(where[name]["url"], "sim_state_hash") for name in ("bitcoin", "rootstock", "alice", "bob")}
+liquid = where["liquid"]
+assert call(liquid["url"], "getblockhash", 0).startswith("00902a6b70c2ca83") and call(liquid["url"], "getblockcount") == liquid["height"]
+txid = call(liquid["url"], "sim_fund", liquid["faucet"], "0.25")
+assert call(liquid["url"], "getrawmempool") == [txid] and call(liquid["url"], "sim_mine", 1) == liquid["height"] + 1
+hashes = {name: call(where[name]["url"], "sim_state_hash") for name in ("bitcoin", "rootstock", "alice", "bob", "liquid")}
 port = bitcoin["url"].rsplit(":", 1)[1]
 taken = subprocess.run([DEVNET, *ANY, "--bitcoin-port", port], capture_output=True, text=True)
 assert taken.returncode == 1 and "in use" in taken.stderr, taken

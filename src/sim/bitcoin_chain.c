@@ -7,19 +7,6 @@
 
 #define BLOCK_VERSION 0x20000000u
 #define COINBASE_MAX 512u
-#define COMMITMENT_SIZE 38u
-#define SEQUENCE_FINAL UINT32_MAX
-
-/* The genesis block of regtest: its header, then its one transaction. */
-static const char genesis_header[] =
-	"0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b2"
-	"7ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4adae5494dffff7f2002000000";
-static const char genesis_tx[] =
-	"01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ff"
-	"ff001d0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272"
-	"696e6b206f66207365636f6e64206261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000"
-	"434104678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f3"
-	"5504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000";
 
 uint32_t simbtc_block_find(const struct sim_bitcoin *b, const struct hash256 *hash)
 {
@@ -80,14 +67,15 @@ static void connect(struct sim_bitcoin *b, uint32_t at)
 		tx_mined(b, tx, at);
 		if (i > 0)
 			evict_conflicts(b, &t->tx);
-		for (uint32_t k = 0; i > 0 && k < t->tx.in_count; k++) {
+		for (uint32_t k = 0; i > 0 && block->height > 0 && k < t->tx.in_count; k++) {
 			block->undo = sim_grow(block->undo, &block->undo_cap, block->undo_count + 1,
 				sizeof *block->undo);
 			simbtc_coin_spend(b, &block->undo[block->undo_count++], &t->tx.in[k].prev);
 		}
-		/* by an old rule the genesis block's coin does not exist */
-		for (uint32_t v = 0; block->height > 0 && v < t->tx.out_count; v++)
-			if (!simbtc_unspendable(t->tx.out[v].script))
+		/* by an old rule the genesis block's first coin does not exist */
+		const bool none = block->height == 0 && i == 0;
+		for (uint32_t v = 0; !none && v < t->tx.out_count; v++)
+			if (!simbtc_unspendable(b, t->tx.out[v].script))
 				simbtc_coin_add(b,
 					&(struct simbtc_coin){.tx = tx,
 						.vout = v,
@@ -108,7 +96,7 @@ static void disconnect_tip(struct sim_bitcoin *b)
 		for (uint32_t v = 0; v < t->tx.out_count; v++) {
 			struct simbtc_coin gone;
 			const struct btc_outpoint o = {t->txid, v};
-			if (!simbtc_unspendable(t->tx.out[v].script))
+			if (!simbtc_unspendable(b, t->tx.out[v].script))
 				simbtc_coin_spend(b, &gone, &o);
 		}
 		for (uint32_t k = i == 0 ? 0 : t->tx.in_count; k-- > 0;)
@@ -236,10 +224,10 @@ enum err simbtc_reorg(struct sim_bitcoin *b, uint64_t now_ms, const struct sim_r
 
 /* ---- mining ---- */
 
-static uint64_t subsidy(uint32_t height)
+static uint64_t subsidy(const struct sim_bitcoin *b, uint32_t height)
 {
 	const uint32_t halvings = height / SIMBTC_HALVING;
-	return halvings >= 64 ? 0 : SIMBTC_SUBSIDY >> halvings;
+	return halvings >= 64 ? 0 : b->rules->subsidy >> halvings;
 }
 
 /* In the order of arrival, parents first; what is held or pays less than the market waits. */
@@ -268,69 +256,18 @@ static void pick(struct sim_bitcoin *b, uint32_t **tx, uint32_t *count, uint64_t
 	}
 }
 
-static void put_height(struct buf *out, uint32_t height)
+static uint32_t make_coinbase(struct sim_bitcoin *b, const struct simbtc_block *block,
+	struct slice script, uint64_t value)
 {
-	if (height <= 16) {
-		buf_u8(out, (uint8_t)(0x50 + height));
-		return;
-	}
-	uint8_t le[5] = {0};
-	store_le32(le, height);
-	uint8_t len = 4;
-	while (len > 1 && le[len - 1] == 0)
-		len--;
-	if ((le[len - 1] & 0x80) != 0)
-		len++;
-	buf_u8(out, len);
-	buf_put(out, le, len);
-}
-
-/* BIP-141: a commitment to every transaction's witness, the coinbase's counted as zero. */
-static void witness_commitment(const struct sim_bitcoin *b, uint8_t script[COMMITMENT_SIZE],
-	const uint32_t *tx, uint32_t count)
-{
-	static const uint8_t head[6] = {0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed};
-	static const uint8_t reserved[32];
-	struct hash256 *leaf = sim_alloc(count * sizeof *leaf), root, commitment;
-	for (uint32_t i = 1; i < count; i++)
-		leaf[i] = b->tx[tx[i]]->wtxid;
-	btc_merkle_root(&root, leaf, count);
-	free(leaf);
-	const struct slice part[2] = {slice_of(root.b, 32), slice_of(reserved, 32)};
-	sha256d_parts(&commitment, part, 2);
-	memcpy(script, head, sizeof head);
-	memcpy(script + sizeof head, commitment.b, 32);
-}
-
-static uint32_t make_coinbase(struct sim_bitcoin *b, uint32_t height, struct slice script,
-	uint64_t value, const uint32_t *tx, uint32_t count)
-{
-	uint8_t signature[64], commitment[COMMITMENT_SIZE], raw[COINBASE_MAX];
-	uint8_t witness[34] = {1, 32};
-	struct buf sig = buf_init(signature, sizeof signature);
-	put_height(&sig, height);
-	buf_u8(&sig, 16); /* so that no two blocks are the same */
-	buf_le64(&sig, b->seed);
-	buf_le64(&sig, b->extra_nonce);
-	witness_commitment(b, commitment, tx, count);
-
-	struct btc_txin in = {.prev = {.index = UINT32_MAX},
-		.script_sig = buf_slice(&sig),
-		.sequence = SEQUENCE_FINAL,
-		.witness = slice_of(witness, sizeof witness)};
-	struct btc_txout out[2] = {{.value = {value}, .script = script},
-		{.value = {0}, .script = slice_of(commitment, sizeof commitment)}};
-	const struct btc_tx coinbase = {
-		.version = 2, .in = &in, .in_count = 1, .out = out, .out_count = 2};
-	struct buf bytes = buf_init(raw, sizeof raw);
-	btc_tx_put(&bytes, &coinbase);
-	CHECK(!bytes.overflow);
+	uint8_t storage[COINBASE_MAX];
+	struct buf raw = buf_init(storage, sizeof storage);
 	uint32_t index;
-	CHECK(simbtc_tx_add(b, &index, buf_slice(&bytes)) == OK);
+	b->rules->coinbase(b, &raw, block, script, value);
+	CHECK(!raw.overflow && simbtc_tx_add(b, &index, buf_slice(&raw)) == OK);
 	return index;
 }
 
-static void fill_header(struct sim_bitcoin *b, struct simbtc_block *block, uint64_t now_ms)
+static void fill_header(const struct sim_bitcoin *b, struct simbtc_block *block, uint64_t now_ms)
 {
 	struct hash256 *leaf = sim_alloc(block->tx_count * sizeof *leaf);
 	for (uint32_t i = 0; i < block->tx_count; i++)
@@ -343,12 +280,10 @@ static void fill_header(struct sim_bitcoin *b, struct simbtc_block *block, uint6
 		.bits = SIMBTC_BITS};
 	btc_merkle_root(&block->header.merkle_root, leaf, block->tx_count);
 	free(leaf);
-	while (btc_header_check_work(&block->header) != OK)
-		block->header.nonce++;
-	btc_header_hash(&block->hash, &block->header);
+	b->rules->seal(b, block);
 }
 
-static uint32_t add_block(struct sim_bitcoin *b, const struct simbtc_block *block)
+uint32_t simbtc_block_add(struct sim_bitcoin *b, const struct simbtc_block *block)
 {
 	b->block = sim_grow(b->block, &b->block_cap, b->block_count + 1, sizeof *b->block);
 	const uint32_t at = b->block_count++;
@@ -357,7 +292,10 @@ static uint32_t add_block(struct sim_bitcoin *b, const struct simbtc_block *bloc
 	uint8_t count[9];
 	struct buf compact = buf_init(count, sizeof count);
 	btc_put_compact(&compact, added->tx_count);
-	added->size = added->stripped_size = BTC_HEADER_SIZE + (uint32_t)compact.len;
+	struct text header = {0};
+	b->rules->header_put(&header, added);
+	added->size = added->stripped_size = (uint32_t)(header.len + compact.len);
+	text_fini(&header);
 	for (uint32_t i = 0; i < added->tx_count; i++) {
 		const struct simbtc_tx *t = b->tx[added->tx[i]];
 		added->size += t->raw_len;
@@ -380,24 +318,14 @@ uint32_t simbtc_mine(struct sim_bitcoin *b, uint64_t now_ms, struct slice script
 	} else {
 		pick(b, &block.tx, &block.tx_count, &fees);
 	}
-	block.tx[0] = make_coinbase(
-		b, block.height, script, subsidy(block.height) + fees, block.tx, block.tx_count);
+	block.tx[0] = make_coinbase(b, &block, script, subsidy(b, block.height) + fees);
 	fill_header(b, &block, now_ms);
-	return add_block(b, &block);
+	return simbtc_block_add(b, &block);
 }
 
 void simbtc_chain_begin(struct sim_bitcoin *b)
 {
-	uint8_t header[BTC_HEADER_SIZE], raw[COINBASE_MAX];
-	size_t raw_len;
-	uint32_t cap = 0;
-	struct simbtc_block genesis = {.parent = SIMBTC_NONE, .tx_count = 1};
-	CHECK(hex_decode(header, sizeof header, slice_str(genesis_header)) == OK);
-	CHECK(hex_decode_var(raw, &raw_len, sizeof raw, slice_str(genesis_tx)) == OK);
-	CHECK(btc_header_parse(&genesis.header, slice_of(header, sizeof header)) == OK);
-	btc_header_hash(&genesis.hash, &genesis.header);
-	CHECK(hash256_eq(&genesis.hash, &b->params->genesis));
-	genesis.tx = sim_grow(NULL, &cap, 1, sizeof *genesis.tx);
-	CHECK(simbtc_tx_add(b, &genesis.tx[0], slice_of(raw, raw_len)) == OK);
-	(void)add_block(b, &genesis);
+	struct simbtc_block genesis = {.parent = SIMBTC_NONE};
+	b->rules->genesis(b, &genesis);
+	(void)simbtc_block_add(b, &genesis);
 }

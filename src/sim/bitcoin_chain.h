@@ -1,4 +1,8 @@
-/* sim/bitcoin_chain: what the files of the simulated Bitcoin node share; nobody else includes it.
+/* sim/bitcoin_chain: what the files of the simulated Bitcoin node share, and those of the simulated
+ * elementsd, which is the same node by other rules (struct simbtc_rules); nobody else includes it.
+ *
+ * Transactions are seen as Bitcoin's everywhere but in the rules: outpoints, witnesses, scripts,
+ * and values of the asset in which fees are paid.
  *
  * Invariants: every transaction of the mempool spends coins of the UTXO set or outputs of earlier
  * transactions of the mempool's list, is final in the next block, and conflicts with none of the
@@ -8,6 +12,7 @@
 #ifndef SIM_BITCOIN_CHAIN_H
 #define SIM_BITCOIN_CHAIN_H
 #include "btc/block.h"
+#include "btc/script.h"
 #include "btc/sighash.h"
 #include "btc/tx.h"
 #include "crypto/secp.h"
@@ -15,8 +20,9 @@
 #include "sim/index.h"
 
 #define SIMBTC_NONE UINT32_MAX
-#define SIMBTC_MATURITY 100u /* confirmations that a coinbase needs to be spent */
-#define SIMBTC_HALVING 150u  /* regtest's */
+#define SIMBTC_ADDRESS_SIZE 135u /* fits every kind */
+#define SIMBTC_MATURITY 100u     /* confirmations that a coinbase needs to be spent */
+#define SIMBTC_HALVING 150u      /* regtest's */
 #define SIMBTC_SUBSIDY UINT64_C(5000000000)
 #define SIMBTC_BITS 0x207fffffu
 #define SIMBTC_BLOCK_WEIGHT 3996000u /* leaves the coinbase its place */
@@ -24,7 +30,6 @@
 	25u                      /* ancestors, and descendants, of one in the mempool, with itself \
 				  */
 #define SIMBTC_REPLACED_MAX 100u /* transactions that one may replace */
-#define SIMBTC_RELAY_RATE 1000u  /* sat/kvB; also what a replacement adds for its own size */
 #define SIMBTC_IO_MAX 2000u      /* inputs, and outputs, of one transaction */
 #define SIMBTC_LOCKTIME_THRESHOLD 500000000u
 #define SIMBTC_MEDIAN_SPAN 11u
@@ -36,6 +41,7 @@ struct simbtc_tx {
 	uint8_t *raw; /* owns; the slices of tx point into it */
 	uint32_t raw_len;
 	struct btc_tx tx; /* its arrays are owned */
+	void *own;        /* owns: what the rules keep of it; NULL */
 	uint64_t weight, vsize;
 	uint64_t fee;
 	enum simbtc_tx_state state;
@@ -67,9 +73,18 @@ struct simbtc_block {
 	uint32_t size, stripped_size;
 };
 
+/* What the next block makes out of nothing, where the rules allow it. */
+struct simbtc_mint {
+	uint8_t script[BTC_SCRIPT_STD_MAX];
+	size_t script_len; /* 0: nothing */
+	struct hash256 asset;
+	struct sat value;
+};
+
 struct sim_bitcoin {
 	struct sim_network network; /* first: the network is the node */
-	const struct network *params;
+	const struct simbtc_rules *rules;
+	struct sim_ops ops; /* the network's */
 	struct sim_random random;
 	uint64_t seed, start_ms, extra_nonce;
 
@@ -94,12 +109,84 @@ struct sim_bitcoin {
 	uint64_t market_rate; /* sat/kvB; below it nothing is mined */
 	uint64_t relay_rate;  /* sat/kvB; below it nothing is accepted */
 
+	struct simbtc_mint mint;
 	struct seckey faucet_key;
 	uint8_t faucet_script[34];
 
 	struct btc_txin *in_scratch; /* SIMBTC_IO_MAX each */
 	struct btc_txout *out_scratch;
 };
+
+/* Where the output that an input spends stands. */
+struct simbtc_source {
+	uint32_t tx, vout;
+};
+
+/* What differs between the chains that this node can have. */
+struct simbtc_rules {
+	const char *name;  /* of the network, and in URLs */
+	const char *chain; /* as the node calls it */
+	const char *subversion;
+	uint32_t version;
+	uint64_t relay_rate; /* sat/kvB; also what a replacement adds for its own size */
+	const struct btc_taproot *taproot;
+	bool fee_outputs; /* an output without a script is a fee, and no coin */
+	bool full_rbf;    /* what does not signal it can be replaced all the same */
+	bool old_core;    /* answers as Bitcoin Core 23 does, not as 28 */
+	uint64_t subsidy; /* of the first blocks */
+	uint32_t first_blocks;
+	/* of the faucet's payments, rounded up */
+	uint32_t base_vsize, input_vsize, output_vsize;
+	const char *script_failed; /* what a script that fails is refused with */
+
+	/* The transaction's view, its arrays in the node's scratch; ids and weight. ERR_FORMAT. */
+	enum err (*tx_parse)(struct sim_bitcoin *b, struct simbtc_tx *t);
+	void (*own_free)(void *own); /* takes; NULL is nothing */
+	/* Do inputs and outputs balance? *fee: what is paid. NULL: yes; else why not. */
+	const char *(*balance)(const struct sim_bitcoin *b, const struct simbtc_tx *t,
+		const struct simbtc_source *source, uint64_t *fee, char text[128]);
+	struct sat (*dust)(struct slice script);
+	/* Returns owned, for the two that hash; free(). */
+	void *(*sighash_prepare)(const struct sim_bitcoin *b, const struct simbtc_tx *t,
+		const struct simbtc_source *source);
+	void (*sighash_key_path)(struct hash256 *out, const struct sim_bitcoin *b,
+		const void *cache, const struct simbtc_tx *t, uint32_t input);
+	void (*sighash_script_path)(struct hash256 *out, const struct sim_bitcoin *b,
+		const void *cache, const struct simbtc_tx *t, uint32_t input,
+		const struct hash256 *leaf);
+
+	/* The first block's header, and its transactions in block.tx. */
+	void (*genesis)(struct sim_bitcoin *b, struct simbtc_block *block);
+	/* The transaction that a block begins with. */
+	void (*coinbase)(struct sim_bitcoin *b, struct buf *raw, const struct simbtc_block *block,
+		struct slice script, uint64_t value);
+	/* The rest of the header, and its hash. */
+	void (*seal)(const struct sim_bitcoin *b, struct simbtc_block *block);
+	void (*header_put)(struct text *out, const struct simbtc_block *block);
+	/* The first coins of the faucet, where no block's subsidy pays it; NULL: it does. */
+	void (*first_coins)(struct sim_bitcoin *b, uint64_t now_ms);
+	/* A payment of the faucet's: as the rules write it, without witnesses. */
+	void (*payment_put)(struct buf *raw, const struct btc_tx *tx, uint64_t fee);
+
+	enum err (*address_parse)(
+		uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len, struct slice text);
+	enum err (*address_format)(char text[SIMBTC_ADDRESS_SIZE], struct slice script);
+	/* Members of answers, into an object that is open; NULL: none. */
+	void (*chain_json)(struct text *out, const struct sim_bitcoin *b);
+	void (*header_json)(struct text *out, const struct simbtc_block *block);
+	void (*tx_json)(struct text *out, const struct simbtc_tx *t);
+	/* What an output holds; key: how an explicit value is called. */
+	void (*value_json)(
+		struct text *out, const struct simbtc_tx *t, uint32_t vout, const char *key);
+	const char *scan_total;       /* how scantxoutset calls the sum */
+	const struct simbtc_row *row; /* methods of its own */
+	size_t row_count;
+};
+extern const struct simbtc_rules simbtc_rules_bitcoin;
+
+/* A node by these rules. Returns owned. */
+MUST_USE NONNULL_ALL struct sim_network *simbtc_create(
+	const struct simbtc_rules *rules, const struct sim_bitcoin_config *config);
 
 static inline struct sim_bitcoin *simbtc_of(struct sim_network *n)
 {
@@ -133,7 +220,7 @@ NONNULL_ALL void simbtc_coin_add(struct sim_bitcoin *b, const struct simbtc_coin
 /* *spent: what it was. It must be there. */
 NONNULL_ALL void simbtc_coin_spend(
 	struct sim_bitcoin *b, struct simbtc_coin *spent, const struct btc_outpoint *at);
-NONNULL_ALL bool simbtc_unspendable(struct slice script);
+NONNULL_ALL bool simbtc_unspendable(const struct sim_bitcoin *b, struct slice script);
 
 /* ---- bitcoin_script.c ---- */
 
@@ -142,9 +229,9 @@ struct simbtc_script_error {
 	bool policy;      /* a rule of relay, not of consensus */
 };
 /* NULL: input spends spent[input] rightly. */
-NONNULL_ALL const struct simbtc_script_error *simbtc_verify_input(
-	const struct btc_sighash_cache *cache, const struct btc_tx *tx,
-	const struct btc_txout *spent, uint32_t input);
+NONNULL_ALL const struct simbtc_script_error *simbtc_verify_input(const struct sim_bitcoin *b,
+	const void *cache, const struct simbtc_tx *t, const struct btc_txout *spent,
+	uint32_t input);
 
 /* ---- bitcoin_pool.c ---- */
 
@@ -177,8 +264,18 @@ NONNULL_ALL uint32_t simbtc_ancestors(
 /* Fee of vsize at a rate in sat/kvB, rounded up as Bitcoin Core rounds since 28. */
 uint64_t simbtc_fee(uint64_t vsize, uint64_t rate);
 uint64_t simbtc_rate(uint64_t fee, uint64_t vsize);
+/* "0.00001": whole coins, at least two decimals. */
+NONNULL_ALL const char *simbtc_money(char text[32], uint64_t sat);
+
+/* ---- bitcoin_rules.c: what rules share ---- */
+
+/* BIP-34. */
+NONNULL_ALL void simbtc_put_height(struct buf *out, uint32_t height);
 
 /* ---- bitcoin_chain.c ---- */
+
+/* A block that was made, onto the chain. */
+NONNULL_ALL uint32_t simbtc_block_add(struct sim_bitcoin *b, const struct simbtc_block *block);
 
 NONNULL_ALL void simbtc_chain_begin(struct sim_bitcoin *b);
 /* One block on the tip that pays script; with what the mempool offers, or empty. */

@@ -16,13 +16,14 @@ static void outpoint_key(uint8_t key[OUTPOINT_SIZE], const struct hash256 *txid,
 
 /* ---- transactions ---- */
 
-static void tx_free(struct simbtc_tx *t)
+static void tx_free(const struct sim_bitcoin *b, struct simbtc_tx *t)
 {
 	if (t == NULL)
 		return;
 	free(t->raw);
 	free(t->tx.in);
 	free(t->tx.out);
+	b->rules->own_free(t->own);
 	free(t);
 }
 
@@ -35,25 +36,20 @@ enum err simbtc_tx_add(struct sim_bitcoin *b, uint32_t *index, struct slice raw)
 	t->raw_len = (uint32_t)raw.len;
 	t->tx.in = b->in_scratch;
 	t->tx.out = b->out_scratch;
-	size_t used = 0;
-	const enum err e = btc_tx_parse(
-		&t->tx, &used, SIMBTC_IO_MAX, SIMBTC_IO_MAX, slice_of(t->raw, raw.len));
+	const enum err e = b->rules->tx_parse(b, t);
 	t->tx.in = e == OK ? sim_copy(b->in_scratch, t->tx.in_count * sizeof *t->tx.in) : NULL;
 	t->tx.out = e == OK ? sim_copy(b->out_scratch, t->tx.out_count * sizeof *t->tx.out) : NULL;
-	if (e != OK || used != raw.len) {
-		tx_free(t);
+	if (e != OK) {
+		tx_free(b, t);
 		return ERR_FORMAT;
 	}
-	btc_tx_id(&t->txid, &t->tx);
-	sha256d(&t->wtxid, raw);
 	const uint32_t known = sim_index_get(&b->tx_by_id, t->txid.b);
 	if (known != MAP_NONE && hash256_eq(&b->tx[known]->wtxid, &t->wtxid)) {
-		tx_free(t);
+		tx_free(b, t);
 		*index = known;
 		return OK;
 	}
-	t->weight = btc_tx_weight(&t->tx);
-	t->vsize = btc_tx_vsize(&t->tx);
+	t->vsize = (t->weight + 3) / 4;
 	t->block = t->prev = t->next = SIMBTC_NONE;
 	b->tx = sim_grow(b->tx, &b->tx_cap, b->tx_count + 1, sizeof(*b->tx));
 	b->tx[b->tx_count] = t;
@@ -71,9 +67,11 @@ uint32_t simbtc_tx_find(const struct sim_bitcoin *b, const struct hash256 *txid)
 
 /* ---- coins ---- */
 
-bool simbtc_unspendable(struct slice script)
+bool simbtc_unspendable(const struct sim_bitcoin *b, struct slice script)
 {
-	return script.len > SCRIPT_MAX || (script.len > 0 && script.ptr[0] == OP_RETURN);
+	if (script.len == 0)
+		return b->rules->fee_outputs;
+	return script.len > SCRIPT_MAX || script.ptr[0] == OP_RETURN;
 }
 
 const struct simbtc_coin *simbtc_coin_find(

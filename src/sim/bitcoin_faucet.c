@@ -10,9 +10,6 @@
 #define FAUCET_SPLIT 250u /* outputs that the first coins are split into */
 #define FAUCET_CHANGE_MIN 1000u
 #define SEQUENCE_RBF 0xfffffffdu
-#define BASE_VSIZE 12u   /* of a transaction with a witness, without inputs and outputs */
-#define INPUT_VSIZE 58u  /* key path spend, rounded up */
-#define OUTPUT_VSIZE 43u /* P2TR, the longest that sim_fund pays to */
 
 void simbtc_faucet_begin(struct sim_bitcoin *b)
 {
@@ -31,7 +28,7 @@ void simbtc_faucet_begin(struct sim_bitcoin *b)
 
 struct funding {
 	struct btc_txin in[FAUCET_INPUT_MAX];
-	struct btc_txout spent[FAUCET_INPUT_MAX];
+	struct simbtc_source source[FAUCET_INPUT_MAX];
 	struct btc_txout out[SIMBTC_FUND_COUNT_MAX + 1];
 	uint8_t witness[FAUCET_INPUT_MAX][66];
 	struct btc_tx tx;
@@ -65,43 +62,50 @@ static bool gather(
 		const struct simbtc_coin *coin = &b->coin[at];
 		if (!usable(b, coin, again))
 			continue;
-		f->spent[f->tx.in_count] = *simbtc_coin_out(b, coin);
+		if (simbtc_coin_out(b, coin)->value.raw == 0)
+			continue;
+		f->source[f->tx.in_count] = (struct simbtc_source){coin->tx, coin->vout};
 		f->in[f->tx.in_count++] = (struct btc_txin){
 			.prev = {b->tx[coin->tx]->txid, coin->vout}, .sequence = SEQUENCE_RBF};
 		f->total += simbtc_coin_out(b, coin)->value.raw;
-		if (f->total >= due + simbtc_fee(f->tx.in_count * INPUT_VSIZE, rate))
+		if (f->total >= due + simbtc_fee(f->tx.in_count * b->rules->input_vsize, rate))
 			return true;
 	}
 	return false;
 }
 
-static void sign(struct funding *f, const struct sim_bitcoin *b)
+/* As the rules write it, signed. The record without witnesses stays behind, known to nobody. */
+static uint32_t sign(struct sim_bitcoin *b, struct funding *f, uint64_t fee)
 {
 	static const uint8_t aux[32];
-	struct btc_sighash_cache cache;
-	btc_sighash_prepare(&cache, &f->tx, f->spent);
+	const size_t cap = 1024 + f->tx.in_count * 256u + f->tx.out_count * 128u;
+	uint8_t *storage = sim_alloc(cap);
+	struct buf raw = buf_init(storage, cap);
+	uint32_t index;
+	b->rules->payment_put(&raw, &f->tx, fee);
+	CHECK(!raw.overflow && simbtc_tx_add(b, &index, buf_slice(&raw)) == OK);
+	void *cache = b->rules->sighash_prepare(b, b->tx[index], f->source);
 	for (uint32_t i = 0; i < f->tx.in_count; i++) {
 		struct hash256 digest;
-		btc_sighash_key_path(&digest, &cache, &f->tx, i);
+		b->rules->sighash_key_path(&digest, b, cache, b->tx[index], i);
 		f->witness[i][0] = 1;
 		f->witness[i][1] = 64;
 		CHECK(schnorr_sign(f->witness[i] + 2, &digest, &b->faucet_key, aux) == OK);
 		f->in[i].witness = slice_of(f->witness[i], sizeof f->witness[i]);
 	}
-}
-
-static enum err submit(
-	struct sim_bitcoin *b, struct funding *f, struct hash256 *txid, uint64_t now_ms)
-{
-	const size_t cap = 1024 + f->tx.in_count * 128u + f->tx.out_count * 64u;
-	uint8_t *storage = sim_alloc(cap);
-	struct buf raw = buf_init(storage, cap);
-	struct simbtc_verdict verdict;
-	uint32_t index;
-	sign(f, b);
-	btc_tx_put(&raw, &f->tx);
+	free(cache);
+	raw = buf_init(storage, cap);
+	b->rules->payment_put(&raw, &f->tx, fee);
 	CHECK(!raw.overflow && simbtc_tx_add(b, &index, buf_slice(&raw)) == OK);
 	free(storage);
+	return index;
+}
+
+static enum err submit(struct sim_bitcoin *b, struct funding *f, struct hash256 *txid,
+	uint64_t now_ms, uint64_t fee)
+{
+	struct simbtc_verdict verdict;
+	const uint32_t index = sign(b, f, fee);
 	simbtc_check(b, &verdict, index, false);
 	if (verdict.code != 0)
 		return ERR_REJECTED;
@@ -122,7 +126,8 @@ enum err simbtc_fund(struct sim_bitcoin *b, struct hash256 *txid, uint64_t now_m
 	if (value.raw == 0 || value.raw > SAT_MAX_RAW / count)
 		return ERR_RANGE;
 	const uint64_t rate = b->market_rate > b->relay_rate ? b->market_rate : b->relay_rate;
-	const uint64_t base = simbtc_fee(BASE_VSIZE + (count + 1) * OUTPUT_VSIZE, rate);
+	const uint64_t base = simbtc_fee(
+		b->rules->base_vsize + (count + 1) * b->rules->output_vsize, rate);
 	struct funding *f = sim_alloc(sizeof *f);
 	enum err e = ERR_RANGE;
 	f->tx = (struct btc_tx){.version = 2, .in = f->in, .out = f->out, .out_count = count};
@@ -130,12 +135,14 @@ enum err simbtc_fund(struct sim_bitcoin *b, struct hash256 *txid, uint64_t now_m
 		f->out[i] = (struct btc_txout){value, script};
 	const uint64_t due = value.raw * count + base;
 	if (gather(f, b, due, rate, false) || gather(f, b, due, rate, true)) {
-		const uint64_t change = f->total - due -
-			simbtc_fee(f->tx.in_count * INPUT_VSIZE, rate);
+		const uint64_t inputs = simbtc_fee(f->tx.in_count * b->rules->input_vsize, rate);
+		uint64_t change = f->total - due - inputs;
 		if (change >= FAUCET_CHANGE_MIN)
 			f->out[f->tx.out_count++] = (struct btc_txout){
 				{change}, slice_of(b->faucet_script, sizeof b->faucet_script)};
-		e = submit(b, f, txid, now_ms);
+		else
+			change = 0;
+		e = submit(b, f, txid, now_ms, f->total - value.raw * count - change);
 	}
 	free(f);
 	return e;
@@ -147,7 +154,7 @@ static void split_first_coins(struct sim_bitcoin *b, uint64_t now_ms)
 {
 	const struct slice own = slice_of(b->faucet_script, sizeof b->faucet_script);
 	struct hash256 txid;
-	const uint64_t mature = (b->chain_len - SIMBTC_MATURITY) * SIMBTC_SUBSIDY;
+	const uint64_t mature = (b->chain_len - SIMBTC_MATURITY) * b->rules->subsidy;
 	const uint64_t piece = mature / (FAUCET_SPLIT + 1);
 	if (b->chain_len <= SIMBTC_MATURITY + 1)
 		return;
@@ -162,6 +169,7 @@ static void bitcoin_destroy(struct sim_network *n)
 		free(b->tx[i]->raw);
 		free(b->tx[i]->tx.in);
 		free(b->tx[i]->tx.out);
+		b->rules->own_free(b->tx[i]->own);
 		free(b->tx[i]);
 	}
 	for (uint32_t i = 0; i < b->block_count; i++) {
@@ -226,8 +234,8 @@ static unsigned bitcoin_http_status(int64_t code)
 	return 500;
 }
 
-static const struct sim_ops bitcoin_ops = {
-	.name = "bitcoin",
+/* but for the name, which is the rules' */
+static const struct sim_ops node_ops = {
 	.destroy = bitcoin_destroy,
 	.rpc = simbtc_rpc,
 	.mine = bitcoin_mine,
@@ -237,16 +245,18 @@ static const struct sim_ops bitcoin_ops = {
 	.http_status = bitcoin_http_status,
 };
 
-struct sim_network *sim_bitcoin_create(const struct sim_bitcoin_config *config)
+struct sim_network *simbtc_create(
+	const struct simbtc_rules *rules, const struct sim_bitcoin_config *config)
 {
 	struct sim_bitcoin *b = sim_alloc(sizeof *b);
-	b->network.ops = &bitcoin_ops;
-	b->params = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
-	CHECK(b->params != NULL);
+	b->rules = rules;
+	b->ops = node_ops;
+	b->ops.name = rules->name;
+	b->network.ops = &b->ops;
 	b->seed = b->random.state = config->seed;
 	b->start_ms = config->now_ms;
 	b->market_rate = config->rate_sat_kvb == 0 ? SIM_BITCOIN_FEE_RATE : config->rate_sat_kvb;
-	b->relay_rate = SIMBTC_RELAY_RATE;
+	b->relay_rate = rules->relay_rate;
 	b->pool_head = b->pool_tail = b->coin_free = SIMBTC_NONE;
 	const uint64_t key = sim_random_next(&b->random);
 	sim_index_init(&b->tx_by_id, 32, key);
@@ -259,8 +269,11 @@ struct sim_network *sim_bitcoin_create(const struct sim_bitcoin_config *config)
 	b->out_scratch = sim_alloc(SIMBTC_IO_MAX * sizeof *b->out_scratch);
 	simbtc_faucet_begin(b);
 	simbtc_chain_begin(b);
+	if (rules->first_coins != NULL)
+		rules->first_coins(b, config->now_ms);
 	bitcoin_mine(&b->network, config->now_ms,
-		config->first_blocks == 0 ? SIM_BITCOIN_FIRST_BLOCKS : config->first_blocks);
-	split_first_coins(b, config->now_ms);
+		config->first_blocks == 0 ? rules->first_blocks : config->first_blocks);
+	if (rules->first_coins == NULL)
+		split_first_coins(b, config->now_ms);
 	return &b->network;
 }

@@ -17,6 +17,7 @@
 #define ANNEX_TAG 0x50u
 #define SEQUENCE_DISABLED (UINT32_C(1) << 31)
 #define SEQUENCE_BY_TIME (UINT32_C(1) << 22)
+#define SEQUENCE_SIGNALS_MAX 0xfffffffdu
 #define SEQUENCE_MASK 0xffffu
 #define SEQUENCE_GRANULARITY 512u
 #define OUTPOINT_SIZE 36u
@@ -201,6 +202,7 @@ struct check {
 	const struct simbtc_tx *t;
 	bool from_block;
 	struct btc_txout *spent; /* by input */
+	struct simbtc_source *source;
 	uint32_t conflict[SIMBTC_REPLACED_MAX];
 	uint32_t conflict_count;
 	uint64_t conflict_fees;
@@ -222,8 +224,7 @@ static bool no(struct check *c, const char *reason)
 	return refuse(c, RPC_VERIFY_REJECTED, "%s", reason);
 }
 
-/* "0.00001": whole coins, at least two decimals. */
-static const char *money(char text[32], uint64_t sat)
+const char *simbtc_money(char text[32], uint64_t sat)
 {
 	int len = snprintf(text, 32, "%" PRIu64 ".%08" PRIu64, sat / 100000000, sat % 100000000);
 	while (len > 4 && text[len - 1] == '0' && text[len - 3] != '.')
@@ -271,6 +272,14 @@ static bool standard_script(struct slice s, bool *data)
 	return program || p2sh || p2pkh || p2pk;
 }
 
+/* Of what is counted: where something else is held, nobody can say what it is worth. */
+static bool is_dust(const struct check *c, uint32_t output)
+{
+	const struct btc_txout *out = &c->t->tx.out[output];
+	const bool counted = out->value.raw > 0 || !c->b->rules->fee_outputs;
+	return counted && out->value.raw < c->b->rules->dust(out->script).raw;
+}
+
 static bool check_standard(struct check *c)
 {
 	const struct btc_tx *tx = &c->t->tx;
@@ -284,10 +293,12 @@ static bool check_standard(struct check *c)
 			return no(c, "scriptsig-size");
 	for (uint32_t i = 0; i < tx->out_count; i++) {
 		bool data;
+		if (tx->out[i].script.len == 0 && c->b->rules->fee_outputs)
+			continue;
 		if (!standard_script(tx->out[i].script, &data))
 			return no(c, "scriptpubkey");
 		data_outputs += data;
-		if (!data && tx->out[i].value.raw < btc_dust_limit(tx->out[i].script).raw)
+		if (!data && is_dust(c, i))
 			return no(c, "dust");
 	}
 	if (data_outputs > 1)
@@ -312,6 +323,16 @@ static bool check_final(struct check *c)
 	return true;
 }
 
+/* BIP-125: it signals that it may be. */
+static bool replaceable(const struct sim_bitcoin *b, uint32_t tx)
+{
+	const struct btc_tx *t = &b->tx[tx]->tx;
+	for (uint32_t i = 0; i < t->in_count; i++)
+		if (t->in[i].sequence <= SEQUENCE_SIGNALS_MAX)
+			return true;
+	return b->rules->full_rbf;
+}
+
 static bool check_conflicts(struct check *c)
 {
 	const struct btc_tx *tx = &c->t->tx;
@@ -324,7 +345,7 @@ static bool check_conflicts(struct check *c)
 		const uint32_t other = spender_of(c->b, &tx->in[i].prev);
 		if (other == SIMBTC_NONE || listed(c->conflict, c->conflict_count, other))
 			continue;
-		if (c->from_block)
+		if (c->from_block || !replaceable(c->b, other))
 			return no(c, "txn-mempool-conflict");
 		if (c->conflict_count == SIMBTC_REPLACED_MAX)
 			return no(c, "too many potential replacements");
@@ -363,8 +384,7 @@ static bool check_inputs(struct check *c)
 	const struct btc_tx *tx = &c->t->tx;
 	bool final = true;
 	uint32_t young = 0, young_depth = 0;
-	uint64_t in_total = 0, out_total = 0;
-	char a[32], z[32];
+	char text[128];
 	for (uint32_t i = 0; i < tx->in_count; i++) {
 		const struct btc_txin *in = &tx->in[i];
 		const struct simbtc_coin *coin = simbtc_coin_find(
@@ -372,9 +392,11 @@ static bool check_inputs(struct check *c)
 		const uint32_t parent = coin == NULL ? pool_parent(c->b, in) : SIMBTC_NONE;
 		if (coin != NULL) {
 			c->spent[i] = *simbtc_coin_out(c->b, coin);
+			c->source[i] = (struct simbtc_source){coin->tx, coin->vout};
 		} else if (parent != SIMBTC_NONE &&
 			in->prev.index < c->b->tx[parent]->tx.out_count) {
 			c->spent[i] = c->b->tx[parent]->tx.out[in->prev.index];
+			c->source[i] = (struct simbtc_source){parent, in->prev.index};
 		} else if (output_known(c)) {
 			return no(c, "txn-already-known");
 		} else {
@@ -384,22 +406,15 @@ static bool check_inputs(struct check *c)
 		if (coin != NULL && coin->coinbase &&
 			c->b->chain_len - coin->height < SIMBTC_MATURITY && young++ == 0)
 			young_depth = c->b->chain_len - coin->height;
-		in_total += c->spent[i].value.raw;
 	}
-	for (uint32_t i = 0; i < tx->out_count; i++)
-		out_total += tx->out[i].value.raw;
 	if (!final)
 		return no(c, "non-BIP68-final");
 	if (young > 0)
 		return refuse(c, RPC_VERIFY_REJECTED,
 			"bad-txns-premature-spend-of-coinbase, tried to spend coinbase at depth %u",
 			young_depth);
-	if (in_total < out_total)
-		return refuse(c, RPC_VERIFY_REJECTED,
-			"bad-txns-in-belowout, value in (%s) < value out (%s)", money(a, in_total),
-			money(z, out_total));
-	c->v->fee = in_total - out_total;
-	return true;
+	const char *why = c->b->rules->balance(c->b, c->t, c->source, &c->v->fee, text);
+	return why == NULL ? true : no(c, why);
 }
 
 static bool standard_witness(struct slice script, struct slice witness)
@@ -542,31 +557,34 @@ static bool check_replacement(struct check *c)
 		return refuse(c, RPC_VERIFY_REJECTED,
 			"insufficient fee, rejecting replacement %s, less fees than conflicting "
 			"txs; %s < %s",
-			own, money(a, c->v->fee), money(b, c->conflict_fees));
+			own, simbtc_money(a, c->v->fee), simbtc_money(b, c->conflict_fees));
 	const uint64_t more = c->v->fee - c->conflict_fees;
-	const uint64_t due = simbtc_fee(c->t->vsize, SIMBTC_RELAY_RATE);
+	const uint64_t due = simbtc_fee(c->t->vsize, c->b->rules->relay_rate);
 	if (more < due)
 		return refuse(c, RPC_VERIFY_REJECTED,
 			"insufficient fee, rejecting replacement %s, not enough additional fees "
 			"to relay; %s < %s",
-			own, money(a, more), money(b, due));
+			own, simbtc_money(a, more), simbtc_money(b, due));
 	return true;
 }
 
 static bool check_scripts(struct check *c)
 {
-	struct btc_sighash_cache cache;
-	btc_sighash_prepare(&cache, &c->t->tx, c->spent);
-	for (uint32_t i = 0; i < c->t->tx.in_count; i++) {
+	const struct simbtc_rules *rules = c->b->rules;
+	void *cache = rules->sighash_prepare(c->b, c->t, c->source);
+	bool ok = true;
+	for (uint32_t i = 0; i < c->t->tx.in_count && ok; i++) {
 		const struct simbtc_script_error *bad = simbtc_verify_input(
-			&cache, &c->t->tx, c->spent, i);
-		if (bad != NULL)
-			return refuse(c, RPC_VERIFY_REJECTED, "%s (%s)",
-				bad->policy ? "non-mandatory-script-verify-flag"
-					    : "mandatory-script-verify-flag-failed",
-				bad->text);
+			c->b, cache, c->t, c->spent, i);
+		if (bad == NULL)
+			continue;
+		ok = refuse(c, RPC_VERIFY_REJECTED, "%s (%s)",
+			bad->policy && !rules->old_core ? "non-mandatory-script-verify-flag"
+							: rules->script_failed,
+			bad->text);
 	}
-	return true;
+	free(cache);
+	return ok;
 }
 
 void simbtc_check(
@@ -576,6 +594,7 @@ void simbtc_check(
 	struct check c = {
 		.b = b, .v = verdict, .index = tx, .t = b->tx[tx], .from_block = from_block};
 	c.spent = sim_alloc(c.t->tx.in_count * sizeof *c.spent);
+	c.source = sim_alloc(c.t->tx.in_count * sizeof *c.source);
 	/* what a block held was checked when it first came in */
 	static bool (*const always[])(struct check *) = {
 		check_form, check_final, check_conflicts, check_inputs};
@@ -585,5 +604,6 @@ void simbtc_check(
 	const size_t count = from_block ? ARRAY_LEN(always) : ARRAY_LEN(fresh);
 	for (size_t i = 0; i < count && verdict->code == 0; i++)
 		(void)(from_block ? always[i] : fresh[i])(&c);
+	free(c.source);
 	free(c.spent);
 }

@@ -8,8 +8,6 @@
 
 #define DIFFICULTY "4.656542373906925e-10" /* of SIMBTC_BITS */
 #define WORK_PER_BLOCK 2u
-#define VERSION 280000u
-#define SUBVERSION "/Satoshi:28.0.0(sluice-devnet)/"
 #define PROTOCOL_VERSION 70016u
 
 /* ---- parameters ---- */
@@ -96,7 +94,7 @@ bool simbtc_param_script(struct simbtc_call *c, size_t at, uint8_t *script, size
 	struct slice text;
 	if (!simbtc_param_string(c, at, "address", &text))
 		return false;
-	if (btc_address_parse(script, script_len, c->b->params, text) == OK)
+	if (c->b->rules->address_parse(script, script_len, text) == OK)
 		return true;
 	sim_reply_error(c->reply, RPC_INVALID_ADDRESS_OR_KEY, "Error: Invalid address");
 	return false;
@@ -145,34 +143,48 @@ static void set_number(struct text *out, const char *key, const char *number)
 	js_raw(out, slice_str(number));
 }
 
+/* A list since Bitcoin Core 28. */
+static void warnings(struct simbtc_call *c)
+{
+	js_key(c->out, "warnings");
+	if (c->b->rules->old_core) {
+		js_string(c->out, "");
+		return;
+	}
+	js_open(c->out, '[');
+	js_close(c->out, ']');
+}
+
 static void rpc_getblockchaininfo(struct simbtc_call *c)
 {
 	const struct simbtc_block *tip = simbtc_tip(c->b);
 	js_open(c->out, '{');
-	js_set_string(c->out, "chain", c->b->params->name);
+	js_set_string(c->out, "chain", c->b->rules->chain);
 	js_set_u64(c->out, "blocks", tip->height);
 	js_set_u64(c->out, "headers", tip->height);
 	js_set_hash(c->out, "bestblockhash", &tip->hash);
-	set_number(c->out, "difficulty", DIFFICULTY);
+	if (c->b->rules->chain_json == NULL)
+		set_number(c->out, "difficulty", DIFFICULTY);
 	js_set_u64(c->out, "time", tip->header.time);
 	js_set_u64(
 		c->out, "mediantime", simbtc_median_time(c->b, c->b->chain[c->b->chain_len - 1]));
 	js_set_u64(c->out, "verificationprogress", 1);
 	js_set_bool(c->out, "initialblockdownload", false);
-	set_work(c->out, tip->height);
+	if (c->b->rules->chain_json == NULL)
+		set_work(c->out, tip->height);
 	js_set_u64(c->out, "size_on_disk", 300u * (uint64_t)c->b->block_count);
 	js_set_bool(c->out, "pruned", false);
-	js_key(c->out, "warnings");
-	js_open(c->out, '[');
-	js_close(c->out, ']');
+	if (c->b->rules->chain_json != NULL)
+		c->b->rules->chain_json(c->out, c->b);
+	warnings(c);
 	js_close(c->out, '}');
 }
 
 static void rpc_getnetworkinfo(struct simbtc_call *c)
 {
 	js_open(c->out, '{');
-	js_set_u64(c->out, "version", VERSION);
-	js_set_string(c->out, "subversion", SUBVERSION);
+	js_set_u64(c->out, "version", c->b->rules->version);
+	js_set_string(c->out, "subversion", c->b->rules->subversion);
 	js_set_u64(c->out, "protocolversion", PROTOCOL_VERSION);
 	js_set_string(c->out, "localservices", "0000000000000409");
 	js_key(c->out, "localservicesnames");
@@ -191,13 +203,11 @@ static void rpc_getnetworkinfo(struct simbtc_call *c)
 	js_open(c->out, '[');
 	js_close(c->out, ']');
 	js_set_coins(c->out, "relayfee", c->b->relay_rate);
-	js_set_coins(c->out, "incrementalfee", SIMBTC_RELAY_RATE);
+	js_set_coins(c->out, "incrementalfee", c->b->rules->relay_rate);
 	js_key(c->out, "localaddresses");
 	js_open(c->out, '[');
 	js_close(c->out, ']');
-	js_key(c->out, "warnings");
-	js_open(c->out, '[');
-	js_close(c->out, ']');
+	warnings(c);
 	js_close(c->out, '}');
 }
 
@@ -240,20 +250,12 @@ static void rpc_getindexinfo(struct simbtc_call *c)
 
 /* ---- blocks ---- */
 
-static void header_bytes(struct text *out, const struct simbtc_block *block)
-{
-	uint8_t bytes[BTC_HEADER_SIZE];
-	struct buf b = buf_init(bytes, sizeof bytes);
-	btc_header_put(&b, &block->header);
-	text_put(out, bytes, b.len);
-}
-
 void simbtc_block_bytes(
 	struct text *out, const struct sim_bitcoin *b, const struct simbtc_block *block)
 {
 	uint8_t count[9];
 	struct buf compact = buf_init(count, sizeof count);
-	header_bytes(out, block);
+	b->rules->header_put(out, block);
 	btc_put_compact(&compact, block->tx_count);
 	text_put(out, count, compact.len);
 	for (uint32_t i = 0; i < block->tx_count; i++)
@@ -277,12 +279,16 @@ static void header_members(struct simbtc_call *c, uint32_t at)
 	js_set_hash(c->out, "merkleroot", &block->header.merkle_root);
 	js_set_u64(c->out, "time", block->header.time);
 	js_set_u64(c->out, "mediantime", simbtc_median_time(c->b, at));
-	js_set_u64(c->out, "nonce", block->header.nonce);
-	store_be32(be, block->header.bits);
-	hex_encode(hex, be, sizeof be);
-	js_set_string(c->out, "bits", hex);
-	set_number(c->out, "difficulty", DIFFICULTY);
-	set_work(c->out, block->height);
+	if (c->b->rules->header_json != NULL) {
+		c->b->rules->header_json(c->out, block);
+	} else {
+		js_set_u64(c->out, "nonce", block->header.nonce);
+		store_be32(be, block->header.bits);
+		hex_encode(hex, be, sizeof be);
+		js_set_string(c->out, "bits", hex);
+		set_number(c->out, "difficulty", DIFFICULTY);
+		set_work(c->out, block->height);
+	}
 	js_set_u64(c->out, "nTx", block->tx_count);
 	if (block->parent != SIMBTC_NONE)
 		js_set_hash(c->out, "previousblockhash", &c->b->block[block->parent].hash);
@@ -305,7 +311,7 @@ static void rpc_getblockheader(struct simbtc_call *c)
 		return;
 	}
 	struct text bytes = {0};
-	header_bytes(&bytes, &c->b->block[at]);
+	c->b->rules->header_put(&bytes, &c->b->block[at]);
 	js_hex(c->out, "", bytes.ptr, bytes.len);
 	text_fini(&bytes);
 }
@@ -435,6 +441,8 @@ void simbtc_rpc(struct sim_network *n, struct sim_reply *reply, uint64_t now_ms,
 		row = find_row(simbtc_tx_rows, simbtc_tx_row_count, method);
 	if (row == NULL)
 		row = find_row(simbtc_sim_rows, simbtc_sim_row_count, method);
+	if (row == NULL)
+		row = find_row(c.b->rules->row, c.b->rules->row_count, method);
 	if (row == NULL)
 		sim_reply_error(reply, RPC_METHOD_NOT_FOUND, "Method not found");
 	else if (params->count < row->params_min || params->count > row->params_max)

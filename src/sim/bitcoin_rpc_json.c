@@ -120,7 +120,7 @@ static void script_asm(struct text *out, struct slice s)
 
 void simbtc_descriptor(struct text *out, const struct sim_bitcoin *b, struct slice script)
 {
-	char address[BTC_ADDRESS_TEXT_SIZE], sum[9];
+	char address[SIMBTC_ADDRESS_SIZE], sum[9];
 	const enum script_kind kind = script_kind(script);
 	const size_t start = out->len;
 	if (kind == KIND_TAPROOT) {
@@ -129,7 +129,7 @@ void simbtc_descriptor(struct text *out, const struct sim_bitcoin *b, struct sli
 	} else if (kind == KIND_P2PK) {
 		text_printf(out, "pk(");
 		hex_text(out, slice_of(script.ptr + 1, script.len - 2));
-	} else if (btc_address_format(address, b->params, script) == OK) {
+	} else if (b->rules->address_format(address, script) == OK) {
 		text_printf(out, "addr(%s", address);
 	} else {
 		text_printf(out, "raw(");
@@ -142,7 +142,7 @@ void simbtc_descriptor(struct text *out, const struct sim_bitcoin *b, struct sli
 
 void simbtc_script_json(struct text *out, const struct sim_bitcoin *b, struct slice script)
 {
-	char address[BTC_ADDRESS_TEXT_SIZE];
+	char address[SIMBTC_ADDRESS_SIZE];
 	struct text part = {0};
 	js_open(out, '{');
 	script_asm(&part, script);
@@ -151,7 +151,7 @@ void simbtc_script_json(struct text *out, const struct sim_bitcoin *b, struct sl
 	simbtc_descriptor(&part, b, script);
 	js_set_string(out, "desc", part.ptr);
 	js_set_hex(out, "hex", "", script.ptr, script.len);
-	if (btc_address_format(address, b->params, script) == OK)
+	if (b->rules->address_format(address, script) == OK)
 		js_set_string(out, "address", address);
 	js_set_string(out, "type", kind_names[script_kind(script)]);
 	js_close(out, '}');
@@ -193,6 +193,8 @@ void simbtc_tx_json(struct text *out, const struct sim_bitcoin *b, uint32_t inde
 	const struct simbtc_tx *t = b->tx[index];
 	js_set_hash(out, "txid", &t->txid);
 	js_set_hash(out, "hash", &t->wtxid);
+	if (b->rules->tx_json != NULL)
+		b->rules->tx_json(out, t);
 	js_set_u64(out, "version", t->tx.version);
 	js_set_u64(out, "size", t->raw_len);
 	js_set_u64(out, "vsize", t->vsize);
@@ -207,7 +209,7 @@ void simbtc_tx_json(struct text *out, const struct sim_bitcoin *b, uint32_t inde
 	js_open(out, '[');
 	for (uint32_t i = 0; i < t->tx.out_count; i++) {
 		js_open(out, '{');
-		js_set_coins(out, "value", t->tx.out[i].value.raw);
+		b->rules->value_json(out, t, i, "value");
 		js_set_u64(out, "n", i);
 		js_key(out, "scriptPubKey");
 		simbtc_script_json(out, b, t->tx.out[i].script);

@@ -67,7 +67,7 @@ static void rpc_fee_rate(struct simbtc_call *c)
 static void rpc_relay_fee_rate(struct simbtc_call *c)
 {
 	uint64_t rate;
-	if (!simbtc_param_u64(c, 0, "sat_per_kvb", SIMBTC_RELAY_RATE, &rate))
+	if (!simbtc_param_u64(c, 0, "sat_per_kvb", c->b->rules->relay_rate, &rate))
 		return;
 	c->b->relay_rate = rate;
 	js_null(c->out);
@@ -106,9 +106,9 @@ static void rpc_hold(struct simbtc_call *c)
 
 static void rpc_faucet(struct simbtc_call *c)
 {
-	char address[BTC_ADDRESS_TEXT_SIZE];
-	CHECK(btc_address_format(address, c->b->params,
-		      slice_of(c->b->faucet_script, sizeof c->b->faucet_script)) == OK);
+	char address[SIMBTC_ADDRESS_SIZE];
+	CHECK(c->b->rules->address_format(
+		      address, slice_of(c->b->faucet_script, sizeof c->b->faucet_script)) == OK);
 	js_string(c->out, address);
 }
 

@@ -125,7 +125,8 @@ static void rpc_sendrawtransaction(struct simbtc_call *c)
 		if (simbtc_coin_find(c->b, &t->txid, i) == NULL)
 			continue;
 		sim_reply_error(c->reply, RPC_VERIFY_ALREADY_IN_CHAIN,
-			"Transaction outputs already in utxo set");
+			c->b->rules->old_core ? "Transaction already in block chain"
+					      : "Transaction outputs already in utxo set");
 		return;
 	}
 	const uint32_t named = simbtc_tx_find(c->b, &t->txid);
@@ -174,6 +175,11 @@ static void accept_json(struct simbtc_call *c, uint32_t tx)
 		js_key(c->out, "fees");
 		js_open(c->out, '{');
 		js_set_coins(c->out, "base", verdict.fee);
+		if (c->b->rules->old_core) {
+			js_close(c->out, '}');
+			js_close(c->out, '}');
+			return;
+		}
 		js_set_coins(c->out, "effective-feerate", simbtc_rate(verdict.fee, t->vsize));
 		js_key(c->out, "effective-includes");
 		js_open(c->out, '[');
@@ -344,9 +350,11 @@ static void rpc_getmempoolinfo(struct simbtc_call *c)
 	js_set_u64(c->out, "maxmempool", MEMPOOL_SIZE_MAX);
 	js_set_coins(c->out, "mempoolminfee", c->b->relay_rate);
 	js_set_coins(c->out, "minrelaytxfee", c->b->relay_rate);
-	js_set_coins(c->out, "incrementalrelayfee", SIMBTC_RELAY_RATE);
+	if (!c->b->rules->old_core)
+		js_set_coins(c->out, "incrementalrelayfee", c->b->rules->relay_rate);
 	js_set_u64(c->out, "unbroadcastcount", c->b->pool_count);
-	js_set_bool(c->out, "fullrbf", true);
+	if (!c->b->rules->old_core)
+		js_set_bool(c->out, "fullrbf", true);
 	js_close(c->out, '}');
 }
 
@@ -363,6 +371,15 @@ static void rpc_estimatesmartfee(struct simbtc_call *c)
 	const uint64_t rate = c->b->market_rate > c->b->relay_rate ? c->b->market_rate
 								   : c->b->relay_rate;
 	js_open(c->out, '{');
+	if (c->b->rules->old_core && c->b->market_rate <= c->b->relay_rate) {
+		js_key(c->out, "errors");
+		js_open(c->out, '[');
+		js_string(c->out, "Insufficient data or no feerate found");
+		js_close(c->out, ']');
+		js_set_u64(c->out, "blocks", 1);
+		js_close(c->out, '}');
+		return;
+	}
 	js_set_coins(c->out, "feerate", rate);
 	js_set_u64(c->out, "blocks", target < 2 ? 2 : target);
 	js_close(c->out, '}');
@@ -399,7 +416,8 @@ static void rpc_gettxout(struct simbtc_call *c)
 	js_open(c->out, '{');
 	js_set_hash(c->out, "bestblock", &simbtc_tip(c->b)->hash);
 	js_set_u64(c->out, "confirmations", coin == NULL ? 0 : c->b->chain_len - coin->height);
-	js_set_coins(c->out, "value", out->value.raw);
+	c->b->rules->value_json(
+		c->out, c->b->tx[coin == NULL ? tx : coin->tx], (uint32_t)vout, "value");
 	js_key(c->out, "scriptPubKey");
 	simbtc_script_json(c->out, c->b, out->script);
 	js_set_bool(c->out, "coinbase", coin != NULL && coin->coinbase);
@@ -433,7 +451,7 @@ static bool descriptor_script(
 	const struct slice name = slice_of(body.ptr, (size_t)(open - body.ptr));
 	const struct slice inner = slice_of(open + 1, body.len - name.len - 2);
 	if (slice_eq(name, slice_str("addr"))) {
-		if (btc_address_parse(script, script_len, c->b->params, inner) == OK)
+		if (c->b->rules->address_parse(script, script_len, inner) == OK)
 			return true;
 		sim_reply_error(c->reply, RPC_INVALID_ADDRESS_OR_KEY, "Address is not valid");
 		return false;
@@ -464,11 +482,15 @@ static void unspents(struct simbtc_call *c, struct slice script, uint64_t *total
 		js_set_u64(c->out, "vout", coin->vout);
 		js_set_hex(c->out, "scriptPubKey", "", out->script.ptr, out->script.len);
 		js_set_string(c->out, "desc", descriptor.ptr);
-		js_set_coins(c->out, "amount", out->value.raw);
-		js_set_bool(c->out, "coinbase", coin->coinbase);
+		c->b->rules->value_json(c->out, c->b->tx[coin->tx], coin->vout, "amount");
+		if (!c->b->rules->old_core)
+			js_set_bool(c->out, "coinbase", coin->coinbase);
 		js_set_u64(c->out, "height", coin->height);
-		js_set_hash(c->out, "blockhash", &c->b->block[c->b->chain[coin->height]].hash);
-		js_set_u64(c->out, "confirmations", c->b->chain_len - coin->height);
+		if (!c->b->rules->old_core) {
+			js_set_hash(
+				c->out, "blockhash", &c->b->block[c->b->chain[coin->height]].hash);
+			js_set_u64(c->out, "confirmations", c->b->chain_len - coin->height);
+		}
 		js_close(c->out, '}');
 		text_fini(&descriptor);
 		*total += out->value.raw;
@@ -503,7 +525,7 @@ static void scan(struct simbtc_call *c, const struct json *list)
 	}
 	if (c->reply->code == 0) {
 		js_close(c->out, ']');
-		js_set_coins(c->out, "total_amount", total);
+		js_set_coins(c->out, c->b->rules->scan_total, total);
 		js_close(c->out, '}');
 	}
 	sim_index_fini(&seen);

@@ -64,8 +64,9 @@ struct machine {
 	struct item stack[STACK_MAX];
 	uint32_t count;
 	int64_t weight_left;
-	const struct btc_sighash_cache *cache;
-	const struct btc_tx *tx;
+	const struct sim_bitcoin *b;
+	const void *cache; /* of the rules */
+	const struct simbtc_tx *t;
 	uint32_t input;
 	struct hash256 leaf;
 };
@@ -176,7 +177,7 @@ static verdict check_top(struct machine *m, bool *ok)
 		return &key_version;
 	if (*ok) {
 		struct hash256 digest;
-		btc_sighash_script_path(&digest, m->cache, m->tx, m->input, &m->leaf);
+		m->b->rules->sighash_script_path(&digest, m->b, m->cache, m->t, m->input, &m->leaf);
 		const verdict bad = check_signature(&digest, sig, key.ptr);
 		if (bad != NULL)
 			return bad;
@@ -207,9 +208,9 @@ static verdict op_checklocktimeverify(struct machine *m)
 		return bad;
 	if (lock < 0)
 		return &negative_locktime;
-	const bool by_time = m->tx->locktime >= SIMBTC_LOCKTIME_THRESHOLD;
+	const bool by_time = m->t->tx.locktime >= SIMBTC_LOCKTIME_THRESHOLD;
 	if (by_time != (lock >= (int64_t)SIMBTC_LOCKTIME_THRESHOLD) ||
-		lock > (int64_t)m->tx->locktime || m->tx->in[m->input].sequence == UINT32_MAX)
+		lock > (int64_t)m->t->tx.locktime || m->t->tx.in[m->input].sequence == UINT32_MAX)
 		return &unsatisfied_locktime;
 	return NULL;
 }
@@ -309,7 +310,8 @@ static verdict spend_by_script(struct machine *m, const uint8_t output[32], stru
 	const struct slice script = btc_witness_item(witness, count - 2);
 	struct xonly key;
 	memcpy(key.b, output, sizeof key.b);
-	const enum err err = btc_control_check(&m->leaf, &btc_taproot, &key, script, control);
+	const enum err err = btc_control_check(
+		&m->leaf, m->b->rules->taproot, &key, script, control);
 	if (err != OK)
 		return err == ERR_FORMAT   ? &control_size
 			: err == ERR_RANGE ? &taproot_version
@@ -326,26 +328,29 @@ static verdict spend_by_script(struct machine *m, const uint8_t output[32], stru
 	return run_script(m, script);
 }
 
-verdict simbtc_verify_input(const struct btc_sighash_cache *cache, const struct btc_tx *tx,
-	const struct btc_txout *spent, uint32_t input)
+verdict simbtc_verify_input(const struct sim_bitcoin *b, const void *cache,
+	const struct simbtc_tx *t, const struct btc_txout *spent, uint32_t input)
 {
 	const struct slice script = spent[input].script;
-	const struct slice witness = tx->in[input].witness;
+	const struct slice witness = t->tx.in[input].witness;
+	if (script.len == 1 && script.ptr[0] == OP_1 && witness.len == 0)
+		return NULL; /* anybody's */
 	if (script.len != 34 || script.ptr[0] != OP_1 || script.ptr[1] != 32)
 		return &not_simulated;
-	if (tx->in[input].script_sig.len != 0)
+	if (t->tx.in[input].script_sig.len != 0)
 		return &witness_malleated;
 	const uint32_t count = btc_witness_count(witness);
 	if (count == 0)
 		return &witness_empty;
 	if (count == 1) {
 		struct hash256 digest;
-		btc_sighash_key_path(&digest, cache, tx, input);
+		b->rules->sighash_key_path(&digest, b, cache, t, input);
 		return check_signature(&digest, btc_witness_item(witness, 0), script.ptr + 2);
 	}
 	struct machine *m = sim_alloc(sizeof *m);
+	m->b = b;
 	m->cache = cache;
-	m->tx = tx;
+	m->t = t;
 	m->input = input;
 	const verdict bad = spend_by_script(m, script.ptr + 2, witness);
 	free(m);

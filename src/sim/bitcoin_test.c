@@ -516,8 +516,8 @@ static void test_long_chain(struct peer *p, const struct scene *s)
 
 static void scan(struct peer *p, const struct scene *s)
 {
-	char address[BTC_ADDRESS_TEXT_SIZE], descriptor[128], sum[9], hex[69];
-	CHECK(btc_address_format(address, chain(p)->params, slice_of(s->home, 34)) == OK);
+	char address[SIMBTC_ADDRESS_SIZE], descriptor[160], sum[9], hex[69];
+	CHECK(chain(p)->rules->address_format(address, slice_of(s->home, 34)) == OK);
 	(void)snprintf(descriptor, sizeof descriptor, "addr(%s)", address);
 	simbtc_descriptor_checksum(sum, slice_str(descriptor));
 	hex_encode(hex, s->home, 34);
@@ -657,8 +657,8 @@ static void test_levers(struct peer *p, const struct scene *s)
 	(void)peer_call(p, "sim_reorg", "[%u]", b->chain_len);
 	CHECK(p->code == -8);
 
-	char address[BTC_ADDRESS_TEXT_SIZE];
-	CHECK(btc_address_format(address, b->params, slice_of(s->home, 34)) == OK);
+	char address[SIMBTC_ADDRESS_SIZE];
+	CHECK(b->rules->address_format(address, slice_of(s->home, 34)) == OK);
 	(void)peer_call(p, "sim_fund", "[\"%s\", \"0.5\", 300]", address);
 	ACCEPTED(p);
 	(void)peer_call(p, "sim_fund", "[\"%s\", 0.25]", address);

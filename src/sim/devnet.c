@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "crypto/secp.h"
 #include "sim/bitcoin.h"
+#include "sim/elements.h"
 #include "sim/evm.h"
 #include "sim/lightning.h"
 #include "sim/server.h"
@@ -19,11 +20,13 @@
 #define ROOTSTOCK_PORT 39444u
 #define ALICE_PORT 39445u
 #define BOB_PORT 39446u
+#define LIQUID_PORT 39447u
 #define CHANNEL_MSAT UINT64_C(1000000000000) /* ten coins on each side */
 #define LATENCY_LOW_MS 50u
 #define LATENCY_HIGH_MS 500u
 #define BITCOIN_BLOCK_MS 5000u
 #define ROOTSTOCK_BLOCK_MS 1000u
+#define LIQUID_BLOCK_MS 2000u
 #define FD_MAX 16384u
 #define NUMBER_MAX UINT64_C(1000000000000)
 #define AUTH_MAX 256u
@@ -32,7 +35,7 @@
 
 struct options {
 	uint64_t seed, bitcoin_port, rootstock_port, alice_port, bob_port, bitcoin_block_ms,
-		rootstock_block_ms;
+		rootstock_block_ms, liquid_port, liquid_block_ms;
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
 	char authorization[sizeof BASIC + BASE64_SIZE(AUTH_MAX)];
 	enum loop_backend_kind backend;
@@ -41,7 +44,7 @@ struct options {
 
 static const char usage[] =
 	"usage: sluice-devnet [options]\n"
-	"Simulated Bitcoin (regtest) and Rootstock (regtest) nodes, JSON-RPC on 127.0.0.1,\n"
+	"Simulated Bitcoin, Rootstock and Liquid nodes (regtest), JSON-RPC on 127.0.0.1,\n"
 	"and two Lightning nodes with a channel between them, lnd's REST.\n"
 	"\n"
 	"  --seed N                 of everything that is drawn (1)\n"
@@ -49,9 +52,11 @@ static const char usage[] =
 	"  --rootstock-port P       0: any that is free (39444)\n"
 	"  --alice-port P           of a Lightning node; 0: any that is free (39445)\n"
 	"  --bob-port P             of the other; 0: any that is free (39446)\n"
+	"  --liquid-port P          0: any that is free (39447)\n"
 	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
 	"  --bitcoin-block-ms N     between blocks; 0: only on request (5000)\n"
 	"  --rootstock-block-ms N   between blocks; 0: only on request (1000)\n"
+	"  --liquid-block-ms N      between blocks; 0: only on request (2000)\n"
 	"  --bitcoin-auth U:P       the Bitcoin node asks for this user and password (none)\n"
 	"  --rootstock-chain-id N   (33)\n"
 	"  --rootstock-block-gas N  gas of a block (30000000)\n"
@@ -114,9 +119,11 @@ enum option_key {
 	OPT_ROOTSTOCK_PORT,
 	OPT_ALICE_PORT,
 	OPT_BOB_PORT,
+	OPT_LIQUID_PORT,
 	OPT_LATENCY,
 	OPT_BITCOIN_BLOCK,
 	OPT_ROOTSTOCK_BLOCK,
+	OPT_LIQUID_BLOCK,
 	OPT_AUTH,
 	OPT_CHAIN_ID,
 	OPT_BLOCK_GAS,
@@ -133,9 +140,11 @@ static const struct option long_options[] = {
 	{"rootstock-port", required_argument, NULL, OPT_ROOTSTOCK_PORT},
 	{"alice-port", required_argument, NULL, OPT_ALICE_PORT},
 	{"bob-port", required_argument, NULL, OPT_BOB_PORT},
+	{"liquid-port", required_argument, NULL, OPT_LIQUID_PORT},
 	{"latency", required_argument, NULL, OPT_LATENCY},
 	{"bitcoin-block-ms", required_argument, NULL, OPT_BITCOIN_BLOCK},
 	{"rootstock-block-ms", required_argument, NULL, OPT_ROOTSTOCK_BLOCK},
+	{"liquid-block-ms", required_argument, NULL, OPT_LIQUID_BLOCK},
 	{"bitcoin-auth", required_argument, NULL, OPT_AUTH},
 	{"rootstock-chain-id", required_argument, NULL, OPT_CHAIN_ID},
 	{"rootstock-block-gas", required_argument, NULL, OPT_BLOCK_GAS},
@@ -160,6 +169,8 @@ static bool take_option(struct options *o, int key, const char *text)
 		{OPT_BOB_PORT, &o->bob_port, UINT16_MAX},
 		{OPT_BITCOIN_BLOCK, &o->bitcoin_block_ms, NUMBER_MAX},
 		{OPT_ROOTSTOCK_BLOCK, &o->rootstock_block_ms, NUMBER_MAX},
+		{OPT_LIQUID_PORT, &o->liquid_port, UINT16_MAX},
+		{OPT_LIQUID_BLOCK, &o->liquid_block_ms, NUMBER_MAX},
 		{OPT_CHAIN_ID, &o->chain_id, NUMBER_MAX},
 		{OPT_BLOCK_GAS, &o->block_gas, NUMBER_MAX},
 	};
@@ -197,6 +208,8 @@ static bool parse_options(struct options *o, int argc, char **argv)
 		.rootstock_port = ROOTSTOCK_PORT,
 		.alice_port = ALICE_PORT,
 		.bob_port = BOB_PORT,
+		.liquid_port = LIQUID_PORT,
+		.liquid_block_ms = LIQUID_BLOCK_MS,
 		.latency_low_ms = LATENCY_LOW_MS,
 		.latency_high_ms = LATENCY_HIGH_MS,
 		.bitcoin_block_ms = BITCOIN_BLOCK_MS,
@@ -218,7 +231,7 @@ static bool parse_options(struct options *o, int argc, char **argv)
 
 /* ---- the nodes ---- */
 
-enum devnet_node { NODE_BITCOIN, NODE_ROOTSTOCK, NODE_ALICE, NODE_BOB, NODE_COUNT };
+enum devnet_node { NODE_BITCOIN, NODE_ROOTSTOCK, NODE_ALICE, NODE_BOB, NODE_LIQUID, NODE_COUNT };
 
 struct devnet {
 	struct loop *loop;
@@ -267,6 +280,16 @@ static enum err start_lightning(
 	return OK;
 }
 
+static enum err start_liquid(struct devnet *d, const struct options *o, struct sim_node_config node)
+{
+	const struct sim_bitcoin_config config = {.seed = o->seed, .now_ms = loop_wall_ms(d->loop)};
+	node.seed = o->seed + 1;
+	node.block_ms = o->liquid_block_ms;
+	TRY(sim_node_create(&d->node[NODE_LIQUID], d->loop, sim_elements_create(&config), &node));
+	return sim_server_create(
+		&d->server[NODE_LIQUID], d->loop, (uint16_t)o->liquid_port, d->node[NODE_LIQUID]);
+}
+
 static enum err start(struct devnet *d, const struct options *o)
 {
 	const struct loop_config loop = {.backend = o->backend, .fd_max = FD_MAX};
@@ -292,6 +315,7 @@ static enum err start(struct devnet *d, const struct options *o)
 	node.authorization = NULL;
 	node.changed = NULL;
 	TRY(sim_node_create(&d->node[NODE_ROOTSTOCK], d->loop, sim_evm_create(&evm), &node));
+	TRY(start_liquid(d, o, node));
 	node.block_ms = 0;
 	TRY(start_lightning(d, o, node));
 	TRY(sim_server_create(&d->server[NODE_BITCOIN], d->loop, (uint16_t)o->bitcoin_port,
@@ -343,20 +367,23 @@ static void faucet_of(char address[128], struct sim_network *n)
 
 static void print_where(const struct devnet *d, const struct options *o)
 {
-	char contract[EVM_ADDRESS_TEXT_SIZE], faucet[2][128];
+	char contract[EVM_ADDRESS_TEXT_SIZE], faucet[2][128], elements[128];
 	struct evm_address at;
 	struct text out = {0};
 	sim_evm_contract(&at, sim_node_network(d->node[1]));
 	evm_address_format(contract, &at, o->chain_id);
 	for (unsigned i = 0; i < 2; i++)
 		faucet_of(faucet[i], sim_node_network(d->node[i]));
+	faucet_of(elements, sim_node_network(d->node[NODE_LIQUID]));
 	if (o->json) {
+		const char *const liquid[2][2] = {{"faucet", elements}, {NULL, NULL}};
 		const char *const bitcoin[2][2] = {{"faucet", faucet[0]}, {NULL, NULL}};
 		const char *const evm[2][2] = {{"faucet", faucet[1]}, {"contract", contract}};
 		js_open(&out, '{');
 		const char *const lightning[2][2] = {{"macaroon", MACAROON_HEX}, {NULL, NULL}};
 		print_network(&out, d, NODE_BITCOIN, bitcoin);
 		print_network(&out, d, NODE_ROOTSTOCK, evm);
+		print_network(&out, d, NODE_LIQUID, liquid);
 		print_network(&out, d, NODE_ALICE, lightning);
 		print_network(&out, d, NODE_BOB, lightning);
 		js_set_u64(&out, "chain_id", o->chain_id);
@@ -366,11 +393,13 @@ static void print_where(const struct devnet *d, const struct options *o)
 		text_printf(&out,
 			"bitcoin http://127.0.0.1:%u rootstock http://127.0.0.1:%u chain %" PRIu64
 			" contract %s faucets %s %s lightning http://127.0.0.1:%u"
-			" http://127.0.0.1:%u macaroon " MACAROON_HEX,
+			" http://127.0.0.1:%u macaroon " MACAROON_HEX
+			" liquid http://127.0.0.1:%u faucet %s",
 			sim_server_port(d->server[NODE_BITCOIN]),
 			sim_server_port(d->server[NODE_ROOTSTOCK]), o->chain_id, contract,
 			faucet[0], faucet[1], sim_server_port(d->server[NODE_ALICE]),
-			sim_server_port(d->server[NODE_BOB]));
+			sim_server_port(d->server[NODE_BOB]),
+			sim_server_port(d->server[NODE_LIQUID]), elements);
 	}
 	(void)puts(out.ptr);
 	(void)fflush(stdout);

@@ -55,10 +55,10 @@ static void make_swap(struct swap *s, uint64_t timelock, enum who locks)
 	memset(s->preimage.b, s->id.b[0], sizeof s->preimage.b);
 	sha256(&o.hash, slice_of(s->preimage.b, sizeof s->preimage.b));
 	if (utxo) {
-		CHECK(wallet_swap_key(&o.claim.key, &rig.wallet[claims], LAYER_BITCOIN, &s->id) ==
-			OK);
-		CHECK(wallet_swap_key(&o.refund.key, &rig.wallet[locks], LAYER_BITCOIN, &s->id) ==
-			OK);
+		CHECK(wallet_swap_key(
+			      &o.claim.key, &rig.wallet[claims], rig.levers->layer, &s->id) == OK);
+		CHECK(wallet_swap_key(
+			      &o.refund.key, &rig.wallet[locks], rig.levers->layer, &s->id) == OK);
 	} else {
 		CHECK(wallet_account(&o.claim.address, &rig.wallet[claims], LAYER_ROOTSTOCK) == OK);
 		CHECK(wallet_account(&o.refund.address, &rig.wallet[locks], LAYER_ROOTSTOCK) == OK);
@@ -419,7 +419,8 @@ static struct amount expected_wallet(const struct swap *open)
 	if (utxo) {
 		read_coins();
 		for (uint32_t i = 0; i < coin_count; i++)
-			CHECK(amount_add(&total, total, amount_from_sat(coin[i].value)) == OK);
+			CHECK(amount_add(&total, total,
+				      amount_of(total.asset, coin[i].value.raw)) == OK);
 		return total;
 	}
 	CHECK(amount_mul(&total, unit, 10) == OK); /* the deposit */
@@ -463,6 +464,29 @@ static void scan(struct swap *open, const struct swap *claimed)
 	CHECK(amount_cmp(found.locked, unit) == 0);
 	CHECK(amount_cmp(found.wallet, expected_wallet(open)) == 0);
 	CHECK(utxo || found.nonce == nonce[PROVIDER]);
+}
+
+/* HAZARDS 18: something else than what the layer counts, paid to our script and to a lock-up's. */
+static void other_asset(const struct swap *open, const struct swap *claimed)
+{
+	char text[LAYER_ADDRESS_TEXT_SIZE];
+	const uint32_t events = rig.event_count;
+	const uint64_t before = tip();
+	if (rig.levers->mint == NULL)
+		return;
+	step("another asset is no coin and no lock-up");
+	CHECK(layer_funding_address(rig.levers->layer, rig.network, text, &rig.wallet[PROVIDER]) ==
+		OK);
+	rig.levers->mint(&rig, text, unit);
+	CHECK(layer_leg_address(rig.levers->layer, rig.network, text, open->leg) == OK);
+	rig.levers->mint(&rig, text, unit);
+	rig_mine(&rig, 1);
+	CHECK(tip() == before + 3 && rig.event_count == events);
+	const struct layer_lock_ref refs[] = {
+		{.leg = claimed->leg, .at = claimed->at}, {.leg = open->leg, .at = open->at}};
+	const struct layer_scan found = rig_scan(&rig, refs, ARRAY_LEN(refs));
+	CHECK(found.err == OK && amount_cmp(found.locked, unit) == 0);
+	CHECK(amount_cmp(found.wallet, expected_wallet(open)) == 0);
 }
 
 /* A new layer as after our own restart: the cursor and the watches come from outside. */
@@ -555,7 +579,7 @@ int main(int argc, char **argv)
 	}
 	secp_init(seed);
 	utxo = layer_family(levers->layer) == FAMILY_UTXO;
-	unit = utxo ? amount_of(ASSET_BTC, 1000000) : amount_of(ASSET_RBTC, 10000000000000000);
+	unit = amount_of(layer_asset(levers->layer), utxo ? 1000000 : 10000000000000000);
 	rig_init(&rig, levers, url);
 	if (url != NULL && !utxo)
 		nonce[CLIENT] = 1; /* deployed the contract */
@@ -569,6 +593,7 @@ int main(int argc, char **argv)
 	refusals(&second);
 	foreign(&third);
 	scan(&fourth, &first);
+	other_asset(&fourth, &first);
 	restart_layer(&fourth);
 	if (url != NULL)
 		restart_node();

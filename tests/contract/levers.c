@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "rig.h"
 #include "sim/bitcoin.h"
+#include "sim/elements.h"
 #include "sim/evm.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@ static void copy_result(struct rig *rig, char *out, size_t size)
 	CHECK(text.ptr != NULL && text.len < size);
 	memcpy(out, text.ptr, text.len + 1);
 }
+
+#define RAW_TEXT_MAX 4096u /* of a transaction that a wallet made */
 
 /* ---- Bitcoin ---- */
 
@@ -127,16 +130,10 @@ static void no_preparation(struct rig *rig)
 	(void)rig;
 }
 
-static void sim_bitcoin_fund(struct rig *rig, const char *address, struct amount amount)
+static void sim_coins_fund(struct rig *rig, const char *address, struct amount amount)
 {
 	char coins[AMOUNT_TEXT_SIZE];
-	uint8_t script[LAYER_DESTINATION_MAX];
-	size_t len;
-	char hex[2 * sizeof script + 1];
 	amount_format(coins, amount);
-	CHECK(layer_address_check(LAYER_BITCOIN, rig->network, script, &len, slice_str(address)) ==
-		OK);
-	hex_encode(hex, script, len);
 	CHECK(rig_call(rig, "sim_fund", "[\"%s\", %s]", address, coins));
 }
 
@@ -148,6 +145,47 @@ static void sim_mine(struct rig *rig, uint32_t count)
 static void sim_reorg(struct rig *rig, uint32_t depth)
 {
 	CHECK(rig_call(rig, "sim_reorg", "[%u]", depth));
+}
+
+/* ---- Liquid ---- */
+
+/* The output that holds all coins of liquidregtest, and that anybody may spend. */
+#define FREE_COINS "12a51d3e6441abbdb3a5b35983260dec3ff457a301a24a4e76d41b0c0adfb99b"
+
+/* The node's wallet takes what is free, at an address that is not confidential; who took it before
+ * left it there. */
+static void elements_prepare(struct rig *rig)
+{
+	CHECK(rig_call(rig, "getnewaddress", "[\"\", \"bech32\"]"));
+	copy_result(rig, rig->address, sizeof rig->address);
+	CHECK(rig_call(rig, "gettxout", "[\"" FREE_COINS "\", 0]"));
+	if (json_type(rig->result) == JSON_NULL)
+		return;
+	CHECK(rig_call(rig, "createrawtransaction",
+		"[[{\"txid\":\"" FREE_COINS "\",\"vout\":0}],"
+		"[{\"%s\":20999999.9999},{\"fee\":0.0001}]]",
+		rig->address));
+	char *raw = malloc(RAW_TEXT_MAX);
+	CHECK(raw != NULL);
+	copy_result(rig, raw, RAW_TEXT_MAX);
+	CHECK(rig_call(rig, "sendrawtransaction", "[\"%s\"]", raw));
+	free(raw);
+	CHECK(rig_call(rig, "generatetoaddress", "[1, \"%s\"]", rig->address));
+}
+
+static struct sim_network *sim_elements(struct rig *rig)
+{
+	const struct sim_bitcoin_config config = {.seed = 7, .now_ms = loop_wall_ms(rig->loop)};
+	return sim_elements_create(&config);
+}
+
+/* Another asset to the same script, confirmed. */
+static void sim_elements_mint(struct rig *rig, const char *address, struct amount amount)
+{
+	char coins[AMOUNT_TEXT_SIZE];
+	amount_format(coins, amount);
+	CHECK(rig_call(rig, "sim_mint", "[\"%s\", \"%064x\", %s]", address, 0xabc, coins));
+	CHECK(rig_call(rig, "sim_mine", "[1]"));
 }
 
 /* ---- EVM ---- */
@@ -258,10 +296,30 @@ static const struct rig_levers all[] = {
 		.other_network = "mainnet",
 		.mempool_shows_claims = true,
 		.prepare = no_preparation,
-		.fund = sim_bitcoin_fund,
+		.fund = sim_coins_fund,
 		.mine = sim_mine,
 		.reorg = sim_reorg,
 		.sim = sim_bitcoin},
+	{.name = "liquid",
+		.layer = LAYER_LIQUID,
+		.network = "regtest",
+		.other_network = "testnet",
+		.mempool_shows_claims = true,
+		.prepare = elements_prepare,
+		.fund = core_fund,
+		.mine = core_mine,
+		.reorg = core_reorg},
+	{.name = "sim-liquid",
+		.layer = LAYER_LIQUID,
+		.network = "regtest",
+		.other_network = "testnet",
+		.mempool_shows_claims = true,
+		.prepare = no_preparation,
+		.fund = sim_coins_fund,
+		.mint = sim_elements_mint,
+		.mine = sim_mine,
+		.reorg = sim_reorg,
+		.sim = sim_elements},
 	{.name = "rootstock",
 		.layer = LAYER_ROOTSTOCK,
 		.network = "testnet",

@@ -35,6 +35,8 @@ struct rig_levers {
 	void (*prepare)(struct rig *rig);
 	/* Pay to an address, unconfirmed. */
 	void (*fund)(struct rig *rig, const char *address, struct amount amount);
+	/* Of another asset than the layer's, in a block of its own. NULL: there is none. */
+	void (*mint)(struct rig *rig, const char *address, struct amount amount);
 	void (*mine)(struct rig *rig, uint32_t count);
 	/* depth blocks leave the chain; more come in their place, empty but for reorg_remines. */
 	void (*reorg)(struct rig *rig, uint32_t depth);

@@ -60,7 +60,7 @@ class Swap:
 
     def payment(self):
         """(address, amount) that the client asks to be paid on Bitcoin; None before it does."""
-        found = re.search(r"bitcoin:(\w+)\?\S*?amount=([\d.]+)", self.text(), re.IGNORECASE)
+        found = re.search(r"(?:bitcoin|liquidnetwork):(\w+)\?\S*?amount=([\d.]+)", self.text(), re.IGNORECASE)
         return (found.group(1), found.group(2)) if found else None
 
     def done(self):

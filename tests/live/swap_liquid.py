@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Whole swaps with Liquid by the command line: a simulated elementsd, the real signer, daemon and client.
+
+    swap_liquid.py BIN_DIR
+
+Liquid to and from Rootstock; the provider killed in the middle; a client that vanishes, so that both sides take their own
+back. What each side has is asked of the chains.
+"""
+import decimal
+import pathlib
+import sys
+
+import deployment
+import nets
+import peers
+import provider
+import taker
+
+FEE_MAX = decimal.Decimal("0.00002")
+SECONDS = 90  # sanitizers and a loaded machine are slow
+# Nobody here has a key of them: what a client is paid can only stay there.
+ADDRESSES = ("ert1qzp9d42vxkmfzg854psyk62acvg33qhnz4drgnp", "ert1qewkxnz2uc4mwtf20gqmpje8eklaz8ttmqjmw5e",
+             "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl")
+LAYER = """
+liquid: {enabled: true, network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0,
+  outage_ms: 0, depth: "0:2", final_depth: 3, claim_blocks: 1, lock_blocks: 70, funding_blocks: 20, swap_max: "0.5",
+  bump_blocks: 8}
+"""
+POLICY = """
+liquid: {network: regtest, payout_max: 1, lock_max: 0.6, day_max: 100}
+"""
+CLIENT = """
+liquid: {network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0, outage_ms: 0,
+  depth: "0:2", final_depth: 3, claim_blocks: 1}
+"""
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+class Nodes(nets.SimNets):
+    """The three networks, Liquid's blocks by a clock as well."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.command += ["--liquid-block-ms", "100"]
+
+    def open(self, stack):
+        super().open(stack)
+        self.liquid = peers.Rpc(self.told["liquid"]["url"])
+
+    def fund(self, layer, address, amount):
+        return self.liquid.sim_fund(address, amount) if layer == "liquid" else super().fund(layer, address, amount)
+
+    def balance(self, layer, address):
+        if layer != "liquid":
+            return super().balance(layer, address)
+        found = self.liquid.scantxoutset("start", [f"addr({address})"])["total_unblinded_bitcoin_amount"]
+        return decimal.Decimal(str(found)).normalize()
+
+
+class Deployment(deployment.Deployment):
+    def __init__(self, bin_dir, nodes):
+        self.config = self.config + LAYER.replace("URL", nodes.liquid.url).replace("{", "{{").replace("}", "}}")
+        self.policy = self.policy + POLICY.replace("{", "{{").replace("}", "}}")
+        super().__init__(bin_dir, nodes)
+
+    def fund_all(self, amounts):
+        layers = self.layers()
+        for layer, pieces in amounts.items():
+            for amount in pieces:
+                self.nodes.fund(layer, layers[layer]["funding_address"], amount)
+        for layer, pieces in amounts.items():
+            total = sum(map(decimal.Decimal, pieces))
+            self.wait(f"{total} on {layer} in the books", lambda: self.available(layer) >= total)
+        self.wait_ready()
+
+
+class Case:
+    def __init__(self, deployed, client):
+        self.p, self.client, self.nodes = deployed, client, deployed.nodes
+
+    def begin(self, name, source, dest, amount, address, *more):
+        run = self.client.swap(name, source, dest, amount, address, *more)
+        if source == "liquid":
+            self.p.wait("a payment to make", lambda: self.alive(run).payment(), SECONDS)
+            self.nodes.fund(source, *run.payment())
+        self.p.wait("a swap id", lambda: self.alive(run).id(), SECONDS)
+        return run
+
+    @staticmethod
+    def alive(run):
+        check(not run.done(), f"sluice ended with {run.process.returncode}: {run.text()}")
+        return run
+
+    def state(self, run, *states):
+        return self.p.wait("/".join(states), lambda: self.p.swap(run.id())["state"] in states, SECONDS)
+
+    def completes(self, run, address):
+        self.p.wait("the client's end", run.done, SECONDS)
+        check(run.process.returncode == 0, f"exit {run.process.returncode}: {run.text()}")
+        self.state(run, "completed")
+        swap = self.p.swap(run.id())
+        got = self.client.balance(swap["to"], address)
+        want = decimal.Decimal(swap["destination_amount"])
+        check(want - FEE_MAX <= got <= want, f"{address} has {got} of {want}")
+        print(f"{run.name}: completed, {got} received")
+
+    def there(self):
+        address = self.client.fresh_account()
+        self.completes(self.begin("liquid-to-rootstock", "liquid", "rootstock", "0.01", address), address)
+
+    def back(self):
+        self.completes(self.begin("rootstock-to-liquid", "rootstock", "liquid", "0.02", ADDRESSES[0]), ADDRESSES[0])
+
+    def provider_killed(self):
+        address = self.client.fresh_account()
+        run = self.begin("provider-killed", "liquid", "rootstock", "0.03", address)
+        self.state(run, "dest_locking", "dest_locked")
+        self.p.kill_daemon()
+        self.p.start_daemon()
+        self.p.wait("the provider again", self.p.layers)
+        self.completes(run, address)
+
+    def vanished(self):
+        run = self.begin("client-vanished", "liquid", "rootstock", "0.04", self.client.fresh_account(),
+                         "--refund-address", ADDRESSES[1])
+        run.vanish()
+        self.state(run, "dest_locked")
+        yield  # other cases run while the time locks do
+        self.state(run, "refunded")
+        run.refund()
+        self.p.wait("the client's refund", run.done, SECONDS)
+        check(run.process.returncode in (0, 4), f"exit {run.process.returncode}: {run.text()}")
+        got = self.client.balance("liquid", ADDRESSES[1])
+        check(decimal.Decimal("0.04") - FEE_MAX <= got < decimal.Decimal("0.04"), f"{got} came back")
+        print(f"{run.name}: refunded, {got} back")
+
+    def payout(self):
+        """To an address of somebody's, and to none that is confidential."""
+        sent = self.p.ask("/v1/transfers", {"layer": "liquid", "to": ADDRESSES[2], "amount": "0.05"}, key="swap-liquid-payout-1")
+        self.p.wait("the payout", lambda: self.p.ask("/v1/transfers/" + sent["id"])["state"] == "final", SECONDS)
+        check(self.client.balance("liquid", ADDRESSES[2]) == decimal.Decimal("0.05"), "the payee has another amount")
+        blinded = "el1qqv4far4h9s5c6nx7hy3wtzu25awafpxlszt8wmzt82ztt7sj8ex7djavdxy4e3tkukj57spkr9j0ndl6ywkhkl70d2k7ucgfn"
+        try:
+            self.p.ask("/v1/transfers", {"layer": "liquid", "to": blinded, "amount": "0.05"}, key="swap-liquid-blinded-1")
+            raise AssertionError("a confidential address was taken")
+        except provider.HttpError as e:
+            check(e.status == 422 or e.status == 400, e)
+        print("payout: final")
+
+
+def main(bin_dir):
+    bin_dir = pathlib.Path(bin_dir)
+    nodes = Nodes(bin_dir / "sluice-devnet")
+    with nodes, Deployment(bin_dir, nodes) as deployed:
+        deployed.start()
+        deployed.fund_all({"bitcoin": ("2",), "rootstock": ("5",), "liquid": ("2", "2", "2")})
+        with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
+            with open(client.config, "a") as f:
+                f.write(CLIENT.replace("URL", nodes.liquid.url))
+            deployed.wait("gas", lambda: client.balance("rootstock", client.gas_address) > 0)
+            case = Case(deployed, client)
+            vanished = case.vanished()
+            next(vanished)
+            for step in (case.there, case.back, case.provider_killed, case.payout):
+                step()
+            for _ in vanished:
+                pass
+            deployed.wait_reconciled()
+            books = deployed.balances()
+            check(decimal.Decimal(books["liquid"]["locked_out"]) == 0, books)
+            print("books and chains agree")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except provider.HttpError as e:
+        sys.exit(f"the API: {e}")
