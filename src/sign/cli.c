@@ -158,6 +158,7 @@ static int print_wallet(const struct pubkey *wallet, const char *network)
 	struct evm_address account;
 	const struct network *bitcoin = network_by_name(LAYER_BITCOIN, slice_str(network));
 	const struct network *rootstock = network_by_name(LAYER_ROOTSTOCK, slice_str(network));
+	const struct network *liquid = network_by_name(LAYER_LIQUID, slice_str(network));
 
 	hex_encode(hex, wallet->b, sizeof wallet->b);
 	(void)printf("wallet: %s\n", hex);
@@ -165,6 +166,10 @@ static int print_wallet(const struct pubkey *wallet, const char *network)
 		wallet_script(script, wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK &&
 		btc_address_format(text, bitcoin, slice_of(script, sizeof script)) == OK)
 		(void)printf("bitcoin: %s\n", text);
+	if (liquid != NULL &&
+		wallet_script(script, wallet, LAYER_LIQUID, KEY_INDEX_RECEIVE) == OK &&
+		btc_address_format(text, liquid, slice_of(script, sizeof script)) == OK)
+		(void)printf("liquid: %s\n", text);
 	if (rootstock != NULL && wallet_account(&account, wallet, LAYER_ROOTSTOCK) == OK) {
 		evm_address_format(text, &account, rootstock->chain_id);
 		(void)printf("rootstock: %s\n", text);
