@@ -38,19 +38,19 @@ static const struct party_member source_member = {
 static const struct party_member dest_member = {
 	"destination", "/destination", "claim_key", "claim_address"};
 
-static bool read_party(struct swap_command *out, struct field_errors *errors,
-	const struct json *body, const struct party_member *m, const struct layer_params *p)
+static bool read_party(struct xonly *key_out, struct evm_address *address_out,
+	struct field_errors *errors, const struct json *body, const struct party_member *m,
+	const struct layer_params *p)
 {
 	const struct fields f = {
 		.object = json_get(body, m->object), .pointer = m->pointer, .errors = errors};
 	const struct field key = {m->key, JSON_STRING, true};
 	const struct field address = {m->address, JSON_STRING, true};
 	switch (layer_family(p->network->layer)) {
-	case FAMILY_UTXO:
-		return fields_check(&f, &key, 1) && fields_xonly(&f, m->key, &out->client_key);
+	case FAMILY_UTXO: return fields_check(&f, &key, 1) && fields_xonly(&f, m->key, key_out);
 	case FAMILY_ACCOUNT:
 		return fields_check(&f, &address, 1) &&
-			fields_evm_address(&f, m->address, p->network, &out->client_address);
+			fields_evm_address(&f, m->address, p->network, address_out);
 	case FAMILY_CHANNEL: return fields_check(&f, &key, 0); /* no member */
 	}
 	UNREACHABLE();
@@ -149,8 +149,13 @@ static bool read_swap(struct call *c, struct swap_request *r, const struct json 
 	}
 	if (!read_quote(c, &quote, body))
 		return false;
-	good = read_party(out, &errors, body, &source_member, &l->params.layer[quote.from]);
-	good = read_party(out, &errors, body, &dest_member, &l->params.layer[quote.to]) && good;
+	const bool alike = layer_family(quote.from) == layer_family(quote.to);
+	good = read_party(&out->client_key, &out->client_address, &errors, body, &source_member,
+		&l->params.layer[quote.from]);
+	good = read_party(alike ? &out->claim_key : &out->client_key,
+		       alike ? &out->claim_address : &out->client_address, &errors, body,
+		       &dest_member, &l->params.layer[quote.to]) &&
+		good;
 	good = read_invoice(r, c, &f, &quote) && good;
 	if (!good) {
 		call_invalid(c, &errors);

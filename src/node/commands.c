@@ -214,9 +214,14 @@ enum err engine_swap_offer(struct engine *e, struct command_result *out, struct 
 /* The client's half of the destination. */
 static void set_client(struct rec_swap *r, const struct swap_command *c)
 {
+	const bool alike = layer_family(c->from) == layer_family(c->to);
 	switch (layer_family(c->to)) {
-	case FAMILY_UTXO: memcpy(r->client_dest, c->client_key.b, 32); return;
-	case FAMILY_ACCOUNT: memcpy(r->client_dest, c->client_address.b, 20); return;
+	case FAMILY_UTXO:
+		memcpy(r->client_dest, alike ? c->claim_key.b : c->client_key.b, 32);
+		return;
+	case FAMILY_ACCOUNT:
+		memcpy(r->client_dest, alike ? c->claim_address.b : c->client_address.b, 20);
+		return;
 	case FAMILY_CHANNEL: return; /* in the terms */
 	}
 }

@@ -42,6 +42,11 @@ struct swap_command {
 	struct hash256 hash;
 	struct xonly client_key;           /* UTXO leg */
 	struct evm_address client_address; /* ACCOUNT leg */
+	/* Where both legs are of one family the above are the source's, and these the
+	 * destination's.
+	 */
+	struct xonly claim_key;
+	struct evm_address claim_address;
 	/* CHANNEL source: the terms that the node gave out (engine_swap_offer, layer_offer).
 	 * CHANNEL destination: the text of the client's invoice, whose times the caller has checked
 	 */

@@ -3,7 +3,7 @@
 
     swap_liquid.py BIN_DIR
 
-Liquid to and from Rootstock; the provider killed in the middle; a client that vanishes, so that both sides take their own
+Liquid to and from Rootstock and Bitcoin; the provider killed in the middle; a client that vanishes, so that both sides take their own
 back. What each side has is asked of the chains.
 """
 import decimal
@@ -20,7 +20,7 @@ FEE_MAX = decimal.Decimal("0.00002")
 SECONDS = 90  # sanitizers and a loaded machine are slow
 # Nobody here has a key of them: what a client is paid can only stay there.
 ADDRESSES = ("ert1qzp9d42vxkmfzg854psyk62acvg33qhnz4drgnp", "ert1qewkxnz2uc4mwtf20gqmpje8eklaz8ttmqjmw5e",
-             "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl")
+             "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl", "ert1qm2rrg76zr63d68gr5h53e5ynl9nqmwfn6nfn3t")
 LAYER = """
 liquid: {enabled: true, network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0,
   outage_ms: 0, depth: "0:2", final_depth: 3, claim_blocks: 1, lock_blocks: 70, funding_blocks: 20, swap_max: "0.5",
@@ -84,7 +84,7 @@ class Case:
 
     def begin(self, name, source, dest, amount, address, *more):
         run = self.client.swap(name, source, dest, amount, address, *more)
-        if source == "liquid":
+        if source != "rootstock":
             self.p.wait("a payment to make", lambda: self.alive(run).payment(), SECONDS)
             self.nodes.fund(source, *run.payment())
         self.p.wait("a swap id", lambda: self.alive(run).id(), SECONDS)
@@ -114,6 +114,13 @@ class Case:
 
     def back(self):
         self.completes(self.begin("rootstock-to-liquid", "rootstock", "liquid", "0.02", ADDRESSES[0]), ADDRESSES[0])
+
+    def from_bitcoin(self):
+        self.completes(self.begin("bitcoin-to-liquid", "bitcoin", "liquid", "0.015", ADDRESSES[3]), ADDRESSES[3])
+
+    def to_bitcoin(self):
+        address = taker.BITCOIN_ADDRESSES[0]
+        self.completes(self.begin("liquid-to-bitcoin", "liquid", "bitcoin", "0.012", address), address)
 
     def provider_killed(self):
         address = self.client.fresh_account()
@@ -157,7 +164,7 @@ def main(bin_dir):
     nodes = Nodes(bin_dir / "sluice-devnet")
     with nodes, Deployment(bin_dir, nodes) as deployed:
         deployed.start()
-        deployed.fund_all({"bitcoin": ("2",), "rootstock": ("5",), "liquid": ("2", "2", "2")})
+        deployed.fund_all({"bitcoin": ("2", "2"), "rootstock": ("5",), "liquid": ("2", "2", "2")})
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
             with open(client.config, "a") as f:
                 f.write(CLIENT.replace("URL", nodes.liquid.url))
@@ -165,7 +172,7 @@ def main(bin_dir):
             case = Case(deployed, client)
             vanished = case.vanished()
             next(vanished)
-            for step in (case.there, case.back, case.provider_killed, case.payout):
+            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.provider_killed, case.payout):
                 step()
             for _ in vanished:
                 pass
