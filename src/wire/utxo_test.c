@@ -1,0 +1,188 @@
+/* Transactions of ours on layers of coins: what is built is read as one of Bitcoin's, is as large
+ * as was said, and pays what was planned; on Liquid nothing else than explicit L-BTC gets through.
+ */
+#include "wire/utxo_build.h"
+#include "wire/utxo_tx.h"
+
+#include "wire/elements_address.h"
+#include "wire/elements_build.h"
+
+#include <stdlib.h>
+
+#define COINS 3u
+#define COIN_RAW 100000u
+#define VALUE_RAW 150000u
+#define FEE_RAW 700u
+
+static uint8_t payee_script[34] = {0x51, 0x20, 1}, change_script[34] = {0x51, 0x20, 2};
+
+static const struct network *regtest(enum layer_id layer)
+{
+	return network_by_name(layer, slice_str("regtest"));
+}
+
+static void build(struct buf *raw, struct sat *change, enum layer_id layer, uint64_t fee)
+{
+	struct btc_coin coin[COINS];
+	const struct btc_txout payee = {
+		.value = {VALUE_RAW}, .script = slice_of(payee_script, sizeof payee_script)};
+	struct btc_payment p = {.coin = coin,
+		.coin_count = COINS,
+		.payee = &payee,
+		.payee_count = 1,
+		.fee = {fee},
+		.locktime = 100};
+	for (uint32_t i = 0; i < COINS; i++)
+		coin[i] = (struct btc_coin){
+			.at = {.txid = {{(uint8_t)(i + 1)}}, .index = i}, .value = {COIN_RAW}};
+	memcpy(p.change_script, change_script, sizeof change_script);
+	CHECK(utxo_build_payment(raw, change, regtest(layer), &p) == OK);
+}
+
+/* Written with witnesses of the right size, the transaction has the size that its fee is for. */
+static uint64_t signed_vsize(struct utxo_tx *u)
+{
+	static uint8_t witness[66] = {1, 64};
+	uint8_t bytes[4096];
+	struct buf raw = buf_init(bytes, sizeof bytes);
+	struct hash256 txid;
+	for (uint32_t i = 0; i < u->tx.in_count; i++)
+		u->in[i].witness = slice_of(witness, sizeof witness);
+	utxo_tx_put(&raw, &txid, u);
+	CHECK(!raw.overflow);
+	return u->network->layer == LAYER_LIQUID ? elements_tx_vsize(&u->elements.tx)
+						 : btc_tx_vsize(&u->tx);
+}
+
+static void test_payment(enum layer_id layer, const struct btc_sizes *sizes)
+{
+	uint8_t bytes[4096];
+	struct buf raw = buf_init(bytes, sizeof bytes);
+	struct utxo_tx u;
+	struct sat change;
+	build(&raw, &change, layer, FEE_RAW);
+	CHECK(change.raw == COINS * COIN_RAW - VALUE_RAW - FEE_RAW);
+	CHECK(utxo_tx_open(&u, regtest(layer), buf_slice(&raw)) == OK);
+	CHECK(u.tx.in_count == COINS && u.tx.out_count == 2 && u.tx.locktime == 100);
+	CHECK(u.out[0].value.raw == VALUE_RAW && u.out[1].value.raw == change.raw);
+	CHECK(slice_eq(u.out[1].script, slice_of(change_script, sizeof change_script)));
+	CHECK(u.states_fee == (layer == LAYER_LIQUID));
+	CHECK(!u.states_fee || u.fee.raw == FEE_RAW);
+	CHECK(signed_vsize(&u) ==
+		btc_payment_vsize(
+			sizes, COINS, btc_output_weight(sizes, sizeof payee_script), true));
+	/* change that is dust is paid to those who make the blocks, and said to be */
+	raw = buf_init(bytes, sizeof bytes);
+	build(&raw, &change, layer, COINS * COIN_RAW - VALUE_RAW - sizes->change_dust.raw + 1);
+	CHECK(change.raw == 0);
+	CHECK(utxo_tx_open(&u, regtest(layer), buf_slice(&raw)) == OK && u.tx.out_count == 1);
+	CHECK(!u.states_fee || u.fee.raw == COINS * COIN_RAW - VALUE_RAW);
+	for (size_t n = 0; n < raw.len; n++)
+		CHECK(utxo_tx_open(&u, regtest(layer), slice_of(bytes, n)) != OK);
+}
+
+/* ---- what Liquid's may not be ---- */
+
+static void no_change(struct elements_tx *tx)
+{
+	(void)tx;
+}
+static void other_asset(struct elements_tx *tx)
+{
+	tx->out[0].asset.b[9] ^= 1;
+}
+static void fee_of_other_asset(struct elements_tx *tx)
+{
+	tx->out[2].asset.b[9] ^= 1;
+}
+static void fee_first(struct elements_tx *tx)
+{
+	const struct elements_txout first = tx->out[0];
+	tx->out[0] = tx->out[2];
+	tx->out[2] = first;
+}
+static void two_fees(struct elements_tx *tx)
+{
+	tx->out[1].script = slice_of(NULL, 0);
+}
+static void no_fee(struct elements_tx *tx)
+{
+	tx->out_count = 2;
+}
+static void to_be_blinded(struct elements_tx *tx)
+{
+	tx->out[0].nonce.b[0] = 2;
+	tx->out[0].nonce.b[5] = 7;
+}
+static void blinded(struct elements_tx *tx)
+{
+	tx->out[0].value = (struct elements_value){{ELEMENTS_VALUE_COMMITMENT, 1}};
+}
+static void pegged_in(struct elements_tx *tx)
+{
+	tx->in[0].pegin = true;
+}
+static void issued(struct elements_tx *tx)
+{
+	tx->in[0].issues = true;
+	tx->in[0].issuance.amount = elements_value_of((struct sat){5});
+}
+
+static void test_refusals(void)
+{
+	static const struct {
+		void (*change)(struct elements_tx *tx);
+		enum err err;
+	} rows[] = {{no_change, OK}, {other_asset, ERR_FORMAT}, {fee_of_other_asset, ERR_FORMAT},
+		{fee_first, ERR_FORMAT}, {two_fees, ERR_FORMAT}, {no_fee, ERR_FORMAT},
+		{to_be_blinded, ERR_FORMAT}, {blinded, ERR_FORMAT}, {pegged_in, ERR_FORMAT},
+		{issued, ERR_FORMAT}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint8_t bytes[4096], changed[4096];
+		struct buf raw = buf_init(bytes, sizeof bytes), again = buf_init(changed, 4096);
+		struct utxo_tx u;
+		struct sat change;
+		build(&raw, &change, LAYER_LIQUID, FEE_RAW);
+		CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+		rows[i].change(&u.elements.tx);
+		elements_tx_put(&again, &u.elements.tx);
+		CHECK(!again.overflow);
+		struct utxo_tx read;
+		CHECK(utxo_tx_open(&read, regtest(LAYER_LIQUID), buf_slice(&again)) == rows[i].err);
+	}
+}
+
+/* A signature for one chain is none for the other, nor for another chain of the same kind. */
+static void test_messages(void)
+{
+	static const char *const names[] = {"mainnet", "testnet", "regtest"};
+	struct hash256 message[ARRAY_LEN(names)];
+	uint8_t bytes[4096];
+	struct buf raw = buf_init(bytes, sizeof bytes);
+	struct utxo_tx u;
+	struct sat change;
+	struct btc_txout spent[COINS];
+	build(&raw, &change, LAYER_LIQUID, FEE_RAW);
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	for (uint32_t i = 0; i < COINS; i++)
+		spent[i] = (struct btc_txout){.value = {COIN_RAW},
+			.script = slice_of(change_script, sizeof change_script)};
+	utxo_tx_spends(&u, spent);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		u.network = network_by_name(LAYER_LIQUID, slice_str(names[i]));
+		utxo_tx_key_path(&message[i], &u, 0);
+		for (size_t k = 0; k < i; k++)
+			CHECK(!hash256_eq(&message[i], &message[k]));
+	}
+}
+
+int main(void)
+{
+	const uint8_t seed[32] = {1};
+	secp_init(seed);
+	test_payment(LAYER_BITCOIN, &btc_sizes);
+	test_payment(LAYER_LIQUID, &elements_sizes);
+	test_refusals();
+	test_messages();
+	return EXIT_SUCCESS;
+}
