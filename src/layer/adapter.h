@@ -66,6 +66,7 @@ struct layer_ops {
 };
 
 extern const struct layer_ops bitcoin_ops, evm_ops, lightning_ops;
+
 /* of the same nodes as bitcoin_ops, by other rules */
 extern const struct layer_ops liquid_ops;
 
