@@ -5,6 +5,7 @@
 
 #include "crypto/secp.h"
 #include "node/config.h"
+#include "sys/pages.h"
 
 #define SEGMENT ((size_t)64 << 20)
 #define CREDIT UINT64_C(10000000) /* of each account */
@@ -40,10 +41,18 @@ static struct id128 account_id(uint64_t n)
 	return id_of(1, n);
 }
 
+static void want_large_pages(void *ctx, void *table, size_t size)
+{
+	(void)ctx;
+	pages_advise(table, size);
+}
+
+/* As the daemon's. */
 struct ledger *book_world_ledger(const struct book_world *w)
 {
 	struct ledger *l;
 	CHECK(ledger_create(&l, &w->capacity, &w->seal, KEY_SEED) == OK);
+	ledger_large_tables(l, want_large_pages, NULL);
 	return l;
 }
 

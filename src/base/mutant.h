@@ -2,9 +2,10 @@
  *
  * A defence that no test misses is none. `if (bad && !MUTANT(NAME))` is the defence; with the
  * mutant NAME chosen it is gone, and the simulation's scenario for that hazard must fail
- * (tests/sim/hazards.h has the pairs). Only a test chooses: there is no flag and no variable of the
- * environment, so that no program of the project can lose a defence at run time. Without
- * -Dmutants (always so in a release build) MUTANT is a constant false, and nothing of this is left.
+ * (tests/sim/hazards.h has the pairs), or what a unit test relies on must not hold any more. Only a
+ * test chooses: there is no flag and no variable of the environment, so that no program of the
+ * project can lose a defence at run time. Without -Dmutants (always so in a release build) MUTANT
+ * is a constant false, and nothing of this is left.
  *
  * Threads: chosen before others begin, and read by all.
  */
@@ -47,6 +48,10 @@
 	X(SYNC_LEFT_OUT, "sync-left-out")                                                          \
 	X(SYNC_ERROR_IGNORED, "sync-error-ignored")                                                \
 	X(JOURNAL_NOT_LOCKED, "journal-not-locked")                                                \
+	X(SNAPSHOT_OF_ANY_STATE, "snapshot-of-any-state")                                          \
+	X(FREED_UNPROVEN, "freed-unproven")                                                        \
+	X(FREED_UNDER_READERS, "freed-under-readers")                                              \
+	X(REPAIR_BELIEVES, "repair-believes")                                                      \
 	X(ANY_CLUSTER, "any-cluster")                                                              \
 	X(LAST_VARIANT_ONLY, "last-variant-only")                                                  \
 	X(REFUSED_IS_VOID, "refused-is-void")                                                      \

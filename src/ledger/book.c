@@ -74,6 +74,14 @@ void book_fini(struct book *b)
 	*b = (struct book){.account = NULL};
 }
 
+void book_tables(const struct book *b, void (*each)(void *ctx, void *table, size_t size), void *ctx)
+{
+	each(ctx, b->by_account.slot, b->by_account.slot_count * sizeof *b->by_account.slot);
+	each(ctx, b->account, b->account_capacity * sizeof *b->account);
+	each(ctx, b->row, b->row_capacity * sizeof *b->row);
+	each(ctx, b->index, b->index_size * sizeof *b->index);
+}
+
 /* ---- finding ---- */
 
 /* Transfers and batches have names of their own: the lowest bit tells them apart. */

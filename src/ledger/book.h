@@ -115,6 +115,10 @@ MUST_USE NONNULL_ALL enum err book_init(
 	struct book *b, uint32_t accounts, uint32_t rows, uint64_t seed);
 NONNULL_ALL void book_fini(struct book *b);
 
+/* The tables that grow large. */
+void book_tables(
+	const struct book *b, void (*each)(void *ctx, void *table, size_t size), void *ctx);
+
 /* BOOK_NONE: there is none. */
 MUST_USE NONNULL_ALL uint32_t book_account_find(const struct book *b, const struct id128 *id);
 MUST_USE NONNULL_ALL uint32_t book_transfer_find(const struct book *b, const struct id128 *id);

@@ -89,6 +89,12 @@ enum err ledger_create(struct ledger **out, const struct ledger_capacity *capaci
 	return OK;
 }
 
+void ledger_large_tables(
+	const struct ledger *l, void (*each)(void *ctx, void *table, size_t size), void *ctx)
+{
+	book_tables(&l->book, each, ctx);
+}
+
 void ledger_destroy(struct ledger *l)
 {
 	if (l == NULL)

@@ -297,6 +297,10 @@ struct posting {
 MUST_USE NONNULL_ALL enum err ledger_create(struct ledger **out,
 	const struct ledger_capacity *capacity, const struct seal_key *seal, uint64_t map_seed);
 void ledger_destroy(struct ledger *l);
+/* Tables that are large and looked into at random, still untouched: for who can have larger pages
+ * put under them. */
+void ledger_large_tables(
+	const struct ledger *l, void (*each)(void *ctx, void *table, size_t size), void *ctx);
 
 /* Fold one record. Errors change nothing: ERR_FORMAT / ERR_SHORT malformed; ERR_STATE does not
  * follow from the state (an unknown id, a block that does not extend the tip); ERR_EXISTS;

@@ -4,6 +4,7 @@
  * that makes them while records are appended. */
 #include "node/snapshots.h"
 #include "base/draw_test.h"
+#include "base/mutant.h"
 #include "node/engine_world_test.h"
 #include "ledger/blob.h"
 #include "ledger/snapshot.h"
@@ -244,6 +245,15 @@ static void test_passed_over(struct world *w)
 
 /* ---- folded once more ---- */
 
+/* The last record of the snapshot that a start uses. */
+static uint64_t restored_from(const struct snapshots_source *source)
+{
+	struct snapshots_found found;
+	CHECK(snapshots_restore(&found, source) == OK);
+	ledger_destroy(found.ledger);
+	return found.start.chain.next_seq - 1;
+}
+
 static void test_folded(const struct world *w)
 {
 	static struct snapshot_list list;
@@ -277,6 +287,10 @@ static void test_folded(const struct world *w)
 	CHECK(snapshot_file_write(ops, DIR, &forged, bytes, SNAPSHOT_FILE_HEAD_SIZE + state.len) ==
 		OK);
 	free(bytes);
+	CHECK(restored_from(&source) == list.file[1].seq);
+	if (mutant_choose(MUTANT_SNAPSHOT_OF_ANY_STATE))
+		CHECK(restored_from(&source) == list.file[0].seq);
+	CHECK(mutant_choose(MUTANT_NONE));
 	CHECK(journal_fold_run(&f, &source, last) == ERR_CHECKSUM);
 	CHECK(strstr(f.text, "another state") != NULL && f.snapshots == 1);
 	CHECK(f.last_seq == list.file[0].seq);

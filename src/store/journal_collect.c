@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/mutant.h"
 #include "store/journal_cursor.h"
 #include "store/journal_scan.h"
 #include "store/kept_records.h"
@@ -36,9 +37,10 @@ static enum err check_group(struct kept_records *kept, const struct journal_coll
 	if (group->record_count == 0)
 		return OK;
 	const uint64_t last = group->first_seq + group->record_count - 1;
-	if (last >= c->floor_seq)
+	if (last >= c->floor_seq && !MUTANT(FREED_UNDER_READERS))
 		return ERR_RANGE;
-	TRY(log_index_covers(c->log, group->first_seq, cursor->leaf, group->record_count));
+	if (!MUTANT(FREED_UNPROVEN))
+		TRY(log_index_covers(c->log, group->first_seq, cursor->leaf, group->record_count));
 	kept->last_seq = last;
 	return keep_records(kept, c, cursor->body);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/draw_test.h"
+#include "base/mutant.h"
 #include "store/journal_follow.h"
 #include "store/journal_scan.h"
 #include "store/kept_records.h"
@@ -272,6 +273,59 @@ static struct file_sim *ready_disk(uint32_t *below)
 	return sim;
 }
 
+/* Is what somebody still reads left alone? */
+static bool spares_readers(const struct file_sim *sim, uint32_t below)
+{
+	struct world w;
+	struct journal_collected done;
+	struct file_sim *copy = file_sim_copy(sim);
+	CHECK(open_world(&w, copy) == OK);
+	struct journal_collect c = collect_of(&w, below);
+	c.floor_seq = 100;
+	const enum err err = journal_collect_run(&done, &c);
+	CHECK(done.freed > 0);
+	const bool spared = err == ERR_RANGE && done.last_seq < 100 && first_segment(copy) < below;
+	close_world(&w);
+	file_sim_destroy(copy);
+	return spared;
+}
+
+/* Is nothing freed that the tree does not have? Here it is another one; it is made again, as the
+ * segments are there. */
+static bool spares_unproven(const struct file_sim *sim, uint32_t below)
+{
+	struct world w;
+	struct journal_collected done;
+	size_t len;
+	struct file_sim *copy = file_sim_copy(sim);
+	CHECK(open_world(&w, copy) == OK);
+	file_sim_content(copy, TILES, &len)[200] ^= 1;
+	const bool spared = collect(&w, &done, below) != OK && done.freed == 0 &&
+		first_segment(copy) == 1;
+	if (spared) {
+		log_index_turn(w.x);
+		CHECK(log_index_trouble(w.x) == NULL);
+		CHECK(collect(&w, &done, below) == OK && first_segment(copy) == below);
+		check_answers(&w, done.last_seq);
+	}
+	close_world(&w);
+	file_sim_destroy(copy);
+	return spared;
+}
+
+static void test_mutants(void)
+{
+	uint32_t below;
+	struct file_sim *sim = ready_disk(&below);
+	CHECK(spares_readers(sim, below) && spares_unproven(sim, below));
+	if (mutant_choose(MUTANT_FREED_UNDER_READERS))
+		CHECK(!spares_readers(sim, below));
+	if (mutant_choose(MUTANT_FREED_UNPROVEN))
+		CHECK(!spares_unproven(sim, below));
+	CHECK(mutant_choose(MUTANT_NONE));
+	file_sim_destroy(sim);
+}
+
 static void test_stays(void)
 {
 	struct world w;
@@ -281,12 +335,8 @@ static void test_stays(void)
 	struct file_sim *sim = ready_disk(&below);
 	struct file_sim *copy = file_sim_copy(sim);
 	CHECK(open_world(&w, copy) == OK);
-	struct journal_collect c = collect_of(&w, below);
-	c.floor_seq = 100; /* somebody reads there */
-	CHECK(journal_collect_run(&done, &c) == ERR_RANGE);
-	CHECK(done.freed > 0 && done.last_seq < 100 && first_segment(copy) < below);
 	_Atomic bool stop = true;
-	c = collect_of(&w, below);
+	struct journal_collect c = collect_of(&w, below);
 	c.stop = &stop;
 	CHECK(journal_collect_run(&done, &c) == ERR_CANCELLED && done.freed == 0);
 	close_world(&w);
@@ -297,17 +347,6 @@ static void test_stays(void)
 	file_sim_content(copy, DIR "/0000000003.seg", &len)[700] ^= 1;
 	CHECK(collect(&w, &done, below) == ERR_CHECKSUM && done.freed == 2);
 	CHECK(first_segment(copy) == 3);
-	close_world(&w);
-	file_sim_destroy(copy);
-
-	copy = file_sim_copy(sim); /* a tree that is not the one of these records */
-	CHECK(open_world(&w, copy) == OK);
-	file_sim_content(copy, TILES, &len)[200] ^= 1;
-	CHECK(collect(&w, &done, below) != OK && done.freed == 0 && first_segment(copy) == 1);
-	log_index_turn(w.x); /* which is made again: the segments are there */
-	CHECK(log_index_trouble(w.x) == NULL);
-	CHECK(collect(&w, &done, below) == OK && first_segment(copy) == below);
-	check_answers(&w, done.last_seq);
 	close_world(&w);
 	file_sim_destroy(copy);
 
@@ -619,6 +658,7 @@ int main(void)
 	test_kept_bytes();
 	test_life();
 	test_stays();
+	test_mutants();
 	test_damaged_tree();
 	test_power();
 	test_failures();

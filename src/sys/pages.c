@@ -206,6 +206,17 @@ enum err pages_map(struct pages *out, size_t size, const struct pages_options *o
 	return OK;
 }
 
+void pages_advise(void *ptr, size_t size)
+{
+	const size_t page = pages_ordinary_size();
+	const size_t before = (size_t)(-(uintptr_t)ptr & (page - 1));
+	if (size < before + PAGES_2M_SIZE ||
+		atomic_load_explicit(&limit, memory_order_relaxed) < PAGES_TRANSPARENT)
+		return;
+	/* a wish: the memory is as good without */
+	(void)madvise((uint8_t *)ptr + before, (size - before) & ~(page - 1), MADV_HUGEPAGE);
+}
+
 void pages_unmap(struct pages *p)
 {
 	CHECK(p->map != NULL);

@@ -59,6 +59,11 @@ MUST_USE NONNULL_ALL enum err pages_map(
 	struct pages *out, size_t size, const struct pages_options *options);
 NONNULL_ALL void pages_unmap(struct pages *p);
 
+/* Memory that somebody else allocated, best before it is touched: of the whole 2 MB pages in it the
+ * system makes some where it can. A large array that is read at random is found faster so; it then
+ * takes memory in steps of that size. */
+NONNULL_ALL void pages_advise(void *ptr, size_t size);
+
 /* No region of this process gets larger pages than these, whatever it wants: an operator's switch,
  * and the tests'. Regions that exist keep theirs. Starts as PAGES_1G. */
 void pages_limit(enum pages_kind most);

@@ -170,6 +170,43 @@ static void test_guard(void)
 	}
 }
 
+/* Is memory at this place wanted on large pages, as the system has it? */
+static bool is_advised(const void *ptr)
+{
+	char line[512];
+	bool inside = false, advised = false;
+	FILE *maps = fopen("/proc/self/smaps", "r");
+	CHECK(maps != NULL);
+	while (fgets(line, sizeof line, maps) != NULL) {
+		unsigned long from, to;
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (uintptr_t)ptr >= from && (uintptr_t)ptr < to;
+		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+			advised = strstr(line, " hg") != NULL;
+	}
+	CHECK(fclose(maps) == 0);
+	return advised;
+}
+
+static void test_advise(void)
+{
+	const bool has = access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
+	struct pages p;
+	CHECK(pages_map(&p, 3 * PAGES_2M_SIZE, &ordinary) == OK);
+	pages_limit(PAGES_ORDINARY);
+	pages_advise(p.ptr + 1, p.size - 1);
+	CHECK(!is_advised(p.ptr + PAGES_2M_SIZE));
+	pages_limit(PAGES_1G);
+	pages_advise(p.ptr + 1, PAGES_2M_SIZE); /* there is no whole one in it */
+	CHECK(!is_advised(p.ptr + PAGES_2M_SIZE));
+	pages_advise(p.ptr + 1, p.size - 2);
+	CHECK(is_advised(p.ptr + PAGES_2M_SIZE) == has);
+	/* what is not wholly inside is left alone */
+	CHECK(!is_advised(p.ptr) && !is_advised(p.ptr + p.size - 1));
+	check_usable(&p, 3 * PAGES_2M_SIZE, pages_ordinary_size());
+	pages_unmap(&p);
+}
+
 int main(void)
 {
 	test_kinds();
@@ -178,5 +215,6 @@ int main(void)
 	test_refused();
 	test_node();
 	test_guard();
+	test_advise();
 	return EXIT_SUCCESS;
 }
