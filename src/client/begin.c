@@ -230,6 +230,19 @@ static enum client_exit get_quote(struct fresh *f)
 	return CLIENT_OK;
 }
 
+/* A URI asks for an amount: another one would pay nobody's bill. */
+static enum client_exit check_wanted(struct fresh *f)
+{
+	char dest[AMOUNT_TEXT_SIZE], wants[AMOUNT_TEXT_SIZE];
+	if (amount_is_zero(f->q->to_wants) || amount_cmp(f->q->to_wants, f->quote.dest_amount) == 0)
+		return CLIENT_OK;
+	amount_format(dest, f->quote.dest_amount);
+	amount_format(wants, f->q->to_wants);
+	say(f, REPORT_WARNING, "--to-address asks for %s %s, and the swap would pay %s", wants,
+		asset_name(f->quote.dest_amount.asset), dest);
+	return CLIENT_REFUSED;
+}
+
 /* ---- the rescue file ---- */
 
 static void put_party(struct json *object, const char *verb, const struct fresh *f,
@@ -366,7 +379,7 @@ enum client_exit swap_begin(
 	struct rescue *r, const struct session_config *config, const struct begin_request *request)
 {
 	static enum client_exit (*const steps[])(struct fresh * f) = {read_gas_key, find_contract,
-		check_nodes, check_account, get_quote, confirm, make_rescue};
+		check_nodes, check_account, get_quote, check_wanted, confirm, make_rescue};
 	struct fresh f = {.c = config,
 		.q = request,
 		.layer = {request->from, request->to},

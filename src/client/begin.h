@@ -10,6 +10,7 @@ struct begin_request {
 	enum layer_id from, to; /* different */
 	struct amount amount;   /* of from's asset */
 	const char *to_address; /* checked to be one of to's network; CHANNEL: NULL, it is made */
+	struct amount to_wants; /* what is to arrive there, exactly; zero: what there is */
 	const struct settings *settings; /* what the configuration was read from */
 	/* Asked before anything is made; NULL: yes. */
 	bool (*confirm)(void *ctx, const struct quote *quote);

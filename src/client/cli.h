@@ -11,11 +11,15 @@ int client_main(int argc, char **argv, char **environment);
 
 /* ---- between the files of the command line ---- */
 
+#define CLI_ADDRESS_SIZE 100u /* of an address as text, with its zero */
+
 struct cli {
 	struct settings settings;
 	struct client_config config;
 	bool json, yes, wait, no_wait, watch, no_color;
 	const char *from, *to, *amount, *to_address, *rescue, *head;
+	/* canonical, where a URI was given */
+	char to_text[CLI_ADDRESS_SIZE], refund_text[CLI_ADDRESS_SIZE];
 	const char *argument, *argument2; /* words that are no options */
 	const char *const *environment;
 	struct loop *loop;

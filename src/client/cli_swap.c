@@ -66,6 +66,10 @@ static const char *address_fault(enum err err, enum layer_id layer)
 {
 	if (err == ERR_NETWORK)
 		return "is an address of another network than";
+	if (err == ERR_STATE)
+		return "demands something that is not known here, for a payment on";
+	if (err == ERR_NOT_FOUND)
+		return "names no way to pay on";
 	if (err == ERR_CHECKSUM)
 		return "has a wrong check sum (a digit mistyped?) and is no address on";
 	return layer_family(layer) == FAMILY_ACCOUNT
@@ -73,17 +77,48 @@ static const char *address_fault(enum err err, enum layer_id layer)
 		: "is no address on";
 }
 
-static enum client_exit read_address(
-	struct cli *cli, const char *flag, const char *text, enum layer_id layer)
+_Static_assert(CLI_ADDRESS_SIZE <= sizeof((struct rescue *)0)->to_address &&
+		CLI_ADDRESS_SIZE <= sizeof((struct rescue *)0)->refund_address,
+	"what is read fits into a rescue file");
+
+/* An address, or a URI (BIP-21, BIP-321): the address into out, canonical. ERR_FORMAT: too long. */
+static enum err parse_address(char out[CLI_ADDRESS_SIZE], struct layer_payment *p,
+	const struct network *network, const char *text)
 {
-	uint8_t to[LAYER_DESTINATION_MAX];
-	size_t len;
+	char address[LAYER_ADDRESS_TEXT_SIZE];
+	TRY(layer_payment_parse(network->layer, network, p, slice_str(text)));
+	TRY(layer_address_format(
+		network->layer, network, address, slice_of(p->destination, p->destination_len)));
+	if (strlen(address) >= CLI_ADDRESS_SIZE)
+		return ERR_FORMAT;
+	memcpy(out, address, strlen(address) + 1);
+	return OK;
+}
+
+/* What a URI asks for into *wants. */
+static enum client_exit read_address(struct cli *cli, char out[CLI_ADDRESS_SIZE],
+	struct amount *wants, const char *flag, const char *text, enum layer_id layer)
+{
+	struct layer_payment p;
 	const struct network *network = network_of(cli, layer);
-	const enum err err = layer_address_check(layer, network, to, &len, slice_str(text));
-	if (err == OK && strlen(text) < sizeof((struct rescue *)0)->to_address)
+	const enum err err = parse_address(out, &p, network, text);
+	if (err == OK) {
+		*wants = p.has_amount ? p.amount : amount_zero(layer_asset(layer));
 		return CLIENT_OK;
+	}
 	return cli_usage(cli, "%s \"%s\" %s %s %s", flag, text, address_fault(err, layer),
 		layer_name(layer), network->name);
+}
+
+/* Where money comes back to: nobody can ask for an amount there. */
+static enum client_exit read_refund_address(struct cli *cli, enum layer_id layer)
+{
+	struct amount wants;
+	const enum client_exit exit = read_address(cli, cli->refund_text, &wants,
+		"--refund-address", cli->config.refund_address, layer);
+	if (exit == CLIENT_OK && !amount_is_zero(wants))
+		return cli_usage(cli, "--refund-address: a URI with an amount is a bill");
+	return exit;
 }
 
 static enum client_exit read_amount(struct begin_request *q, struct cli *cli)
@@ -136,13 +171,18 @@ static enum client_exit read_words(struct begin_request *q, struct cli *cli)
 	enum client_exit exit = read_amount(q, cli);
 	if (exit != CLIENT_OK)
 		return exit;
-	q->to_address = cli->to_address;
+	q->to_address = makes_invoice ? cli->to_address : cli->to_text;
 	if (!makes_invoice)
-		exit = read_address(cli, "--to-address", cli->to_address, q->to);
+		exit = read_address(
+			cli, cli->to_text, &q->to_wants, "--to-address", cli->to_address, q->to);
 	if (exit != CLIENT_OK || layer_family(q->from) != FAMILY_UTXO ||
 		cli->config.refund_address[0] == '\0')
 		return exit;
-	return read_address(cli, "--refund-address", cli->config.refund_address, q->from);
+	exit = read_refund_address(cli, q->from);
+	if (exit == CLIENT_OK)
+		(void)snprintf(cli->config.refund_address, sizeof cli->config.refund_address, "%s",
+			cli->refund_text);
+	return exit;
 }
 
 static bool confirm(void *ctx, const struct quote *quote)
@@ -267,15 +307,12 @@ static enum client_exit take_refund_address(struct cli *cli, struct rescue *r)
 {
 	const struct network *network = r->leg[SIDE_SOURCE].network;
 	const char *address = cli->config.refund_address;
-	uint8_t to[LAYER_DESTINATION_MAX];
-	size_t len;
+	struct layer_payment p;
 	if (layer_family(network->layer) != FAMILY_UTXO || address[0] == '\0')
 		return CLIENT_OK;
-	if (layer_address_check(network->layer, network, to, &len, slice_str(address)) != OK ||
-		strlen(address) >= sizeof r->refund_address)
+	if (parse_address(r->refund_address, &p, network, address) != OK || p.has_amount)
 		return cli_usage(cli, "--refund-address %s: is no address of %s %s", address,
 			layer_name(network->layer), network->name);
-	memcpy(r->refund_address, address, strlen(address) + 1);
 	return CLIENT_OK;
 }
 

@@ -30,6 +30,11 @@ struct layer_pure {
 	uint64_t (*gas_limit)(
 		enum layer_id id, enum sign_purpose purpose); /* 0: no such thing here */
 	uint32_t payees_max;                                  /* of one payout; 0: as 1 */
+	/* NULL: the layer has no URIs */
+	enum err (*payment_parse)(
+		const struct network *network, struct layer_payment *out, struct slice text);
+	enum err (*payment_uri)(const struct network *network, struct buf *out,
+		struct slice destination, struct amount amount);
 };
 
 extern const struct layer_pure utxo_pure, evm_pure, lightning_pure;

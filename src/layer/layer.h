@@ -196,6 +196,23 @@ MUST_USE NONNULL_ALL enum err layer_address_check(enum layer_id id, const struct
 #define LAYER_ADDRESS_TEXT_SIZE (LN_REQUEST_MAX + 1)
 MUST_USE NONNULL_ALL enum err layer_address_format(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], struct slice destination);
+/* A payment as people hand it over: an address, or a URI of the layer (Bitcoin: BIP-21, BIP-321),
+ * which may say how much. */
+struct layer_payment {
+	uint8_t destination[LAYER_DESTINATION_MAX];
+	size_t destination_len;
+	bool has_amount;
+	struct amount amount;
+};
+/* Errors as layer_address_check; of a URI also ERR_STATE: it demands something (`req-`) that is not
+ * known here; ERR_NOT_FOUND: it names no way to pay on this layer; ERR_FULL: it is too long. */
+MUST_USE NONNULL_ALL enum err layer_payment_parse(enum layer_id id, const struct network *network,
+	struct layer_payment *out, struct slice text);
+/* The URI that asks for it, appended; amount zero: it says nothing of one. ERR_NOT_FOUND: the layer
+ * has none. Others as layer_address_format. */
+#define LAYER_URI_TEXT_SIZE 160u
+MUST_USE NONNULL_ALL enum err layer_payment_uri(enum layer_id id, const struct network *network,
+	struct buf *out, struct slice destination, struct amount amount);
 /* Where deposits are paid to, as text. */
 MUST_USE NONNULL_ALL enum err layer_funding_address(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], const struct pubkey *wallet);

@@ -30,6 +30,29 @@ enum err layer_address_format(enum layer_id id, const struct network *network,
 	return pure_of(id)->address_format(network, text, destination);
 }
 
+enum err layer_payment_parse(enum layer_id id, const struct network *network,
+	struct layer_payment *out, struct slice text)
+{
+	struct layer_payment p = {.amount = amount_zero(layer_asset(id))};
+	if (network->layer != id)
+		return ERR_NETWORK;
+	if (pure_of(id)->payment_parse != NULL)
+		return pure_of(id)->payment_parse(network, out, text);
+	TRY(pure_of(id)->address_check(network, p.destination, &p.destination_len, text));
+	*out = p;
+	return OK;
+}
+
+enum err layer_payment_uri(enum layer_id id, const struct network *network, struct buf *out,
+	struct slice destination, struct amount amount)
+{
+	if (network->layer != id)
+		return ERR_NETWORK;
+	if (pure_of(id)->payment_uri == NULL)
+		return ERR_NOT_FOUND;
+	return pure_of(id)->payment_uri(network, out, destination, amount);
+}
+
 enum err layer_funding_address(enum layer_id id, const struct network *network,
 	char text[LAYER_ADDRESS_TEXT_SIZE], const struct pubkey *wallet)
 {

@@ -90,6 +90,33 @@ static void test_addresses(void)
 		ERR_NETWORK);
 }
 
+/* What is made is read again: URI and address name the same payment. */
+static void test_payments(void)
+{
+	char text[LAYER_URI_TEXT_SIZE];
+	struct layer_payment p;
+	uint8_t script[34];
+	const struct network *network = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	CHECK(wallet_script(script, &wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK);
+	for (uint64_t raw = 0; raw <= 2100000000000000; raw = raw * 7 + 1) {
+		struct buf b = buf_init(text, sizeof text);
+		CHECK(layer_payment_uri(LAYER_BITCOIN, network, &b, slice_of(script, 34),
+			      amount_of(ASSET_BTC, raw)) == OK);
+		CHECK(layer_payment_parse(LAYER_BITCOIN, network, &p, buf_slice(&b)) == OK);
+		CHECK(p.destination_len == 34 && memcmp(p.destination, script, 34) == 0);
+		CHECK(p.has_amount == (raw != 0) &&
+			amount_cmp(p.amount, amount_of(ASSET_BTC, raw)) == 0);
+	}
+	const struct network *accounts = network_by_name(LAYER_ROOTSTOCK, slice_str("regtest"));
+	struct buf b = buf_init(text, sizeof text);
+	CHECK(layer_payment_uri(LAYER_ROOTSTOCK, accounts, &b, slice_of(script, 20),
+		      amount_zero(ASSET_RBTC)) == ERR_NOT_FOUND);
+	CHECK(layer_payment_parse(LAYER_ROOTSTOCK, network, &p, slice_str("x")) == ERR_NETWORK);
+	CHECK(layer_payment_parse(LAYER_ROOTSTOCK, accounts, &p,
+		      slice_str("0x7e5f4552091a69125d5dfcb7b8c2659029395bdf")) == OK);
+	CHECK(!p.has_amount && p.destination_len == 20);
+}
+
 static void test_legs(void)
 {
 	uint8_t bytes[SIGNING_LEG_MAX];
@@ -397,6 +424,7 @@ int main(void)
 {
 	init();
 	test_addresses();
+	test_payments();
 	test_legs();
 	test_bitcoin_payout();
 	test_bitcoin_batch();

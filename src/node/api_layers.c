@@ -76,6 +76,20 @@ static struct json *health_json(const struct layer_info *info, enum layer_id id)
 	return v;
 }
 
+/* NULL where the layer has no URIs. */
+static struct json *funding_uri(
+	enum layer_id id, const struct network *network, const char *address)
+{
+	char text[LAYER_URI_TEXT_SIZE];
+	struct buf uri = buf_init(text, sizeof text);
+	struct layer_payment to;
+	if (layer_payment_parse(id, network, &to, slice_str(address)) != OK ||
+		layer_payment_uri(id, network, &uri, slice_of(to.destination, to.destination_len),
+			amount_zero(layer_asset(id))) != OK)
+		return json_new_null();
+	return json_new_string(buf_cstr(&uri));
+}
+
 static void add_operator(
 	struct json *v, struct call *c, enum layer_id id, const struct layer_info *info)
 {
@@ -85,6 +99,8 @@ static void add_operator(
 	const bool known = layer_funding_address(id, l->params.layer[id].network, address,
 				   &l->params.wallet) == OK;
 	json_set(v, "funding_address", known ? json_new_string(address) : json_new_null());
+	json_set(v, "funding_uri",
+		known ? funding_uri(id, l->params.layer[id].network, address) : json_new_null());
 	json_set_u64(v, "fee_rate", s->fee_rate);
 	json_set(v, "node", health_json(info, id));
 	json_set(v, "reconciliation", reconciliation_json(s, id));

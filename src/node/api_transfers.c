@@ -7,9 +7,8 @@
 #define POINTER_SIZE 32u
 
 static const struct field transfer_fields[] = {
-	{"layer", JSON_STRING, true},
-	{"to", JSON_STRING, true},
-	{"amount", JSON_STRING, true},
+	{"layer", JSON_STRING, true}, {"to", JSON_STRING, true},
+	{"amount", JSON_STRING, false}, /* where `to` says it */
 };
 static const struct field batch_fields[] = {
 	{"layer", JSON_STRING, true},
@@ -17,7 +16,7 @@ static const struct field batch_fields[] = {
 };
 static const struct field item_fields[] = {
 	{"to", JSON_STRING, true},
-	{"amount", JSON_STRING, true},
+	{"amount", JSON_STRING, false},
 };
 
 /* Handlers run one at a time, and one request is read before the next. */
@@ -63,16 +62,28 @@ struct json *transfer_json(const struct ledger *l, const struct transfer *t)
 static const char *read_payment(
 	const struct fields *f, struct transfer_command *out, const struct network *network)
 {
-	size_t len = 0;
-	if (!fields_amount(f, "amount", layer_asset(out->layer), &out->amount))
+	struct layer_payment p;
+	const bool stated = json_get(f->object, "amount") != NULL;
+	if (stated && !fields_amount(f, "amount", layer_asset(out->layer), &out->amount))
 		return "invalid_request";
-	const enum err e = layer_address_check(out->layer, network, out->destination, &len,
-		json_string(json_get(f->object, "to")));
+	const enum err e = layer_payment_parse(
+		out->layer, network, &p, json_string(json_get(f->object, "to")));
 	if (e != OK) {
 		fields_address_fault(f, "to", network, e);
 		return "invalid_address";
 	}
-	out->destination_len = (uint32_t)len;
+	memcpy(out->destination, p.destination, p.destination_len);
+	out->destination_len = (uint32_t)p.destination_len;
+	if (!stated && !p.has_amount) {
+		fields_fault(f, "amount", "missing", "is required, where \"to\" does not say it");
+		return "invalid_request";
+	}
+	if (stated && p.has_amount && amount_cmp(out->amount, p.amount) != 0) {
+		fields_fault(f, "amount", "differs", "is not what \"to\" asks for");
+		return "invalid_amount";
+	}
+	if (!stated)
+		out->amount = p.amount;
 	const struct amount dust = layer_dust(out->layer);
 	if (amount_cmp(out->amount, dust) >= 0)
 		return NULL;

@@ -122,6 +122,70 @@ static void test_refused(void)
 	CHECK(w.ledger->transfer_count == before);
 }
 
+#define URI(query) "bitcoin:" ADDRESS query
+#define PAY(to, rest) "{\"layer\":\"bitcoin\",\"to\":\"" to "\"" rest "}"
+
+/* `bitcoin:` URIs where addresses go: what they ask for is paid, no other amount, and nothing at
+ * all where they demand what is not known here. */
+static void test_uris(void)
+{
+	static const struct {
+		const char *body;
+		unsigned status;
+		const char *code, *pointer, *fault, *amount;
+	} rows[] = {
+		{PAY(URI("?amount=0.001"), ""), 201, NULL, "", "", "0.001"},
+		{PAY(URI("?amount=0.0010"), ",\"amount\":\"0.001\""), 201, NULL, "", "", "0.001"},
+		{PAY(URI(""), ",\"amount\":\"0.002\""), 201, NULL, "", "", "0.002"},
+		{PAY("BITCOIN:" ADDRESS "?label=Shop&new=1&amount=.003", ""), 201, NULL, "", "",
+			"0.003"},
+		{PAY("bitcoin:?bcrt=" ADDRESS "&amount=0.004", ""), 201, NULL, "", "", "0.004"},
+		{PAY(URI("?amount=0.001"), ",\"amount\":\"0.002\""), 422, "invalid_amount",
+			"/amount", "differs", ""},
+		{PAY(URI(""), ""), 400, "invalid_request", "/amount", "missing", ""},
+		{PAY(ADDRESS, ""), 400, "invalid_request", "/amount", "missing", ""},
+		{PAY(URI("?amount=0.001&req-escrow=1"), ""), 422, "invalid_address", "/to",
+			"demand", ""},
+		{PAY(URI("?amount=0.00000545"), ""), 422, "invalid_amount", "/amount", "dust", ""},
+		{PAY(URI("?amount=0"), ""), 422, "invalid_amount", "/amount", "dust", ""},
+		{PAY(URI("?amount=1&amount=2"), ""), 422, "invalid_address", "/to", "format", ""},
+		{PAY("bitcoin:" MAINNET "?amount=0.001", ""), 422, "invalid_address", "/to",
+			"network", ""},
+		{PAY("bitcoin:?amount=0.001&lightning=lnbcrt1abc", ""), 422, "invalid_address",
+			"/to", "no_way", ""},
+		{PAY("lightning:lnbcrt1abc", ",\"amount\":\"0.002\""), 422, "invalid_address",
+			"/to", "format", ""},
+		{"{\"layer\":\"rootstock\",\"to\":\"" URI("") "\",\"amount\":\"0.1\"}", 422,
+			"invalid_address", "/to", "format", ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char key[32];
+		(void)snprintf(key, sizeof key, KEY "-uri-%zu", i);
+		struct reply r = post(key, rows[i].body);
+		expect(&r, rows[i].status, rows[i].code, rows[i].body);
+		CHECK(strcmp(reply_text(&r, "errors.0.pointer"), rows[i].pointer) == 0);
+		CHECK(strcmp(reply_text(&r, "errors.0.code"), rows[i].fault) == 0);
+		CHECK(strcmp(reply_text(&r, "amount"), rows[i].amount) == 0);
+		if (rows[i].status == 201)
+			CHECK(strcmp(reply_text(&r, "to"), ADDRESS) == 0);
+		reply_free(&r);
+	}
+	/* one of a batch */
+	struct reply r = post(
+		KEY "-uris", BATCH(ITEM("0.001") ",{\"to\":\"" URI("?amount=0.0021") "\"}"));
+	expect(&r, 201, NULL, "a batch with a URI");
+	CHECK(strcmp(reply_text(&r, "transfers.1.amount"), "0.0021") == 0);
+	reply_free(&r);
+	/* and ours, for whoever pays in */
+	r = ask_get(&w, "/v1/layers", READER_TOKEN);
+	expect(&r, 200, NULL, "layers");
+	char want[128];
+	(void)snprintf(
+		want, sizeof want, "bitcoin:%.100s", reply_text(&r, "layers.0.funding_address"));
+	CHECK(strcmp(reply_text(&r, "layers.0.funding_uri"), want) == 0);
+	reply_free(&r);
+}
+
 static void test_bound(void)
 {
 	static char body[65 * 128];
@@ -147,6 +211,7 @@ int main(void)
 	test_batch();
 	test_account_layer();
 	test_refused();
+	test_uris();
 	test_bound();
 	expect_only(ask_post(&w, TRANSFERS, READER_TOKEN, KEY, BATCH(ITEM("0.001"))), 403,
 		"forbidden", "who may only look");

@@ -137,6 +137,11 @@ void fields_address_fault(
 		fields_fault(f, name, "checksum", "has a wrong check sum: mistyped?");
 	else if (e == ERR_RANGE)
 		fields_fault(f, name, "range", "nobody can spend from this address");
+	else if (e == ERR_STATE)
+		fields_fault(f, name, "demand", "demands something that is not known here");
+	else if (e == ERR_NOT_FOUND)
+		fields_fault(f, name, "no_way", "names no way to pay on %s %s",
+			layer_name(network->layer), network->name);
 	else
 		fields_fault(f, name, "format", "is no address");
 }

@@ -40,7 +40,7 @@ MUST_USE NONNULL_ALL bool fields_hex(
 MUST_USE NONNULL_ALL bool fields_xonly(const struct fields *f, const char *name, struct xonly *out);
 MUST_USE NONNULL_ALL bool fields_evm_address(const struct fields *f, const char *name,
 	const struct network *network, struct evm_address *out);
-/* A fault for an address that a parser refused with e. */
+/* A fault for an address, or a URI, that a parser refused with e. */
 NONNULL_ALL void fields_address_fault(
 	const struct fields *f, const char *name, const struct network *network, enum err e);
 

@@ -3,6 +3,7 @@
 #include "layer/utxo/utxo.h"
 #include "btc/build.h"
 #include "btc/script.h"
+#include "layer/utxo/payment.h"
 #include "wire/elements_address.h"
 #include "wire/utxo_build.h"
 
@@ -291,6 +292,26 @@ static uint64_t gas_limit(enum layer_id id, enum sign_purpose purpose)
 	return 0;
 }
 
+/* URIs are Bitcoin's. */
+static enum err payment_parse(
+	const struct network *network, struct layer_payment *out, struct slice text)
+{
+	struct layer_payment p = {.amount = amount_zero(layer_asset(network->layer))};
+	if (network->layer == LAYER_BITCOIN)
+		return bitcoin_payment_parse(network, out, text);
+	TRY(address_check(network, p.destination, &p.destination_len, text));
+	*out = p;
+	return OK;
+}
+
+static enum err payment_uri(const struct network *network, struct buf *out,
+	struct slice destination, struct amount amount)
+{
+	return network->layer == LAYER_BITCOIN
+		? bitcoin_payment_uri(network, out, destination, amount)
+		: ERR_NOT_FOUND;
+}
+
 const struct layer_pure utxo_pure = {
 	.address_check = address_check,
 	.address_format = address_format,
@@ -303,4 +324,6 @@ const struct layer_pure utxo_pure = {
 	.fee_bound = fee_bound,
 	.gas_limit = gas_limit,
 	.payees_max = BTC_PAYEE_MAX,
+	.payment_parse = payment_parse,
+	.payment_uri = payment_uri,
 };
