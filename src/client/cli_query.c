@@ -1,10 +1,12 @@
 /* status, transfers, layers, accounts, book, keygen, settings: questions and small tools. */
 #include "client/cli.h"
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "client/spend.h"
 #include "sys/rand.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #define TOKEN_SIZE 200u
@@ -393,6 +395,75 @@ static enum client_exit command_journal(struct cli *cli)
 	return exit;
 }
 
+/* ---- payouts that somebody else signs ---- */
+
+#define PSBT_FILE_MAX (256u * 1024u)
+#define PSBT_BODY_HEAD "{\"psbt\":\""
+
+/* The file as the request's body: a PSBT as bytes, or already in base64. NULL: said why. Owned. */
+static char *psbt_body(struct cli *cli, const char *path, enum client_exit *exit)
+{
+	static const uint8_t magic[] = {'p', 's', 'b', 't', 0xff};
+	static uint8_t bytes[PSBT_FILE_MAX];
+	size_t len;
+	const enum err err = file_read_all(file_system(), path, bytes, &len, sizeof bytes);
+	char *body = malloc(sizeof PSBT_BODY_HEAD + BASE64_SIZE(sizeof bytes) + 4);
+	if (err != OK || body == NULL) {
+		*exit = cli_usage(cli, "%s: %s", path, err != OK ? file_why(err) : "no memory");
+		free(body);
+		return NULL;
+	}
+	char *text = body + sizeof PSBT_BODY_HEAD - 1;
+	memcpy(body, PSBT_BODY_HEAD, sizeof PSBT_BODY_HEAD - 1);
+	if (len >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0) {
+		base64_encode(text, BASE64, bytes, len);
+	} else {
+		size_t kept = 0; /* line breaks are no part of it */
+		for (size_t i = 0; i < len; i++)
+			if (isalnum(bytes[i]) || strchr("+/=", bytes[i]) != NULL)
+				text[kept++] = (char)bytes[i];
+			else if (!isspace(bytes[i]))
+				*exit = CLIENT_USAGE;
+		text[kept] = '\0';
+	}
+	(void)memcpy(text + strlen(text), "\"}", 3);
+	if (*exit == CLIENT_OK)
+		return body;
+	free(body);
+	*exit = cli_usage(cli, "%s: neither a PSBT nor one in base64", path);
+	return NULL;
+}
+
+static enum client_exit command_psbt(struct cli *cli)
+{
+	struct asking a;
+	char path[CELL_SIZE], text[CELL_SIZE];
+	uint8_t id[16];
+	enum client_exit exit = CLIENT_OK;
+	if (cli->argument == NULL || hex_decode(id, sizeof id, slice_str(cli->argument)) != OK)
+		return cli_usage(
+			cli, "psbt: the payout's ID has %zu hexadecimal digits", 2 * sizeof id);
+	char *body = cli->argument2 == NULL ? NULL : psbt_body(cli, cli->argument2, &exit);
+	if (exit == CLIENT_OK)
+		exit = begin(&a, cli);
+	if (exit != CLIENT_OK) {
+		free(body);
+		return exit;
+	}
+	(void)snprintf(path, sizeof path, "/v1/transfers/%s/psbt", cli->argument);
+	struct json *v = ask_with(&a, &exit, path, body);
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	else if (exit == CLIENT_OK && body != NULL)
+		(void)printf("%s\n", cell(v, "state", text));
+	else if (exit == CLIENT_OK)
+		(void)printf("%s\n", json_get_string(v, "psbt"));
+	json_free(v);
+	free(body);
+	cli_end(cli);
+	return exit;
+}
+
 /* ---- tools ---- */
 
 static enum client_exit command_keygen(struct cli *cli)
@@ -462,6 +533,9 @@ const struct cli_command cli_query_commands[] = {
 		"what an answer waits for (operators)", command_journal, 2},
 	{"book", "book [ACCOUNT]", "customers' accounts, or one's newest transfers (operators)",
 		command_book, 1},
+	{"psbt", "psbt ID [FILE]",
+		"an external payout as a PSBT to sign; signed, from FILE (operators)", command_psbt,
+		2},
 	{"keygen", "keygen FILE", "make a key for gas", command_keygen, 1},
 	{"settings", "settings", "every setting with its meaning and default", command_settings, 0},
 };

@@ -65,6 +65,8 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		return ERR_EXISTS;
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
+	if (r.external && r.layer != LAYER_BITCOIN)
+		return ERR_STATE;
 	TRY(take_payment_hash(l, &r, &hash));
 	struct amount *queued = &l->layer[r.layer].queued;
 	if (amount_cmp(r.amount, amount_max(layer_asset(r.layer))) > 0 ||
@@ -84,6 +86,8 @@ static enum err apply_transfer(struct ledger *l, struct reader *in)
 		.updated_ms = l->time_ms,
 		.effect = INDEX_NONE,
 		.next = INDEX_NONE,
+		.alone = r.external,
+		.external = r.external,
 		.born_seq = l->seq,
 		.seq = l->seq};
 	if (r.destination.len > 0)

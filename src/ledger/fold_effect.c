@@ -385,12 +385,28 @@ static enum err keep_bytes(struct ledger *l, uint32_t *blob, struct slice bytes)
 	return err;
 }
 
+/* What somebody else signed comes back: the bytes of a transaction that is known by its id. */
+static enum err take_bytes(struct ledger *l, struct effect *f, const struct rec_prepared *r)
+{
+	struct effect_variant *v = &f->variant[r->variant];
+	if (!effect_external(l, f) || f->state != EFFECT_PREPARED || v->raw != BLOB_NONE ||
+		r->raw.len == 0 || !hash256_eq(&v->txid, &r->txid) ||
+		amount_cmp(v->fee, r->fee) != 0)
+		return ERR_STATE;
+	TRY(keep_bytes(l, &v->raw, r->raw));
+	v->seq = l->seq;
+	return OK;
+}
+
 enum err fold_prepared(struct ledger *l, const struct rec_prepared *r)
 {
 	struct effect *f = ledger_effect(l, &r->effect);
+	if (f != NULL && r->variant < f->variant_count)
+		return take_bytes(l, f, r);
 	if (f == NULL || (f->state != EFFECT_INTENT && f->state != EFFECT_PREPARED) ||
 		r->variant != f->variant_wanted || r->variant != f->variant_count ||
-		r->variant >= EFFECT_VARIANTS_MAX || r->layer != f->layer)
+		r->variant >= EFFECT_VARIANTS_MAX || r->layer != f->layer ||
+		(r->raw.len == 0) != effect_external(l, f))
 		return ERR_STATE;
 	if (map_get(&l->effect_by_tx, r->txid.b) != MAP_NONE)
 		return ERR_EXISTS;
@@ -402,7 +418,8 @@ enum err fold_prepared(struct ledger *l, const struct rec_prepared *r)
 		.raw = BLOB_NONE,
 		.seq = l->seq,
 		.calls_off = f->called_off};
-	TRY(keep_bytes(l, &v.raw, r->raw));
+	if (r->raw.len > 0)
+		TRY(keep_bytes(l, &v.raw, r->raw));
 	if (map_put(&l->effect_by_tx, r->txid.b, effect_index(l, f)) != OK) {
 		blob_free(l->blobs, &v.raw);
 		return ERR_FULL;

@@ -195,6 +195,7 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_le32(&d.buf, l->transfer[i].effect);
 		buf_le32(&d.buf, l->transfer[i].next);
 		buf_u8(&d.buf, l->transfer[i].alone);
+		buf_u8(&d.buf, l->transfer[i].external);
 		flush(&d);
 	}
 	put_book(&d, &l->book);

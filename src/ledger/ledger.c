@@ -246,6 +246,16 @@ struct amount ledger_custody(const struct ledger *l, enum layer_id layer)
 	return amount_of_u128(layer_asset(layer), in > out ? in - out : 0);
 }
 
+bool variant_signed(const struct effect_variant *v)
+{
+	return v->raw != BLOB_NONE;
+}
+
+bool effect_external(const struct ledger *l, const struct effect *f)
+{
+	return f->transfer != INDEX_NONE && l->transfer[f->transfer].external;
+}
+
 bool ledger_room(const struct ledger *l)
 {
 	const uint64_t rescue = RESCUE_EFFECTS_BASE +

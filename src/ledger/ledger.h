@@ -113,7 +113,8 @@ struct transfer {
 	uint64_t created_ms, updated_ms;
 	uint32_t effect;
 	uint32_t next; /* that the same effect pays behind it; INDEX_NONE */
-	bool alone;    /* a batch with it could not be made: it waits for no company any more */
+	bool alone;    /* it waits for no company: a batch with it could not be made, or external */
+	bool external; /* Bitcoin: signed by somebody else, not by our signer */
 	char reason[TEXT_REASON_SIZE];
 	uint64_t born_seq, seq; /* likewise */
 };
@@ -133,7 +134,7 @@ struct effect_variant {
 	struct hash256 txid;
 	struct amount fee; /* what it pays at most */
 	uint64_t rate;
-	uint32_t raw;   /* blob; ledger_raw */
+	uint32_t raw;   /* blob; ledger_raw. None yet: somebody else is to sign it */
 	uint64_t seq;   /* of its PREPARED record: submit only when this is durable */
 	bool calls_off; /* pays nobody but ourselves */
 };
@@ -336,6 +337,10 @@ struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer,
 struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer);
 /* Sum of the custody accounts. */
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
+/* Its signed bytes are there: what somebody else is to sign has none yet. */
+bool variant_signed(const struct effect_variant *v);
+/* A payout that somebody else signs. */
+bool effect_external(const struct ledger *l, const struct effect *f);
 /* Room for new business, beyond what the swaps under way may need to end. */
 bool ledger_room(const struct ledger *l);
 /* Our hold invoice of a swap that ended without our claiming it: what is held is to go back, and

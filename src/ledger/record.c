@@ -225,6 +225,8 @@ void rec_transfer_put(struct buf *out, const struct rec_transfer *r)
 	rec_layer_put(out, r->layer);
 	put_amount(out, r->amount);
 	buf_bytes32(out, r->destination);
+	if (r->external)
+		buf_u8(out, 1); /* of no other transfer, as in older journals */
 }
 
 enum err rec_transfer_get(struct reader *in, struct rec_transfer *r)
@@ -236,6 +238,9 @@ enum err rec_transfer_get(struct reader *in, struct rec_transfer *r)
 	TRY(rec_layer_get(in, &r->layer));
 	r->amount = get_amount(in, layer_asset(r->layer));
 	r->destination = reader_bytes32(in, sizeof((struct transfer *)0)->destination);
+	r->external = !in->failed && in->left > 0;
+	if (r->external && reader_u8(in) != 1)
+		return ERR_FORMAT;
 	return reader_finish(in);
 }
 

@@ -72,6 +72,7 @@ struct rec_transfer {
 	enum layer_id layer;
 	struct amount amount;
 	struct slice destination;
+	bool external; /* Bitcoin: signed by somebody else, not by our signer */
 };
 struct rec_intent {
 	struct id128 effect;

@@ -187,6 +187,7 @@ static void io_transfer(struct codec *c, struct transfer *t, const struct ledger
 	io_index(c, &t->effect, l->effect_count);
 	io_index(c, &t->next, l->transfer_count);
 	io_bool(c, &t->alone);
+	io_bool(c, &t->external);
 	io_bytes(c, t->reason, sizeof t->reason);
 	io_u64(c, &t->born_seq);
 	io_u64(c, &t->seq);

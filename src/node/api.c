@@ -16,6 +16,8 @@ const struct route api_routes[] = {
 	{"POST", "/v1/transfers", SCOPE_OPERATOR, handle_transfer_create},
 	{"GET", "/v1/transfers", SCOPE_OPERATOR, handle_transfer_list},
 	{"GET", "/v1/transfers/{id}", SCOPE_OPERATOR, handle_transfer_get},
+	{"GET", "/v1/transfers/{id}/psbt", SCOPE_OPERATOR, handle_psbt_get},
+	{"POST", "/v1/transfers/{id}/psbt", SCOPE_OPERATOR, handle_psbt_set},
 	{"POST", "/v1/transactions", SCOPE_OPERATOR, handle_transaction_submit},
 	{"GET", "/v1/transactions/{layer}/{id}", SCOPE_OPERATOR, handle_transaction_get},
 	{"GET", "/v1/layers", SCOPE_TAKER, handle_layers},

@@ -180,6 +180,8 @@ void handle_swap_list(struct call *c);
 void handle_transfer_create(struct call *c);
 void handle_transfer_get(struct call *c);
 void handle_transfer_list(struct call *c);
+void handle_psbt_get(struct call *c);
+void handle_psbt_set(struct call *c);
 void handle_transaction_submit(struct call *c);
 void handle_transaction_get(struct call *c);
 void handle_layers(struct call *c);

@@ -7,8 +7,10 @@
 #define POINTER_SIZE 32u
 
 static const struct field transfer_fields[] = {
-	{"layer", JSON_STRING, true}, {"to", JSON_STRING, true},
+	{"layer", JSON_STRING, true},
+	{"to", JSON_STRING, true},
 	{"amount", JSON_STRING, false}, /* where `to` says it */
+	{"signing", JSON_STRING, false},
 };
 static const struct field batch_fields[] = {
 	{"layer", JSON_STRING, true},
@@ -49,6 +51,7 @@ struct json *transfer_json(const struct ledger *l, const struct transfer *t)
 	json_set_string(v, "asset", asset_name(t->amount.asset));
 	json_set(v, "to", shown ? json_new_string(address) : json_new_null());
 	json_set_amount(v, "amount", t->amount);
+	json_set_string(v, "signing", t->external ? "external" : "signer");
 	json_set_time(v, "created_at", t->created_ms);
 	json_set_time(v, "updated_at", t->updated_ms);
 	json_set(v, "transactions", effect_json(l, t->effect));
@@ -116,6 +119,22 @@ static void begin_command(struct call *c, uint32_t i, enum layer_id layer)
 	item_key(&command[i].idempotency_key, &c->idempotency_key, i);
 }
 
+/* Who signs: our signer, where nothing is said. */
+static bool read_signing(const struct fields *f, struct transfer_command *out)
+{
+	const struct slice text = json_string(json_get(f->object, "signing"));
+	out->external = text.ptr != NULL && slice_eq(text, slice_str("external"));
+	if (text.ptr == NULL || slice_eq(text, slice_str("signer")))
+		return true;
+	if (!out->external)
+		fields_fault(f, "signing", "unknown", "must be \"signer\" or \"external\"");
+	else if (out->layer != LAYER_BITCOIN)
+		fields_fault(f, "signing", "layer", "is signed outside on bitcoin only");
+	else
+		return true;
+	return false;
+}
+
 static const struct network *network_of(const struct call *c, enum layer_id layer)
 {
 	return call_ledger(c)->params.layer[layer].network;
@@ -136,6 +155,10 @@ static bool read_one(struct call *c, const struct json *body)
 	if (!call_layer_enabled(c, layer))
 		return false;
 	begin_command(c, 0, layer);
+	if (!read_signing(&f, &command[0])) {
+		call_invalid(c, &errors);
+		return false;
+	}
 	const char *problem = read_payment(&f, &command[0], network_of(c, layer));
 	if (problem != NULL)
 		call_problem_fields(c, problem, &errors);

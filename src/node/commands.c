@@ -383,7 +383,8 @@ static enum err append_transfer(struct engine *e, const struct transfer_command 
 		.idempotency_body = c->idempotency_body,
 		.layer = c->layer,
 		.amount = c->amount,
-		.destination = slice_of(c->destination, c->destination_len)};
+		.destination = slice_of(c->destination, c->destination_len),
+		.external = c->external};
 	struct buf record = engine_record(e, c->now_ms);
 	rec_transfer_put(&record, &r);
 	return engine_append(e, REC_TRANSFER, &record, 0);

@@ -580,6 +580,8 @@ static bool may_bump(const struct engine *e, const struct effect *f)
 	const struct ledger *l = e->ledger;
 	if (layer_family(f->layer) == FAMILY_CHANNEL)
 		return false;
+	if (effect_external(l, f))
+		return false; /* nobody here could sign the replacement */
 	if (f->state != EFFECT_PREPARED || f->variant_wanted != f->variant_count - 1 ||
 		f->variant_count >= EFFECT_VARIANTS_MAX || MUTANT(NOTHING_BUMPED) ||
 		(MUTANT(CLAIM_NOT_BUMPED) && f->purpose == SIGN_CLAIM))

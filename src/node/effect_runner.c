@@ -1,5 +1,6 @@
 #include "node/effect_runner.h"
 
+#include "node/effect_plan.h"
 #include "node/engine_internal.h"
 #include "sys/kill.h"
 
@@ -149,65 +150,6 @@ static struct effect *land(struct flight *g)
 
 /* ---- build and sign ---- */
 
-/* Each transfer in its place: a request is the same whenever it is made again. */
-static void plan_payees(const struct ledger *l, const struct effect *f, struct layer_plan *p)
-{
-	for (uint32_t i = f->transfer; i != INDEX_NONE; i = l->transfer[i].next) {
-		const struct transfer *t = &l->transfer[i];
-		const struct sign_payee payee = {
-			.to = slice_of(t->destination, t->destination_len), .amount = t->amount};
-		if (i != f->transfer) {
-			CHECK(p->more_count < ARRAY_LEN(p->more));
-			p->more[p->more_count++] = payee;
-			continue;
-		}
-		p->to = payee.to;
-		p->amount = payee.amount;
-	}
-}
-
-static void make_plan(const struct ledger *l, const struct effect *f, struct layer_plan *p)
-{
-	*p = (struct layer_plan){.session = f->id,
-		.variant = f->variant_wanted + f->variant_base,
-		.purpose = f->called_off ? SIGN_NONCE_FILL : f->purpose,
-		/* as journaled: the same request after a restart, so that the signer knows it again
-		 */
-		.tip_height = f->last_variant_height,
-		.coin_count = f->coin_count,
-		.fee = f->fee,
-		.rate = f->rate,
-		.nonce = f->nonce,
-		.gas_limit = f->gas_limit,
-		.lock = f->lock,
-		.deadline_ms = f->created_ms + EFFECT_PAY_MS,
-		.amount = f->called_off ? amount_zero(f->value.asset) : f->value};
-	/* a replacement spends what the first one does, so that one of them only can be mined */
-	const struct layer_state *own = &l->layer[f->layer];
-	const bool other = MUTANT(OTHER_COINS) && f->variant_count > 0 &&
-		own->free_coin_count >= f->coin_count;
-	for (uint32_t i = 0; i < f->coin_count; i++) {
-		const struct coin *c = &l->coin[other ? own->free_coin[i] : f->coin[i]];
-		p->coin[i] = (struct btc_coin){
-			.at = c->at, .value = c->value, .key_index = c->key_index};
-	}
-	if (f->called_off)
-		return;
-	if (f->swap != INDEX_NONE) {
-		const struct swap *s = &l->swap[f->swap];
-		const bool source = f->purpose == SIGN_CLAIM || f->purpose == SIGN_CANCEL;
-		const struct leg *leg = source ? &s->source : &s->dest;
-		p->swap = s->id;
-		p->leg = slice_of(leg->terms, leg->terms_len);
-		p->max_height = s->dest.timelock;
-		if (f->purpose == SIGN_CLAIM)
-			p->preimage = s->preimage;
-	}
-	plan_payees(l, f, p);
-	if (f->transfer != INDEX_NONE)
-		p->max_height = f->last_variant_height + l->params.layer[f->layer].lock_blocks;
-}
-
 static void give_up(
 	struct effect_runner *r, const struct flight *g, enum err err, const char *detail)
 {
@@ -295,13 +237,9 @@ static void build_command(struct effect_runner *r, const struct effect *f)
 {
 	const struct ledger *l = engine_ledger(r->config.engine);
 	struct buf command = buf_init(r->scratch, sizeof r->scratch);
-	struct layer_plan plan;
 	struct amount fee;
 
-	make_plan(l, f, &plan);
-	const enum err err = layer_build(&command, &fee, f->layer,
-		l->params.layer[f->layer].network, &l->params.wallet, &plan);
-	bytes_wipe(&plan.preimage, sizeof plan.preimage);
+	const enum err err = effect_request(&command, &fee, l, f);
 	if (err == OK)
 		prepare_command(r, f, fee, buf_slice(&command));
 	else if (engine_build_failed(r->config.engine, loop_wall_ms(r->config.loop), &f->id,
@@ -315,13 +253,9 @@ static void build(struct effect_runner *r, const struct effect *f)
 	const struct ledger *l = engine_ledger(r->config.engine);
 	struct buf request = buf_init(r->scratch, sizeof r->scratch);
 	struct task *t = &r->task[f - l->effect];
-	struct layer_plan plan;
 	struct amount fee;
 
-	make_plan(l, f, &plan);
-	const enum err err = layer_build(&request, &fee, f->layer,
-		l->params.layer[f->layer].network, &l->params.wallet, &plan);
-	bytes_wipe(&plan.preimage, sizeof plan.preimage);
+	const enum err err = effect_request(&request, &fee, l, f);
 	struct flight *g = take_off(r, f, false, f->variant_wanted, buf_slice(&request));
 	bytes_wipe(r->scratch, request.len);
 	if (g == NULL)
@@ -342,6 +276,28 @@ static void build(struct effect_runner *r, const struct effect *f)
 	}
 }
 
+/* Nobody is asked: what is to be signed becomes known by its id, and waits. */
+static void prepare_external(struct effect_runner *r, const struct effect *f)
+{
+	const struct ledger *l = engine_ledger(r->config.engine);
+	const uint64_t now = loop_wall_ms(r->config.loop);
+	const struct id128 id = f->id;
+	const uint32_t variant = f->variant_wanted;
+	struct attempt *a = &r->task[f - l->effect].sign;
+	struct signing_request request;
+	struct hash256 txid;
+	struct amount fee;
+	enum err err = effect_external_request(&request, &txid, &fee, r->scratch, l, f);
+	if (err == OK)
+		err = engine_prepared(
+			r->config.engine, now, &id, variant, &txid, fee, slice_of(NULL, 0));
+	else
+		err = engine_build_failed(
+			r->config.engine, now, &id, variant, err, "the plan can't be built");
+	if (err != OK)
+		back_off(r, a);
+}
+
 /* Before the first variant of an effect is signed, and before it is first sent. A lock-up whose
  * spends would not be seen is no lock-up of ours to make. */
 static enum send_verdict may_send(const struct effect_runner *r, const struct effect *f)
@@ -359,6 +315,8 @@ static void try_build(struct effect_runner *r, const struct effect *f)
 	case SEND_GO:
 		if (layer_family(f->layer) == FAMILY_CHANNEL)
 			build_command(r, f);
+		else if (effect_external(engine_ledger(r->config.engine), f))
+			prepare_external(r, f);
 		else
 			build(r, f);
 		return;
@@ -505,7 +463,8 @@ static bool is_rescue(const struct effect *f)
 static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, uint64_t *next_ms)
 {
 	const uint64_t durable = journal_durable(r->config.journal);
-	const struct effect *f = &engine_ledger(r->config.engine)->effect[index];
+	const struct ledger *l = engine_ledger(r->config.engine);
+	const struct effect *f = &l->effect[index];
 	struct task *t = &r->task[index];
 
 	if (MUTANT(EFFECTS_FORGOTTEN) && f->intent_seq <= r->first_seq)
@@ -521,6 +480,8 @@ static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, ui
 		f->variant[f->variant_count - 1].seq > durable ||
 		(MUTANT(SENT_ONCE) && f->submitted))
 		return;
+	if (effect_external(l, f) && !variant_signed(&f->variant[f->variant_count - 1]))
+		return; /* not signed yet */
 	if (t->submitted > 0 && t->submitted < f->variant_count && t->send.failures == 0)
 		t->send.next_ms = 0;
 	if (due(&t->send, now, next_ms))

@@ -18,9 +18,6 @@
 #define EFFECT_RETRY_MIN_MS 250u
 #define EFFECT_LOOK_MS 100u /* until what may not be sent now is looked at again */
 #define EFFECT_RETRY_MAX_MS 30000u
-/* CHANNEL: from the decision to pay until no attempt begins any more. Routes are found within
- * seconds, or not; the client's own payment is held meanwhile. */
-#define EFFECT_PAY_MS 600000u
 
 struct effect_runner;
 

@@ -2,6 +2,7 @@
  * The journal syncs when the test says so; the signer is the real one, in this process; the node
  * remembers what it was sent. */
 #include "layer/adapter.h"
+#include "node/effect_plan.h"
 #include "node/effect_runner.h"
 #include "node/engine_world_test.h"
 #include "sign/signer_ops.h"

@@ -60,6 +60,7 @@ struct transfer_command {
 	struct amount amount;
 	uint8_t destination[LN_REQUEST_MAX];
 	uint32_t destination_len;
+	bool external; /* Bitcoin: signed by somebody else */
 };
 
 /* OK *seq is to be durable before the answer leaves. ERR_EXISTS: the same idempotency key was used:
@@ -167,6 +168,8 @@ MUST_USE NONNULL_ALL enum err engine_fact(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event);
 MUST_USE NONNULL_ALL enum err engine_fee_rate(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate);
+/* An external effect (effect_external) is prepared twice: without bytes when what is to be signed
+ * is known, so that its id is, whoever sends it; then with them. */
 MUST_USE NONNULL_ALL enum err engine_prepared(struct engine *e, uint64_t now_ms,
 	const struct id128 *effect, uint32_t variant, const struct hash256 *txid, struct amount fee,
 	struct slice raw);

@@ -336,6 +336,97 @@ static void test_again(void)
 	world_end(&w);
 }
 
+/* ---- signed by somebody else ---- */
+
+static struct effect *begin_external(struct world *w)
+{
+	struct transfer_command c = command_of(w, 1, 0);
+	struct command_result result;
+	c.external = true;
+	CHECK(engine_transfer(w->engine, &result, &c) == OK);
+	struct effect *f = effect_of(w, 1, 0);
+	CHECK(effect_external(w->ledger, f) && f->state == EFFECT_INTENT);
+	return f;
+}
+
+static enum err prepare(struct world *w, const struct hash256 *tx, uint64_t fee, const char *raw)
+{
+	const struct effect *f = effect_of(w, 1, 0);
+	return engine_prepared(
+		w->engine, w->now, &f->id, 0, tx, amount_of(ASSET_BTC, fee), slice_str(raw));
+}
+
+/* It has an id before it has bytes; then takes them once; is not replaced, and shares with nobody,
+ * however long it waits. */
+static void test_external(void)
+{
+	struct world w;
+	world_begin(&w);
+	set_wait(&w, 1000);
+	world_deposit_coin(&w, FUNDS_SAT);
+	world_blocks(&w, LAYER_BITCOIN, 3);
+	struct effect *f = begin_external(&w);
+	CHECK(request(&w, 2, 1) == OK && transfer_of(&w, 2, 0)->effect == INDEX_NONE);
+	const struct hash256 tx = world_tx(&w), other = world_tx(&w);
+	const uint64_t fee = f->fee.raw;
+	CHECK(prepare(&w, &tx, fee, "bytes") == ERR_STATE); /* not known yet */
+	CHECK(prepare(&w, &tx, fee, "") == OK && f->state == EFFECT_PREPARED);
+	CHECK(!variant_signed(&f->variant[0]));
+	CHECK(prepare(&w, &tx, fee, "") == ERR_STATE);
+	world_replay(&w);
+	world_blocks(&w, LAYER_BITCOIN, 20); /* nothing is due */
+	CHECK(effect_of(&w, 1, 0)->variant_wanted == 0);
+	CHECK(prepare(&w, &other, fee, "bytes") == ERR_STATE);
+	CHECK(prepare(&w, &tx, fee + 1, "bytes") == ERR_STATE);
+	CHECK(prepare(&w, &tx, fee, "bytes") == OK);
+	CHECK(variant_signed(&effect_of(&w, 1, 0)->variant[0]));
+	CHECK(prepare(&w, &tx, fee, "bytes") == ERR_STATE);
+	world_replay(&w);
+	world_blocks(&w, LAYER_BITCOIN, 20);
+	CHECK(effect_of(&w, 1, 0)->variant_wanted == 0);
+	confirm(&w, effect_of(&w, 1, 0), &tx);
+	world_blocks(&w, LAYER_BITCOIN, 2);
+	CHECK(transfer_of(&w, 1, 0)->state == TRANSFER_FINAL && !w.ledger->latched);
+	world_end(&w);
+}
+
+/* Signed, and sent past us: it is the payout all the same, and not an unknown spend. */
+static void test_external_sent_past_us(void)
+{
+	struct world w;
+	world_begin(&w);
+	const uint64_t fee = begin_external(&w)->fee.raw;
+	const struct hash256 tx = world_tx(&w);
+	CHECK(prepare(&w, &tx, fee, "") == OK);
+	confirm(&w, effect_of(&w, 1, 0), &tx);
+	CHECK(transfer_of(&w, 1, 0)->state == TRANSFER_CONFIRMED && !w.ledger->latched);
+	CHECK(prepare(&w, &tx, fee, "bytes") == ERR_STATE);
+	world_replay(&w);
+	world_blocks(&w, LAYER_BITCOIN, 2);
+	CHECK(transfer_of(&w, 1, 0)->state == TRANSFER_FINAL);
+	world_end(&w);
+}
+
+/* An effect of our own signer has bytes at once, and an account has no external one. */
+static void test_external_refused(void)
+{
+	struct world w;
+	struct command_result result;
+	world_begin(&w);
+	CHECK(request(&w, 1, 1) == OK);
+	const struct hash256 tx = world_tx(&w);
+	const uint64_t fee = effect_of(&w, 1, 0)->fee.raw;
+	CHECK(prepare(&w, &tx, fee, "") == ERR_STATE);
+	CHECK(prepare(&w, &tx, fee, "bytes") == OK && prepare(&w, &tx, fee, "bytes") == ERR_STATE);
+	struct transfer_command c = command_of(&w, 2, 0);
+	c.layer = LAYER_ROOTSTOCK;
+	c.amount = amount_of(ASSET_RBTC, FUNDS_WEI_PER_SAT);
+	c.destination_len = 20;
+	c.external = true;
+	CHECK(engine_transfer(w.engine, &result, &c) != OK && w.ledger->transfer_count == 1);
+	world_end(&w);
+}
+
 /* ---- what the fold refuses ---- */
 
 static enum err apply(struct world *w, const struct rec_intent *r)
@@ -412,6 +503,9 @@ int main(void)
 	test_stays_together();
 	test_spent_otherwise();
 	test_again();
+	test_external();
+	test_external_sent_past_us();
+	test_external_refused();
 	test_intents_refused();
 	return EXIT_SUCCESS;
 }

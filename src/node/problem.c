@@ -31,6 +31,7 @@ static const struct problem_kind kinds[] = {
 	{"idempotency_mismatch", 422, false, "none", "This key was used with another body"},
 	{"invalid_address", 422, false, "none", "The address can't be paid"},
 	{"invalid_amount", 422, false, "none", "The amount can't be paid"},
+	{"psbt_refused", 422, false, "none", "This is not the payment, signed"},
 	{"quote_invalid", 422, false, "none", "The quote is not one of ours"},
 	{"same_layer", 422, false, "none", "A swap needs two layers"},
 	{"unknown_layer", 422, false, "none", "This layer is not served here"},

@@ -262,7 +262,8 @@ static void same_swap(const struct swap *a, const struct swap *b)
 static void same_transfer(const struct transfer *a, const struct transfer *b)
 {
 	EQ(id), EQ(effect_id), EQ(state), EQ(layer), EQ(destination), EQ(destination_len);
-	EQ(created_ms), EQ(updated_ms), EQ(effect), EQ(next), EQ(alone), EQ(reason);
+	EQ(created_ms), EQ(updated_ms), EQ(effect), EQ(next), EQ(alone), EQ(external);
+	EQ(reason);
 	EQ(born_seq), EQ(seq);
 	EQ_AMOUNT(amount);
 }

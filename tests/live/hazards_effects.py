@@ -3,12 +3,13 @@
 
 usage: hazards_effects.py WIRE_TOOL BIN_DIR [NAME...]
 """
+import hashlib
 import secrets
 import sys
 
 import peers
 import proxy
-from world import OTHER, HttpError, Payout, Swap, World, run_tests, units
+from world import OTHER, SECP_N, HttpError, Payout, Swap, World, run_tests, units
 
 
 def payout(world, layer):
@@ -76,6 +77,59 @@ def payout_batch(world, layer):
         for transfer in made_ids:
             provider.wait("final", lambda t=transfer: now(t)["state"] == "final")
         gain[layer] = -sum(units(layer, a) for a in amounts)
+
+
+def derived_wif(provider, path):
+    """The key at a path of the wallet's (docs/signer.md), as Bitcoin Core imports it."""
+    tag = hashlib.sha256(b"sluice/derive").digest()
+    tweak = hashlib.sha256(tag + tag + bytes.fromhex(provider.wallet) + path).digest()
+    key = (int(provider.secret, 16) + int.from_bytes(tweak, "big")) % SECP_N
+    raw = b"\xef" + key.to_bytes(32, "big") + b"\x01"
+    raw += hashlib.sha256(hashlib.sha256(raw).digest()).digest()[:4]
+    number, text = int.from_bytes(raw, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + text
+    return text
+
+
+def payout_external(world, layer):
+    """Signed by Bitcoin Core instead of our signer; handed back, or sent past us: paid once in both cases."""
+    if layer != "bitcoin":
+        return
+    for handed_back in (True, False):
+        with world.money() as gain:
+            provider, side, key = world.provider, world.bitcoin, secrets.token_hex(16)
+            to = side.wallet.getnewaddress("", "bech32m")
+            body = {"layer": layer, "to": f"bitcoin:{to}?amount=0.0042", "signing": "external"}
+            path = "/v1/transfers/" + provider.ask("/v1/transfers", body, key=key)["id"]
+            out = provider.wait("a PSBT", lambda: provider.ask(path + "/psbt"))
+            provider.kill_daemon()
+            world.start_daemon()
+            assert provider.ask(path + "/psbt") == out
+            decoded = side.rpc.decodepsbt(out["psbt"])
+            assert decoded["tx"]["txid"] == out["transaction"] and decoded["tx"]["vout"][0]["scriptPubKey"]["address"] == to
+            assert units(layer, str(decoded["fee"])) == units(layer, out["fee"])
+            try:
+                provider.ask(path + "/psbt", {"psbt": out["psbt"]})
+            except HttpError as e:
+                assert e.status == 422, e
+            else:
+                raise AssertionError("taken without a signature")
+            keys = {derived_wif(provider, bytes.fromhex(i["proprietary"][0]["value"])) for i in decoded["inputs"]}
+            signed = side.rpc.descriptorprocesspsbt(out["psbt"], [f"tr({wif})" for wif in keys])
+            assert signed["complete"], signed
+            if handed_back:
+                provider.ask(path + "/psbt", {"psbt": signed["psbt"]})
+                provider.kill_daemon()
+                world.start_daemon()
+                provider.wait("it in the mempool", lambda: out["transaction"] in side.pool())
+                assert provider.ask(path + "/psbt", {"psbt": signed["psbt"]})["transactions"][0]["id"] == out["transaction"]
+            else:
+                assert side.rpc.sendrawtransaction(signed["hex"]) == out["transaction"]
+            side.mine(4)
+            provider.wait("final", lambda: provider.ask(path)["state"] == "final")
+            gain[layer] = -units(layer, "0.0042")
 
 
 def payout_wide(world, layer):
@@ -376,7 +430,7 @@ def signer_down(world, source):
         swap.settled(gain)
 
 
-TESTS = [payout, payout_batch, payout_wide, payout_replaced, payout_old_variant, refused_by_relay, lock_replaced, claim_replaced,
+TESTS = [payout, payout_batch, payout_external, payout_wide, payout_replaced, payout_old_variant, refused_by_relay, lock_replaced, claim_replaced,
          refund_replaced, claim_dropped, fee_spike, nonce_gap, signer_refuses, lock_became_unsafe, lock_never_mined, signer_down]
 
 

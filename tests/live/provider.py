@@ -84,7 +84,10 @@ class Provider:
         self._write("policy.yaml", self.policy.format(**fields))
         more = self.lightning.format(node=lightning.settings("alice", self.root)) if lightning else ""
         self._write("sluice.yaml", self.config.format(**fields) + more)
-        made = subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf"],
+        self.secret = secrets.token_hex(32)  # of the wallet, for whoever signs beside the signer
+        self._write("seed", self.secret + "\n")
+        made = subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf",
+                               "--seed-file", self.root / "seed"],
                               check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.wallet = made.stdout.split("wallet: ")[1].split()[0]  # the public key
 
