@@ -1,6 +1,6 @@
-/* Requests and answers between daemon and signer, both directions: one encoding of each, and
- * assembly of whatever parses ends without a CHECK. */
-#include "wire/signing.h"
+/* Requests and answers between daemon and signer, both directions: one encoding of each; assembly
+ * of whatever parses, and the PSBT of it, end without a CHECK. */
+#include "wire/signing_psbt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,6 +19,19 @@ static void try_assemble(const struct signing_request *r)
 	CHECK(signing_assemble(&raw, &txid, r, &a, &wallet) != OK);
 }
 
+/* What goes out to be signed elsewhere comes back unsigned, and is not taken. */
+static void try_psbt(const struct signing_request *r)
+{
+	static uint8_t storage[SIGNING_PSBT_MAX];
+	static struct signing_answer a;
+	const struct seckey secret = {{1}};
+	struct buf out = buf_init(storage, sizeof storage);
+	struct pubkey wallet;
+	CHECK(pubkey_from_seckey(&wallet, &secret) == OK);
+	if (signing_psbt_put(&out, r, &wallet) == OK)
+		CHECK(signing_psbt_answer(&a, r, buf_slice(&out)) != OK);
+}
+
 static void try_request(struct slice in)
 {
 	static uint8_t storage[SIGNING_REQUEST_MAX];
@@ -29,6 +42,7 @@ static void try_request(struct slice in)
 	signing_request_put(&b, &r);
 	CHECK(!b.overflow && slice_eq(buf_slice(&b), in));
 	try_assemble(&r);
+	try_psbt(&r);
 }
 
 static void try_answer(struct slice in)
