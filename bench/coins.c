@@ -43,7 +43,7 @@ static const char *check_call(struct taker *t, struct slice terms, struct amount
 {
 	struct evm_htlc h;
 	const struct world *w = t->world;
-	if (evm_htlc_parse(&h, terms) != OK)
+	if (evm_htlc_parse(&h, LAYER_ROOTSTOCK, terms) != OK)
 		return "terms that don't parse";
 	if (!evm_address_eq(&h.contract, &w->config.contract) ||
 		h.chain_id != w->network[LAYER_ROOTSTOCK]->chain_id)

@@ -37,7 +37,7 @@ static void try_log(struct slice in)
 		return;
 	if (count > 0 && topic[0].b[0] < ARRAY_LEN(known))
 		topic[0] = *known[topic[0].b[0]];
-	if (evm_htlc_event_parse(&e, topic, count, slice_of(r.ptr, r.left)) == OK)
+	if (evm_htlc_event_parse(&e, ASSET_RBTC, topic, count, slice_of(r.ptr, r.left)) == OK)
 		check_event(&e);
 }
 
@@ -46,7 +46,7 @@ static void try_terms(struct slice in)
 	uint8_t storage[EVM_HTLC_SIZE], call[EVM_HTLC_CALL_MAX];
 	struct buf b = buf_init(storage, sizeof storage), c = buf_init(call, sizeof call);
 	struct evm_htlc h;
-	if (evm_htlc_parse(&h, in) != OK)
+	if (evm_htlc_parse(&h, LAYER_ROOTSTOCK, in) != OK)
 		return;
 	evm_htlc_put(&b, &h);
 	CHECK(!b.overflow && slice_eq(buf_slice(&b), in));

@@ -9,7 +9,7 @@ static void try_unsigned(struct slice in)
 	static uint8_t storage[EVM_TX_MAX];
 	struct buf b = buf_init(storage, sizeof storage);
 	struct evm_tx tx;
-	if (evm_tx_parse_unsigned(&tx, in) != OK)
+	if (evm_tx_parse_unsigned(&tx, ASSET_RBTC, in) != OK)
 		return;
 	evm_tx_put_unsigned(&b, &tx);
 	CHECK(!b.overflow && slice_eq(buf_slice(&b), in));
@@ -22,7 +22,7 @@ static void try_signed(struct slice in)
 	struct evm_tx tx;
 	struct evm_address from;
 	struct hash256 id, again;
-	if (evm_tx_parse_signed(&tx, &from, &id, in) != OK)
+	if (evm_tx_parse_signed(&tx, &from, &id, ASSET_RBTC, in) != OK)
 		return;
 	keccak256(&again, in);
 	CHECK(hash256_eq(&id, &again));

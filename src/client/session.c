@@ -506,7 +506,8 @@ static void try_claim(struct session *s)
 	uint64_t gas;
 
 	s->facts.claim_tried = true;
-	if (evm_htlc_parse(&h, slice_of(leg->terms, leg->terms_len)) != OK)
+	if (evm_htlc_parse(
+		    &h, rescue_layer(s->r, SIDE_DEST), slice_of(leg->terms, leg->terms_len)) != OK)
 		return;
 	evm_htlc_claim_call(&call, &h, &s->r->preimage);
 	const enum err err = node_estimate_gas(&gas, &error, &s->node[SIDE_DEST], s->c->loop,

@@ -115,7 +115,7 @@ static enum err fill_call(struct evm_tx *tx, struct buf *data, const struct evm_
 		tx->to = *from;
 		return OK;
 	}
-	TRY(evm_htlc_parse(&h, p->leg));
+	TRY(evm_htlc_parse(&h, p->network->layer, p->leg));
 	if (h.chain_id != p->network->chain_id)
 		return ERR_NETWORK;
 	tx->to = h.contract;
@@ -172,7 +172,8 @@ static enum err make_account(struct spend *out, const struct spend_plan *p)
 	evm_tx_put_signed(&signed_tx, &tx, sig, recovery_id);
 	if (raw.overflow || signed_tx.overflow)
 		return ERR_RANGE;
-	TRY(evm_tx_parse_signed(&again, &signer, &out->txid, buf_slice(&signed_tx)));
+	TRY(evm_tx_parse_signed(&again, &signer, &out->txid, layer_gas_asset(p->network->layer),
+		buf_slice(&signed_tx)));
 	if (!evm_address_eq(&signer, &from))
 		return ERR_CHECKSUM;
 	out->raw_len = signed_tx.len;

@@ -149,7 +149,8 @@ static void test_rootstock(void)
 		if (rows[i].other_account)
 			memset(s.plan.key.b, 4, sizeof s.plan.key.b);
 		CHECK(spend_make(&a, &s.plan) == OK);
-		CHECK(evm_tx_parse_signed(&tx, &from, &id, slice_of(a.raw, a.raw_len)) == OK);
+		CHECK(evm_tx_parse_signed(
+			      &tx, &from, &id, ASSET_RBTC, slice_of(a.raw, a.raw_len)) == OK);
 		CHECK(spend_account(&expected, &s.plan.key) == OK);
 		CHECK(evm_address_eq(&from, &expected) && hash256_eq(&id, &a.txid));
 		CHECK(tx.nonce == 3 && tx.chain_id == 33 && tx.to.b[0] == 0xcc);

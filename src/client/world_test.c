@@ -325,7 +325,7 @@ unsigned world_source_locks(struct world *w)
 			w, LAYER_BITCOIN, "scantxoutset", "[\"start\", [\"raw(%s)\"]]", text);
 		return (unsigned)json_count(json_get(v, "unspents"));
 	}
-	CHECK(evm_htlc_parse(&e, terms) == OK);
+	CHECK(evm_htlc_parse(&e, LAYER_ROOTSTOCK, terms) == OK);
 	evm_htlc_states_call(&call, &e);
 	hex_encode(text, call.ptr, call.len);
 	hex_encode(contract, e.contract.b, sizeof e.contract.b);
@@ -359,7 +359,7 @@ static void lock_dest(struct world *w)
 	struct buf less = buf_init((uint8_t[EVM_HTLC_SIZE]){0}, EVM_HTLC_SIZE);
 	struct spend made;
 	if (w->locks_less) {
-		CHECK(evm_htlc_parse(&h, terms) == OK);
+		CHECK(evm_htlc_parse(&h, LAYER_ROOTSTOCK, terms) == OK);
 		CHECK(amount_sub(&h.amount, h.amount, amount_of(ASSET_RBTC, 1)) == OK);
 		evm_htlc_put(&less, &h);
 		plan.leg = buf_slice(&less);

@@ -389,7 +389,7 @@ static void test_rootstock_plans(void)
 		plan.purpose = cases[i].purpose;
 		plan.gas_limit = layer_gas_limit(LAYER_ROOTSTOCK, plan.purpose);
 		CHECK(build(&r, &fee, LAYER_ROOTSTOCK, &plan) == OK);
-		CHECK(evm_tx_parse_unsigned(&tx, r.unsigned_tx) == OK);
+		CHECK(evm_tx_parse_unsigned(&tx, ASSET_RBTC, r.unsigned_tx) == OK);
 		CHECK(tx.chain_id == 33 && tx.nonce == 4 && tx.gas_limit == plan.gas_limit);
 		CHECK(amount_cmp(tx.value, amount_of(ASSET_RBTC, cases[i].value)) == 0);
 		CHECK(tx.create == cases[i].create);

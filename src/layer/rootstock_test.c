@@ -501,7 +501,7 @@ static size_t sign(uint8_t *raw, size_t cap, struct hash256 *hash, uint64_t chai
 	keccak256(&message, buf_slice(&b));
 	CHECK(ecdsa_sign(sig, &id, &message, &key) == OK);
 	evm_tx_put_signed(&out, &tx, sig, id);
-	CHECK(evm_tx_parse_signed(&again, &from, hash, buf_slice(&out)) == OK);
+	CHECK(evm_tx_parse_signed(&again, &from, hash, ASSET_RBTC, buf_slice(&out)) == OK);
 	return out.len;
 }
 

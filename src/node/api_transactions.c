@@ -61,7 +61,7 @@ static enum err parse_raw(struct hash256 *txid, const struct network *network, s
 		return network->layer == LAYER_LIQUID ? parse_elements(txid, raw)
 						      : parse_utxo(txid, raw);
 	case FAMILY_ACCOUNT:
-		TRY(evm_tx_parse_signed(&tx, &from, txid, raw));
+		TRY(evm_tx_parse_signed(&tx, &from, txid, ASSET_RBTC, raw));
 		return tx.chain_id == network->chain_id ? OK : ERR_NETWORK;
 	case FAMILY_CHANNEL: return ERR_FORMAT; /* there are none that anybody could see */
 	}

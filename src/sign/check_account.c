@@ -18,7 +18,7 @@ static enum err parse_leg(struct check *c, struct evm_htlc *leg)
 {
 	const struct policy_layer *limit = c->limit;
 
-	if (evm_htlc_parse(leg, c->r->leg) != OK)
+	if (evm_htlc_parse(leg, c->r->network->layer, c->r->leg) != OK)
 		return check_refuse(c, RULE_LEG, "the terms do not parse");
 	if (leg->chain_id != c->r->network->chain_id)
 		return check_refuse(c, RULE_LEG, "the terms are for another chain");
@@ -186,7 +186,8 @@ enum err check_account(struct check *c)
 	if (account->use != KEY_ACCOUNT || account->layer != c->r->network->layer ||
 		account->index != 0)
 		return check_refuse(c, RULE_ACCOUNT_KEY, "not this layer's account");
-	if (evm_tx_parse_unsigned(&tx, c->r->unsigned_tx) != OK)
+	if (evm_tx_parse_unsigned(&tx, layer_gas_asset(c->r->network->layer), c->r->unsigned_tx) !=
+		OK)
 		return check_refuse(c, RULE_TX_ENCODING, "not one whole unsigned transaction");
 	TRY(expect(c, &e));
 	TRY(compare(c, &e, &tx));

@@ -421,7 +421,7 @@ static void same_effect(const struct signing_request *r, const struct sample *s)
 	CHECK(r->purpose == s->r.purpose && r->network == s->r.network);
 	if (s->evm) {
 		struct evm_tx tx;
-		CHECK(evm_tx_parse_unsigned(&tx, r->unsigned_tx) == OK);
+		CHECK(evm_tx_parse_unsigned(&tx, ASSET_RBTC, r->unsigned_tx) == OK);
 		CHECK(tx.chain_id == s->call.chain_id && tx.create == s->call.create);
 		CHECK(tx.create || evm_address_eq(&tx.to, &s->call.to));
 		CHECK(amount_cmp(tx.value, s->call.value) == 0);

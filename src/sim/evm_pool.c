@@ -12,7 +12,8 @@ enum err simevm_tx_add(struct sim_evm *e, uint32_t *index, struct slice raw)
 	struct simevm_tx *t = sim_alloc(sizeof *t);
 	t->raw = sim_copy(raw.ptr, raw.len);
 	t->raw_len = (uint32_t)raw.len;
-	if (evm_tx_parse_signed(&t->tx, &t->from, &t->hash, slice_of(t->raw, raw.len)) != OK) {
+	if (evm_tx_parse_signed(
+		    &t->tx, &t->from, &t->hash, ASSET_RBTC, slice_of(t->raw, raw.len)) != OK) {
 		free(t->raw);
 		free(t);
 		return ERR_FORMAT;

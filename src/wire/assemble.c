@@ -117,7 +117,8 @@ static enum err assemble_account(struct buf *raw, struct hash256 *txid,
 	struct evm_address ours, signer;
 	struct pubkey key;
 	struct hash256 digest;
-	if (evm_tx_parse_unsigned(&tx, r->unsigned_tx) != OK || tx.chain_id != r->network->chain_id)
+	if (evm_tx_parse_unsigned(&tx, layer_gas_asset(r->network->layer), r->unsigned_tx) != OK ||
+		tx.chain_id != r->network->chain_id)
 		return ERR_FORMAT;
 	if (a->signature_count != 1 || sig->recovery_id > 1)
 		return ERR_CHECKSUM;

@@ -16,19 +16,18 @@ const struct hash256 erc20_topic_approval = {{0x8c, 0x5b, 0xe1, 0xe5, 0xeb, 0xec
 	0x4f, 0x71, 0x42, 0x7d, 0x1e, 0x84, 0xf3, 0xdd, 0x03, 0x14, 0xc0, 0xf7, 0xb2, 0x29, 0x1e,
 	0x5b, 0x20, 0x0a, 0xc8, 0xc7, 0xc3, 0xb9, 0x25}};
 
-void erc20_transfer_call(struct buf *out, const struct evm_address *to, struct erc20_units units)
+void erc20_transfer_call(struct buf *out, const struct evm_address *to, struct amount amount)
 {
 	buf_put(out, selector_transfer, sizeof selector_transfer);
 	abi_put_address(out, to);
-	abi_put_u128(out, units.raw);
+	abi_put_amount(out, amount);
 }
 
-void erc20_approve_call(
-	struct buf *out, const struct evm_address *spender, struct erc20_units units)
+void erc20_approve_call(struct buf *out, const struct evm_address *spender, struct amount amount)
 {
 	buf_put(out, selector_approve, sizeof selector_approve);
 	abi_put_address(out, spender);
-	abi_put_u128(out, units.raw);
+	abi_put_amount(out, amount);
 }
 
 void erc20_balance_call(struct buf *out, const struct evm_address *owner)
@@ -45,7 +44,7 @@ void erc20_allowance_call(
 	abi_put_address(out, spender);
 }
 
-enum err erc20_call_parse(struct erc20_call *out, struct slice data)
+enum err erc20_call_parse(struct erc20_call *out, enum asset asset, struct slice data)
 {
 	struct erc20_call call;
 	if (data.len < ABI_SELECTOR)
@@ -59,14 +58,14 @@ enum err erc20_call_parse(struct erc20_call *out, struct slice data)
 	if (data.len != ABI_SELECTOR + 2 * ABI_WORD)
 		return ERR_FORMAT;
 	TRY(abi_get_address(&call.to, data.ptr + ABI_SELECTOR));
-	TRY(abi_get_u128(&call.units.raw, data.ptr + ABI_SELECTOR + ABI_WORD));
+	TRY(amount_load_word(&call.amount, asset, data.ptr + ABI_SELECTOR + ABI_WORD));
 	*out = call;
 	return OK;
 }
 
-enum err erc20_units_parse(struct erc20_units *out, struct slice answer)
+enum err erc20_amount_parse(struct amount *out, enum asset asset, struct slice answer)
 {
-	return answer.len == ABI_WORD ? abi_get_u128(&out->raw, answer.ptr) : ERR_FORMAT;
+	return answer.len == ABI_WORD ? amount_load_word(out, asset, answer.ptr) : ERR_FORMAT;
 }
 
 bool erc20_done(struct slice answer)
@@ -76,8 +75,8 @@ bool erc20_done(struct slice answer)
 		(answer.len == ABI_WORD && abi_get_bool(&done, answer.ptr) == OK && done);
 }
 
-enum err erc20_event_parse(
-	struct erc20_event *out, const struct hash256 *topic, size_t topic_count, struct slice data)
+enum err erc20_event_parse(struct erc20_event *out, enum asset asset, const struct hash256 *topic,
+	size_t topic_count, struct slice data)
 {
 	struct erc20_event e;
 	if (topic_count != 3)
@@ -92,7 +91,7 @@ enum err erc20_event_parse(
 		return ERR_FORMAT;
 	TRY(abi_get_address(&e.from, topic[1].b));
 	TRY(abi_get_address(&e.to, topic[2].b));
-	TRY(abi_get_u128(&e.units.raw, data.ptr));
+	TRY(amount_load_word(&e.amount, asset, data.ptr));
 	*out = e;
 	return OK;
 }

@@ -1,6 +1,8 @@
-#include "wire/erc20_htlc.h"
+#include "wire/erc20.h"
 
 #include "base/hex.h"
+#include "crypto/hash.h"
+#include "wire/evm_htlc.h"
 #include "wire/rsk.h"
 #include "wire/vectors_evm_tokens.h"
 
@@ -25,12 +27,12 @@ static struct evm_address address(const char *hex)
 	return a;
 }
 
-static struct erc20_units units(const char *hex)
+static struct amount units(const char *hex)
 {
 	uint8_t word[32];
-	struct erc20_units u;
+	struct amount u;
 	from_hex(word, sizeof word, hex);
-	CHECK(erc20_units_parse(&u, slice_of(word, sizeof word)) == OK);
+	CHECK(erc20_amount_parse(&u, ASSET_RBTC, slice_of(word, sizeof word)) == OK);
 	return u;
 }
 
@@ -65,7 +67,7 @@ static void test_calls(void)
 	for (size_t i = 0; i < ARRAY_LEN(token_vectors); i++) {
 		const struct evm_address a = address(token_vectors[i].a);
 		const struct evm_address b = address(token_vectors[i].b);
-		const struct erc20_units u = units(token_vectors[i].units);
+		const struct amount u = units(token_vectors[i].units);
 		struct erc20_call call;
 		uint8_t data[ROOM];
 		erc20_transfer_call(&out, &b, u);
@@ -77,18 +79,21 @@ static void test_calls(void)
 		erc20_allowance_call(&out, &a, &b);
 		expect(&out, token_vectors[i].allowance);
 		const struct slice moved = bytes_of(data, token_vectors[i].transfer);
-		CHECK(erc20_call_parse(&call, moved) == OK && call.kind == ERC20_TRANSFER);
-		CHECK(evm_address_eq(&call.to, &b) && call.units.raw == u.raw);
-		CHECK(erc20_call_parse(&call, slice_of(data, moved.len - 1)) == ERR_FORMAT);
+		CHECK(erc20_call_parse(&call, ASSET_RBTC, moved) == OK &&
+			call.kind == ERC20_TRANSFER);
+		CHECK(evm_address_eq(&call.to, &b) && amount_cmp(call.amount, u) == 0);
+		CHECK(erc20_call_parse(&call, ASSET_RBTC, slice_of(data, moved.len - 1)) ==
+			ERR_FORMAT);
 		data[4] = 1; /* before the address */
-		CHECK(erc20_call_parse(&call, moved) == ERR_FORMAT);
+		CHECK(erc20_call_parse(&call, ASSET_RBTC, moved) == ERR_FORMAT);
 		data[4] = 0;
 		data[36] = 1; /* over 128 bits */
-		CHECK(erc20_call_parse(&call, moved) == ERR_RANGE);
+		CHECK(erc20_call_parse(&call, ASSET_RBTC, moved) == ERR_RANGE);
 		data[0] ^= 1;
-		CHECK(erc20_call_parse(&call, moved) == ERR_NOT_FOUND);
-		CHECK(erc20_call_parse(&call, slice_of(data, 3)) == ERR_NOT_FOUND);
-		CHECK(erc20_call_parse(&call, bytes_of(data, token_vectors[i].approve)) == OK);
+		CHECK(erc20_call_parse(&call, ASSET_RBTC, moved) == ERR_NOT_FOUND);
+		CHECK(erc20_call_parse(&call, ASSET_RBTC, slice_of(data, 3)) == ERR_NOT_FOUND);
+		CHECK(erc20_call_parse(
+			      &call, ASSET_RBTC, bytes_of(data, token_vectors[i].approve)) == OK);
 		CHECK(call.kind == ERC20_APPROVE);
 	}
 }
@@ -96,16 +101,17 @@ static void test_calls(void)
 static void test_answers(void)
 {
 	uint8_t word[33] = {0};
-	struct erc20_units u;
+	struct amount u;
 	CHECK(erc20_done(slice_of(word, 0)) && !erc20_done(slice_of(word, 32)));
 	word[31] = 1;
 	CHECK(erc20_done(slice_of(word, 32)) && !erc20_done(slice_of(word, 31)));
 	CHECK(!erc20_done(slice_of(word, 33)));
-	CHECK(erc20_units_parse(&u, slice_of(word, 32)) == OK && u.raw == 1);
-	CHECK(erc20_units_parse(&u, slice_of(word, 33)) == ERR_FORMAT);
-	CHECK(erc20_units_parse(&u, slice_of(word, 0)) == ERR_FORMAT);
+	CHECK(erc20_amount_parse(&u, ASSET_RBTC, slice_of(word, 32)) == OK &&
+		amount_cmp(u, amount_of(ASSET_RBTC, 1)) == 0);
+	CHECK(erc20_amount_parse(&u, ASSET_RBTC, slice_of(word, 33)) == ERR_FORMAT);
+	CHECK(erc20_amount_parse(&u, ASSET_RBTC, slice_of(word, 0)) == ERR_FORMAT);
 	word[15] = 1;
-	CHECK(erc20_units_parse(&u, slice_of(word, 32)) == ERR_RANGE);
+	CHECK(erc20_amount_parse(&u, ASSET_RBTC, slice_of(word, 32)) == ERR_RANGE);
 	word[15] = 0;
 	word[31] = 2;
 	CHECK(!erc20_done(slice_of(word, 32)));
@@ -119,28 +125,29 @@ static void test_events(void)
 		struct erc20_event e;
 		struct log l;
 		get_log(&l, token_vectors[i].transferred);
-		CHECK(erc20_event_parse(&e, l.topic, l.topic_count, l.data) == OK);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, l.topic_count, l.data) == OK);
 		CHECK(e.kind == ERC20_TRANSFER && evm_address_eq(&e.from, &a));
 		CHECK(evm_address_eq(&e.to, &b));
-		CHECK(e.units.raw == units(token_vectors[i].units).raw);
-		CHECK(erc20_event_parse(&e, l.topic, 2, l.data) == ERR_NOT_FOUND);
-		CHECK(erc20_event_parse(&e, l.topic, 4, l.data) == ERR_NOT_FOUND);
-		CHECK(erc20_event_parse(&e, l.topic, 3, slice_of(l.data.ptr, 31)) == ERR_FORMAT);
+		CHECK(amount_cmp(e.amount, units(token_vectors[i].units)) == 0);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, 2, l.data) == ERR_NOT_FOUND);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, 4, l.data) == ERR_NOT_FOUND);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, 3, slice_of(l.data.ptr, 31)) ==
+			ERR_FORMAT);
 		l.topic[1].b[0] = 1;
-		CHECK(erc20_event_parse(&e, l.topic, 3, l.data) == ERR_FORMAT);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, 3, l.data) == ERR_FORMAT);
 		get_log(&l, token_vectors[i].approved);
-		CHECK(erc20_event_parse(&e, l.topic, l.topic_count, l.data) == OK);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, l.topic_count, l.data) == OK);
 		CHECK(e.kind == ERC20_APPROVE);
 		l.topic[0].b[0] ^= 1;
-		CHECK(erc20_event_parse(&e, l.topic, 3, l.data) == ERR_NOT_FOUND);
+		CHECK(erc20_event_parse(&e, ASSET_RBTC, l.topic, 3, l.data) == ERR_NOT_FOUND);
 	}
 }
 
-static struct erc20_htlc lock_of(size_t i)
+static struct evm_htlc lock_of(size_t i)
 {
-	struct erc20_htlc h = {
+	struct evm_htlc h = {
 		.token = address(token_vectors[i].token),
-		.units = units(token_vectors[i].units),
+		.amount = units(token_vectors[i].units),
 		.claim = address(token_vectors[i].claim),
 		.refund = address(token_vectors[i].refund),
 		.timelock = token_vectors[i].timelock,
@@ -152,50 +159,81 @@ static struct erc20_htlc lock_of(size_t i)
 static void test_swap_calls(void)
 {
 	uint8_t storage[ROOM];
-	struct buf out = buf_init(storage, ERC20_HTLC_CALL_MAX);
+	struct buf out = buf_init(storage, EVM_HTLC_CALL_MAX);
 	for (size_t i = 0; i < ARRAY_LEN(token_vectors); i++) {
-		const struct erc20_htlc h = lock_of(i);
+		const struct evm_htlc h = lock_of(i);
 		struct hash256 preimage;
 		struct hash256 key;
 		from_hex(preimage.b, 32, token_vectors[i].preimage);
-		erc20_htlc_lock_call(&out, &h);
+		evm_htlc_lock_call(&out, &h);
 		expect(&out, token_vectors[i].lock_call);
-		erc20_htlc_claim_call(&out, &h, &preimage);
+		evm_htlc_claim_call(&out, &h, &preimage);
 		expect(&out, token_vectors[i].claim_call);
-		erc20_htlc_refund_call(&out, &h);
+		evm_htlc_refund_call(&out, &h);
 		expect(&out, token_vectors[i].refund_call);
-		erc20_htlc_swaps_call(&out, &h);
+		evm_htlc_swaps_call(&out, &h);
 		expect(&out, token_vectors[i].swaps_call);
-		erc20_htlc_key(&key, &h);
+		evm_htlc_key(&key, &h);
 		buf_put(&out, key.b, sizeof key.b);
 		expect(&out, token_vectors[i].key);
 	}
 }
 
+/* What vectors of ERC20Swap don't have: calls and views that are ours. */
+static void test_own_calls(void)
+{
+	const struct evm_htlc h = lock_of(0);
+	uint8_t storage[EVM_HTLC_CALL_MAX];
+	struct buf out = buf_init(storage, sizeof storage);
+	struct hash256 k;
+	evm_htlc_refund_for_call(&out, &h);
+	keccak256(&k, slice_str("refund(bytes32,uint256,address,address,address,uint256)"));
+	CHECK(out.len == 4 + 6 * 32 && memcmp(storage, k.b, 4) == 0);
+	CHECK(amount_is_zero(evm_htlc_lock_value(&h, ASSET_RBTC)));
+	out.len = 0;
+	evm_htlc_states_call(&out, &h);
+	keccak256(&k, slice_str("states(bytes32)"));
+	CHECK(memcmp(storage, k.b, 4) == 0);
+}
+
+/* Terms with a token are longer by it, and no others. */
+static void test_terms(void)
+{
+	struct evm_htlc h = lock_of(0), again;
+	uint8_t storage[EVM_HTLC_SIZE + 1] = {0};
+	struct buf out = buf_init(storage, EVM_HTLC_SIZE);
+	h.contract.b[0] = 1;
+	h.chain_id = 60808;
+	h.amount = amount_of(ASSET_RBTC, 5);
+	evm_htlc_put(&out, &h);
+	CHECK(!out.overflow && out.len == EVM_HTLC_SIZE);
+	CHECK(evm_htlc_parse(&again, LAYER_ROOTSTOCK, buf_slice(&out)) == ERR_FORMAT);
+}
+
 static void test_swap_events(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(token_vectors); i++) {
-		const struct erc20_htlc h = lock_of(i);
-		struct erc20_htlc_event e;
+		const struct evm_htlc h = lock_of(i);
+		struct evm_htlc_event e;
 		struct log l;
 		get_log(&l, token_vectors[i].lockup);
-		CHECK(erc20_htlc_event_parse(&e, l.topic, l.topic_count, l.data) == OK);
-		CHECK(e.kind == ERC20_HTLC_LOCKUP && hash256_eq(&e.hash, &h.hash));
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, l.topic_count, l.data) == OK);
+		CHECK(e.kind == EVM_HTLC_LOCKUP && hash256_eq(&e.hash, &h.hash));
 		CHECK(evm_address_eq(&e.token, &h.token) && evm_address_eq(&e.claim, &h.claim));
-		CHECK(evm_address_eq(&e.refund, &h.refund) && e.units.raw == h.units.raw);
+		CHECK(evm_address_eq(&e.refund, &h.refund) && amount_cmp(e.amount, h.amount) == 0);
 		CHECK(e.timelock == h.timelock);
-		CHECK(erc20_htlc_event_parse(&e, l.topic, 2, l.data) == ERR_FORMAT);
-		CHECK(erc20_htlc_event_parse(&e, l.topic, 0, l.data) == ERR_NOT_FOUND);
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, 2, l.data) == ERR_FORMAT);
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, 0, l.data) == ERR_NOT_FOUND);
 		l.storage[32] = 1; /* before the token's address */
-		CHECK(erc20_htlc_event_parse(&e, l.topic, 3, l.data) == ERR_FORMAT);
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, 3, l.data) == ERR_FORMAT);
 		get_log(&l, token_vectors[i].claimed);
-		CHECK(erc20_htlc_event_parse(&e, l.topic, l.topic_count, l.data) == OK);
-		CHECK(e.kind == ERC20_HTLC_CLAIM && hash256_eq(&e.hash, &h.hash));
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, l.topic_count, l.data) == OK);
+		CHECK(e.kind == EVM_HTLC_CLAIM && hash256_eq(&e.hash, &h.hash));
 		l.storage[0] ^= 1; /* another preimage than the hash's */
-		CHECK(erc20_htlc_event_parse(&e, l.topic, 2, l.data) == ERR_CHECKSUM);
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, 2, l.data) == ERR_CHECKSUM);
 		get_log(&l, token_vectors[i].refunded);
-		CHECK(erc20_htlc_event_parse(&e, l.topic, l.topic_count, l.data) == OK);
-		CHECK(e.kind == ERC20_HTLC_REFUND && hash256_eq(&e.hash, &h.hash));
+		CHECK(evm_htlc_event_parse(&e, ASSET_RBTC, l.topic, l.topic_count, l.data) == OK);
+		CHECK(e.kind == EVM_HTLC_REFUND && hash256_eq(&e.hash, &h.hash));
 	}
 }
 
@@ -258,6 +296,8 @@ int main(void)
 	test_answers();
 	test_events();
 	test_swap_calls();
+	test_own_calls();
+	test_terms();
 	test_swap_events();
 	test_reserved();
 	test_federation();

@@ -165,6 +165,10 @@ static void put_items(struct buf *out, const struct tx_items *t)
 void evm_tx_put_unsigned(struct buf *out, const struct evm_tx *tx)
 {
 	struct tx_items t;
+	if (tx->type != EVM_TYPE_LEGACY) {
+		evm_typed_put_unsigned(out, tx);
+		return;
+	}
 	set_common(&t, tx);
 	set_u64(&t, TX_V, tx->chain_id);
 	set_u64(&t, TX_R, 0);
@@ -176,6 +180,10 @@ void evm_tx_put_signed(
 	struct buf *out, const struct evm_tx *tx, const uint8_t sig[64], int recovery_id)
 {
 	struct tx_items t;
+	if (tx->type != EVM_TYPE_LEGACY) {
+		evm_typed_put_signed(out, tx, sig, recovery_id);
+		return;
+	}
 	CHECK(recovery_id == 0 || recovery_id == 1);
 	set_common(&t, tx);
 	set_u64(&t, TX_V, V_BASE + 2 * tx->chain_id + (unsigned)recovery_id);
@@ -212,12 +220,14 @@ static enum err split(struct rlp_item item[TX_ITEMS], struct slice in)
 	return list.payload.len == 0 ? OK : ERR_FORMAT;
 }
 
-static enum err get_common(struct evm_tx *out, const struct rlp_item item[TX_ITEMS])
+static enum err get_common(
+	struct evm_tx *out, enum asset asset, const struct rlp_item item[TX_ITEMS])
 {
+	out->priority_fee = amount_zero(asset);
 	TRY(rlp_get_u64(&out->nonce, &item[TX_NONCE]));
-	TRY(evm_get_amount(&out->gas_price, ASSET_RBTC, &item[TX_GAS_PRICE]));
+	TRY(evm_get_amount(&out->gas_price, asset, &item[TX_GAS_PRICE]));
 	TRY(rlp_get_u64(&out->gas_limit, &item[TX_GAS_LIMIT]));
-	TRY(evm_get_amount(&out->value, ASSET_RBTC, &item[TX_VALUE]));
+	TRY(evm_get_amount(&out->value, asset, &item[TX_VALUE]));
 	const struct slice to = item[TX_TO].payload;
 	if (to.len != 0 && to.len != sizeof out->to.b)
 		return ERR_FORMAT;
@@ -235,12 +245,14 @@ enum err evm_check_chain_id(uint64_t chain_id)
 	return chain_id <= EVM_CHAIN_ID_MAX ? OK : ERR_RANGE;
 }
 
-enum err evm_tx_parse_unsigned(struct evm_tx *out, struct slice in)
+enum err evm_tx_parse_unsigned(struct evm_tx *out, enum asset asset, struct slice in)
 {
 	struct rlp_item item[TX_ITEMS];
 	struct evm_tx tx = {0};
+	if (evm_is_typed(in))
+		return evm_typed_parse_unsigned(out, asset, in);
 	TRY(split(item, in));
-	TRY(get_common(&tx, item));
+	TRY(get_common(&tx, asset, item));
 	TRY(rlp_get_u64(&tx.chain_id, &item[TX_V]));
 	TRY(evm_check_chain_id(tx.chain_id));
 	if (item[TX_R].payload.len != 0 || item[TX_S].payload.len != 0)
@@ -259,8 +271,8 @@ enum err evm_get_scalar(uint8_t out[32], const struct rlp_item *item)
 	return OK;
 }
 
-enum err evm_tx_parse_signed(
-	struct evm_tx *out, struct evm_address *from, struct hash256 *hash, struct slice in)
+enum err evm_tx_parse_signed(struct evm_tx *out, struct evm_address *from, struct hash256 *hash,
+	enum asset asset, struct slice in)
 {
 	struct rlp_item item[TX_ITEMS];
 	struct evm_tx tx = {0};
@@ -270,8 +282,10 @@ enum err evm_tx_parse_signed(
 	struct pubkey key;
 	struct evm_address sender;
 
+	if (evm_is_typed(in))
+		return evm_typed_parse_signed(out, from, hash, asset, in);
 	TRY(split(item, in));
-	TRY(get_common(&tx, item));
+	TRY(get_common(&tx, asset, item));
 	TRY(rlp_get_u64(&v, &item[TX_V]));
 	if (v < V_BASE) /* without a chain id: valid on every chain */
 		return ERR_FORMAT;

@@ -127,7 +127,8 @@ static struct log make_log(const char *topics, const char *data)
 
 static enum err parse_log(struct evm_htlc_event *e, const struct log *l)
 {
-	return evm_htlc_event_parse(e, l->topic, l->topic_count, slice_of(l->data, l->data_len));
+	return evm_htlc_event_parse(
+		e, ASSET_RBTC, l->topic, l->topic_count, slice_of(l->data, l->data_len));
 }
 
 static void test_events(void)
@@ -137,7 +138,7 @@ static void test_events(void)
 		const struct evm_htlc h = from_vector(v);
 		struct evm_htlc back;
 		struct evm_htlc_event e;
-		uint8_t a[EVM_HTLC_SIZE], b[EVM_HTLC_SIZE];
+		uint8_t a[EVM_HTLC_COIN_SIZE], b[EVM_HTLC_COIN_SIZE];
 		struct buf out = buf_init(a, sizeof a), out_back = buf_init(b, sizeof b);
 
 		struct log l = make_log(v->lockup_topics, v->lockup_data);
@@ -145,7 +146,7 @@ static void test_events(void)
 		evm_htlc_from_lockup(&back, &e, &h.contract, CHAIN);
 		evm_htlc_put(&out, &h);
 		evm_htlc_put(&out_back, &back);
-		CHECK(!out.overflow && out.len == EVM_HTLC_SIZE);
+		CHECK(!out.overflow && out.len == EVM_HTLC_COIN_SIZE);
 		CHECK(memcmp(a, b, sizeof a) == 0);
 
 		l = make_log(v->claim_topics, v->claim_data);
@@ -211,16 +212,18 @@ static void test_events_refused(void)
 static void test_terms(void)
 {
 	const struct evm_htlc h = from_vector(&htlc_vectors[3]);
-	uint8_t bytes[EVM_HTLC_SIZE + 1] = {0};
-	struct buf b = buf_init(bytes, EVM_HTLC_SIZE);
+	uint8_t bytes[EVM_HTLC_COIN_SIZE + 1] = {0};
+	struct buf b = buf_init(bytes, EVM_HTLC_COIN_SIZE);
 	struct evm_htlc back;
 	evm_htlc_put(&b, &h);
-	CHECK(evm_htlc_parse(&back, slice_of(bytes, EVM_HTLC_SIZE)) == OK);
+	CHECK(evm_htlc_parse(&back, LAYER_ROOTSTOCK, slice_of(bytes, EVM_HTLC_COIN_SIZE)) == OK);
 	CHECK(amount_cmp(back.amount, h.amount) == 0 && back.timelock == h.timelock);
 	CHECK(evm_address_eq(&back.claim, &h.claim) && evm_address_eq(&back.refund, &h.refund));
 	CHECK(evm_address_eq(&back.contract, &h.contract) && hash256_eq(&back.hash, &h.hash));
-	CHECK(evm_htlc_parse(&back, slice_of(bytes, EVM_HTLC_SIZE - 1)) == ERR_SHORT);
-	CHECK(evm_htlc_parse(&back, slice_of(bytes, EVM_HTLC_SIZE + 1)) == ERR_FORMAT);
+	CHECK(evm_htlc_parse(&back, LAYER_ROOTSTOCK, slice_of(bytes, EVM_HTLC_COIN_SIZE - 1)) ==
+		ERR_SHORT);
+	CHECK(evm_htlc_parse(&back, LAYER_ROOTSTOCK, slice_of(bytes, EVM_HTLC_COIN_SIZE + 1)) ==
+		ERR_FORMAT);
 
 	/* offset and length of each field that must not be zero: contract, chain id, amount, claim,
 	 * refund, time lock */
@@ -228,13 +231,15 @@ static void test_terms(void)
 		size_t at, len;
 	} fields[] = {{0, 20}, {20, 8}, {60, 16}, {76, 20}, {96, 20}, {116, 8}};
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		uint8_t copy[EVM_HTLC_SIZE];
+		uint8_t copy[EVM_HTLC_COIN_SIZE];
 		memcpy(copy, bytes, sizeof copy);
 		memset(copy + fields[i].at, 0, fields[i].len);
-		CHECK(evm_htlc_parse(&back, slice_of(copy, sizeof copy)) == ERR_FORMAT);
+		CHECK(evm_htlc_parse(&back, LAYER_ROOTSTOCK, slice_of(copy, sizeof copy)) ==
+			ERR_FORMAT);
 	}
 	bytes[60]++; /* a wei over all there is */
-	CHECK(evm_htlc_parse(&back, slice_of(bytes, EVM_HTLC_SIZE)) == ERR_RANGE);
+	CHECK(evm_htlc_parse(&back, LAYER_ROOTSTOCK, slice_of(bytes, EVM_HTLC_COIN_SIZE)) ==
+		ERR_RANGE);
 }
 
 /* The creation code ends with the runtime code whose hash we require: there is no metadata, no

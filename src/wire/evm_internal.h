@@ -14,4 +14,18 @@ MUST_USE NONNULL_ALL enum err evm_get_scalar(uint8_t out[32], const struct rlp_i
 /* ERR_FORMAT: 0; ERR_RANGE: over EVM_CHAIN_ID_MAX. */
 MUST_USE enum err evm_check_chain_id(uint64_t chain_id);
 
+/* Of transactions with a type (evm_typed.c), as the functions of evm.h. */
+NONNULL_ALL void evm_typed_put_unsigned(struct buf *out, const struct evm_tx *tx);
+NONNULL_ALL void evm_typed_put_signed(
+	struct buf *out, const struct evm_tx *tx, const uint8_t sig[64], int recovery_id);
+MUST_USE NONNULL_ALL enum err evm_typed_parse_unsigned(
+	struct evm_tx *out, enum asset asset, struct slice in);
+MUST_USE NONNULL_ALL enum err evm_typed_parse_signed(struct evm_tx *out, struct evm_address *from,
+	struct hash256 *hash, enum asset asset, struct slice in);
+/* A legacy transaction is a list, and begins with another byte. */
+static inline bool evm_is_typed(struct slice in)
+{
+	return in.len > 0 && in.ptr[0] < 0xc0;
+}
+
 #endif

@@ -63,17 +63,18 @@ static void check_transaction(const struct tx_vector *v)
 	struct buf b = buf_init(storage, sizeof storage);
 	evm_tx_put_unsigned(&b, &tx);
 	check_hex(buf_slice(&b), v->unsigned_tx);
-	CHECK(evm_tx_parse_unsigned(&parsed, buf_slice(&b)) == OK);
+	CHECK(evm_tx_parse_unsigned(&parsed, ASSET_RBTC, buf_slice(&b)) == OK);
 	check_same(&parsed, &tx);
 	for (size_t cut = 0; cut < b.len; cut++)
-		CHECK(evm_tx_parse_unsigned(&parsed, slice_of(b.ptr, cut)) == ERR_SHORT);
+		CHECK(evm_tx_parse_unsigned(&parsed, ASSET_RBTC, slice_of(b.ptr, cut)) ==
+			ERR_SHORT);
 
 	keccak256(&digest, buf_slice(&b));
 	CHECK(ecdsa_sign(sig, &recovery_id, &digest, &key) == OK);
 	b = buf_init(storage, sizeof storage);
 	evm_tx_put_signed(&b, &tx, sig, recovery_id);
 	check_hex(buf_slice(&b), v->signed_tx);
-	CHECK(evm_tx_parse_signed(&parsed, &from, &id, buf_slice(&b)) == OK);
+	CHECK(evm_tx_parse_signed(&parsed, &from, &id, ASSET_RBTC, buf_slice(&b)) == OK);
 	check_same(&parsed, &tx);
 	check_hex(slice_of(id.b, sizeof id.b), v->hash);
 	check_hex(slice_of(from.b, sizeof from.b), v->from);
@@ -94,7 +95,7 @@ static enum err parse_signed_hex(const char *hex)
 	struct evm_address from;
 	struct hash256 id;
 	return evm_tx_parse_signed(
-		&tx, &from, &id, slice_of(bytes, decode(bytes, sizeof bytes, hex)));
+		&tx, &from, &id, ASSET_RBTC, slice_of(bytes, decode(bytes, sizeof bytes, hex)));
 }
 
 #define EIP155_HEAD                                                                                \
@@ -121,7 +122,8 @@ static void test_refused_signed(void)
 		{"f874" EIP155_HEAD "88ffffffffffffffff" EIP155_R EIP155_S, ERR_RANGE},
 		{"f84c" EIP155_HEAD "25" EIP155_R "80", ERR_FORMAT}, /* s = 0 */
 		{"ec" EIP155_HEAD "250100", ERR_FORMAT},             /* s with a leading zero */
-		{"02f86c", ERR_FORMAT},                              /* typed transactions */
+		{"02f86c", ERR_SHORT},                               /* with a type */
+		{"03f86c", ERR_FORMAT},                              /* of another type: blobs */
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const enum err got = parse_signed_hex(rows[i].hex);
@@ -157,7 +159,7 @@ static void test_refused_unsigned(void)
 		uint8_t bytes[TX_MAX];
 		struct evm_tx tx;
 		const size_t len = decode(bytes, sizeof bytes, rows[i].hex);
-		const enum err got = evm_tx_parse_unsigned(&tx, slice_of(bytes, len));
+		const enum err got = evm_tx_parse_unsigned(&tx, ASSET_RBTC, slice_of(bytes, len));
 		if (got != rows[i].err)
 			fprintf(stderr, "row %zu: %s\n", i, err_name(got));
 		CHECK(got == rows[i].err);
@@ -238,13 +240,13 @@ static void test_large(void)
 	struct buf b = buf_init(out, EVM_TX_MAX);
 	evm_tx_put_signed(&b, &tx, sig, 1);
 	CHECK(!b.overflow);
-	const enum err err = evm_tx_parse_signed(&parsed, &from, &id, buf_slice(&b));
+	const enum err err = evm_tx_parse_signed(&parsed, &from, &id, ASSET_RBTC, buf_slice(&b));
 	CHECK(err == OK || err == ERR_CHECKSUM); /* a signature that nobody made */
 	tx.data.len++;
 	b = buf_init(out, sizeof out);
 	evm_tx_put_signed(&b, &tx, sig, 1);
 	CHECK(!b.overflow);
-	CHECK(evm_tx_parse_signed(&parsed, &from, &id, buf_slice(&b)) == ERR_RANGE);
+	CHECK(evm_tx_parse_signed(&parsed, &from, &id, ASSET_RBTC, buf_slice(&b)) == ERR_RANGE);
 }
 
 int main(void)

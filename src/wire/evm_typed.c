@@ -1,7 +1,7 @@
-#include "wire/evm_typed.h"
+/* Transactions with a type; legacy ones are evm.c's. */
+#include "wire/evm_internal.h"
 
 #include "crypto/hash.h"
-#include "wire/evm_internal.h"
 
 /* Items of EIP-1559; EIP-2930 has no priority fee. Signed ones go on to S. */
 enum {
@@ -45,15 +45,15 @@ static void set_amount(struct items *t, size_t i, struct amount a)
 	t->item[i] = evm_without_zeros(t->number[i], 32);
 }
 
-static void set_common(struct items *t, const struct evm_typed_tx *tx)
+static void set_common(struct items *t, const struct evm_tx *tx)
 {
 	CHECK(tx->chain_id >= 1 && tx->chain_id <= EVM_CHAIN_ID_MAX);
 	CHECK(tx->data.len <= EVM_DATA_MAX && tx->access_list.len <= EVM_ACCESS_LIST_MAX);
 	set_u64(t, ITEM_CHAIN_ID, tx->chain_id);
 	set_u64(t, ITEM_NONCE, tx->nonce);
 	if (tx->type == EVM_TYPE_FEE_MARKET)
-		set_amount(t, ITEM_PRIORITY, tx->max_priority_fee);
-	set_amount(t, ITEM_FEE, tx->max_fee);
+		set_amount(t, ITEM_PRIORITY, tx->priority_fee);
+	set_amount(t, ITEM_FEE, tx->gas_price);
 	set_u64(t, ITEM_GAS_LIMIT, tx->gas_limit);
 	t->item[ITEM_TO] = slice_of(tx->to.b, tx->create ? 0 : sizeof tx->to.b);
 	set_amount(t, ITEM_VALUE, tx->value);
@@ -90,7 +90,7 @@ static void put_items(struct buf *out, enum evm_type type, const struct items *t
 	}
 }
 
-void evm_typed_put_unsigned(struct buf *out, const struct evm_typed_tx *tx)
+void evm_typed_put_unsigned(struct buf *out, const struct evm_tx *tx)
 {
 	struct items t;
 	set_common(&t, tx);
@@ -98,7 +98,7 @@ void evm_typed_put_unsigned(struct buf *out, const struct evm_typed_tx *tx)
 }
 
 void evm_typed_put_signed(
-	struct buf *out, const struct evm_typed_tx *tx, const uint8_t sig[64], int recovery_id)
+	struct buf *out, const struct evm_tx *tx, const uint8_t sig[64], int recovery_id)
 {
 	struct items t;
 	CHECK(recovery_id == 0 || recovery_id == 1);
@@ -159,16 +159,16 @@ static enum err split(
 }
 
 static enum err get_common(
-	struct evm_typed_tx *out, enum asset asset, const struct rlp_item item[ITEM_COUNT])
+	struct evm_tx *out, enum asset asset, const struct rlp_item item[ITEM_COUNT])
 {
 	TRY(rlp_get_u64(&out->chain_id, &item[ITEM_CHAIN_ID]));
 	TRY(evm_check_chain_id(out->chain_id));
 	TRY(rlp_get_u64(&out->nonce, &item[ITEM_NONCE]));
-	out->max_priority_fee = amount_zero(asset);
+	out->priority_fee = amount_zero(asset);
 	if (out->type == EVM_TYPE_FEE_MARKET)
-		TRY(evm_get_amount(&out->max_priority_fee, asset, &item[ITEM_PRIORITY]));
-	TRY(evm_get_amount(&out->max_fee, asset, &item[ITEM_FEE]));
-	if (amount_cmp(out->max_priority_fee, out->max_fee) > 0)
+		TRY(evm_get_amount(&out->priority_fee, asset, &item[ITEM_PRIORITY]));
+	TRY(evm_get_amount(&out->gas_price, asset, &item[ITEM_FEE]));
+	if (amount_cmp(out->priority_fee, out->gas_price) > 0)
 		return ERR_FORMAT;
 	TRY(rlp_get_u64(&out->gas_limit, &item[ITEM_GAS_LIMIT]));
 	TRY(evm_get_amount(&out->value, asset, &item[ITEM_VALUE]));
@@ -185,22 +185,22 @@ static enum err get_common(
 	return check_access_list(out->access_list);
 }
 
-enum err evm_typed_parse_unsigned(struct evm_typed_tx *out, enum asset asset, struct slice in)
+enum err evm_typed_parse_unsigned(struct evm_tx *out, enum asset asset, struct slice in)
 {
 	struct rlp_item item[ITEM_COUNT];
-	struct evm_typed_tx tx = {0};
+	struct evm_tx tx = {0};
 	TRY(split(item, &tx.type, ITEM_Y, in));
 	TRY(get_common(&tx, asset, item));
 	*out = tx;
 	return OK;
 }
 
-enum err evm_typed_parse_signed(struct evm_typed_tx *out, struct evm_address *from,
-	struct hash256 *hash, enum asset asset, struct slice in)
+enum err evm_typed_parse_signed(struct evm_tx *out, struct evm_address *from, struct hash256 *hash,
+	enum asset asset, struct slice in)
 {
 	struct rlp_item item[ITEM_COUNT];
-	struct evm_typed_tx tx = {0};
-	uint8_t sig[64], storage[EVM_TYPED_MAX];
+	struct evm_tx tx = {0};
+	uint8_t sig[64], storage[EVM_TX_MAX];
 	uint64_t y;
 	struct hash256 digest;
 	struct pubkey key;

@@ -439,7 +439,8 @@ static void test_assemble_account(void)
 	a.signature[0].recovery_id = (uint8_t)recovery_id;
 	buf_u8(&raw, 0xee); /* what is there already stays */
 	CHECK(signing_assemble(&raw, &txid, &f.r, &a, &wallet) == OK && storage[0] == 0xee);
-	CHECK(evm_tx_parse_signed(&tx, &from, &id, slice_of(storage + 1, raw.len - 1)) == OK);
+	CHECK(evm_tx_parse_signed(
+		      &tx, &from, &id, ASSET_RBTC, slice_of(storage + 1, raw.len - 1)) == OK);
 	CHECK(hash256_eq(&id, &txid) && tx.nonce == 5);
 	CHECK(wallet_account(&ours, &wallet, LAYER_ROOTSTOCK) == OK);
 	CHECK(evm_address_eq(&from, &ours));

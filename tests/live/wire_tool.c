@@ -293,7 +293,7 @@ static void cmd_event(char **arg)
 		bad("four topics at most");
 	for (size_t i = 0; i < count; i++)
 		memcpy(topic[i].b, topics.ptr + 32 * i, 32);
-	const enum err err = evm_htlc_event_parse(&e, topic, count, bytes(arg[1]));
+	const enum err err = evm_htlc_event_parse(&e, ASSET_RBTC, topic, count, bytes(arg[1]));
 	if (err != OK)
 		bad(err_name(err));
 	amount_format_units(amount, e.kind == EVM_HTLC_LOCKUP ? e.amount : wei("0"));

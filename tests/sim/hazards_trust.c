@@ -160,7 +160,8 @@ static bool put_event(struct world *w, struct buf *out, const struct swap *s, co
 		&w->nets, LAYER_ROOTSTOCK, "eth_getBlockByHash", "[\"%s\", false]", block);
 	const struct json *txs = json_get(b, "transactions");
 	if (json_count(txs) == 0 ||
-		evm_htlc_parse(&h, slice_of(s->source.terms, s->source.terms_len)) != OK)
+		evm_htlc_parse(
+			&h, LAYER_ROOTSTOCK, slice_of(s->source.terms, s->source.terms_len)) != OK)
 		return false;
 	amount_store_word(amount, h.amount);
 	for (size_t i = 0; i < sizeof timelock; i++)

@@ -180,8 +180,8 @@ static enum err read_log(struct fetch *f, const struct json *value)
 	log.index = (uint32_t)index;
 	for (size_t i = 0; i < topic_count; i++)
 		TRY(evm_answer_hash(&topic[i], json_at(topics, i)));
-	const enum err err = evm_htlc_event_parse(
-		&log.event, topic, topic_count, slice_of(data, data_len));
+	const enum err err = evm_htlc_event_parse(&log.event, layer_asset(f->op.layer->config.id),
+		topic, topic_count, slice_of(data, data_len));
 	/* anybody can lock with a time lock over 64 bits: no lock of ours */
 	if (err == ERR_RANGE)
 		return OK;

@@ -41,7 +41,8 @@ static enum err find_lockup(struct evm_htlc_event *event, const struct evm_layer
 		for (size_t k = 0; k < topic_count; k++)
 			TRY(evm_answer_hash(&topic[k], json_at(topics, k)));
 		TRY(evm_answer_bytes(data, &data_len, sizeof data, json_get(log, "data")));
-		TRY(evm_htlc_event_parse(event, topic, topic_count, slice_of(data, data_len)));
+		TRY(evm_htlc_event_parse(event, layer_asset(r->layer.config.id), topic, topic_count,
+			slice_of(data, data_len)));
 		return event->kind == EVM_HTLC_LOCKUP ? OK : ERR_NOT_FOUND;
 	}
 	return ERR_NOT_FOUND;

@@ -88,7 +88,7 @@ static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 		address_is_zero(&h.refund) || evm_address_eq(&h.claim, &h.refund))
 		return ERR_FORMAT;
 	evm_htlc_put(&encoded, &h);
-	TRY(evm_htlc_parse(&again, buf_slice(&encoded)));
+	TRY(evm_htlc_parse(&again, offer->network->layer, buf_slice(&encoded)));
 	buf_put(leg, encoded.ptr, encoded.len);
 	return leg->overflow ? ERR_FULL : OK;
 }
@@ -96,7 +96,7 @@ static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 /* The terms, and that they are this network's. */
 static enum err terms_parse(struct evm_htlc *h, const struct network *network, struct slice leg)
 {
-	TRY(evm_htlc_parse(h, leg));
+	TRY(evm_htlc_parse(h, network->layer, leg));
 	if (h->chain_id != network->chain_id || h->timelock > BLOCK_NUMBER_MAX ||
 		amount_cmp(h->amount, amount_max(h->amount.asset)) > 0)
 		return ERR_FORMAT;

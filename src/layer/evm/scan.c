@@ -194,7 +194,7 @@ enum err evm_scan(struct layer *layer, const struct layer_lock_ref *lock, size_t
 	enum err err = OK;
 	for (size_t i = 0; i < lock_count && err == OK; i++) {
 		struct evm_htlc *terms = &s->lock[i].terms;
-		err = evm_htlc_parse(terms, lock[i].leg);
+		err = evm_htlc_parse(terms, layer->config.id, lock[i].leg);
 		if (err == OK &&
 			(terms->chain_id != layer->config.network->chain_id ||
 				!evm_address_eq(&terms->contract, &layer->config.contract)))

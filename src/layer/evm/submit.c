@@ -109,7 +109,7 @@ enum err evm_submit(struct layer *layer, struct slice raw, layer_submit_cb cb, v
 	struct evm_address from;
 	struct hash256 txid;
 
-	if (evm_tx_parse_signed(&tx, &from, &txid, raw) != OK)
+	if (evm_tx_parse_signed(&tx, &from, &txid, layer_gas_asset(layer->config.id), raw) != OK)
 		return ERR_FORMAT;
 	/* some nodes accept another chain's transaction and never mine it */
 	if (tx.chain_id != layer->config.network->chain_id)

@@ -17,7 +17,7 @@ enum err evm_watch_lock(struct layer *layer, const struct id128 *swap, struct sl
 	struct evm_layer *r = evm_of(layer);
 	struct evm_htlc terms;
 
-	TRY(evm_htlc_parse(&terms, leg));
+	TRY(evm_htlc_parse(&terms, layer->config.id, leg));
 	if (terms.chain_id != layer->config.network->chain_id ||
 		!evm_address_eq(&terms.contract, &layer->config.contract))
 		return ERR_NETWORK;
