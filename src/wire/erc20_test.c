@@ -208,6 +208,14 @@ static void test_terms(void)
 	evm_htlc_put(&out, &h);
 	CHECK(!out.overflow && out.len == EVM_HTLC_SIZE);
 	CHECK(evm_htlc_parse(&again, LAYER_ROOTSTOCK, buf_slice(&out)) == ERR_FORMAT);
+	CHECK(evm_htlc_parse(&again, LAYER_BOB, buf_slice(&out)) == OK);
+	CHECK(evm_address_eq(&again.token, &h.token) && again.timelock == h.timelock);
+	CHECK(amount_cmp(again.amount, amount_of(ASSET_WBTC, 5)) == 0);
+	for (size_t n = 0; n < EVM_HTLC_SIZE; n++)
+		CHECK(evm_htlc_parse(&again, LAYER_BOB, slice_of(storage, n)) == ERR_SHORT);
+	CHECK(evm_htlc_parse(&again, LAYER_BOB, slice_of(storage, sizeof storage)) == ERR_FORMAT);
+	memset(storage + EVM_HTLC_COIN_SIZE, 0, 20);
+	CHECK(evm_htlc_parse(&again, LAYER_BOB, slice_of(storage, EVM_HTLC_SIZE)) == ERR_FORMAT);
 }
 
 static void test_swap_events(void)
