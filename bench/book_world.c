@@ -80,7 +80,8 @@ static void begin_books(struct book_world *w)
 	CHECK(pubkey_from_seckey(&params.wallet, &secret) == OK);
 	CHECK(engine_params(w->engine, 1, &params) == OK);
 	CHECK(engine_birth(w->engine, 1, BOOK_LAYER, &birth, 0,
-		      amount_of(layer_asset(BOOK_LAYER), CREDIT * BOOK_ACCOUNTS)) == OK);
+		      amount_of(layer_asset(BOOK_LAYER), CREDIT * BOOK_ACCOUNTS),
+		      amount_zero(layer_gas_asset(BOOK_LAYER))) == OK);
 }
 
 static void open_accounts(struct book_world *w)

@@ -119,6 +119,17 @@ enum err amount_mul_div(struct amount *out, struct amount a, uint64_t numerator,
 	return OK;
 }
 
+enum err amount_scale(
+	struct amount *out, struct amount value, struct amount part, struct amount whole)
+{
+	CHECK(part.asset == whole.asset);
+	if (whole.raw == 0 || (part.raw != 0 && value.raw > U128_MAX / part.raw))
+		return ERR_RANGE;
+	const u128 product = value.raw * part.raw;
+	*out = amount_of_u128(value.asset, product / whole.raw + (product % whole.raw != 0));
+	return OK;
+}
+
 enum err amount_convert(struct amount *out, struct amount a, enum asset to, bool round_up)
 {
 	const unsigned from_decimals = asset_decimals(a.asset);

@@ -57,6 +57,11 @@ MUST_USE NONNULL_ALL enum err amount_mul(struct amount *product, struct amount a
 MUST_USE NONNULL_ALL enum err amount_mul_div(struct amount *out, struct amount a,
 	uint64_t numerator, uint64_t denominator, bool round_up);
 
+/* What part of `whole` so much of it is, of another amount: value * part / whole, rounded up. part
+ * and whole are of one asset (CHECK); ERR_RANGE: whole is zero, or overflow. */
+MUST_USE NONNULL_ALL enum err amount_scale(
+	struct amount *out, struct amount value, struct amount part, struct amount whole);
+
 /* The one place where units are converted and rounded: the same value in another pegged asset.
  * ERR_RANGE: too much for the type, or one of the two has no peg. */
 MUST_USE NONNULL_ALL enum err amount_convert(

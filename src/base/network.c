@@ -145,6 +145,29 @@ static const struct network networks[] = {
 		.caip2 = "eip155:33",
 		.test = true,
 		.chain_id = 33},
+	{.layer = LAYER_BOB,
+		.name = "mainnet",
+		.caip2 = "eip155:60808",
+		.chain_id = 60808,
+		.fee_market = true,
+		.rollup = true,
+		.regular = true},
+	{.layer = LAYER_BOB,
+		.name = "testnet", /* on Sepolia */
+		.caip2 = "eip155:808813",
+		.test = true,
+		.chain_id = 808813,
+		.fee_market = true,
+		.rollup = true,
+		.regular = true},
+	{.layer = LAYER_BOB,
+		.name = "regtest", /* a chain of one's own: what development nodes call it */
+		.caip2 = "eip155:31337",
+		.test = true,
+		.chain_id = 31337,
+		.fee_market = true,
+		.rollup = true,
+		.regular = true},
 };
 
 const char *layer_name(enum layer_id layer)
@@ -180,6 +203,11 @@ enum asset layer_gas_asset(enum layer_id layer)
 {
 	CHECK(layer < LAYER_COUNT);
 	return layers[layer].gas;
+}
+
+bool layer_gas_apart(enum layer_id layer)
+{
+	return layer_asset(layer) != layer_gas_asset(layer);
 }
 
 enum layer_family layer_family(enum layer_id layer)

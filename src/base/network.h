@@ -36,6 +36,8 @@ struct network {
 	struct hash256 genesis; /* in hashing order */
 	/* ACCOUNT */
 	uint64_t chain_id;
+	bool fee_market; /* a base fee: transactions of EIP-1559; legacy ones elsewhere */
+	bool rollup;     /* its blocks count when the layer below has them */
 };
 
 /* "bitcoin", "rootstock", ...; static. */
@@ -47,6 +49,8 @@ MUST_USE NONNULL_ALL enum err layer_parse(enum layer_id *layer, struct slice tex
 enum asset layer_asset(enum layer_id layer);
 /* What its fees are paid in: the same, but on BOB. */
 enum asset layer_gas_asset(enum layer_id layer);
+/* Fees are paid in another asset than what is moved: value is a token, and has books of its own. */
+bool layer_gas_apart(enum layer_id layer);
 enum layer_family layer_family(enum layer_id layer);
 
 /* Borrowed, static; NULL where there is none of that name. */

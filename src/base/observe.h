@@ -48,6 +48,7 @@ enum {
 	 * is not known as a lock-up of the swap. Never a lock-up of this swap; a preimage that
 	 * comes with it is real all the same. `at` of such a LOCK_SPENT may be zero. */
 	CHAIN_LOCK_FOREIGN = 1u << 2,
+	CHAIN_GAS = 1u << 3, /* DEPOSIT: of what fees are paid with, where that is another asset */
 };
 
 /* One event. Which fields are meaningful is said by kind; the others are zero. */
@@ -60,10 +61,11 @@ struct chain_event {
 	struct locator at;  /* COIN_*: the coin. LOCK*: the lock-up */
 	struct id128 swap;  /* LOCK*: whose */
 	uint32_t key_index; /* COIN_CREATED: which of our scripts (struct watch_script.key_index) */
-	struct amount amount;  /* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid. CHANNEL,
-				* LOCK_SPENT by claim: what left or reached us, with fees */
-	uint64_t nonce;        /* NONCE_USED */
-	enum lock_spend spend; /* LOCK_SPENT */
+	struct amount amount;    /* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid, of
+				  * what fees are paid with. CHANNEL, LOCK_SPENT by claim: what left or
+				  * reached us, with fees */
+	uint64_t nonce;          /* NONCE_USED */
+	enum lock_spend spend;   /* LOCK_SPENT */
 	struct hash256 preimage; /* LOCK_SPENT by claim */
 	uint64_t timelock; /* LOCK: the refund height that the lock-up itself states. CHANNEL: until
 			    * when it is held at least (source), or when the last HTLC expires */

@@ -155,6 +155,7 @@ static const char *purpose_text(const struct rescue_tx *tx)
 	case SIGN_NONCE_FILL:
 	case SIGN_CANCEL: return "cancellation";
 	case SIGN_PAYOUT:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: break;
 	}
 	return "transaction";

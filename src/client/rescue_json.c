@@ -17,7 +17,8 @@ static const char *const purpose_names[] = {[SIGN_PAYOUT] = NULL,
 	[SIGN_REFUND] = "refund",
 	[SIGN_NONCE_FILL] = "nonce_fill",
 	[SIGN_DEPLOY] = NULL,
-	[SIGN_CANCEL] = "cancel"};
+	[SIGN_CANCEL] = "cancel",
+	[SIGN_APPROVE] = "approve"};
 static const char *const side_names[SIDE_COUNT] = {"source", "destination"};
 
 /* ---- writing ---- */

@@ -140,6 +140,7 @@ static enum err fill_call(struct evm_tx *tx, struct buf *data, const struct evm_
 	case SIGN_PAYOUT:
 	case SIGN_NONCE_FILL:
 	case SIGN_CANCEL:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: return ERR_RANGE;
 	}
 	tx->data = buf_slice(data);

@@ -578,6 +578,7 @@ static void check_prepare(const struct scene *s)
 	case SIGN_NONCE_FILL: CHECK(s->r.phase == RESCUE_ABANDONED); break;
 	case SIGN_PAYOUT:
 	case SIGN_CANCEL:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: CHECK(false);
 	}
 	const struct layer_params *p = &s->config.layer[rescue_layer(&s->r, d->side)].params;
@@ -622,7 +623,7 @@ static void check_random(const struct scene *s)
 static void test_random(void)
 {
 	static struct scene s;
-	unsigned seen[ACT_END + 1] = {0}, purposes[SIGN_CANCEL + 1] = {0};
+	unsigned seen[ACT_END + 1] = {0}, purposes[SIGN_APPROVE + 1] = {0};
 	for (unsigned i = 0; i < 100000; i++) {
 		random_scene(&s);
 		check_random((decide(&s), &s));

@@ -39,6 +39,7 @@ struct layer_config {
 	struct offload *offload;     /* borrows: for checking large answers; NULL: in place */
 	uint64_t poll_ms;            /* of the tip and the mempool; 0: 1,000 */
 	struct evm_address contract; /* ACCOUNT: the HTLC contract; zero: none yet */
+	struct evm_address token;    /* ACCOUNT whose value is a token: its contract */
 	uint32_t mempool_max;        /* transactions looked at in one poll; 0: 10,000 */
 	uint32_t lag_max; /* blocks that we may be behind the node and not count as syncing; 0: 1 */
 };
@@ -76,6 +77,13 @@ MUST_USE enum err layer_block_at(
 
 /* ---- watch ---- */
 
+/* A rollup's blocks count when the layer below has them. */
+struct layer_first_layer {
+	uint64_t safe_height;  /* blocks up to it were published there */
+	uint64_t final_height; /* and can't be reorganised there any more */
+	uint64_t data_fee;     /* wei: at most, for the data of one of our transactions */
+};
+
 struct layer_sink {
 	/* One block, with its parent reported before. ERR_FULL: ask again later (back-pressure);
 	 * the same block is then reported again. */
@@ -94,6 +102,11 @@ struct layer_sink {
 	/* The fee rate that confirms within about 2 blocks: satoshi per 1,000 vbytes, or wei per
 	 * gas. Called when it changed by more than a tenth, at most once a poll. */
 	void (*on_fee_rate)(void *ctx, enum layer_id layer, uint64_t rate);
+	/* Rollups: what became of blocks on the first layer, and what data there costs. Called when
+	 * a height changed, or the fee by more than a tenth, at most once a poll. NULL: not of
+	 * interest. */
+	void (*on_first_layer)(
+		void *ctx, enum layer_id layer, const struct layer_first_layer *seen);
 	void *ctx;
 };
 
@@ -169,8 +182,9 @@ struct layer_scan {
 	struct amount wallet;   /* our scripts' unspent outputs, our account's balance, or our side
 				 * of all channels */
 	struct amount limbo;    /* CHANNEL: of wallet, in channels that are being closed by force */
-	struct amount locked;   /* still locked in the lock-ups asked for */
-	uint64_t nonce;         /* ACCOUNT: the next nonce at that block */
+	struct amount gas; /* what our account has to pay fees with, where that is another asset */
+	struct amount locked; /* still locked in the lock-ups asked for */
+	uint64_t nonce;       /* ACCOUNT: the next nonce at that block */
 };
 typedef void (*layer_scan_cb)(void *ctx, const struct layer_scan *scan);
 /* Scan the chain itself, not our records and no node wallet, for what is ours: wallet scripts or
@@ -235,6 +249,7 @@ struct leg_offer {
 	struct leg_party claim, refund;
 	bool provider_claims;        /* the source leg */
 	struct evm_address contract; /* ACCOUNT */
+	struct evm_address token;    /* ACCOUNT whose value is a token */
 	/* CHANNEL: the invoice's text. layer_offer makes that of the source leg, which nobody can
 	 * pay after expires_ms (since 1970) */
 	struct slice request;
@@ -279,6 +294,7 @@ struct layer_plan {
 	/* ACCOUNT */
 	uint64_t nonce;
 	uint64_t gas_limit;
+	struct evm_address token; /* PAYOUT, APPROVE: where the layer's value is one */
 	/* LOCK, CLAIM, REFUND */
 	struct id128 swap;
 	struct slice leg;
@@ -287,7 +303,7 @@ struct layer_plan {
 	/* CHANNEL, LOCK and PAYOUT: `fee` is the most that routing may cost; no HTLC may expire
 	 * after this height, no attempt begin later than deadline_ms, since 1970 */
 	uint64_t max_height, deadline_ms;
-	/* PAYOUT; UTXO: and who else is paid by it */
+	/* PAYOUT; APPROVE: the contract. UTXO: and who else is paid by it */
 	struct slice to;
 	uint32_t more_count;
 	struct sign_payee more[BTC_PAYEE_MAX - 1];

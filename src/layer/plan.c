@@ -6,6 +6,7 @@ static const struct layer_pure *const pure[LAYER_COUNT] = {
 	[LAYER_LIQUID] = &utxo_pure,
 	[LAYER_ROOTSTOCK] = &evm_pure,
 	[LAYER_LIGHTNING] = &lightning_pure,
+	[LAYER_BOB] = &evm_pure,
 };
 
 static const struct layer_pure *pure_of(enum layer_id id)

@@ -16,6 +16,10 @@ static const struct {
 	[ACCOUNT_SUSPENSE_IN] = {"suspense:in", false},
 	[ACCOUNT_SUSPENSE_MISSING] = {"suspense:missing", false},
 	[ACCOUNT_CHANNEL_LIMBO] = {"channel_limbo", true},
+	[ACCOUNT_GAS_AVAILABLE] = {"gas:available", false},
+	[ACCOUNT_GAS_RESERVED] = {"gas:reserved", false},
+	[ACCOUNT_GAS_SPENT] = {"gas:spent", false},
+	[ACCOUNT_GAS_EXTERNAL] = {"gas:external", false},
 };
 
 const char *account_name(enum account a)
@@ -28,4 +32,14 @@ bool account_is_custody(enum account a)
 {
 	CHECK(a < ACCOUNT_COUNT);
 	return accounts[a].custody;
+}
+
+bool account_is_gas(enum account a)
+{
+	return a >= ACCOUNT_GAS_AVAILABLE && a <= ACCOUNT_GAS_EXTERNAL;
+}
+
+enum asset account_asset(enum layer_id layer, enum account a)
+{
+	return account_is_gas(a) ? layer_gas_asset(layer) : layer_asset(layer);
 }

@@ -22,12 +22,20 @@ enum account {
 	ACCOUNT_SUSPENSE_MISSING, /* value that the chain no longer shows */
 	/* custody, too */
 	ACCOUNT_CHANNEL_LIMBO, /* CHANNEL: in channels that are being closed by force */
+	/* what fees are paid with, on layers where that is another asset */
+	ACCOUNT_GAS_AVAILABLE,
+	ACCOUNT_GAS_RESERVED, /* promised to an effect that is not confirmed */
+	ACCOUNT_GAS_SPENT,
+	ACCOUNT_GAS_EXTERNAL, /* it came from here */
 	ACCOUNT_COUNT
 };
 
 /* "available", "fees:network", ...; static. */
 const char *account_name(enum account a);
 bool account_is_custody(enum account a);
+/* Of the layer's asset for gas; the others are of the asset that is moved. */
+bool account_is_gas(enum account a);
+enum asset account_asset(enum layer_id layer, enum account a);
 
 /* Both sides as running totals; the balance is what came in less what went out, or the reverse. */
 struct account_total {

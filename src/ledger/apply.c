@@ -21,7 +21,8 @@ static enum err apply_params(struct ledger *l, struct reader *in)
 				return ERR_STATE;
 			/* lock-ups in another contract would not be seen any more */
 			if (l->active_swap_count > 0 &&
-				!evm_address_eq(&p.layer[i].contract, &was->contract))
+				(!evm_address_eq(&p.layer[i].contract, &was->contract) ||
+					!evm_address_eq(&p.layer[i].token, &was->token)))
 				return ERR_STATE;
 		}
 	}
@@ -173,6 +174,36 @@ static void book_channels(struct ledger *l, const struct rec_reconciled *r, stru
 		ledger_post(l, r->layer, 0, ACCOUNT_CHANNEL_LIMBO, ACCOUNT_AVAILABLE, more);
 }
 
+/* Gas is nobody's but ours, and anybody may add to it. What it is less by is what nodes did not say
+ * that data on the first layer cost; more than that is missing, and latches. */
+static void reconcile_gas(
+	struct ledger *l, enum layer_id layer, const struct recent_block *at, struct amount chain)
+{
+	struct layer_state *s = &l->layer[layer];
+	const uint64_t calls = at->nonce_chain > s->reconciled_nonce
+		? at->nonce_chain - s->reconciled_nonce
+		: 0;
+	const bool more = amount_cmp(chain, at->gas) >= 0;
+	const uint64_t height = at->ref.height;
+	struct amount change, untold = amount_of(chain.asset, s->data_fee);
+
+	CHECK(amount_sub(&change, more ? chain : at->gas, more ? at->gas : chain) == OK);
+	if (!more &&
+		(amount_mul(&untold, untold, calls * DATA_FEE_FACTOR) != OK ||
+			amount_cmp(change, untold) > 0) &&
+		!MUTANT(DIFFERENCE_IGNORED))
+		ledger_latch(l, "reconciliation: the chain has less gas than the books");
+	for (uint64_t h = height; h <= s->tip.height; h++) {
+		struct recent_block *b = &s->recent[h % LEDGER_RECENT_BLOCKS];
+		if ((more ? amount_add(&b->gas, b->gas, change)
+			  : amount_sub(&b->gas, b->gas, change)) != OK)
+			b->gas = amount_zero(chain.asset);
+	}
+	ledger_post(l, layer, height, more ? ACCOUNT_GAS_EXTERNAL : ACCOUNT_GAS_AVAILABLE,
+		more ? ACCOUNT_GAS_AVAILABLE : ACCOUNT_GAS_SPENT, change);
+	s->reconciled_nonce = at->nonce_chain;
+}
+
 static enum err apply_reconciled(struct ledger *l, struct reader *in)
 {
 	struct rec_reconciled r;
@@ -185,6 +216,7 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	struct amount chain;
 	if (amount_add(&chain, r.wallet, r.locked) != OK ||
 		amount_cmp(chain, amount_max(layer_asset(r.layer))) > 0 ||
+		amount_cmp(r.gas, amount_max(r.gas.asset)) > 0 ||
 		amount_cmp(r.limbo, r.wallet) > 0 || (!channels && !amount_is_zero(r.limbo)))
 		return ERR_RANGE;
 
@@ -192,6 +224,8 @@ static enum err apply_reconciled(struct ledger *l, struct reader *in)
 	s->reconciled_at = r.block;
 	s->reconciled_ms = l->time_ms;
 	s->reconciled_seq = l->seq;
+	if (layer_gas_apart(r.layer))
+		reconcile_gas(l, r.layer, b, r.gas);
 	if (channels)
 		book_channels(l, &r, chain);
 	else if (amount_cmp(chain, b->custody) > 0)
@@ -265,6 +299,7 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 		struct rec_bump bump;
 		struct rec_submitted submitted;
 		struct rec_build_failed build_failed;
+		struct rec_first_layer first_layer;
 	} r;
 	enum layer_id layer;
 	struct block_ref keep;
@@ -300,6 +335,9 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 	case REC_BOOK_OPENINGS: return fold_book_openings(l, in);
 	case REC_BOOK_TRANSFERS: return fold_book_transfers(l, in);
 	case REC_FACT: return fold_fact(l, in);
+	case REC_FIRST_LAYER:
+		TRY(rec_first_layer_get(in, &r.first_layer));
+		return fold_first_layer(l, &r.first_layer);
 	case REC_TYPE_COUNT: break;
 	}
 	return ERR_FORMAT;

@@ -22,6 +22,7 @@ NONNULL_ALL void ledger_mark_dirty(struct ledger *l, uint32_t what);
 /* chain */
 NONNULL_ALL enum err fold_birth(struct ledger *l, const struct rec_birth *r);
 NONNULL_ALL enum err fold_block(struct ledger *l, struct reader *in);
+NONNULL_ALL enum err fold_first_layer(struct ledger *l, const struct rec_first_layer *r);
 NONNULL_ALL enum err fold_reorg(
 	struct ledger *l, enum layer_id layer, const struct block_ref *keep);
 NONNULL_ALL enum err fold_mempool(struct ledger *l, struct reader *in);
@@ -121,6 +122,9 @@ static inline uint32_t effect_index(const struct ledger *l, const struct effect 
 /* Blocks that count as final on a layer. */
 static inline bool is_final(const struct ledger *l, enum layer_id layer, uint64_t height)
 {
+	const struct network *network = l->params.layer[layer].network;
+	if (network != NULL && network->rollup)
+		return height != 0 && height <= l->layer[layer].final_height;
 	return height != 0 && ledger_depth(l, layer, height) >= l->params.layer[layer].final_depth;
 }
 /* Remember that something at this height was taken for final. */

@@ -6,6 +6,7 @@ static void remember_block(struct ledger *l, enum layer_id layer)
 	s->recent[s->tip.height % LEDGER_RECENT_BLOCKS] = (struct recent_block){.ref = s->tip,
 		.custody = ledger_custody(l, layer),
 		.locked = ledger_balance(l, layer, ACCOUNT_LOCKED_OUT),
+		.gas = ledger_gas(l, layer),
 		.seq = l->seq,
 		.nonce_chain = s->nonce_chain};
 }
@@ -21,7 +22,9 @@ enum err fold_birth(struct ledger *l, const struct rec_birth *r)
 	s->nonce_next = r->nonce;
 	s->nonce_given = r->nonce;
 	s->nonce_chain = r->nonce;
+	s->reconciled_nonce = r->nonce;
 	ledger_post(l, r->layer, 0, ACCOUNT_EXTERNAL, ACCOUNT_AVAILABLE, r->balance);
+	ledger_post(l, r->layer, 0, ACCOUNT_GAS_EXTERNAL, ACCOUNT_GAS_AVAILABLE, r->gas);
 	remember_block(l, r->layer);
 	return OK;
 }
@@ -64,6 +67,11 @@ static void fold_event(
 	case CHAIN_COIN_CREATED: coin_created(l, layer, e, height); return;
 	case CHAIN_COIN_SPENT: coin_spent(l, layer, e, height); return;
 	case CHAIN_DEPOSIT:
+		if ((e->flags & CHAIN_GAS) != 0) {
+			ledger_post(l, layer, height, ACCOUNT_GAS_EXTERNAL, ACCOUNT_GAS_AVAILABLE,
+				e->amount);
+			return;
+		}
 		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 		credit_add(l, layer, height, e->amount);
 		return;
@@ -87,7 +95,7 @@ static enum err check_events(
 			err = ERR_FORMAT;
 		/* a lock-up is only compared; what is posted has to be a sum that exists */
 		if (err == OK && e.kind != CHAIN_LOCK &&
-			amount_cmp(e.amount, amount_max(layer_asset(layer))) > 0)
+			amount_cmp(e.amount, amount_max(e.amount.asset)) > 0)
 			err = ERR_RANGE;
 		bytes_wipe(&e, sizeof e);
 	}
@@ -130,10 +138,39 @@ enum err fold_block(struct ledger *l, struct reader *in)
 	return OK;
 }
 
+/* Heads go back only with the chain itself: a node that names older ones is behind. */
+enum err fold_first_layer(struct ledger *l, const struct rec_first_layer *r)
+{
+	struct layer_state *s = &l->layer[r->layer];
+	if (!s->born || !l->params.layer[r->layer].network->rollup ||
+		r->final_height > r->safe_height || r->safe_height > s->tip.height)
+		return ERR_STATE;
+	if (r->safe_height > s->safe_height)
+		s->safe_height = r->safe_height;
+	if (r->final_height > s->final_height)
+		s->final_height = r->final_height;
+	s->data_fee = r->data_fee;
+	credits_mature(l, r->layer, s->tip.height);
+	effects_settle(l, r->layer);
+	swaps_evaluate_all(l);
+	return OK;
+}
+
 /* ---- reorganisations ---- */
 
 /* What an account should hold, by the facts. */
-static struct amount expected(const struct ledger *l, enum layer_id layer, enum account a)
+static struct amount expected_gas(const struct ledger *l, enum layer_id layer)
+{
+	struct amount sum = amount_zero(layer_gas_asset(layer));
+	for (uint32_t i = 0; i < l->open_effect_count; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		if (f->layer == layer && f->confirmed_height == 0)
+			CHECK(amount_add(&sum, sum, f->gas) == OK);
+	}
+	return sum;
+}
+
+static struct amount expected(struct ledger *l, enum layer_id layer, enum account a)
 {
 	const struct layer_state *s = &l->layer[layer];
 	struct amount sum = amount_zero(layer_asset(layer));
@@ -163,17 +200,19 @@ static struct amount expected(const struct ledger *l, enum layer_id layer, enum 
  * move what is in the wrong one. */
 static void rebook(struct ledger *l, enum layer_id layer, enum account a)
 {
-	const struct amount want = expected(l, layer, a);
+	const bool gas = account_is_gas(a);
+	const enum account rest = gas ? ACCOUNT_GAS_AVAILABLE : ACCOUNT_AVAILABLE;
+	const struct amount want = gas ? expected_gas(l, layer) : expected(l, layer, a);
 	const struct amount have = ledger_balance(l, layer, a);
 	const struct amount debt = ledger_balance_credit(l, layer, a);
 	struct amount less, more;
 
 	if (amount_is_zero(debt) && amount_sub(&less, have, want) == OK) {
-		ledger_post(l, layer, 0, a, ACCOUNT_AVAILABLE, less);
+		ledger_post(l, layer, 0, a, rest, less);
 		return;
 	}
 	CHECK(amount_sub(&more, want, have) == OK && amount_add(&more, more, debt) == OK);
-	ledger_post(l, layer, 0, ACCOUNT_AVAILABLE, a, more);
+	ledger_post(l, layer, 0, rest, a, more);
 }
 
 enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_ref *keep)
@@ -193,6 +232,12 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 		s->final_mark = keep->height;
 	s->tip = b->ref;
 	s->nonce_chain = b->nonce_chain;
+	if (s->safe_height > keep->height)
+		s->safe_height = keep->height;
+	if (s->final_height > keep->height)
+		s->final_height = keep->height;
+	if (s->reconciled_nonce > s->nonce_chain)
+		s->reconciled_nonce = s->nonce_chain;
 	s->nonce_next = s->nonce_chain > s->nonce_given ? s->nonce_chain : s->nonce_given;
 	if (!MUTANT(POSTINGS_STAY))
 		ledger_post_reversals(l, layer, keep->height, b->seq);
@@ -209,6 +254,8 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 	swaps_reorg(l, layer, keep->height, deep);
 	rebook(l, layer, ACCOUNT_RESERVED);
 	rebook(l, layer, ACCOUNT_INFLIGHT);
+	if (layer_gas_apart(layer))
+		rebook(l, layer, ACCOUNT_GAS_RESERVED);
 	swaps_evaluate_all(l);
 	return OK;
 }

@@ -78,8 +78,10 @@ static void forget_deep(struct ledger *l, enum layer_id layer)
  */
 void effect_release(struct ledger *l, struct effect *f)
 {
-	if (layer_family(f->layer) != FAMILY_UTXO)
+	if (layer_family(f->layer) != FAMILY_UTXO) {
 		ledger_post(l, f->layer, 0, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, f->reserved);
+		ledger_post(l, f->layer, 0, ACCOUNT_GAS_RESERVED, ACCOUNT_GAS_AVAILABLE, f->gas);
+	}
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		struct coin *c = &l->coin[f->coin[i]];
 		if (c->effect != effect_index(l, f))
@@ -116,8 +118,10 @@ static void reopen_void(struct ledger *l, struct effect *f, bool book)
 {
 	reopen(l, f, "a transaction that was written off can happen again");
 	f->state = EFFECT_PREPARED;
-	if (book && layer_family(f->layer) != FAMILY_UTXO)
+	if (book && layer_family(f->layer) != FAMILY_UTXO) {
 		ledger_post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, f->reserved);
+		ledger_post(l, f->layer, 0, ACCOUNT_GAS_AVAILABLE, ACCOUNT_GAS_RESERVED, f->gas);
+	}
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		struct coin *c = &l->coin[f->coin[i]];
 		if (c->effect != INDEX_NONE || c->spent_height != 0)
@@ -165,6 +169,21 @@ void effect_pay(struct ledger *l, const struct effect *f, struct amount *left, e
 	ledger_post(l, f->layer, height, ACCOUNT_AVAILABLE, to, over);
 	*left = amount_zero(left->asset);
 	ledger_latch(l, "a transaction cost more than was reserved for it");
+}
+
+/* What a call cost where gas is another asset. A rollup may have charged more for data than was
+ * kept for it: it is what it is. */
+static void pay_gas(struct ledger *l, const struct effect *f, struct amount cost, uint64_t height)
+{
+	struct amount rest, over = cost;
+	if (amount_sub(&rest, f->gas, cost) == OK) {
+		ledger_post(l, f->layer, height, ACCOUNT_GAS_RESERVED, ACCOUNT_GAS_SPENT, cost);
+		ledger_post(l, f->layer, height, ACCOUNT_GAS_RESERVED, ACCOUNT_GAS_AVAILABLE, rest);
+		return;
+	}
+	CHECK(amount_sub(&over, cost, f->gas) == OK);
+	ledger_post(l, f->layer, height, ACCOUNT_GAS_RESERVED, ACCOUNT_GAS_SPENT, f->gas);
+	ledger_post(l, f->layer, height, ACCOUNT_GAS_AVAILABLE, ACCOUNT_GAS_SPENT, over);
 }
 
 /* The coins that it spends are in `reserved`, wherever they were, and spent. */
@@ -220,7 +239,11 @@ static void unknown_nonce(
 	if (!MUTANT(UNKNOWN_SPEND_ALLOWED))
 		ledger_latch(
 			l, "a nonce of ours was used by a transaction that is not in the journal");
-	ledger_post(l, layer, height, ACCOUNT_AVAILABLE, ACCOUNT_SUSPENSE_MISSING, e->amount);
+	if (layer_gas_apart(layer))
+		ledger_post(l, layer, height, ACCOUNT_GAS_AVAILABLE, ACCOUNT_GAS_SPENT, e->amount);
+	else
+		ledger_post(
+			l, layer, height, ACCOUNT_AVAILABLE, ACCOUNT_SUSPENSE_MISSING, e->amount);
 	for (uint32_t i = 0; i < l->open_effect_count; i++) {
 		struct effect *f = &l->effect[l->open_effect[i]];
 		if (f->layer == layer && f->nonce == e->nonce && f->conflict_height == 0)
@@ -248,7 +271,10 @@ void effect_nonce_used(
 	const bool failed = (e->flags & CHAIN_TX_REVERTED) != 0 && !MUTANT(REVERTED_IS_DONE);
 	effect_mark_confirmed(l, f, &e->tx, height, failed || v->calls_off);
 	struct amount left = f->reserved;
-	effect_pay(l, f, &left, ACCOUNT_FEES_NETWORK, e->amount, height);
+	if (layer_gas_apart(layer))
+		pay_gas(l, f, e->amount, height);
+	else
+		effect_pay(l, f, &left, ACCOUNT_FEES_NETWORK, e->amount, height);
 	if (!f->reverted)
 		effect_pay(l, f, &left, value_goes_to(f), f->value, height);
 	ledger_post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_AVAILABLE, left);

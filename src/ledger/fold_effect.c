@@ -158,6 +158,7 @@ static enum err check_owner(
 		return s != NULL && s->claim_effect == INDEX_NONE && s->state == SWAP_CLAIMING
 			? OK
 			: ERR_STATE;
+	case SIGN_APPROVE: return s == NULL && layer_gas_apart(r->layer) ? OK : ERR_STATE;
 	case SIGN_NONCE_FILL:
 		return s == NULL && layer_family(r->layer) == FAMILY_ACCOUNT ? OK : ERR_STATE;
 	case SIGN_CANCEL:
@@ -216,6 +217,9 @@ static enum err check_intent(const struct ledger *l, const struct rec_intent *r,
 	TRY(check_anchor(l, r, coin));
 	if (amount_cmp(r->reserved, ledger_balance(l, r->layer, ACCOUNT_AVAILABLE)) > 0)
 		return ERR_STATE;
+	if (layer_gas_apart(r->layer) &&
+		amount_cmp(r->gas, ledger_balance(l, r->layer, ACCOUNT_GAS_AVAILABLE)) > 0)
+		return ERR_STATE;
 	return check_owner(l, r, o);
 }
 
@@ -247,6 +251,7 @@ static void intent_of_swap(
 		return;
 	case SIGN_PAYOUT:
 	case SIGN_NONCE_FILL:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: return;
 	}
 }
@@ -291,6 +296,7 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 		.rate = r->rate,
 		.value = r->value,
 		.reserved = r->reserved,
+		.gas = r->gas,
 		.lock = r->lock,
 		.last_variant_height = l->layer[r->layer].tip.height};
 	for (uint32_t i = 0; i < r->coin_count; i++) {
@@ -304,6 +310,7 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 	if (layer_family(r->layer) == FAMILY_ACCOUNT && r->nonce == layer->nonce_next)
 		layer->nonce_given = ++layer->nonce_next;
 	ledger_post(l, r->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, r->reserved);
+	ledger_post(l, r->layer, 0, ACCOUNT_GAS_AVAILABLE, ACCOUNT_GAS_RESERVED, r->gas);
 	intent_of_transfers(l, index, &o);
 	if (o.swap != NULL)
 		intent_of_swap(l, o.swap, index, r);
@@ -314,17 +321,19 @@ enum err fold_intent(struct ledger *l, const struct rec_intent *r)
 static enum err want_variant(
 	struct ledger *l, struct effect *f, struct sat fee, uint64_t rate, struct amount added)
 {
-	struct amount reserved;
-	if (rate == 0 || added.asset != f->reserved.asset ||
-		amount_cmp(added, ledger_balance(l, f->layer, ACCOUNT_AVAILABLE)) > 0 ||
-		amount_add(&reserved, f->reserved, added) != OK)
+	const bool apart = layer_gas_apart(f->layer);
+	const enum account from = apart ? ACCOUNT_GAS_AVAILABLE : ACCOUNT_AVAILABLE;
+	struct amount *pot = apart ? &f->gas : &f->reserved, reserved;
+	if (rate == 0 || added.asset != pot->asset ||
+		amount_cmp(added, ledger_balance(l, f->layer, from)) > 0 ||
+		amount_add(&reserved, *pot, added) != OK)
 		return ERR_STATE;
 	f->fee = fee;
 	f->rate = rate;
-	f->reserved = reserved;
+	*pot = reserved;
 	f->intent_seq = l->seq;
 	f->last_variant_height = l->layer[f->layer].tip.height;
-	ledger_post(l, f->layer, 0, ACCOUNT_AVAILABLE, ACCOUNT_RESERVED, added);
+	ledger_post(l, f->layer, 0, from, apart ? ACCOUNT_GAS_RESERVED : ACCOUNT_RESERVED, added);
 	return OK;
 }
 
@@ -371,6 +380,8 @@ static bool fee_fits(const struct effect *f, struct amount fee)
 {
 	const bool spends_lock = layer_family(f->layer) == FAMILY_UTXO && f->coin_count == 0;
 	struct amount left = spends_lock ? f->value : f->reserved;
+	if (layer_gas_apart(f->layer))
+		return amount_cmp(fee, f->gas) <= 0;
 	if (!spends_lock && !f->called_off && amount_sub(&left, left, f->value) != OK)
 		return false;
 	return amount_cmp(fee, left) <= 0;

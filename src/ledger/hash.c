@@ -89,6 +89,7 @@ static void put_effect(struct digest *d, const struct effect *f)
 	buf_le64(b, f->rate);
 	put_amount(b, f->value);
 	put_amount(b, f->reserved);
+	put_amount(b, f->gas);
 	buf_le32(b, f->variant_wanted);
 	buf_le32(b, f->variant_base);
 	buf_u8(b, f->open);
@@ -117,6 +118,10 @@ static void put_layer(struct digest *d, const struct layer_state *s)
 	buf_le64(b, s->nonce_next);
 	buf_le64(b, s->nonce_given);
 	buf_le64(b, s->nonce_chain);
+	buf_le64(b, s->safe_height);
+	buf_le64(b, s->final_height);
+	buf_le64(b, s->data_fee);
+	buf_le64(b, s->reconciled_nonce);
 	buf_le64(b, s->final_mark);
 	buf_le64(b, s->credit_count);
 	buf_le32(b, s->free_coin_count);

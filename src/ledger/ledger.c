@@ -214,13 +214,13 @@ void ledger_post_reversals(struct ledger *l, enum layer_id layer, uint64_t keep,
 struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a)
 {
 	const struct account_total *t = &l->layer[layer].account[a];
-	return amount_of_u128(layer_asset(layer), t->in > t->out ? t->in - t->out : 0);
+	return amount_of_u128(account_asset(layer, a), t->in > t->out ? t->in - t->out : 0);
 }
 
 struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a)
 {
 	const struct account_total *t = &l->layer[layer].account[a];
-	return amount_of_u128(layer_asset(layer), t->out > t->in ? t->out - t->in : 0);
+	return amount_of_u128(account_asset(layer, a), t->out > t->in ? t->out - t->in : 0);
 }
 
 struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer)
@@ -229,6 +229,14 @@ struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer)
 	(void)!amount_sub(&left, ledger_balance(l, layer, ACCOUNT_AVAILABLE),
 		ledger_balance_credit(l, layer, ACCOUNT_CUSTOMER));
 	return left;
+}
+
+struct amount ledger_gas(const struct ledger *l, enum layer_id layer)
+{
+	const struct account_total *free_gas = &l->layer[layer].account[ACCOUNT_GAS_AVAILABLE],
+				   *kept = &l->layer[layer].account[ACCOUNT_GAS_RESERVED];
+	const u128 in = free_gas->in + kept->in, out = free_gas->out + kept->out;
+	return amount_of_u128(layer_gas_asset(layer), in > out ? in - out : 0);
 }
 
 /* One account alone may be short while a reorganisation is under way (change that was given to the
@@ -303,8 +311,11 @@ bool ledger_raw(const struct ledger *l, const struct effect_variant *v, struct b
 
 uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height)
 {
-	const uint64_t tip = l->layer[layer].tip.height;
-	return height == 0 || height > tip ? 0 : tip - height + 1;
+	const struct layer_state *s = &l->layer[layer];
+	const struct network *network = l->params.layer[layer].network;
+	if (network != NULL && network->rollup && height > s->safe_height)
+		return 0;
+	return height == 0 || height > s->tip.height ? 0 : s->tip.height - height + 1;
 }
 
 const struct recent_block *ledger_recent(

@@ -37,6 +37,8 @@
 #define EFFECT_KEPT_BLOCKS 64u
 /* A claim or refund that failed is tried again after 1, 2, 4, ... blocks, at most after 2^this. */
 #define RETRY_SHIFT_MAX 6u
+/* Of a rollup's fee for data, so many times today's is kept for a transaction. */
+#define DATA_FEE_FACTOR 4u
 /* Effects and transactions that new business leaves free, so that what is under way can end:
  * some, and some for each swap that is not over. */
 #define RESCUE_EFFECTS_BASE 16u
@@ -158,6 +160,7 @@ struct effect {
 	uint64_t rate;          /* of the variant wanted now */
 	struct amount value;    /* leaves us, besides fees */
 	struct amount reserved; /* in the account of that name, until it is confirmed or void */
+	struct amount gas;      /* likewise, where gas is another asset: at most what it costs */
 	struct locator lock;    /* CLAIM, REFUND */
 	/* what was made of it */
 	uint32_t variant_base;   /* of the numbers that the signer sees: what it may have signed
@@ -195,6 +198,7 @@ struct recent_block {
 	struct block_ref ref;
 	struct amount custody; /* sum of the custody accounts after this block */
 	struct amount locked;  /* ACCOUNT_LOCKED_OUT among them */
+	struct amount gas;     /* where that is another asset: all of it */
 	uint64_t seq;          /* of its record: postings with a later one are not caused by it */
 	uint64_t nonce_chain;
 };
@@ -214,6 +218,10 @@ struct layer_state {
 	uint64_t nonce_next;         /* ACCOUNT: to be given to the next effect */
 	uint64_t nonce_given;        /* ACCOUNT: one past the highest that an effect has */
 	uint64_t nonce_chain;        /* ACCOUNT: confirmed */
+	uint64_t safe_height;        /* rollups: the layer below has blocks up to it */
+	uint64_t final_height;       /* rollups: and they are final there */
+	uint64_t data_fee;           /* rollups: wei, for the data of a transaction of ours */
+	uint64_t reconciled_nonce;   /* of the block that gas was last reconciled at */
 	uint64_t final_mark;         /* nothing above this height was taken for final yet */
 	struct amount promised; /* to swaps whose lock-up is seen, and that we did not answer */
 	struct amount queued;   /* by transfers without an intent yet */
@@ -335,6 +343,8 @@ struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum a
 struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a);
 /* What is available, less what customers are owed: zero where that is more. */
 struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer);
+/* Gas of ours, where that is another asset: free or reserved. */
+struct amount ledger_gas(const struct ledger *l, enum layer_id layer);
 /* Sum of the custody accounts. */
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 /* Its signed bytes are there: what somebody else is to sign has none yet. */
@@ -348,7 +358,8 @@ bool ledger_room(const struct ledger *l);
 bool swap_wants_cancel(const struct swap *s);
 /* The lock-up is right for its leg, in a block, and unspent: it can be claimed or refunded. */
 bool leg_spendable(const struct leg *leg);
-/* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip. */
+/* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip, and on rollups while
+ * the layer below does not have the block. */
 uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height);
 /* The custody totals as of a block that we have, by its hash; NULL: not ours, or too old. */
 const struct recent_block *ledger_recent(

@@ -40,6 +40,10 @@ static void put_layer(struct buf *out, const struct layer_params *p)
 		return;
 	buf_bytes32(out, slice_str(p->network->caip2));
 	buf_put(out, p->contract.b, sizeof p->contract.b);
+	if (layer_gas_apart(p->network->layer)) {
+		buf_put(out, p->token.b, sizeof p->token.b);
+		put_amount(out, p->gas_value);
+	}
 	buf_le64(out, p->block_interval_ms);
 	buf_le32(out, p->drift_permille);
 	buf_le64(out, p->outage_ms);
@@ -74,6 +78,10 @@ static enum err get_layer(struct reader *in, struct layer_params *p, enum layer_
 	if (p->network == NULL || p->network->layer != layer)
 		return in->failed ? ERR_SHORT : ERR_FORMAT;
 	reader_copy(in, p->contract.b, sizeof p->contract.b);
+	if (layer_gas_apart(layer)) {
+		reader_copy(in, p->token.b, sizeof p->token.b);
+		p->gas_value = get_amount(in, asset);
+	}
 	p->block_interval_ms = reader_le64(in);
 	p->drift_permille = reader_le32(in);
 	p->outage_ms = reader_le64(in);

@@ -20,6 +20,9 @@ struct depth_step {
 struct layer_params {
 	const struct network *network; /* NULL: this layer is not used, and has nothing else */
 	struct evm_address contract;   /* ACCOUNT */
+	struct evm_address token;      /* where gas is another asset: what is moved */
+	struct amount gas_value;       /* likewise: what a whole coin of gas counts for in it, when
+					* a swap's fee is quoted; zero: gas is not charged */
 	uint64_t block_interval_ms;    /* expected mean */
 	uint32_t drift_permille;       /* the rate may be off by this much, either way */
 	uint64_t outage_ms;            /* we, or our node, may be away for so long */

@@ -29,6 +29,7 @@ const char *record_name(uint16_t type)
 		[REC_BOOK_OPENINGS] = "book_openings",
 		[REC_BOOK_TRANSFERS] = "book_transfers",
 		[REC_FACT] = "fact",
+		[REC_FIRST_LAYER] = "first_layer",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }
@@ -62,6 +63,19 @@ static struct amount get_amount(struct reader *in, enum asset asset)
 	uint8_t raw[16];
 	reader_copy(in, raw, sizeof raw);
 	return amount_load(asset, raw);
+}
+
+/* Where gas is another asset, its amounts follow those of what is moved. */
+static void put_gas(struct buf *out, enum layer_id layer, struct amount gas)
+{
+	if (layer_gas_apart(layer))
+		put_amount(out, gas);
+}
+
+static struct amount get_gas(struct reader *in, enum layer_id layer)
+{
+	return layer_gas_apart(layer) ? get_amount(in, layer_gas_asset(layer))
+				      : amount_zero(layer_gas_asset(layer));
 }
 
 static void put_text(struct buf *out, const char text[TEXT_REASON_SIZE])
@@ -164,6 +178,7 @@ void rec_birth_put(struct buf *out, const struct rec_birth *r)
 	rec_block_ref_put(out, &r->block);
 	buf_le64(out, r->nonce);
 	put_amount(out, r->balance);
+	put_gas(out, r->layer, r->gas);
 }
 
 enum err rec_birth_get(struct reader *in, struct rec_birth *r)
@@ -172,6 +187,7 @@ enum err rec_birth_get(struct reader *in, struct rec_birth *r)
 	rec_block_ref_get(in, &r->block);
 	r->nonce = reader_le64(in);
 	r->balance = get_amount(in, layer_asset(r->layer));
+	r->gas = get_gas(in, r->layer);
 	return reader_finish(in);
 }
 
@@ -290,6 +306,7 @@ void rec_intent_put(struct buf *out, const struct rec_intent *r)
 	buf_le64(out, r->gas_limit);
 	put_amount(out, r->value);
 	put_amount(out, r->reserved);
+	put_gas(out, r->layer, r->gas);
 	put_locator(out, &r->lock);
 	buf_le64(out, r->timelock);
 	buf_bytes32(out, r->terms);
@@ -301,7 +318,7 @@ enum err rec_intent_get(struct reader *in, struct rec_intent *r)
 	reader_copy(in, r->effect.b, 16);
 	const uint8_t purpose = reader_u8(in);
 	TRY(rec_layer_get(in, &r->layer));
-	if (purpose < SIGN_PAYOUT || purpose > SIGN_CANCEL)
+	if (purpose < SIGN_PAYOUT || purpose > SIGN_APPROVE)
 		return ERR_FORMAT;
 	r->purpose = (enum sign_purpose)purpose;
 	reader_copy(in, r->owner.b, 16);
@@ -320,6 +337,7 @@ enum err rec_intent_get(struct reader *in, struct rec_intent *r)
 	r->gas_limit = reader_le64(in);
 	r->value = get_amount(in, layer_asset(r->layer));
 	r->reserved = get_amount(in, layer_asset(r->layer));
+	r->gas = get_gas(in, r->layer);
 	get_locator(in, &r->lock);
 	r->timelock = reader_le64(in);
 	r->terms = reader_bytes32(in, LEG_SIZE_MAX);
@@ -345,7 +363,7 @@ enum err rec_bump_get(struct reader *in, struct rec_bump *r)
 	r->variant = reader_le32(in);
 	r->fee.raw = reader_le64(in);
 	r->rate = reader_le64(in);
-	r->added = get_amount(in, layer_asset(layer));
+	r->added = get_amount(in, layer_gas_asset(layer));
 	return reader_finish(in);
 }
 
@@ -370,7 +388,7 @@ enum err rec_prepared_get(
 	TRY(rec_layer_get(in, &r->layer));
 	r->variant = reader_le32(in);
 	reader_copy(in, r->txid.b, 32);
-	r->fee = get_amount(in, layer_asset(r->layer));
+	r->fee = get_amount(in, layer_gas_asset(r->layer));
 	r->sealed = get_bool(in);
 	if (r->sealed) {
 		size_t len = 0;
@@ -434,6 +452,7 @@ void rec_reconciled_put(struct buf *out, const struct rec_reconciled *r)
 	put_amount(out, r->wallet);
 	put_amount(out, r->locked);
 	put_amount(out, r->limbo);
+	put_gas(out, r->layer, r->gas);
 }
 
 enum err rec_reconciled_get(struct reader *in, struct rec_reconciled *r)
@@ -443,6 +462,24 @@ enum err rec_reconciled_get(struct reader *in, struct rec_reconciled *r)
 	r->wallet = get_amount(in, layer_asset(r->layer));
 	r->locked = get_amount(in, layer_asset(r->layer));
 	r->limbo = get_amount(in, layer_asset(r->layer));
+	r->gas = get_gas(in, r->layer);
+	return reader_finish(in);
+}
+
+void rec_first_layer_put(struct buf *out, const struct rec_first_layer *r)
+{
+	rec_layer_put(out, r->layer);
+	buf_le64(out, r->safe_height);
+	buf_le64(out, r->final_height);
+	buf_le64(out, r->data_fee);
+}
+
+enum err rec_first_layer_get(struct reader *in, struct rec_first_layer *r)
+{
+	TRY(rec_layer_get(in, &r->layer));
+	r->safe_height = reader_le64(in);
+	r->final_height = reader_le64(in);
+	r->data_fee = reader_le64(in);
 	return reader_finish(in);
 }
 
@@ -525,7 +562,12 @@ static enum err event_body_get(
 		e->amount = get_amount(in, asset);
 		return OK;
 	case CHAIN_COIN_SPENT: get_locator(in, &e->at); return OK;
-	case CHAIN_DEPOSIT: e->amount = get_amount(in, asset); return OK;
+	case CHAIN_DEPOSIT:
+		if ((e->flags & CHAIN_GAS) != 0 && !layer_gas_apart(layer))
+			return ERR_FORMAT;
+		e->amount = get_amount(
+			in, (e->flags & CHAIN_GAS) != 0 ? layer_gas_asset(layer) : asset);
+		return OK;
 	case CHAIN_LOCK:
 		get_locator(in, &e->at);
 		reader_copy(in, e->swap.b, 16);
@@ -543,7 +585,7 @@ static enum err event_body_get(
 		return OK;
 	case CHAIN_NONCE_USED:
 		e->nonce = reader_le64(in);
-		e->amount = get_amount(in, asset);
+		e->amount = get_amount(in, layer_gas_asset(layer));
 		return OK;
 	}
 	return ERR_FORMAT;

@@ -35,6 +35,7 @@ enum record_type {
 	REC_BOOK_OPENINGS,
 	REC_BOOK_TRANSFERS,
 	REC_FACT,
+	REC_FIRST_LAYER,
 	REC_TYPE_COUNT
 };
 
@@ -52,6 +53,11 @@ struct rec_birth {
 	struct block_ref block;
 	uint64_t nonce;
 	struct amount balance;
+	struct amount gas; /* where that is another asset */
+};
+struct rec_first_layer { /* of a rollup */
+	enum layer_id layer;
+	uint64_t safe_height, final_height, data_fee;
 };
 struct rec_swap {
 	struct id128 id;
@@ -87,6 +93,7 @@ struct rec_intent {
 	struct sat fee;
 	uint64_t rate, nonce, gas_limit;
 	struct amount value, reserved;
+	struct amount gas; /* where that is another asset: likewise reserved */
 	struct locator lock;
 	uint64_t timelock;  /* LOCK */
 	struct slice terms; /* LOCK */
@@ -96,7 +103,7 @@ struct rec_bump {
 	uint32_t variant;
 	struct sat fee;
 	uint64_t rate;
-	struct amount added; /* to the reservation (ACCOUNT) */
+	struct amount added; /* to the reservation (ACCOUNT), of what gas is paid in */
 };
 struct rec_prepared {
 	struct id128 effect;
@@ -127,6 +134,7 @@ struct rec_reconciled {
 	struct block_ref block;
 	struct amount wallet, locked;
 	struct amount limbo; /* CHANNEL: of wallet, in force closes */
+	struct amount gas;   /* where that is another asset */
 };
 struct rec_latch {
 	bool on;
@@ -167,6 +175,8 @@ NONNULL_ALL void rec_swap_end_put(struct buf *out, const struct rec_swap_end *r)
 MUST_USE NONNULL_ALL enum err rec_swap_end_get(struct reader *in, struct rec_swap_end *r);
 NONNULL_ALL void rec_reconciled_put(struct buf *out, const struct rec_reconciled *r);
 MUST_USE NONNULL_ALL enum err rec_reconciled_get(struct reader *in, struct rec_reconciled *r);
+NONNULL_ALL void rec_first_layer_put(struct buf *out, const struct rec_first_layer *r);
+MUST_USE NONNULL_ALL enum err rec_first_layer_get(struct reader *in, struct rec_first_layer *r);
 NONNULL_ALL void rec_latch_put(struct buf *out, const struct rec_latch *r);
 MUST_USE NONNULL_ALL enum err rec_latch_get(struct reader *in, struct rec_latch *r);
 

@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "ledger/fold.h"
 
-#define VERSION 2u
+#define VERSION 3u
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
@@ -233,13 +233,14 @@ static void io_effect_money(struct codec *c, struct effect *f, const struct ledg
 	io_u64(c, &f->rate);
 	io_amount(c, &f->value);
 	io_amount(c, &f->reserved);
+	io_amount(c, &f->gas);
 	io_locator(c, &f->lock);
 }
 
 static void io_effect(struct codec *c, struct effect *f, const struct ledger *l)
 {
 	io_id(c, &f->id);
-	f->purpose = (enum sign_purpose)io_below(c, (uint32_t)f->purpose, SIGN_CANCEL + 1u);
+	f->purpose = (enum sign_purpose)io_below(c, (uint32_t)f->purpose, SIGN_APPROVE + 1u);
 	f->state = (enum effect_state)io_below(c, (uint32_t)f->state, EFFECT_VOID + 1u);
 	f->layer = io_layer(c, f->layer);
 	io_index(c, &f->swap, l->swap_count);
@@ -318,6 +319,7 @@ static void io_recent(struct codec *c, struct recent_block *b)
 	io_block_ref(c, &b->ref);
 	io_amount(c, &b->custody);
 	io_amount(c, &b->locked);
+	io_amount(c, &b->gas);
 	io_u64(c, &b->seq);
 	io_u64(c, &b->nonce_chain);
 }
@@ -364,6 +366,10 @@ static void io_layer_state(struct codec *c, struct layer_state *s, const struct 
 	io_u64(c, &s->nonce_next);
 	io_u64(c, &s->nonce_given);
 	io_u64(c, &s->nonce_chain);
+	io_u64(c, &s->safe_height);
+	io_u64(c, &s->final_height);
+	io_u64(c, &s->data_fee);
+	io_u64(c, &s->reconciled_nonce);
 	io_u64(c, &s->final_mark);
 	io_amount(c, &s->promised);
 	io_amount(c, &s->queued);

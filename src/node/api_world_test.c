@@ -157,7 +157,8 @@ void world_reconcile(struct world *w)
 		const enum layer_id id = (enum layer_id)i;
 		CHECK(engine_reconciled(w->engine, loop_wall_ms(w->loop), id,
 			      &w->ledger->layer[i].tip, ledger_custody(w->ledger, id),
-			      amount_zero(layer_asset(id))) == OK);
+			      amount_zero(layer_asset(id)),
+			      amount_zero(layer_gas_asset(id))) == OK);
 	}
 	engine_flush(w->engine);
 }
@@ -199,7 +200,8 @@ static void fund(struct world *w)
 		w->tip[i] = birth.height;
 		w->tip_hash[i] = birth.hash;
 		CHECK(engine_birth(w->engine, now, (enum layer_id)i, &birth, 4,
-			      i == LAYER_BITCOIN ? amount_zero(ASSET_BTC) : wei) == OK);
+			      i == LAYER_BITCOIN ? amount_zero(ASSET_BTC) : wei,
+			      amount_zero(layer_gas_asset((enum layer_id)i))) == OK);
 	}
 	CHECK(engine_fee_rate(w->engine, now, LAYER_BITCOIN, 2000) == OK);
 	CHECK(engine_fee_rate(w->engine, now, LAYER_ROOTSTOCK, 60000000) == OK);

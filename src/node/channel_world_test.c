@@ -61,7 +61,8 @@ void channel_begin(struct world *w)
 	w->chain[ln] = amount_of(ASSET_BTC, FUNDS_SAT);
 	w->tip[ln] = birth.height;
 	w->tip_hash[ln] = birth.hash;
-	CHECK(engine_birth(w->engine, w->now, ln, &birth, 0, w->chain[ln]) == OK);
+	CHECK(engine_birth(w->engine, w->now, ln, &birth, 0, w->chain[ln],
+		      amount_zero(layer_gas_asset(ln))) == OK);
 }
 
 /* A snapshot says it, too, and knows the hashes that are used up. */

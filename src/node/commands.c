@@ -38,6 +38,15 @@ uint64_t engine_rate(const struct ledger *l, enum layer_id layer)
 					 : rate;
 }
 
+enum err engine_gas_bound(const struct ledger *l, struct amount *out, enum layer_id layer,
+	enum sign_purpose purpose, uint64_t rate)
+{
+	struct amount gas, data = amount_of(layer_gas_asset(layer), l->layer[layer].data_fee);
+	TRY(layer_fee_bound(&gas, layer, purpose, rate));
+	TRY(amount_mul(&data, data, DATA_FEE_FACTOR));
+	return amount_add(out, gas, data);
+}
+
 static bool layer_ready(const struct ledger *l, enum layer_id layer)
 {
 	return l->has_params && l->layer[layer].born && engine_rate(l, layer) != 0;
@@ -48,11 +57,27 @@ enum err engine_fee_bound(const struct ledger *l, struct amount *out, enum layer
 {
 	struct sat fee = {0};
 	if (layer_family(layer) != FAMILY_CHANNEL)
-		return layer_fee_bound(out, layer, purpose, engine_rate(l, layer));
+		return engine_gas_bound(l, out, layer, purpose, engine_rate(l, layer));
 	if (purpose == SIGN_LOCK || purpose == SIGN_PAYOUT)
 		TRY(params_fee_limit(&fee, &l->params.layer[layer], value));
 	*out = amount_of(value.asset, fee.raw);
 	return OK;
+}
+
+/* A fee at today's rate, in what is moved on the layer: gas that is another asset counts for what
+ * the settings say. */
+static enum err fee_in_value(const struct ledger *l, struct amount *out, enum layer_id layer,
+	enum sign_purpose purpose, struct amount moved)
+{
+	const struct amount value = l->params.layer[layer].gas_value;
+	struct amount gas, coin = amount_zero(layer_gas_asset(layer));
+	TRY(engine_fee_bound(l, &gas, layer, purpose, moved));
+	if (!layer_gas_apart(layer)) {
+		*out = gas;
+		return OK;
+	}
+	TRY(amount_parse(&coin, coin.asset, slice_str("1")));
+	return amount_scale(out, value, gas, coin);
 }
 
 /* What the provider has to spend on both networks for one swap, at today's rates, in the source
@@ -62,8 +87,8 @@ static enum err network_fee(const struct ledger *l, enum layer_id from, enum lay
 {
 	struct amount lock, claim, dest;
 	TRY(amount_convert(&dest, source, layer_asset(to), true));
-	TRY(engine_fee_bound(l, &lock, to, SIGN_LOCK, dest));
-	TRY(engine_fee_bound(l, &claim, from, SIGN_CLAIM, source));
+	TRY(fee_in_value(l, &lock, to, SIGN_LOCK, dest));
+	TRY(fee_in_value(l, &claim, from, SIGN_CLAIM, source));
 	TRY(amount_convert(&lock, lock, layer_asset(from), true));
 	return amount_add(out, lock, claim);
 }
@@ -155,6 +180,7 @@ static enum err source_offer(const struct ledger *l, struct leg_offer *offer,
 		.refund = {.key = c->client_key, .address = c->client_address},
 		.provider_claims = true,
 		.contract = p->contract,
+		.token = p->token,
 		.expires_ms = c->now_ms + l->params.offer_ttl_ms};
 	switch (layer_family(c->from)) {
 	case FAMILY_UTXO:
@@ -331,15 +357,20 @@ static enum err transfers_need(const struct ledger *l, struct amount *need,
 {
 	const enum layer_id layer = c[0].layer;
 	struct amount fee;
+	struct amount gas = amount_zero(layer_gas_asset(layer));
 	*need = amount_zero(layer_asset(layer));
 	for (uint32_t i = 0; i < count; i++) {
 		TRY(amount_add(need, *need, c[i].amount));
 		if (i > 0 && layer_payees_max(layer) > 1)
 			continue;
 		TRY(engine_fee_bound(l, &fee, layer, SIGN_PAYOUT, c[i].amount));
-		TRY(amount_add(need, *need, fee));
+		if (layer_gas_apart(layer))
+			TRY(amount_add(&gas, gas, fee));
+		else
+			TRY(amount_add(need, *need, fee));
 	}
-	return OK;
+	return amount_cmp(gas, ledger_balance(l, layer, ACCOUNT_GAS_AVAILABLE)) <= 0 ? OK
+										     : ERR_RANGE;
 }
 
 /* OK: they can be taken. */

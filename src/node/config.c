@@ -385,24 +385,31 @@ static enum err from_command_line(
 	return OK;
 }
 
-/* The contract's address depends on the network for its check sum: when both are known. */
-static enum err finish_contract(struct config *c, enum layer_id id, struct config_error *error)
+/* An address depends on the network for its check sum: when both are known. */
+static enum err finish_address(struct evm_address *out, const struct network *network,
+	const char *text, const char *key, struct config_error *error)
 {
-	struct config_layer *l = &c->layer[id];
 	const struct origin at = {.name = "configuration"};
-	if (l->contract[0] == '\0')
+	if (text[0] == '\0')
 		return OK;
 	char path[64];
-	(void)snprintf(path, sizeof path, "%s.contract", layer_name(id));
-	const enum err e = evm_address_parse(
-		&l->params.contract, l->params.network->chain_id, slice_str(l->contract));
+	(void)snprintf(path, sizeof path, "%s.%s", layer_name(network->layer), key);
+	const enum err e = evm_address_parse(out, network->chain_id, slice_str(text));
 	if (e == OK)
 		return OK;
-	complain(error, &at, path, "\"%.60s\" %s", l->contract,
+	complain(error, &at, path, "\"%.60s\" %s", text,
 		e == ERR_NETWORK            ? "is an address of another network"
 			: e == ERR_CHECKSUM ? "has a wrong check sum"
 					    : "is not an address");
 	return e == ERR_RANGE ? ERR_RANGE : ERR_FORMAT;
+}
+
+static enum err finish_addresses(struct config *c, enum layer_id id, struct config_error *error)
+{
+	struct config_layer *l = &c->layer[id];
+	struct layer_params *p = &l->params;
+	TRY(finish_address(&p->contract, p->network, l->contract, "contract", error));
+	return finish_address(&p->token, p->network, l->token, "token", error);
 }
 
 enum err config_load_text(struct config *out, struct slice yaml, const struct config_source *source,
@@ -427,7 +434,7 @@ enum err config_load_text(struct config *out, struct slice yaml, const struct co
 		(e = from_command_line(c, source->set, source->set_count, error)) != OK)
 		goto out;
 	for (unsigned i = 0; e == OK && i < LAYER_COUNT; i++)
-		e = finish_contract(c, (enum layer_id)i, error);
+		e = finish_addresses(c, (enum layer_id)i, error);
 	if (e == OK)
 		*out = *c;
 out:

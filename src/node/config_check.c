@@ -70,6 +70,8 @@ static void check_layer(const struct config *c, enum layer_id id, struct buf *ou
 		problem(out, count, "%s.node: lnd or cln", name);
 	if (layer_family(id) == FAMILY_CHANNEL && l->credential_file[0] == '\0')
 		problem(out, count, "%s.credential_file: is needed", name);
+	if (layer_gas_apart(id) && l->token[0] == '\0')
+		problem(out, count, "%s.token: is needed", name);
 	if (l->poll_ms > l->rpc_timeout_ms * 10)
 		problem(out, count, "%s.poll_ms: far longer than rpc_timeout_ms", name);
 	if (amount_is_zero(p->swap_min))

@@ -282,7 +282,8 @@ static enum err open_layers(struct core *k)
 			.offload = k->c.offload,
 			.poll_ms = c->poll_ms,
 			.lag_max = lag_max(k, c),
-			.contract = c->params.contract};
+			.contract = c->params.contract,
+			.token = c->params.token};
 		TRY(layer_create(&k->layer[i], &layer));
 	}
 	return OK;

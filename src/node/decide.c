@@ -17,22 +17,29 @@ _Static_assert(LOCK_VARIANTS_MAX < EFFECT_VARIANTS_MAX, "a lock-up can always be
 #define BUMP_URGENT_PERCENT 200u
 #define BUMP_STEP_SAT_KVB 1000u /* and at least the relay increment more (BIP-125 rule 4) */
 #define BUMP_URGENT_BLOCKS 2u   /* urgent when so many claim windows are left before a deadline */
+#define APPROVALS_MAX 8u        /* that may fail before no more are made */
 #define RESCUE_RATE_FACTOR                                                                         \
 	4u /* gas for a claim or refund is kept at so many times today's price                     \
 	    */
 
 /* A name that follows from what the effect is for: the same whenever the decision is made. A later
  * attempt after a failed one has another name. */
-static struct id128 name_of(const struct ledger *l, struct slice what, uint8_t purpose)
+static struct id128 name_at(struct slice what, uint8_t purpose, uint32_t attempt)
 {
 	struct hash256 digest;
 	struct id128 id;
 	uint8_t tail[5] = {purpose};
+	store_le32(tail + 1, attempt);
+	const struct slice part[] = {what, slice_of(tail, sizeof tail)};
+	sha256_parts(&digest, part, ARRAY_LEN(part));
+	memcpy(id.b, digest.b, sizeof id.b);
+	return id;
+}
+
+static struct id128 name_of(const struct ledger *l, struct slice what, uint8_t purpose)
+{
 	for (uint32_t attempt = 0;; attempt++) {
-		store_le32(tail + 1, attempt);
-		const struct slice part[] = {what, slice_of(tail, sizeof tail)};
-		sha256_parts(&digest, part, ARRAY_LEN(part));
-		memcpy(id.b, digest.b, sizeof id.b);
+		const struct id128 id = name_at(what, purpose, attempt);
 		if (ledger_effect(l, &id) == NULL)
 			return id;
 	}
@@ -98,23 +105,42 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 	return OK;
 }
 
-/* A nonce and gas for a call that moves `value`. ERR_RANGE: not enough. */
-static enum err take_nonce(
-	struct engine *e, struct rec_intent *r, struct amount value, struct amount funds)
+/* A nonce and gas for a call that moves `value`. gas_funds: where gas is another asset. ERR_RANGE:
+ * not enough. */
+static enum err take_nonce(struct engine *e, struct rec_intent *r, struct amount value,
+	struct amount funds, struct amount gas_funds)
 {
-	r->nonce = e->ledger->layer[r->layer].nonce_next;
+	const struct ledger *l = e->ledger;
+	struct amount gas;
+	r->nonce = l->layer[r->layer].nonce_next;
 	r->gas_limit = layer_gas_limit(r->layer, r->purpose);
-	TRY(amount_mul(&r->reserved, amount_of(value.asset, r->rate), r->gas_limit));
-	TRY(amount_add(&r->reserved, r->reserved, value));
+	TRY(engine_gas_bound(l, &gas, r->layer, r->purpose, r->rate));
+	r->reserved = value;
+	if (layer_gas_apart(r->layer)) {
+		r->gas = gas;
+		if (amount_cmp(gas, gas_funds) > 0)
+			return ERR_RANGE;
+	} else {
+		TRY(amount_add(&r->reserved, value, gas));
+	}
 	return amount_cmp(r->reserved, funds) <= 0 ? OK : ERR_RANGE;
+}
+
+/* The same for a call that moves nothing, from all there is. */
+static enum err take_own(struct engine *e, struct rec_intent *r)
+{
+	const struct ledger *l = e->ledger;
+	r->value = amount_zero(layer_asset(r->layer));
+	return take_nonce(e, r, r->value, ledger_balance(l, r->layer, ACCOUNT_AVAILABLE),
+		ledger_balance(l, r->layer, ACCOUNT_GAS_AVAILABLE));
 }
 
 /* Gas that the swaps under way may need to end. */
 static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
 {
-	struct amount gas = amount_zero(layer_asset(layer)), sum = gas;
+	struct amount gas = amount_zero(layer_gas_asset(layer)), sum = gas;
 	if (layer_family(layer) == FAMILY_ACCOUNT &&
-		layer_fee_bound(&gas, layer, SIGN_CLAIM, engine_rate(l, layer)) == OK &&
+		engine_gas_bound(l, &gas, layer, SIGN_CLAIM, engine_rate(l, layer)) == OK &&
 		amount_mul(&sum, gas, (uint64_t)l->active_swap_count * RESCUE_RATE_FACTOR) != OK)
 		sum = amount_max(sum.asset);
 	return sum;
@@ -124,9 +150,18 @@ static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
 static struct amount business_funds(const struct ledger *l, enum layer_id layer)
 {
 	struct amount funds = ledger_unclaimed(l, layer);
-	if (amount_sub(&funds, funds, rescue_funds(l, layer)) != OK)
+	if (!layer_gas_apart(layer) && amount_sub(&funds, funds, rescue_funds(l, layer)) != OK)
 		return amount_zero(funds.asset);
 	return funds;
+}
+
+/* Gas that is available, where it is another asset, less that of rescues. */
+static struct amount business_gas(const struct ledger *l, enum layer_id layer)
+{
+	struct amount gas = ledger_balance(l, layer, ACCOUNT_GAS_AVAILABLE);
+	if (layer_gas_apart(layer) && amount_sub(&gas, gas, rescue_funds(l, layer)) != OK)
+		return amount_zero(gas.asset);
+	return gas;
 }
 
 struct amount engine_free_funds(const struct ledger *l, enum layer_id layer)
@@ -151,10 +186,55 @@ static enum err take_resources(struct engine *e, struct rec_intent *r, uint64_t 
 {
 	switch (layer_family(r->layer)) {
 	case FAMILY_UTXO: return take_coins(e, r, r->value, outputs_weight, r->rate);
-	case FAMILY_ACCOUNT: return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer));
+	case FAMILY_ACCOUNT:
+		return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer),
+			business_gas(e->ledger, r->layer));
 	case FAMILY_CHANNEL: return take_channels(e, r);
 	}
 	return ERR_STATE;
+}
+
+/* ---- approvals ---- */
+
+/* The approval of a layer's contract that was made or is under way, where the layer's value is a
+ * token. *next: the name of one to make. ERR_NOT_FOUND: there is none; ERR_FULL: too many failed.
+ */
+static enum err find_approval(const struct ledger *l, struct id128 *next, enum layer_id layer)
+{
+	const struct layer_params *p = &l->params.layer[layer];
+	uint8_t what[8 + sizeof p->token.b + sizeof p->contract.b] = "approve";
+	what[7] = (uint8_t)layer;
+	memcpy(what + 8, p->token.b, sizeof p->token.b);
+	memcpy(what + 8 + sizeof p->token.b, p->contract.b, sizeof p->contract.b);
+	for (uint32_t attempt = 0; attempt < APPROVALS_MAX; attempt++) {
+		*next = name_at(slice_of(what, sizeof what), (uint8_t)SIGN_APPROVE, attempt);
+		const struct effect *f = ledger_effect(l, next);
+		if (f == NULL)
+			return ERR_NOT_FOUND;
+		if (f->state != EFFECT_VOID && !f->reverted)
+			return OK;
+	}
+	return ERR_FULL;
+}
+
+/* A lock-up's nonce comes after that of the approval, so it is enough that there is one. */
+static bool is_approved(const struct ledger *l, enum layer_id layer)
+{
+	struct id128 next;
+	return !layer_gas_apart(layer) || find_approval(l, &next, layer) == OK;
+}
+
+static enum err decide_approval(struct engine *e, uint64_t now_ms, enum layer_id layer)
+{
+	const struct ledger *l = e->ledger;
+	struct rec_intent r = {.purpose = SIGN_APPROVE, .layer = layer};
+	if (!layer_gas_apart(layer) || !l->layer[layer].born || l->latched || e->behind[layer] ||
+		find_approval(l, &r.effect, layer) != ERR_NOT_FOUND)
+		return ERR_STATE;
+	r.rate = engine_rate(l, layer);
+	if (r.rate == 0 || take_own(e, &r) != OK)
+		return ERR_STATE;
+	return intend(e, now_ms, &r, 0);
 }
 
 /* ---- the lock ---- */
@@ -221,6 +301,7 @@ enum err engine_dest_leg(const struct ledger *l, struct buf *leg, const struct d
 		.timelock = t->timelock,
 		.provider_claims = false,
 		.contract = p->contract,
+		.token = p->token,
 		.request = t->request};
 	switch (layer_family(t->layer)) {
 	case FAMILY_UTXO:
@@ -268,7 +349,7 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		return end_swap(e, now_ms, s, REC_DECLINED,
 			l->latched ? "paused while the books were being checked"
 				   : "the source lock-up came too late to lock safely");
-	if (l->latched || engine_rate(l, to) == 0 || !legs_current(e, s))
+	if (l->latched || engine_rate(l, to) == 0 || !legs_current(e, s) || !is_approved(l, to))
 		return ERR_STATE;
 	struct rec_intent r = {.effect = effect_name(l, s, SIGN_LOCK),
 		.purpose = SIGN_LOCK,
@@ -334,8 +415,7 @@ static enum err decide_spend(struct engine *e, uint64_t now_ms, const struct swa
 	r.rate = affordable_rate(p, purpose, k->amount, r.rate);
 	if (layer_family(leg->layer) == FAMILY_ACCOUNT) {
 		r.value = amount_zero(k->amount.asset);
-		if (take_nonce(e, &r, r.value, ledger_balance(l, leg->layer, ACCOUNT_AVAILABLE)) !=
-			OK)
+		if (take_own(e, &r) != OK)
 			return ERR_STATE;
 	}
 	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
@@ -611,21 +691,31 @@ static enum err scaled_fee(
 	return amount_to_sat(out, fee);
 }
 
+/* Where the gas of a call is taken from. */
+static enum account gas_account(enum layer_id layer)
+{
+	return layer_gas_apart(layer) ? ACCOUNT_GAS_AVAILABLE : ACCOUNT_AVAILABLE;
+}
+
+static enum err gas_added(struct amount *out, const struct effect *f, uint64_t rate)
+{
+	return amount_mul(out, amount_of(layer_gas_asset(f->layer), rate - f->rate), f->gas_limit);
+}
+
 static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effect *f)
 {
 	const struct ledger *l = e->ledger;
 	struct rec_bump r = {.effect = f->id,
 		.variant = f->variant_count,
-		.added = amount_zero(f->reserved.asset)};
+		.added = amount_zero(layer_gas_asset(f->layer))};
 	if (!may_bump(e, f))
 		return ERR_STATE;
 	r.rate = bump_rate(l, f);
 	if (r.rate == 0)
 		return ERR_STATE;
 	if (layer_family(f->layer) == FAMILY_ACCOUNT) {
-		TRY(amount_mul(
-			&r.added, amount_of(f->reserved.asset, r.rate - f->rate), f->gas_limit));
-		if (amount_cmp(r.added, ledger_balance(l, f->layer, ACCOUNT_AVAILABLE)) > 0)
+		TRY(gas_added(&r.added, f, r.rate));
+		if (amount_cmp(r.added, ledger_balance(l, f->layer, gas_account(f->layer))) > 0)
 			return ERR_STATE;
 	} else if (f->coin_count > 0) {
 		TRY(scaled_fee(&r.fee, f, r.rate, f->called_off ? layer_dust(f->layer) : f->value));
@@ -646,7 +736,7 @@ enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *
 	struct rec_bump r = {.effect = f->id,
 		.variant = f->variant_count,
 		.rate = f->rate,
-		.added = amount_zero(f->reserved.asset)};
+		.added = amount_zero(layer_gas_asset(f->layer))};
 	const uint64_t now = engine_rate(l, f->layer);
 	if (f->variant_count > 0) {
 		const uint64_t last = f->variant[f->variant_count - 1].rate;
@@ -656,7 +746,9 @@ enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *
 	}
 	if (r.rate < now)
 		r.rate = now;
-	/* on account chains the value that is not paid covers the gas */
+	if (layer_gas_apart(f->layer) && r.rate > f->rate)
+		TRY(gas_added(&r.added, f, r.rate));
+	/* on account chains the value that is not paid covers the gas, where they are one */
 	if (layer_family(f->layer) == FAMILY_UTXO)
 		TRY(scaled_fee(&r.fee, f, r.rate, layer_dust(f->layer)));
 	struct buf record = engine_record(e, now_ms);
@@ -703,8 +795,7 @@ static enum err decide_fill(struct engine *e, uint64_t now_ms, enum layer_id lay
 		.layer = layer,
 		.rate = engine_rate(l, layer),
 		.value = amount_zero(layer_asset(layer))};
-	if (r.rate == 0 ||
-		take_nonce(e, &r, r.value, ledger_balance(l, layer, ACCOUNT_AVAILABLE)) != OK)
+	if (r.rate == 0 || take_own(e, &r) != OK)
 		return ERR_STATE;
 	r.nonce = s->nonce_chain;
 	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
@@ -740,6 +831,9 @@ void engine_decide(struct engine *e, uint64_t now_ms)
 	for (uint32_t i = 0; i < l->active_swap_count; i++)
 		if (l->swap[l->active_swap[i]].state != SWAP_SOURCE_LOCKED)
 			decide_steps(e, now_ms, l->active_swap[i], &left);
+	for (uint32_t i = 0; i < LAYER_COUNT; i++)
+		if (left > 0 && decide_approval(e, now_ms, (enum layer_id)i) == OK)
+			left--;
 	for (uint32_t i = 0; i < LAYER_COUNT; i++)
 		if (left > 0 && decide_fill(e, now_ms, (enum layer_id)i) == OK)
 			left--;

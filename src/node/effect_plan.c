@@ -34,6 +34,7 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		.gas_limit = f->gas_limit,
 		.lock = f->lock,
 		.deadline_ms = f->created_ms + EFFECT_PAY_MS,
+		.token = l->params.layer[f->layer].token,
 		.amount = f->called_off ? amount_zero(f->value.asset) : f->value};
 	/* a replacement spends what the first one does, so that one of them only can be mined */
 	const struct layer_state *own = &l->layer[f->layer];
@@ -46,6 +47,10 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 	}
 	if (f->called_off)
 		return;
+	if (f->purpose == SIGN_APPROVE) {
+		const struct evm_address *contract = &l->params.layer[f->layer].contract;
+		p->to = slice_of(contract->b, sizeof contract->b);
+	}
 	if (f->swap != INDEX_NONE) {
 		const struct swap *s = &l->swap[f->swap];
 		const bool source = f->purpose == SIGN_CLAIM || f->purpose == SIGN_CANCEL;

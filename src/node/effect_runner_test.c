@@ -224,7 +224,8 @@ static void open_channels(struct rig *r)
 	p->fee_limit_base.raw = 10;
 	p->force_close_blocks = 10;
 	CHECK(engine_params(r->w.engine, r->w.now, &r->w.params) == OK);
-	CHECK(engine_birth(r->w.engine, r->w.now, ln, &birth, 0, funds) == OK);
+	CHECK(engine_birth(r->w.engine, r->w.now, ln, &birth, 0, funds,
+		      amount_zero(layer_gas_asset(ln))) == OK);
 	r->w.tip[ln] = birth.height;
 	r->w.tip_hash[ln] = birth.hash;
 	r->w.chain[ln] = funds;

@@ -244,10 +244,10 @@ enum err engine_params(struct engine *e, uint64_t now_ms, const struct ledger_pa
 }
 
 enum err engine_birth(struct engine *e, uint64_t now_ms, enum layer_id layer,
-	const struct block_ref *block, uint64_t nonce, struct amount balance)
+	const struct block_ref *block, uint64_t nonce, struct amount balance, struct amount gas)
 {
 	const struct rec_birth r = {
-		.layer = layer, .block = *block, .nonce = nonce, .balance = balance};
+		.layer = layer, .block = *block, .nonce = nonce, .balance = balance, .gas = gas};
 	struct buf out = engine_record(e, now_ms);
 	rec_birth_put(&out, &r);
 	return engine_append(e, REC_BIRTH, &out, 0);
@@ -377,6 +377,20 @@ enum err engine_fee_rate(struct engine *e, uint64_t now_ms, enum layer_id layer,
 	return OK;
 }
 
+enum err engine_first_layer(struct engine *e, uint64_t now_ms, enum layer_id layer,
+	uint64_t safe_height, uint64_t final_height, uint64_t data_fee)
+{
+	const struct rec_first_layer r = {.layer = layer,
+		.safe_height = safe_height,
+		.final_height = final_height,
+		.data_fee = data_fee};
+	struct buf out = engine_record(e, now_ms);
+	rec_first_layer_put(&out, &r);
+	TRY(engine_append(e, REC_FIRST_LAYER, &out, JOURNAL_ESSENTIAL));
+	engine_decide(e, now_ms);
+	return OK;
+}
+
 static void set_text(char text[TEXT_REASON_SIZE], const char *from)
 {
 	memset(text, 0, TEXT_REASON_SIZE);
@@ -427,13 +441,15 @@ enum err engine_build_failed(struct engine *e, uint64_t now_ms, const struct id1
 }
 
 enum err engine_reconciled(struct engine *e, uint64_t now_ms, enum layer_id layer,
-	const struct block_ref *block, struct amount wallet, struct amount locked)
+	const struct block_ref *block, struct amount wallet, struct amount locked,
+	struct amount gas)
 {
 	const struct rec_reconciled r = {.layer = layer,
 		.block = *block,
 		.wallet = wallet,
 		.locked = locked,
-		.limbo = amount_zero(wallet.asset)};
+		.limbo = amount_zero(wallet.asset),
+		.gas = gas};
 	struct buf out = engine_record(e, now_ms);
 	rec_reconciled_put(&out, &r);
 	return engine_append(e, REC_RECONCILED, &out, JOURNAL_ESSENTIAL);
@@ -446,7 +462,8 @@ enum err engine_reconciled_channels(struct engine *e, uint64_t now_ms, enum laye
 		.block = e->ledger->layer[layer].tip,
 		.wallet = wallet,
 		.locked = locked,
-		.limbo = limbo};
+		.limbo = limbo,
+		.gas = amount_zero(layer_gas_asset(layer))};
 	struct buf out = engine_record(e, now_ms);
 	rec_reconciled_put(&out, &r);
 	return engine_append(e, REC_RECONCILED, &out, JOURNAL_ESSENTIAL);

@@ -155,7 +155,7 @@ MUST_USE NONNULL_ALL enum err durability_parse(enum durability *out, const char 
 MUST_USE NONNULL_ALL enum err engine_params(
 	struct engine *e, uint64_t now_ms, const struct ledger_params *p);
 MUST_USE NONNULL_ALL enum err engine_birth(struct engine *e, uint64_t now_ms, enum layer_id layer,
-	const struct block_ref *block, uint64_t nonce, struct amount balance);
+	const struct block_ref *block, uint64_t nonce, struct amount balance, struct amount gas);
 MUST_USE enum err engine_block(struct engine *e, uint64_t now_ms, enum layer_id layer,
 	const struct block_ref *block, const struct chain_event *event, size_t event_count);
 MUST_USE NONNULL_ALL enum err engine_reorg(
@@ -168,6 +168,9 @@ MUST_USE NONNULL_ALL enum err engine_fact(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, const struct chain_event *event);
 MUST_USE NONNULL_ALL enum err engine_fee_rate(
 	struct engine *e, uint64_t now_ms, enum layer_id layer, uint64_t rate);
+/* Of a rollup. */
+MUST_USE NONNULL_ALL enum err engine_first_layer(struct engine *e, uint64_t now_ms,
+	enum layer_id layer, uint64_t safe_height, uint64_t final_height, uint64_t data_fee);
 /* An external effect (effect_external) is prepared twice: without bytes when what is to be signed
  * is known, so that its id is, whoever sends it; then with them. */
 MUST_USE NONNULL_ALL enum err engine_prepared(struct engine *e, uint64_t now_ms,
@@ -180,7 +183,7 @@ MUST_USE NONNULL_ALL enum err engine_build_failed(struct engine *e, uint64_t now
 	const struct id128 *effect, uint32_t variant, enum err err, const char *detail);
 MUST_USE NONNULL_ALL enum err engine_reconciled(struct engine *e, uint64_t now_ms,
 	enum layer_id layer, const struct block_ref *block, struct amount wallet,
-	struct amount locked);
+	struct amount locked, struct amount gas);
 /* The same for channels, as of now: they have no blocks. limbo: of wallet, in force closes. */
 MUST_USE NONNULL_ALL enum err engine_reconciled_channels(struct engine *e, uint64_t now_ms,
 	enum layer_id layer, struct amount wallet, struct amount locked, struct amount limbo);

@@ -141,7 +141,7 @@ static void clear_latch(struct world *w)
 	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
 		const struct block_ref tip = w->ledger->layer[i].tip;
 		CHECK(engine_reconciled(w->engine, w->now, (enum layer_id)i, &tip, w->chain[i],
-			      none[i]) == OK);
+			      none[i], amount_zero(layer_gas_asset((enum layer_id)i))) == OK);
 	}
 	CHECK(engine_latch(w->engine, w->now, false, "checked") == OK);
 }

@@ -73,6 +73,10 @@ MUST_USE NONNULL_ALL enum err engine_fee_bound(const struct ledger *l, struct am
  * swaps under way may need. */
 struct amount engine_free_funds(const struct ledger *l, enum layer_id layer);
 
+/* What a call costs at most, of what the layer's gas is paid in: gas, and on rollups so many times
+ * today's price of its data. Errors as layer_fee_bound. */
+MUST_USE NONNULL_ALL enum err engine_gas_bound(const struct ledger *l, struct amount *out,
+	enum layer_id layer, enum sign_purpose purpose, uint64_t rate);
 /* The observed fee rate within the configured bounds; 0: none yet. */
 uint64_t engine_rate(const struct ledger *l, enum layer_id layer);
 

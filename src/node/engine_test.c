@@ -136,18 +136,20 @@ static void test_expiry_and_latch(void)
 	/* HAZARDS 53: a difference latches; an operator can clear it only after one without */
 	const struct block_ref tip = w.ledger->layer[LAYER_BITCOIN].tip;
 	const struct amount zero = amount_zero(ASSET_BTC), funds = amount_of(ASSET_BTC, FUNDS_SAT);
-	CHECK(engine_reconciled(
-		      w.engine, w.now, LAYER_BITCOIN, &tip, amount_part(funds, 1, 2), zero) == OK);
+	CHECK(engine_reconciled(w.engine, w.now, LAYER_BITCOIN, &tip, amount_part(funds, 1, 2),
+		      zero, amount_zero(layer_gas_asset(LAYER_BITCOIN))) == OK);
 	CHECK(w.ledger->latched && engine_latch(w.engine, w.now, false, "") == ERR_STATE);
 	struct quote q;
 	struct engine_refusal refusal;
 	CHECK(engine_quote(w.engine, &q, &refusal, LAYER_BITCOIN, LAYER_ROOTSTOCK,
 		      amount_of(ASSET_BTC, SWAP_SAT)) == ERR_REJECTED);
 	CHECK(strcmp(refusal.code, "latched") == 0);
-	CHECK(engine_reconciled(w.engine, w.now, LAYER_BITCOIN, &tip, funds, zero) == OK);
+	CHECK(engine_reconciled(w.engine, w.now, LAYER_BITCOIN, &tip, funds, zero,
+		      amount_zero(layer_gas_asset(LAYER_BITCOIN))) == OK);
 	const struct block_ref other = w.ledger->layer[LAYER_ROOTSTOCK].tip;
 	CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, &other, w.chain[LAYER_ROOTSTOCK],
-		      amount_zero(ASSET_RBTC)) == OK);
+		      amount_zero(ASSET_RBTC),
+		      amount_zero(layer_gas_asset(LAYER_ROOTSTOCK))) == OK);
 	CHECK(engine_latch(w.engine, w.now, false, "checked") == OK && !w.ledger->latched);
 	world_end(&w);
 }
@@ -271,7 +273,8 @@ static void test_dust_in_the_account(void)
 	/* a scan of the block before, then one of the tip: nothing is booked twice */
 	for (unsigned i = 0; i < 3; i++) {
 		CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, i == 0 ? &tip : &next,
-			      w.chain[LAYER_ROOTSTOCK], zero) == OK);
+			      w.chain[LAYER_ROOTSTOCK], zero,
+			      amount_zero(layer_gas_asset(LAYER_ROOTSTOCK))) == OK);
 		CHECK(!w.ledger->latched &&
 			amount_is_zero(w.ledger->layer[LAYER_ROOTSTOCK].difference));
 		CHECK(amount_cmp(
@@ -291,7 +294,8 @@ static void test_dust_in_the_account(void)
 	struct amount wallet = w.chain[LAYER_ROOTSTOCK];
 	const struct block_ref at = w.ledger->layer[LAYER_ROOTSTOCK].tip;
 	CHECK(amount_add(&wallet, wallet, dust) == OK); /* all of it, and our lock-up gone */
-	CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, &at, wallet, zero) == OK);
+	CHECK(engine_reconciled(w.engine, w.now, LAYER_ROOTSTOCK, &at, wallet, zero,
+		      amount_zero(layer_gas_asset(LAYER_ROOTSTOCK))) == OK);
 	CHECK(w.ledger->latched);
 	world_end(&w);
 }

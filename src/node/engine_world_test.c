@@ -152,7 +152,8 @@ void world_begin(struct world *w)
 		w->tip[i] = 100;
 		w->tip_hash[i] = birth.hash;
 		CHECK(engine_birth(w->engine, w->now, (enum layer_id)i, &birth, 4,
-			      i == LAYER_BITCOIN ? amount_zero(ASSET_BTC) : balance) == OK);
+			      i == LAYER_BITCOIN ? amount_zero(ASSET_BTC) : balance,
+			      amount_zero(layer_gas_asset((enum layer_id)i))) == OK);
 	}
 	CHECK(engine_fee_rate(w->engine, w->now, LAYER_BITCOIN, 2000) == OK);
 	CHECK(engine_fee_rate(w->engine, w->now, LAYER_ROOTSTOCK, 60000000) == OK);

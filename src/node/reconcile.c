@@ -156,7 +156,7 @@ static void weigh(void *ctx)
 	enum err err = ERR_STATE;
 	if (usable(run))
 		err = engine_reconciled(e, loop_wall_ms(run->r->config.loop), run->layer,
-			&found->block, found->wallet, found->locked);
+			&found->block, found->wallet, found->locked, found->gas);
 	if (err == OK)
 		tell_surplus(run, before);
 	again(run, err == OK ? run->r->config.interval_ms : RECONCILE_RETRY_MS);

@@ -109,11 +109,11 @@ static void follow(struct layer_start *s)
 }
 
 static void be_born(
-	struct layer_start *s, const struct block_ref *block, uint64_t nonce, struct amount balance)
+	struct layer_start *s, const struct block_ref *block, const struct layer_scan *held)
 {
 	struct core *k = s->core;
-	const enum err err = engine_birth(
-		k->engine, loop_wall_ms(k->loop), s->id, block, nonce, balance);
+	const enum err err = engine_birth(k->engine, loop_wall_ms(k->loop), s->id, block,
+		held->nonce, held->wallet, held->gas);
 	if (err != OK) {
 		retry(s, err, "the first block could not be journaled");
 		return;
@@ -140,16 +140,18 @@ static void on_birth_account(void *ctx, const struct layer_scan *scan)
 	if (scan->err != OK)
 		retry(s, scan->err, scan->detail);
 	else
-		be_born(s, &scan->block, scan->nonce, scan->wallet);
+		be_born(s, &scan->block, scan);
 }
 
 static void on_birth_block(void *ctx, enum err err, const struct block_ref *block)
 {
 	struct layer_start *s = ctx;
+	const struct layer_scan none = {.wallet = amount_zero(layer_asset(s->id)),
+		.gas = amount_zero(layer_gas_asset(s->id))};
 	if (err != OK)
 		retry(s, err, "the first block can't be had");
 	else
-		be_born(s, block, 0, amount_zero(layer_asset(s->id)));
+		be_born(s, block, &none);
 }
 
 /* Channels tell what is ours as of now. */
@@ -159,7 +161,7 @@ static void on_birth_channels(void *ctx, const struct layer_scan *scan)
 	if (scan->err != OK)
 		retry(s, scan->err, scan->detail);
 	else
-		be_born(s, &scan->block, 0, scan->wallet);
+		be_born(s, &scan->block, scan);
 }
 
 static void ask_birth_block(struct layer_start *s, uint64_t height)

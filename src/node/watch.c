@@ -40,6 +40,13 @@ static void on_fee_rate(void *ctx, enum layer_id layer, uint64_t rate)
 	(void)!engine_fee_rate(w->config.engine, loop_wall_ms(w->config.loop), layer, rate);
 }
 
+static void on_first_layer(void *ctx, enum layer_id layer, const struct layer_first_layer *seen)
+{
+	struct watch *w = ctx;
+	(void)!engine_first_layer(w->config.engine, loop_wall_ms(w->config.loop), layer,
+		seen->safe_height, seen->final_height, seen->data_fee);
+}
+
 /* ---- what is watched ---- */
 
 static const struct leg *leg_of(const struct swap *s, uint8_t flag)
@@ -181,6 +188,7 @@ enum err watch_start(struct watch *w, enum layer_id id)
 		.on_mempool = on_mempool,
 		.on_fact = on_fact,
 		.on_fee_rate = on_fee_rate,
+		.on_first_layer = on_first_layer,
 		.ctx = w};
 
 	w->started[id] = true;

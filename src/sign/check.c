@@ -32,6 +32,8 @@ const struct check_rule_row check_rules[RULE_COUNT] = {
 	[RULE_LEG] = {"leg", "the swap's terms parse, and are for this network"},
 	[RULE_LEG_PARTIES] = {"leg.parties", "claimant and refundee differ"},
 	[RULE_LEG_OURS] = {"leg.ours", "the key or address that gets the money back is ours"},
+	[RULE_TOKEN] = {"token", "where value is a token: the one that the policy names"},
+	[RULE_TX_TYPE] = {"tx.type", "the kind of transaction that the network has"},
 	[RULE_LEG_CONTRACT] = {"leg.contract", "the policy names the contract"},
 	[RULE_LEG_TIMELOCK] = {"leg.timelock", "the refund opens within the policy's blocks"},
 	[RULE_PREIMAGE] = {"preimage", "32 bytes that hash to the leg's hash"},
@@ -121,7 +123,8 @@ enum err check_fee(struct check *c)
 
 	if (amount_cmp(c->fee, limit->fee_max) > 0)
 		return refuse_over(c, RULE_FEE, "fee", c->fee, limit->fee_max);
-	if (amount_cmp(c->fee, limit->fee_small) <= 0)
+	/* a fee in another asset is no part of the value */
+	if (amount_cmp(c->fee, limit->fee_small) <= 0 || layer_gas_apart(c->r->network->layer))
 		return OK;
 	if (amount_mul_div(&share, c->value, permille, 1000, false) != OK)
 		return check_refuse(c, RULE_FEE, "the value is out of range");
@@ -145,13 +148,19 @@ static bool is_backed(const struct check *c)
  * fee. */
 static enum err cost_of(struct amount *cost, const struct check *c)
 {
-	*cost = amount_zero(layer_asset(c->r->network->layer));
+	const enum layer_id layer = c->r->network->layer;
+	const bool apart = layer_gas_apart(layer);
+	*cost = amount_zero(sign_cost_asset(layer, sign_budget_of(c->r->purpose)));
 	switch (c->r->purpose) {
 	case SIGN_PAYOUT:
-	case SIGN_LOCK: return amount_add(cost, c->value, c->fee);
+	case SIGN_LOCK: *cost = c->value; return apart ? OK : amount_add(cost, c->value, c->fee);
 	case SIGN_NONCE_FILL:
 	case SIGN_CANCEL:
-	case SIGN_DEPLOY: *cost = c->fee; return OK;
+	case SIGN_APPROVE:
+	case SIGN_DEPLOY:
+		if (!apart)
+			*cost = c->fee;
+		return OK;
 	case SIGN_CLAIM:
 	case SIGN_REFUND:
 		if (!is_backed(c))
@@ -176,7 +185,7 @@ static enum err check_limits(struct check *c, uint64_t now_ms)
 	if (c->r->purpose == SIGN_LOCK && amount_cmp(c->value, limit->lock_max) > 0)
 		return refuse_over(c, RULE_LIMIT_TX, "lock of", c->value, limit->lock_max);
 	/* a replacement adds only what it costs over the dearest variant before it */
-	if (session == NULL)
+	if (session == NULL || amount_is_zero(cost))
 		more = cost;
 	else if (amount_sub(&more, cost, session->cost) != OK)
 		return OK;
@@ -351,7 +360,7 @@ enum err check_request(struct sign_task *task, struct check_answer *answer, stru
 		.answer = answer,
 		.value = amount_zero(layer_asset(r.network->layer)),
 		.largest = amount_zero(layer_asset(r.network->layer)),
-		.fee = amount_zero(layer_asset(r.network->layer))};
+		.fee = amount_zero(layer_gas_asset(r.network->layer))};
 	signing_request_digest(&task->record.digest, encoded);
 	const struct hash256 *known = sign_state_variant(state, &r.session, r.variant);
 	if (known != NULL && !hash256_eq(known, &task->record.digest))

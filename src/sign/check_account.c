@@ -1,7 +1,8 @@
-/* Rootstock and its kind: legacy EVM transactions of the one account. */
+/* Rootstock and its kind: EVM transactions of the one account. */
 #include "sign/check_internal.h"
 
 #include "crypto/hash.h"
+#include "wire/erc20.h"
 
 #define TRANSFER_GAS_MAX 100000u /* a payee may be a contract with a receive function */
 
@@ -13,6 +14,28 @@ struct expected {
 	uint64_t gas_max;
 	bool create;
 };
+
+/* Where value is a token: it is the policy's, or, where any contract will do, the terms'. */
+static enum err check_token(struct check *c, const struct evm_address *token)
+{
+	static const struct evm_address none;
+	if (!layer_gas_apart(c->r->network->layer) ||
+		(!evm_address_eq(token, &none) && evm_address_eq(token, &c->limit->token)))
+		return OK;
+	return check_refuse(c, RULE_TOKEN, "not what the policy names");
+}
+
+/* Those that the policy names, or that this signer's account made. */
+static bool knows_contract(const struct check *c, const struct evm_address *contract)
+{
+	const struct policy_layer *limit = c->limit;
+	const enum layer_id layer = c->r->network->layer;
+	for (uint32_t i = 0; i < limit->contract_count; i++)
+		if (evm_address_eq(&limit->contract[i], contract))
+			return true;
+	return limit->contract_own &&
+		sign_state_deployed(c->state, layer, &c->wallet->account[layer], contract);
+}
 
 static enum err parse_leg(struct check *c, struct evm_htlc *leg)
 {
@@ -27,15 +50,11 @@ static enum err parse_leg(struct check *c, struct evm_htlc *leg)
 		return check_refuse(c, RULE_AMOUNT, "the leg's amount is out of range");
 	if (evm_address_eq(&leg->claim, &leg->refund))
 		return check_refuse(c, RULE_LEG_PARTIES, "claimant and refundee are one");
-	bool known = limit->contract_any;
-	for (uint32_t i = 0; i < limit->contract_count; i++)
-		known = known || evm_address_eq(&limit->contract[i], &leg->contract);
-	if (!known && limit->contract_own)
-		known = sign_state_deployed(c->state, c->r->network->layer,
-			&c->wallet->account[c->r->network->layer], &leg->contract);
-	if (!known)
+	if (limit->contract_any)
+		return OK;
+	if (!knows_contract(c, &leg->contract))
 		return check_refuse(c, RULE_LEG_CONTRACT, "the policy does not name it");
-	return OK;
+	return check_token(c, &leg->token);
 }
 
 static bool is_ours(const struct check *c, const struct evm_address *address)
@@ -50,7 +69,7 @@ static enum err expect_lock(struct check *c, struct expected *e)
 	if (!is_ours(c, &leg.refund))
 		return check_refuse(c, RULE_LEG_OURS, "the refund address is not ours");
 	e->to = leg.contract;
-	e->value = leg.amount;
+	e->value = evm_htlc_lock_value(&leg, e->value.asset);
 	evm_htlc_lock_call(&e->data, &leg);
 	c->value = leg.amount;
 	c->lock_hash = leg.hash;
@@ -97,9 +116,16 @@ static enum err expect_payout(struct check *c, struct expected *e)
 	if (c->r->amount.asset != asset || amount_is_zero(c->r->amount) ||
 		amount_cmp(c->r->amount, amount_max(asset)) > 0)
 		return check_refuse(c, RULE_AMOUNT, "out of range");
+	c->value = c->largest = c->r->amount;
+	if (layer_gas_apart(c->r->network->layer)) {
+		const struct evm_address payee = e->to;
+		TRY(check_token(c, &c->limit->token));
+		e->to = c->limit->token;
+		erc20_transfer_call(&e->data, &payee, c->r->amount);
+		return OK;
+	}
 	e->value = c->r->amount;
 	e->gas_max = TRANSFER_GAS_MAX;
-	c->value = c->r->amount;
 	return OK;
 }
 
@@ -107,6 +133,23 @@ static enum err expect_nonce_fill(struct check *c, struct expected *e)
 {
 	e->to = c->wallet->account[c->r->network->layer];
 	e->gas_max = TRANSFER_GAS_MAX;
+	return OK;
+}
+
+/* Without a bound: only our own locks can take what is approved to the contract. */
+static enum err expect_approve(struct check *c, struct expected *e)
+{
+	struct evm_address contract;
+	if (!layer_gas_apart(c->r->network->layer))
+		return check_refuse(c, RULE_PURPOSE, "no token is moved on this layer");
+	TRY(check_token(c, &c->limit->token));
+	if (c->r->to.len != sizeof contract.b)
+		return check_refuse(c, RULE_LEG_CONTRACT, "not an address of 20 bytes");
+	memcpy(contract.b, c->r->to.ptr, sizeof contract.b);
+	if (!knows_contract(c, &contract))
+		return check_refuse(c, RULE_LEG_CONTRACT, "the policy does not name it");
+	e->to = c->limit->token;
+	erc20_approve_call(&e->data, &contract, erc20_unlimited(layer_asset(c->r->network->layer)));
 	return OK;
 }
 
@@ -121,13 +164,16 @@ static enum err expect_deploy(struct check *c, struct expected *e)
 
 static enum err compare(struct check *c, const struct expected *e, const struct evm_tx *tx)
 {
-	const struct slice data = e->create
-		? slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len)
-		: buf_slice(&e->data);
+	const struct slice data = e->create ? evm_htlc_creation(c->r->network->layer)
+					    : buf_slice(&e->data);
+	const enum evm_type type = c->r->network->fee_market ? EVM_TYPE_FEE_MARKET
+							     : EVM_TYPE_LEGACY;
 
 	CHECK(!e->data.overflow);
 	if (tx->chain_id != c->r->network->chain_id)
 		return check_refuse(c, RULE_CHAIN_ID, "%llu", (unsigned long long)tx->chain_id);
+	if (tx->type != type || tx->access_list.len != 0)
+		return check_refuse(c, RULE_TX_TYPE, "%u", (unsigned)tx->type);
 	if (tx->create != e->create || (!e->create && !evm_address_eq(&tx->to, &e->to)))
 		return check_refuse(c, RULE_TO, "not what the purpose asks for");
 	if (amount_cmp(tx->value, e->value) != 0)
@@ -135,6 +181,11 @@ static enum err compare(struct check *c, const struct expected *e, const struct 
 	if (!slice_eq(tx->data, data))
 		return check_refuse(c, RULE_CALLDATA, "not the call that the terms make");
 	return OK;
+}
+
+static bool moves_nothing(enum sign_purpose purpose)
+{
+	return purpose == SIGN_NONCE_FILL || purpose == SIGN_DEPLOY || purpose == SIGN_APPROVE;
 }
 
 static enum err check_gas(struct check *c, const struct expected *e, const struct evm_tx *tx)
@@ -151,8 +202,8 @@ static enum err check_gas(struct check *c, const struct expected *e, const struc
 	}
 	if (amount_mul(&c->fee, tx->gas_price, tx->gas_limit) != OK)
 		return check_refuse(c, RULE_FEE, "out of range");
-	/* filling a nonce and deploying move no value: only the absolute limit holds */
-	if (c->r->purpose == SIGN_NONCE_FILL || c->r->purpose == SIGN_DEPLOY) {
+	/* filling a nonce, deploying and approving move no value: only the absolute limit holds */
+	if (moves_nothing(c->r->purpose)) {
 		if (amount_cmp(c->fee, c->limit->fee_max) > 0)
 			return check_refuse(c, RULE_FEE, "over the policy's fee_max");
 		return OK;
@@ -169,6 +220,7 @@ static enum err expect(struct check *c, struct expected *e)
 	case SIGN_REFUND: return expect_refund(c, e);
 	case SIGN_NONCE_FILL: return expect_nonce_fill(c, e);
 	case SIGN_DEPLOY: return expect_deploy(c, e);
+	case SIGN_APPROVE: return expect_approve(c, e);
 	case SIGN_CANCEL: break;
 	}
 	return check_refuse(c, RULE_PURPOSE, "unknown");
@@ -178,7 +230,7 @@ enum err check_account(struct check *c)
 {
 	const struct key_path *account = &c->r->account;
 	uint8_t call[EVM_HTLC_CALL_MAX];
-	struct expected e = {.value = amount_zero(layer_asset(c->r->network->layer)),
+	struct expected e = {.value = amount_zero(layer_gas_asset(c->r->network->layer)),
 		.data = buf_init(call, sizeof call),
 		.gas_max = c->limit->gas_max};
 	struct evm_tx tx;

@@ -207,6 +207,17 @@ SPOIL(terms_turned, {
 	s->evm_leg.refund = claim;
 })
 
+SPOIL(terms_token, s->evm_leg.token.b[0] ^= 1)
+SPOIL(call_legacy, s->call.type = EVM_TYPE_LEGACY)
+SPOIL(call_listed,
+	s->call.access_list = slice_of("\xd6\x94\x11\x11\x11\x11\x11\x11\x11\x11\x11"
+				       "\x11\x11\x11\x11\x11\x11\x11\x11\x11\x11"
+				       "\x11\xc0",
+		23))
+SPOIL(call_type_fee, s->call.type = EVM_TYPE_FEE_MARKET)
+SPOIL(call_gas_price_gas, s->call.gas_price = amount_of(ASSET_ETH, UINT64_C(50000000001)))
+SPOIL(call_wei, s->call.value = amount_of(ASSET_ETH, 1))
+
 static const struct {
 	enum sample_kind kind;
 	void (*spoil)(struct sample *s);
@@ -384,6 +395,28 @@ static const struct {
 	{SAMPLE_EVM_DEPLOY, call_value_more, RULE_VALUE},
 	{SAMPLE_EVM_DEPLOY, call_gas_deploy, RULE_GAS},
 	{SAMPLE_EVM_DEPLOY, call_fee, RULE_FEE},
+
+	{SAMPLE_EVM_LOCK, call_type_fee, RULE_TX_TYPE},
+	{SAMPLE_TOKEN_PAYOUT, call_legacy, RULE_TX_TYPE},
+	{SAMPLE_TOKEN_PAYOUT, call_listed, RULE_TX_TYPE},
+	{SAMPLE_TOKEN_PAYOUT, call_to, RULE_TO},
+	{SAMPLE_TOKEN_PAYOUT, call_payee, RULE_CALLDATA},
+	{SAMPLE_TOKEN_PAYOUT, call_wei, RULE_VALUE},
+	{SAMPLE_TOKEN_PAYOUT, call_gas_price_gas, RULE_GAS},
+	{SAMPLE_TOKEN_PAYOUT, payout_other_amount, RULE_CALLDATA},
+	{SAMPLE_TOKEN_LOCK, terms_token, RULE_TOKEN},
+	{SAMPLE_TOKEN_LOCK, terms_contract, RULE_LEG_CONTRACT},
+	{SAMPLE_TOKEN_LOCK, terms_refund, RULE_LEG_OURS},
+	{SAMPLE_TOKEN_LOCK, call_wei, RULE_VALUE},
+	{SAMPLE_TOKEN_CLAIM, terms_token, RULE_TOKEN},
+	{SAMPLE_TOKEN_CLAIM, preimage, RULE_PREIMAGE},
+	{SAMPLE_TOKEN_CLAIM, call_data_bit, RULE_CALLDATA},
+	{SAMPLE_TOKEN_REFUND, terms_token, RULE_TOKEN},
+	{SAMPLE_TOKEN_REFUND, call_data_bit, RULE_CALLDATA},
+	{SAMPLE_TOKEN_APPROVE, call_to, RULE_TO},
+	{SAMPLE_TOKEN_APPROVE, call_payee, RULE_LEG_CONTRACT},
+	{SAMPLE_TOKEN_APPROVE, call_data_bit, RULE_CALLDATA},
+	{SAMPLE_TOKEN_APPROVE, call_wei, RULE_VALUE},
 };
 
 static void test_rows(void)
@@ -421,7 +454,8 @@ static void same_effect(const struct signing_request *r, const struct sample *s)
 	CHECK(r->purpose == s->r.purpose && r->network == s->r.network);
 	if (s->evm) {
 		struct evm_tx tx;
-		CHECK(evm_tx_parse_unsigned(&tx, ASSET_RBTC, r->unsigned_tx) == OK);
+		CHECK(evm_tx_parse_unsigned(
+			      &tx, layer_gas_asset(r->network->layer), r->unsigned_tx) == OK);
 		CHECK(tx.chain_id == s->call.chain_id && tx.create == s->call.create);
 		CHECK(tx.create || evm_address_eq(&tx.to, &s->call.to));
 		CHECK(amount_cmp(tx.value, s->call.value) == 0);

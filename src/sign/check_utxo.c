@@ -323,6 +323,7 @@ enum err check_utxo(struct check *c)
 	case SIGN_REFUND: TRY(check_spend(c, &u)); break;
 	case SIGN_NONCE_FILL: TRY(check_call_off(c, &u)); break;
 	case SIGN_CANCEL:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: return check_refuse(c, RULE_PURPOSE, "not on a layer of coins");
 	}
 	TRY(check_fee(c));

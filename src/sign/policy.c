@@ -9,15 +9,18 @@
 #define ALL_PERMILLE 1000u
 #define NAME_UTXO 1u
 #define NAME_ACCOUNT 2u
+#define NAME_TOKEN 4u
 #define NAME_BOTH (NAME_UTXO | NAME_ACCOUNT)
 
 /* How a key's text becomes a member of struct policy_layer. */
 enum kind {
 	KIND_NETWORK,
 	KIND_AMOUNT, /* whole coins */
-	KIND_UNITS,  /* the smallest unit */
+	KIND_FEE,    /* whole coins of what gas is paid with */
+	KIND_UNITS,  /* its smallest unit */
 	KIND_NUMBER,
 	KIND_BOOL,
+	KIND_ADDRESS,
 	KIND_CONTRACTS, /* a list */
 };
 
@@ -43,15 +46,14 @@ static const struct key keys[] = {
 		"of one lock-up, in whole coins"},
 	{"day_max", NAME_BOTH, KIND_AMOUNT, AT(day_max), 0, "0",
 		"payouts and locks of any 24 hours, with all fees but those of claims and refunds"},
-	{"fee_max", NAME_BOTH, KIND_AMOUNT, AT(fee_max), 0, "0.005",
-		"the fee of any one transaction"},
-	{"fee_small", NAME_BOTH, KIND_AMOUNT, AT(fee_small), 0, "0.0005",
+	{"fee_max", NAME_BOTH, KIND_FEE, AT(fee_max), 0, "0.005", "the fee of any one transaction"},
+	{"fee_small", NAME_BOTH, KIND_FEE, AT(fee_small), 0, "0.0005",
 		"up to this a fee passes, however little is moved"},
 	{"fee_permille", NAME_BOTH, KIND_NUMBER, AT(fee_permille), ALL_PERMILLE, "50",
 		"the fee of a payout or lock over fee_small, in thousandths of the amount"},
 	{"rescue_permille", NAME_BOTH, KIND_NUMBER, AT(rescue_permille), ALL_PERMILLE, "1000",
 		"the same for claims and refunds, which may have to pay what they are worth"},
-	{"rescue_day_max", NAME_BOTH, KIND_AMOUNT, AT(rescue_day_max), 0, "0.05",
+	{"rescue_day_max", NAME_BOTH, KIND_FEE, AT(rescue_day_max), 0, "0.05",
 		"fees of claims and refunds of any 24 hours; one of each for a lock signed here is "
 		"not counted"},
 	{"feerate_max", NAME_UTXO, KIND_NUMBER, AT(feerate_max), UINT64_C(100000000), "1000000",
@@ -66,6 +68,8 @@ static const struct key keys[] = {
 		"gas of creating the swap contract; 0: never sign a creation"},
 	{"contracts", NAME_ACCOUNT, KIND_CONTRACTS, AT(contract), 0, "[]",
 		"swap contracts; 'own': also those that this signer's account created"},
+	{"token", NAME_TOKEN, KIND_ADDRESS, AT(token), 0, NULL,
+		"the token that is moved here; without one, nothing is signed"},
 	{"claim_for_others", NAME_ACCOUNT, KIND_BOOL, AT(claim_for_others), 0, "false",
 		"sign claims that pay a recorded claimant who is not us"},
 };
@@ -74,7 +78,8 @@ static unsigned family_bit(enum layer_id layer)
 {
 	switch (layer_family(layer)) {
 	case FAMILY_UTXO: return NAME_UTXO;
-	case FAMILY_ACCOUNT: return NAME_ACCOUNT;
+	case FAMILY_ACCOUNT:
+		return layer_gas_apart(layer) ? NAME_ACCOUNT | NAME_TOKEN : NAME_ACCOUNT;
 	case FAMILY_CHANNEL: return 0; /* its node has the keys */
 	}
 	UNREACHABLE();
@@ -139,9 +144,13 @@ static enum err set_scalar(
 		l->network = network;
 		return OK;
 	case KIND_AMOUNT: return amount_parse(member, layer_asset(layer), text);
-	case KIND_UNITS: return amount_parse_units(member, layer_asset(layer), text);
+	case KIND_FEE: return amount_parse(member, layer_gas_asset(layer), text);
+	case KIND_UNITS: return amount_parse_units(member, layer_gas_asset(layer), text);
 	case KIND_NUMBER: return parse_number(member, text, key->max);
 	case KIND_BOOL: return parse_bool(member, text);
+	case KIND_ADDRESS:
+		return l->network == NULL ? ERR_STATE
+					  : evm_address_parse(member, l->network->chain_id, text);
 	case KIND_CONTRACTS: return ERR_FORMAT; /* a list */
 	}
 	return ERR_FORMAT;
@@ -153,7 +162,7 @@ void policy_init(struct policy *p)
 	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++) {
 		struct policy_layer *l = &p->layer[layer];
 		/* also of the other family's members: amounts need their asset */
-		l->gas_price_max = amount_zero(layer_asset((enum layer_id)layer));
+		l->gas_price_max = amount_zero(layer_gas_asset((enum layer_id)layer));
 		for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 			if ((keys[i].families & family_bit((enum layer_id)layer)) != 0 &&
 				keys[i].standard != NULL && keys[i].kind != KIND_CONTRACTS)
@@ -168,8 +177,9 @@ void policy_open(struct policy *out)
 	for (uint32_t i = 0; i < LAYER_COUNT; i++) {
 		struct policy_layer *l = &out->layer[i];
 		const struct amount all = amount_max(layer_asset((enum layer_id)i));
-		l->payout_max = l->lock_max = l->day_max = l->rescue_day_max = all;
-		l->fee_max = l->fee_small = l->gas_price_max = all;
+		const struct amount gas = amount_max(layer_gas_asset((enum layer_id)i));
+		l->payout_max = l->lock_max = l->day_max = all;
+		l->rescue_day_max = l->fee_max = l->fee_small = l->gas_price_max = gas;
 		l->feerate_max = UINT64_C(100000000);
 		l->gas_max = l->deploy_gas_max = UINT64_C(30000000);
 		l->any_network = l->contract_any = l->claim_for_others = true;
@@ -204,10 +214,12 @@ static const char *explain_err(const struct key *key, enum err err)
 		return "out of range";
 	switch (key->kind) {
 	case KIND_NETWORK: return "no network of that name";
-	case KIND_AMOUNT: return "wants an amount in whole coins, as 0.01";
+	case KIND_AMOUNT:
+	case KIND_FEE: return "wants an amount in whole coins, as 0.01";
 	case KIND_UNITS:
 	case KIND_NUMBER: return "wants a whole number";
 	case KIND_BOOL: return "wants true or false";
+	case KIND_ADDRESS: return "wants an address";
 	case KIND_CONTRACTS: return "wants a list of addresses, or own";
 	}
 	return "wrong";

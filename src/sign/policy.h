@@ -23,11 +23,12 @@ struct policy_layer {
 	struct amount lock_max;
 	struct amount day_max;
 	/* The fees of claims and refunds of the last 24 hours, but for one of each for a lock that
-	 * was signed here. */
+	 * that was signed here. Where gas is another asset it alone counts in these, and in day_max
+	 * what is moved. */
 	struct amount rescue_day_max;
 	/* The fee of one transaction: at most fee_max; and at most fee_permille of the value that
 	 * it moves (rescue_permille for claims and refunds), or fee_small where that is more. */
-	struct amount fee_max;
+	struct amount fee_max; /* of fees: in what gas is paid with */
 	struct amount fee_small;
 	uint64_t fee_permille;
 	uint64_t rescue_permille;
@@ -40,7 +41,8 @@ struct policy_layer {
 	uint64_t deploy_gas_max; /* gas of a deployment; 0: no deployments */
 	struct evm_address contract[POLICY_CONTRACT_MAX];
 	uint32_t contract_count;
-	bool contract_own;     /* also contracts that this signer's account deployed */
+	struct evm_address token; /* what is moved on a layer whose gas is another asset */
+	bool contract_own;        /* also contracts that this signer's account deployed */
 	bool contract_any;     /* also any other: for the taker's own signer, which checks code */
 	bool claim_for_others; /* claims that pay a recorded claimant who is not us */
 };

@@ -53,11 +53,11 @@ enum err sign_record_parse(struct sign_record *out, struct slice in)
 	if (reader.failed)
 		return ERR_SHORT;
 	if (version != RECORD_VERSION || layer >= LAYER_COUNT || purpose < SIGN_PAYOUT ||
-		purpose > SIGN_DEPLOY || r.input_count > BTC_INPUT_MAX)
+		purpose > SIGN_APPROVE || r.input_count > BTC_INPUT_MAX)
 		return ERR_FORMAT;
 	r.layer = (enum layer_id)layer;
 	r.purpose = (enum sign_purpose)purpose;
-	r.cost = amount_load(layer_asset(r.layer), cost);
+	r.cost = amount_load(sign_cost_asset(r.layer, sign_budget_of(r.purpose)), cost);
 	for (uint32_t i = 0; i < r.input_count; i++) {
 		reader_copy(&reader, r.input[i].txid.b, sizeof r.input[i].txid.b);
 		r.input[i].index = reader_le32(&reader);

@@ -1,6 +1,7 @@
 #include "sign/sample.h"
 
 #include "crypto/hash.h"
+#include "wire/erc20.h"
 
 #define PAYOUT_RAW 300000u
 #define COIN_RAW 200000u
@@ -42,11 +43,12 @@ void sample_world_init(struct sample_world *w)
 	xonly_from_pubkey(&w->other, &odd, &other_public);
 	CHECK(evm_address_from_pubkey(&w->stranger, &other_public) == OK);
 	memset(w->contract.b, 0xc0, sizeof w->contract.b);
+	memset(w->token.b, 0xe0, sizeof w->token.b);
 
 	policy_init(&w->policy);
 	for (uint32_t i = 0; i < LAYER_COUNT; i++) {
 		struct policy_layer *l = &w->policy.layer[i];
-		if (!layer_built((enum layer_id)i) ||
+		if (network_by_name((enum layer_id)i, slice_str("regtest")) == NULL ||
 			layer_family((enum layer_id)i) == FAMILY_CHANNEL)
 			continue;
 		const enum asset asset = layer_asset((enum layer_id)i);
@@ -60,6 +62,10 @@ void sample_world_init(struct sample_world *w)
 	rootstock->contract[0] = w->contract;
 	rootstock->contract_count = 1;
 	rootstock->deploy_gas_max = 3000000;
+	struct policy_layer *bob = &w->policy.layer[LAYER_BOB];
+	bob->contract[0] = w->contract;
+	bob->contract_count = 1;
+	bob->token = w->token;
 }
 
 /* ---- Bitcoin ---- */
@@ -157,30 +163,44 @@ static void btc_spend(struct sample *s, const struct sample_world *w, uint32_t n
 
 /* ---- EVM ---- */
 
+/* 0.003 of it. */
+static struct amount evm_value(enum layer_id layer)
+{
+	return layer == LAYER_BOB ? amount_of(layer_asset(layer), 300000)
+				  : amount_of(layer_asset(layer), UINT64_C(3000000000000000));
+}
+
 static void evm_base(struct sample *s, uint32_t number)
 {
+	const enum layer_id layer = s->r.network->layer;
+	const enum asset gas = layer_gas_asset(layer);
 	s->evm = true;
-	s->r.account = (struct key_path){.use = KEY_ACCOUNT, .layer = LAYER_ROOTSTOCK};
+	s->r.account = (struct key_path){.use = KEY_ACCOUNT, .layer = layer};
 	s->r.change = s->r.account;
-	s->r.amount = amount_zero(ASSET_RBTC);
-	s->call = (struct evm_tx){.chain_id = s->r.network->chain_id,
+	s->r.amount = amount_zero(layer_asset(layer));
+	s->call = (struct evm_tx){
+		.type = s->r.network->fee_market ? EVM_TYPE_FEE_MARKET : EVM_TYPE_LEGACY,
+		.chain_id = s->r.network->chain_id,
 		.nonce = number,
-		.gas_price = amount_of(ASSET_RBTC, 60000000),
+		.gas_price = amount_of(gas, 60000000),
+		.priority_fee = amount_of(gas, s->r.network->fee_market ? 1000000 : 0),
 		.gas_limit = 90000,
-		.value = amount_zero(ASSET_RBTC)};
+		.value = amount_zero(gas)};
 }
 
 static void evm_leg(
 	struct sample *s, const struct sample_world *w, uint32_t number, bool ours_claim)
 {
-	const struct evm_address *ours = &w->wallet.account[LAYER_ROOTSTOCK];
+	const struct evm_address *ours = &w->wallet.account[s->r.network->layer];
 	s->has_leg = true;
 	s->evm_leg = (struct evm_htlc){.contract = w->contract,
 		.chain_id = s->r.network->chain_id,
-		.amount = amount_of(ASSET_RBTC, UINT64_C(3000000000000000)),
+		.amount = evm_value(s->r.network->layer),
 		.claim = ours_claim ? *ours : w->stranger,
 		.refund = ours_claim ? w->stranger : *ours,
 		.timelock = REFUND_AT};
+	if (layer_gas_apart(s->r.network->layer))
+		s->evm_leg.token = w->token;
 	hash_of(&s->evm_leg.hash, number);
 	s->call.to = w->contract;
 }
@@ -191,12 +211,30 @@ static void evm_call(struct sample *s, uint32_t number)
 
 	if (s->r.purpose == SIGN_LOCK) {
 		evm_htlc_lock_call(&data, &s->evm_leg);
-		s->call.value = s->evm_leg.amount;
+		s->call.value = evm_htlc_lock_value(&s->evm_leg, s->call.value.asset);
 	} else if (s->r.purpose == SIGN_CLAIM) {
 		sample_preimage(&s->r.preimage, number);
 		evm_htlc_claim_call(&data, &s->evm_leg, &s->r.preimage);
 	} else {
 		evm_htlc_refund_call(&data, &s->evm_leg);
+	}
+	s->call.data = buf_slice(&data);
+}
+
+/* Calls of the token itself. */
+static void token_call(struct sample *s, const struct sample_world *w, bool payout)
+{
+	const struct evm_address *to = payout ? &w->stranger : &w->contract;
+	struct buf data = buf_init(s->data, sizeof s->data);
+
+	memcpy(s->payee, to->b, sizeof to->b);
+	s->r.to = slice_of(s->payee, sizeof to->b);
+	s->call.to = w->token;
+	if (payout) {
+		s->r.amount = evm_value(s->r.network->layer);
+		erc20_transfer_call(&data, to, s->r.amount);
+	} else {
+		erc20_approve_call(&data, to, erc20_unlimited(layer_asset(s->r.network->layer)));
 	}
 	s->call.data = buf_slice(&data);
 }
@@ -208,11 +246,13 @@ static void evm_sample(
 	if (kind == SAMPLE_EVM_PAYOUT) {
 		memcpy(s->payee, w->stranger.b, sizeof w->stranger.b);
 		s->r.to = slice_of(s->payee, sizeof w->stranger.b);
-		s->r.amount = amount_of(ASSET_RBTC, UINT64_C(3000000000000000));
+		s->r.amount = evm_value(s->r.network->layer);
 		s->call.to = w->stranger;
 		s->call.value = s->r.amount;
+	} else if (kind == SAMPLE_TOKEN_PAYOUT || kind == SAMPLE_TOKEN_APPROVE) {
+		token_call(s, w, kind == SAMPLE_TOKEN_PAYOUT);
 	} else if (kind == SAMPLE_EVM_FILL) {
-		s->call.to = w->wallet.account[LAYER_ROOTSTOCK];
+		s->call.to = w->wallet.account[s->r.network->layer];
 		s->call.gas_limit = 21000;
 	} else if (kind == SAMPLE_EVM_DEPLOY) {
 		CHECK(evm_htlc_creation_code_len <= sizeof s->data);
@@ -221,7 +261,7 @@ static void evm_sample(
 		s->call.create = true;
 		s->call.gas_limit = 1500000;
 	} else {
-		evm_leg(s, w, number, kind == SAMPLE_EVM_CLAIM);
+		evm_leg(s, w, number, s->r.purpose == SIGN_CLAIM);
 		evm_call(s, number);
 	}
 }
@@ -233,8 +273,11 @@ void sample_make(
 {
 	static const enum sign_purpose purposes[SAMPLE_COUNT] = {SIGN_PAYOUT, SIGN_LOCK, SIGN_CLAIM,
 		SIGN_REFUND, SIGN_PAYOUT, SIGN_PAYOUT, SIGN_LOCK, SIGN_CLAIM, SIGN_REFUND,
-		SIGN_NONCE_FILL, SIGN_DEPLOY};
-	const enum layer_id layer = kind < SAMPLE_EVM_PAYOUT ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+		SIGN_NONCE_FILL, SIGN_DEPLOY, SIGN_PAYOUT, SIGN_LOCK, SIGN_CLAIM, SIGN_REFUND,
+		SIGN_APPROVE};
+	const enum layer_id layer = kind < SAMPLE_EVM_PAYOUT ? LAYER_BITCOIN
+		: kind < SAMPLE_TOKEN_PAYOUT                 ? LAYER_ROOTSTOCK
+							     : LAYER_BOB;
 
 	*s = (struct sample){.r = {.purpose = purposes[kind],
 				     .network = w->policy.layer[layer].network,
@@ -244,7 +287,7 @@ void sample_make(
 					     .index = KEY_INDEX_CHANGE}}};
 	s->tx.version = 2;
 	id_of(&s->r.session, (uint8_t)('A' + kind), number);
-	if (s->r.purpose != SIGN_PAYOUT && kind < SAMPLE_EVM_FILL)
+	if (s->r.purpose >= SIGN_LOCK && s->r.purpose <= SIGN_REFUND)
 		id_of(&s->r.swap, 's', number);
 	if (kind == SAMPLE_BTC_PAYOUT)
 		btc_payout(s, w, number);

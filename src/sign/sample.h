@@ -19,6 +19,11 @@ enum sample_kind {
 	SAMPLE_EVM_REFUND,
 	SAMPLE_EVM_FILL,
 	SAMPLE_EVM_DEPLOY,
+	SAMPLE_TOKEN_PAYOUT, /* where value is a token: BOB */
+	SAMPLE_TOKEN_LOCK,
+	SAMPLE_TOKEN_CLAIM,
+	SAMPLE_TOKEN_REFUND,
+	SAMPLE_TOKEN_APPROVE,
 	SAMPLE_COUNT
 };
 
@@ -51,7 +56,7 @@ struct sample_world {
 	struct sign_wallet wallet;
 	struct policy policy;
 	struct hash256 preimage;
-	struct evm_address contract;
+	struct evm_address contract, token;
 	struct xonly other; /* somebody else's key and account */
 	struct evm_address stranger;
 };

@@ -159,7 +159,8 @@ enum err sign_state_create(struct sign_state **out, uint64_t seed)
 	for (uint32_t layer = 0; layer < LAYER_COUNT; layer++)
 		for (uint32_t i = 0; i < SIGN_BUDGET_COUNT * BUDGET_STEPS; i++)
 			s->budget[layer][i / BUDGET_STEPS][i % BUDGET_STEPS].sum = amount_zero(
-				layer_asset((enum layer_id)layer));
+				sign_cost_asset((enum layer_id)layer,
+					(enum sign_budget)(i / BUDGET_STEPS)));
 	if (index_init(&s->by_session, KEY_SESSION, seed) == OK &&
 		index_init(&s->by_variant, KEY_VARIANT, seed) == OK &&
 		index_init(&s->by_input, KEY_INPUT, seed) == OK &&
@@ -213,6 +214,11 @@ enum sign_budget sign_budget_of(enum sign_purpose purpose)
 							       : SIGN_BUDGET_OWN;
 }
 
+enum asset sign_cost_asset(enum layer_id layer, enum sign_budget budget)
+{
+	return budget == SIGN_BUDGET_RESCUE ? layer_gas_asset(layer) : layer_asset(layer);
+}
+
 static void budget_add(struct sign_state *s, enum layer_id layer, enum sign_budget budget,
 	uint64_t now_ms, struct amount a)
 {
@@ -222,11 +228,11 @@ static void budget_add(struct sign_state *s, enum layer_id layer, enum sign_budg
 	 * this there too, which forgets later and not earlier */
 	if (slot->step < step) {
 		slot->step = step;
-		slot->sum = amount_zero(layer_asset(layer));
+		slot->sum = amount_zero(sign_cost_asset(layer, budget));
 	}
 	struct amount sum;
 	if (amount_add(&sum, slot->sum, a) != OK)
-		sum = amount_of_u128(layer_asset(layer), ~(u128)0);
+		sum = amount_of_u128(sign_cost_asset(layer, budget), ~(u128)0);
 	slot->sum = sum;
 }
 
@@ -234,13 +240,13 @@ struct amount sign_state_day(
 	const struct sign_state *s, enum layer_id layer, enum sign_budget budget, uint64_t now_ms)
 {
 	const uint64_t now = now_ms / SIGN_BUDGET_STEP_MS;
-	struct amount total = amount_zero(layer_asset(layer));
+	struct amount total = amount_zero(sign_cost_asset(layer, budget));
 	for (uint32_t i = 0; i < BUDGET_STEPS; i++) {
 		const struct budget_step *slot = &s->budget[layer][budget][i];
 		if (slot->step + BUDGET_STEPS <= now)
 			continue;
 		if (amount_add(&total, total, slot->sum) != OK)
-			return amount_of_u128(layer_asset(layer), ~(u128)0);
+			return amount_of_u128(total.asset, ~(u128)0);
 	}
 	return total;
 }
@@ -314,7 +320,7 @@ static uint32_t session_open(struct sign_state *s, const struct sign_record *r)
 		.layer = r->layer,
 		.purpose = r->purpose,
 		.terms = r->terms,
-		.cost = amount_zero(layer_asset(r->layer)),
+		.cost = amount_zero(sign_cost_asset(r->layer, sign_budget_of(r->purpose))),
 		.nonce = r->nonce,
 		.first_ms = r->time_ms,
 	};
@@ -384,7 +390,8 @@ enum err sign_state_apply(struct sign_state *s, const struct sign_record *r)
 		s->newest_ms = r->time_ms;
 	/* one variant at most confirms: the dearest is what the session can cost */
 	struct amount more;
-	if (amount_sub(&more, r->cost, session->cost) == OK && !amount_is_zero(more)) {
+	if (!amount_is_zero(r->cost) && amount_sub(&more, r->cost, session->cost) == OK &&
+		!amount_is_zero(more)) {
 		budget_add(s, r->layer, sign_budget_of(r->purpose), r->time_ms, more);
 		session->cost = r->cost;
 	}

@@ -97,6 +97,9 @@ bool sign_state_deployed(const struct sign_state *s, enum layer_id layer,
 	const struct evm_address *account, const struct evm_address *contract);
 /* Claims and refunds have a budget of their own: a day full of payouts stops none of them. */
 enum sign_budget { SIGN_BUDGET_OWN, SIGN_BUDGET_RESCUE, SIGN_BUDGET_COUNT };
+/* What costs of a budget are counted in: rescues pay fees alone, others what is moved, which is
+ * also what fees are paid with, but where gas is another asset. */
+enum asset sign_cost_asset(enum layer_id layer, enum sign_budget budget);
 enum sign_budget sign_budget_of(enum sign_purpose purpose);
 /* What the last 24 hours were charged, as of now_ms; up to SIGN_BUDGET_STEP_MS too much, never too
  * little. */

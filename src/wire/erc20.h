@@ -19,6 +19,12 @@ NONNULL_ALL void erc20_balance_call(struct buf *out, const struct evm_address *o
 NONNULL_ALL void erc20_allowance_call(
 	struct buf *out, const struct evm_address *owner, const struct evm_address *spender);
 
+/* An approval of more than there can be, once for all. */
+static inline struct amount erc20_unlimited(enum asset asset)
+{
+	return amount_of_u128(asset, ~(u128)0);
+}
+
 enum erc20_call_kind { ERC20_TRANSFER, ERC20_APPROVE };
 struct erc20_call {
 	enum erc20_call_kind kind;

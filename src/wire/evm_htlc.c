@@ -61,11 +61,6 @@ static bool address_is_zero(const struct evm_address *a)
 	return evm_address_eq(a, &zero);
 }
 
-static bool layer_has_token(enum layer_id layer)
-{
-	return layer_asset(layer) != layer_gas_asset(layer);
-}
-
 enum err evm_htlc_parse(struct evm_htlc *out, enum layer_id layer, struct slice in)
 {
 	const enum asset asset = layer_asset(layer);
@@ -79,11 +74,11 @@ enum err evm_htlc_parse(struct evm_htlc *out, enum layer_id layer, struct slice 
 	reader_copy(&r, h.claim.b, sizeof h.claim.b);
 	reader_copy(&r, h.refund.b, sizeof h.refund.b);
 	h.timelock = reader_le64(&r);
-	if (layer_has_token(layer))
+	if (layer_gas_apart(layer))
 		reader_copy(&r, h.token.b, sizeof h.token.b);
 	TRY(reader_finish(&r));
 	h.amount = amount_load(asset, amount);
-	if (layer_has_token(layer) && !evm_htlc_has_token(&h))
+	if (layer_gas_apart(layer) && !evm_htlc_has_token(&h))
 		return ERR_FORMAT;
 	if (address_is_zero(&h.contract) || address_is_zero(&h.claim) || address_is_zero(&h.refund))
 		return ERR_FORMAT;
@@ -185,14 +180,14 @@ void evm_htlc_states_call(struct buf *out, const struct evm_htlc *h)
 
 struct slice evm_htlc_creation(enum layer_id layer)
 {
-	return layer_has_token(layer)
+	return layer_gas_apart(layer)
 		? slice_of(erc20_htlc_creation_code, erc20_htlc_creation_code_len)
 		: slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len);
 }
 
 const struct hash256 *evm_htlc_code_hash(enum layer_id layer)
 {
-	return layer_has_token(layer) ? &erc20_htlc_runtime_code_hash : &evm_htlc_runtime_code_hash;
+	return layer_gas_apart(layer) ? &erc20_htlc_runtime_code_hash : &evm_htlc_runtime_code_hash;
 }
 
 /* ---- events ---- */

@@ -30,6 +30,7 @@ static const struct {
 	[SIGN_REFUND] = {true, true, true},
 	[SIGN_NONCE_FILL] = {true, true, true},
 	[SIGN_DEPLOY] = {true, false, true},
+	[SIGN_APPROVE] = {true, false, true},
 };
 
 static bool is_utxo(const struct network *network)

@@ -22,6 +22,7 @@ enum sign_purpose {
 	SIGN_NONCE_FILL, /* to ourselves: consumes a nonce, or the coins of what is called off */
 	SIGN_DEPLOY,     /* ACCOUNT: creates the HTLC contract; only where the policy allows it */
 	SIGN_CANCEL,     /* CHANNEL: our invoice; no signer is asked there */
+	SIGN_APPROVE, /* ACCOUNT with a token: lets the HTLC contract take tokens for our locks */
 };
 
 #define SIGNING_TX_MAX (64u * 1024u)

@@ -107,7 +107,7 @@ enum err evm_answer_block(struct block_ref *out, const struct json *result)
 	return OK;
 }
 
-enum err evm_answer_is_contract(const struct json *value)
+enum err evm_answer_is_contract(enum layer_id id, const struct json *value)
 {
 	uint8_t code[EVM_CODE_MAX];
 	struct hash256 hash;
@@ -116,7 +116,7 @@ enum err evm_answer_is_contract(const struct json *value)
 	if (err != OK)
 		return err == ERR_FULL ? ERR_NETWORK : ERR_FORMAT;
 	keccak256(&hash, slice_of(code, len));
-	return hash256_eq(&hash, &evm_htlc_runtime_code_hash) ? OK : ERR_NETWORK;
+	return hash256_eq(&hash, evm_htlc_code_hash(id)) ? OK : ERR_NETWORK;
 }
 
 struct json *evm_param_bytes(struct slice bytes)
@@ -162,5 +162,15 @@ struct json *params_block_tag(const char *block_tag, bool full)
 	struct json *params = json_array();
 	json_push(params, json_new_string(block_tag));
 	json_push(params, json_new_bool(full));
+	return params;
+}
+
+struct json *params_call(const struct evm_address *to, struct slice data, struct json *where)
+{
+	struct json *params = json_array(), *object = json_object();
+	json_set(object, "to", evm_param_address(to));
+	json_set(object, "data", evm_param_bytes(data));
+	json_push(params, object);
+	json_push(params, where);
 	return params;
 }

@@ -115,7 +115,7 @@ static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
 	enum err err = answer->err;
 	(void)tag;
 	if (err == OK)
-		err = evm_answer_is_contract(answer->result);
+		err = evm_answer_is_contract(c->op.layer->config.id, answer->result);
 	if (err == ERR_NETWORK)
 		fail(c, err, "the contract", "the code at its address is not that of our HTLC");
 	else if (err != OK)
@@ -210,10 +210,33 @@ static enum err block_at(struct layer *layer, uint64_t height, layer_block_cb cb
 	return err;
 }
 
+struct fee_op {
+	layer_fee_cb cb;
+	void *ctx;
+};
+
+static void on_price(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
+{
+	struct fee_op *f = ctx;
+	(void)data_fee;
+	if (err != ERR_CANCELLED)
+		f->cb(f->ctx, err, rate);
+	free(f);
+}
+
 /* Blocks come fast and are rarely full: one price for every target. */
 static enum err fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx)
 {
-	return blocks == 0 ? ERR_RANGE : evm_ask_price(layer, cb, ctx);
+	if (blocks == 0)
+		return ERR_RANGE;
+	struct fee_op *f = malloc(sizeof *f);
+	if (f == NULL)
+		return ERR_FULL;
+	*f = (struct fee_op){.cb = cb, .ctx = ctx};
+	const enum err err = evm_ask_price(layer, on_price, f);
+	if (err != OK)
+		free(f);
+	return err;
 }
 
 static enum err watch_coin(struct layer *layer, const struct btc_outpoint *coin)

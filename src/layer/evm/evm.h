@@ -24,7 +24,12 @@ struct evm_kind {
 	const char *price_method;
 	enum err (*rate)(uint64_t *out, const struct json *block, uint64_t price);
 };
-extern const struct evm_kind rootstock_kind;
+extern const struct evm_kind rootstock_kind, bob_kind;
+
+/* FEE_MARKET: this part of the fee, at most, is for whoever makes the block. Rates are such that it
+ * is enough and that the base fee can double (bob_kind.rate). A share, so that a replacement raises
+ * both. */
+#define EVM_PRIORITY_SHARE 8u
 /* Of an EVM layer (CHECK). */
 const struct evm_kind *evm_kind_of(enum layer_id id);
 
@@ -65,7 +70,14 @@ struct evm_layer {
 	struct table pending;
 	uint32_t pending_generation;
 	bool pending_asking;
+	struct layer_first_layer below,
+		told; /* rollups: what is known, and what the sink was told */
 };
+
+static inline bool evm_is_rollup(const struct layer *layer)
+{
+	return layer->config.network->rollup;
+}
 
 static inline struct evm_layer *evm_of(struct layer *layer)
 {
@@ -95,8 +107,16 @@ struct own_log {
 	struct hash256 tx;
 	uint32_t tx_index, index;
 };
+/* Tokens that arrived at our account, other than from the contract. */
+struct own_credit {
+	struct hash256 tx;
+	uint32_t tx_index;
+	struct amount amount;
+};
 struct payload {
 	struct block_ref block;
+	struct own_credit *credit; /* owned */
+	uint32_t credit_count;
 	struct own_tx *tx; /* owned */
 	uint32_t tx_count;
 	struct own_log *log; /* owned */
@@ -129,8 +149,9 @@ enum err evm_ask_known(struct evm_layer *r);
 
 /* ---- price.c ---- */
 
-typedef void (*price_cb)(void *ctx, enum err err, uint64_t rate);
-/* cb follows once, unless the layer is destroyed. */
+/* data_fee: rollups; for the data of one of our transactions, at most. */
+typedef void (*price_cb)(void *ctx, enum err err, uint64_t rate, uint64_t data_fee);
+/* cb follows once; when the layer is destroyed, with ERR_CANCELLED. */
 MUST_USE enum err evm_ask_price(struct layer *layer, price_cb cb, void *ctx);
 
 /* ---- pending.c, submit.c, status.c, scan.c ---- */
@@ -157,8 +178,8 @@ MUST_USE enum err evm_answer_bytes(
 MUST_USE enum err evm_answer_prefix(uint8_t *bytes, size_t len, const struct json *value);
 /* A block's header. */
 MUST_USE enum err evm_answer_block(struct block_ref *out, const struct json *result);
-/* eth_getCode's answer is the HTLC contract: ERR_NETWORK where it is not. */
-MUST_USE enum err evm_answer_is_contract(const struct json *value);
+/* eth_getCode's answer is the layer's HTLC contract: ERR_NETWORK where it is not. */
+MUST_USE enum err evm_answer_is_contract(enum layer_id id, const struct json *value);
 
 struct json *evm_param_hash(const struct hash256 *hash);
 struct json *evm_param_quantity(uint64_t n);
@@ -167,5 +188,7 @@ struct json *evm_param_bytes(struct slice bytes);
 /* eth_getBlockByNumber. */
 enum err ask_block_at(struct layer *layer, uint64_t height, ask_cb cb, void *op, uint64_t tag);
 struct json *params_block_tag(const char *block_tag, bool full);
+/* eth_call. where: a block's number or tag; taken. */
+struct json *params_call(const struct evm_address *to, struct slice data, struct json *where);
 
 #endif

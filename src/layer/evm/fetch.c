@@ -2,6 +2,7 @@
  * and the contract's events. Everything names the block's hash, or the block is refused. */
 #include "base/mutant.h"
 #include "layer/evm/evm.h"
+#include "wire/erc20.h"
 #include <stdlib.h>
 
 #define BLOCK_TX_MAX 100000u
@@ -14,6 +15,7 @@ struct fetch {
 	uint64_t height;
 	struct payload *payload; /* owned */
 	struct json *logs;       /* owned: kept until the block is there, too */
+	struct json *credits;    /* likewise: transfers of tokens to us */
 	bool has_block;
 };
 
@@ -22,6 +24,7 @@ void evm_payload_drop(void *payload)
 	struct payload *p = payload;
 	free(p->tx);
 	free(p->log);
+	free(p->credit);
 	free(p->all);
 	free(p);
 }
@@ -38,7 +41,7 @@ static void fetch_fail(struct fetch *f, enum err err, const char *what)
 static enum err read_tx(
 	struct payload *p, const struct evm_layer *r, uint32_t index, const struct json *value)
 {
-	const enum asset asset = layer_asset(r->layer.config.id);
+	const enum asset asset = layer_gas_asset(r->layer.config.id);
 	struct own_tx tx = {.index = index, .gas_price = amount_zero(asset)};
 	struct evm_address from, to;
 
@@ -91,7 +94,7 @@ static enum err read_receipt(struct own_tx *tx, const struct fetch *f, const str
 {
 	struct hash256 hash, block;
 	uint64_t status, gas;
-	struct amount price = tx->gas_price;
+	struct amount price = tx->gas_price, data;
 
 	TRY(evm_answer_hash(&hash, json_get(result, "transactionHash")));
 	TRY(evm_answer_hash(&block, json_get(result, "blockHash")));
@@ -104,6 +107,11 @@ static enum err read_receipt(struct own_tx *tx, const struct fetch *f, const str
 		gas > tx->gas_limit || gas > GAS_MAX)
 		return ERR_FORMAT;
 	TRY(amount_mul(&tx->fee, price, gas));
+	/* what the data cost on the first layer comes on top of what the gas did */
+	if (json_get(result, "l1Fee") != NULL) {
+		TRY(evm_answer_amount(&data, price.asset, json_get(result, "l1Fee")));
+		TRY(amount_add(&tx->fee, tx->fee, data));
+	}
 	if (amount_cmp(tx->fee, amount_max(tx->fee.asset)) > 0)
 		return ERR_RANGE;
 	tx->reverted = status == 0;
@@ -146,48 +154,111 @@ static void on_block(void *op, uint64_t tag, const struct rpc_answer *answer)
 
 /* ---- events ---- */
 
-static enum err read_log(struct fetch *f, const struct json *value)
-{
-	struct payload *p = f->payload;
-	struct own_log log = {0};
-	struct hash256 block, topic[4];
+/* What every log has, whoever wrote it. */
+struct raw_log {
 	struct evm_address address;
-	uint64_t height, tx_index, index;
+	struct hash256 tx, topic[4];
+	uint32_t tx_index, index;
+	size_t topic_count;
 	uint8_t data[4 * 32];
 	size_t data_len;
+};
+
+/* A log of this block, by a contract that was asked for, of a transaction that the block has. */
+static enum err read_raw_log(struct raw_log *log, const struct fetch *f, const struct json *value,
+	const struct evm_address *wanted)
+{
+	const struct payload *p = f->payload;
+	struct hash256 block;
+	uint64_t height, tx_index, index;
 	bool removed = false;
 	const struct json *topics = json_get(value, "topics");
-	const size_t topic_count = json_count(topics);
 
-	TRY(evm_answer_address(&address, json_get(value, "address")));
+	log->topic_count = json_count(topics);
+	TRY(evm_answer_address(&log->address, json_get(value, "address")));
 	TRY(evm_answer_hash(&block, json_get(value, "blockHash")));
-	TRY(evm_answer_hash(&log.tx, json_get(value, "transactionHash")));
+	TRY(evm_answer_hash(&log->tx, json_get(value, "transactionHash")));
 	TRY(evm_answer_u64(&height, json_get(value, "blockNumber")));
 	TRY(evm_answer_u64(&tx_index, json_get(value, "transactionIndex")));
 	TRY(evm_answer_u64(&index, json_get(value, "logIndex")));
-	TRY(evm_answer_bytes(data, &data_len, sizeof data, json_get(value, "data")));
+	TRY(evm_answer_bytes(log->data, &log->data_len, sizeof log->data, json_get(value, "data")));
 	if (json_get(value, "removed") != NULL)
 		TRY(json_get_bool(value, "removed", &removed));
-	const bool ours = evm_address_eq(&address, &f->op.layer->config.contract);
+	const bool ours = evm_address_eq(&log->address, wanted);
 	if (removed || (!ours && !MUTANT(ANY_CONTRACT)) || !hash256_eq(&block, &f->hash) ||
-		height != f->height || topic_count > ARRAY_LEN(topic) || index > UINT32_MAX)
+		height != f->height || log->topic_count > ARRAY_LEN(log->topic) ||
+		index > UINT32_MAX)
 		return ERR_FORMAT;
-	if (tx_index >= p->all_count || !hash256_eq(&p->all[tx_index], &log.tx))
+	if (tx_index >= p->all_count || !hash256_eq(&p->all[tx_index], &log->tx))
 		return ERR_FORMAT;
-	if (p->log_count > 0 && p->log[p->log_count - 1].index >= index)
+	log->tx_index = (uint32_t)tx_index;
+	log->index = (uint32_t)index;
+	for (size_t i = 0; i < log->topic_count; i++)
+		TRY(evm_answer_hash(&log->topic[i], json_at(topics, i)));
+	return OK;
+}
+
+static enum err read_log(struct fetch *f, const struct json *value)
+{
+	struct payload *p = f->payload;
+	struct raw_log raw;
+	struct own_log log = {0};
+
+	TRY(read_raw_log(&raw, f, value, &f->op.layer->config.contract));
+	if (p->log_count > 0 && p->log[p->log_count - 1].index >= raw.index)
 		return ERR_FORMAT;
-	log.tx_index = (uint32_t)tx_index;
-	log.index = (uint32_t)index;
-	for (size_t i = 0; i < topic_count; i++)
-		TRY(evm_answer_hash(&topic[i], json_at(topics, i)));
+	log.tx = raw.tx;
+	log.tx_index = raw.tx_index;
+	log.index = raw.index;
 	const enum err err = evm_htlc_event_parse(&log.event, layer_asset(f->op.layer->config.id),
-		topic, topic_count, slice_of(data, data_len));
+		raw.topic, raw.topic_count, slice_of(raw.data, raw.data_len));
 	/* anybody can lock with a time lock over 64 bits: no lock of ours */
 	if (err == ERR_RANGE)
 		return OK;
 	if (err != OK)
 		return ERR_FORMAT;
 	p->log[p->log_count++] = log;
+	return OK;
+}
+
+/* A transfer of the token to our account. What the contract pays is a claim or a refund, and booked
+ * as such. */
+static enum err read_credit(struct fetch *f, const struct json *value)
+{
+	struct payload *p = f->payload;
+	const struct evm_layer *r = evm_of(f->op.layer);
+	struct raw_log raw;
+	struct erc20_event e;
+
+	TRY(read_raw_log(&raw, f, value, &r->layer.config.token));
+	if (erc20_event_parse(&e, layer_asset(r->layer.config.id), raw.topic, raw.topic_count,
+		    slice_of(raw.data, raw.data_len)) != OK)
+		return ERR_FORMAT;
+	if (e.kind != ERC20_TRANSFER || !evm_address_eq(&e.to, &r->account) ||
+		amount_cmp(e.amount, amount_max(e.amount.asset)) > 0)
+		return ERR_FORMAT;
+	if (amount_is_zero(e.amount) || evm_address_eq(&e.from, &r->account) ||
+		evm_address_eq(&e.from, &r->layer.config.contract))
+		return OK;
+	p->credit[p->credit_count++] = (struct own_credit){
+		.tx = raw.tx, .tx_index = raw.tx_index, .amount = e.amount};
+	return OK;
+}
+
+static enum err read_credits(struct fetch *f)
+{
+	struct payload *p = f->payload;
+	const size_t count = json_count(f->credits);
+
+	if (json_type(f->credits) != JSON_ARRAY)
+		return ERR_FORMAT;
+	if (count > CHAIN_EVENTS_MAX)
+		return ERR_FULL;
+	p->credit = calloc(count + 1, sizeof *p->credit);
+	if (p->credit == NULL)
+		return ERR_FULL;
+	for (size_t i = 0; i < count; i++)
+		TRY(read_credit(f, json_at(f->credits, i)));
 	return OK;
 }
 
@@ -219,7 +290,24 @@ static void on_logs(void *op, uint64_t tag, const struct rpc_answer *answer)
 	op_done(&f->op);
 }
 
+static void on_credits(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct fetch *f = op;
+	(void)tag;
+	if (answer->err != OK)
+		fetch_fail(f, answer->err, answer->message);
+	else
+		f->credits = json_clone(answer->result);
+	op_done(&f->op);
+}
+
 /* ---- the whole ---- */
+
+static bool asks_credits(const struct layer *layer)
+{
+	return layer_gas_apart(layer->config.id) &&
+		((const struct evm_layer *)(const void *)layer)->has_account;
+}
 
 static void fetch_free(struct op *op)
 {
@@ -227,6 +315,7 @@ static void fetch_free(struct op *op)
 	if (f->payload != NULL)
 		evm_payload_drop(f->payload);
 	json_free(f->logs);
+	json_free(f->credits);
 	free(f);
 }
 
@@ -237,6 +326,8 @@ static void fetch_end(struct op *op)
 
 	if (op->err == OK && evm_has_contract(evm_of(layer)) && read_logs(f) != OK)
 		fetch_fail(f, ERR_FORMAT, "events that can't be right");
+	if (op->err == OK && asks_credits(layer) && read_credits(f) != OK)
+		fetch_fail(f, ERR_FORMAT, "transfers that can't be right");
 	struct payload *p = f->payload;
 	const uint64_t tag = f->tag;
 	const enum err err = op->err;
@@ -249,21 +340,43 @@ static void fetch_end(struct op *op)
 		follow_block(&layer->follow, tag, err, NULL, NULL);
 }
 
+static struct json *filter_of(
+	const struct fetch *f, const struct evm_address *address, struct json *topics)
+{
+	struct json *params = json_array(), *filter = json_object();
+	json_set(filter, "blockHash", evm_param_hash(&f->hash));
+	json_set(filter, "address", evm_param_address(address));
+	json_set(filter, "topics", topics);
+	json_push(params, filter);
+	return params;
+}
+
 static struct json *log_filter(const struct fetch *f)
 {
-	const struct hash256 *const topic[] = {&evm_htlc_topic_lockup, &evm_htlc_topic_claim,
+	const bool token = layer_gas_apart(f->op.layer->config.id);
+	const struct hash256 *const topic[] = {
+		token ? &erc20_htlc_topic_lockup : &evm_htlc_topic_lockup, &evm_htlc_topic_claim,
 		&evm_htlc_topic_refund, &evm_htlc_topic_settled};
-	struct json *params = json_array(), *filter = json_object(), *topics = json_array(),
-		    *any = json_array();
+	struct json *topics = json_array(), *any = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(topic); i++)
 		json_push(any, evm_param_hash(topic[i]));
 	json_push(topics, any);
-	json_set(filter, "blockHash", evm_param_hash(&f->hash));
-	json_set(filter, "address", evm_param_address(&f->op.layer->config.contract));
-	json_set(filter, "topics", topics);
-	json_push(params, filter);
-	return params;
+	return filter_of(f, &f->op.layer->config.contract, topics);
+}
+
+/* Transfer(address from, address to, uint256): to us, from anybody. */
+static struct json *credit_filter(const struct fetch *f)
+{
+	const struct evm_address *to = &evm_of(f->op.layer)->account;
+	struct json *topics = json_array();
+	struct hash256 word = {{0}};
+
+	memcpy(word.b + sizeof word.b - sizeof to->b, to->b, sizeof to->b);
+	json_push(topics, evm_param_hash(&erc20_topic_transfer));
+	json_push(topics, json_new_null());
+	json_push(topics, evm_param_hash(&word));
+	return filter_of(f, &f->op.layer->config.token, topics);
 }
 
 enum err evm_fetch(struct layer *layer, const struct hash256 *hash, uint64_t height, uint64_t tag)
@@ -286,5 +399,7 @@ enum err evm_fetch(struct layer *layer, const struct hash256 *hash, uint64_t hei
 	op_ask(&f->op, "eth_getBlockByHash", params, on_block, 0);
 	if (evm_has_contract(evm_of(layer)))
 		op_ask(&f->op, "eth_getLogs", log_filter(f), on_logs, 0);
+	if (asks_credits(layer))
+		op_ask(&f->op, "eth_getLogs", credit_filter(f), on_credits, 0);
 	return op_begun(&f->op, fetch_free);
 }

@@ -2,24 +2,30 @@
  * transactions. */
 #include "layer/evm/evm.h"
 
+#include "wire/erc20.h"
+
 /* A plain transfer costs 21,000; a recipient that is a contract may run a little code on receipt,
  * as wallets of several owners do. Gas that is not used is not paid. */
 #define GAS_PAYOUT 50000u
 #define GAS_TRANSFER 21000u
 /* Creation of the HTLC contract: some 2.7 kB of code at 200 gas a byte, and the call itself. */
 #define GAS_DEPLOY 1500000u
+/* The same with the token's contract, which is larger. */
+#define GAS_DEPLOY_TOKEN 2000000u
 /* Wei a unit of gas; beyond it a price is a mistake: a plain transfer for 0.2 coins. */
 #define GAS_PRICE_MAX UINT64_C(10000000000000)
 /* Block numbers stay far below it; keeps sums of them from wrapping. */
 #define BLOCK_NUMBER_MAX (UINT64_C(1) << 48)
 
 _Static_assert(LAYER_ADDRESS_TEXT_SIZE >= EVM_ADDRESS_TEXT_SIZE, "an address fits");
+_Static_assert(ERC20_CALL_MAX <= EVM_HTLC_CALL_MAX, "room for either call");
 _Static_assert(EVM_HTLC_SIZE <= SIGNING_LEG_MAX, "terms fit into a signing request");
 
 const struct evm_kind *evm_kind_of(enum layer_id id)
 {
 	static const struct evm_kind *const kinds[LAYER_COUNT] = {
 		[LAYER_ROOTSTOCK] = &rootstock_kind,
+		[LAYER_BOB] = &bob_kind,
 	};
 	CHECK(id < LAYER_COUNT && kinds[id] != NULL);
 	return kinds[id];
@@ -74,6 +80,7 @@ static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 		.chain_id = offer->network->chain_id,
 		.hash = offer->hash,
 		.amount = offer->amount,
+		.token = offer->token,
 		.claim = offer->claim.address,
 		.refund = offer->refund.address,
 		.timelock = offer->timelock};
@@ -85,7 +92,8 @@ static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 		h.timelock == 0 || h.timelock > BLOCK_NUMBER_MAX)
 		return ERR_RANGE;
 	if (address_is_zero(&h.contract) || address_is_zero(&h.claim) ||
-		address_is_zero(&h.refund) || evm_address_eq(&h.claim, &h.refund))
+		address_is_zero(&h.refund) || evm_address_eq(&h.claim, &h.refund) ||
+		evm_htlc_has_token(&h) != layer_gas_apart(offer->network->layer))
 		return ERR_FORMAT;
 	evm_htlc_put(&encoded, &h);
 	TRY(evm_htlc_parse(&again, offer->network->layer, buf_slice(&encoded)));
@@ -113,7 +121,8 @@ static enum err leg_parse(struct leg_offer *offer, const struct network *network
 		.timelock = h.timelock,
 		.claim.address = h.claim,
 		.refund.address = h.refund,
-		.contract = h.contract};
+		.contract = h.contract,
+		.token = h.token};
 	return OK;
 }
 
@@ -130,21 +139,37 @@ static enum err fill_by_purpose(struct evm_tx *tx, struct buf *data, const struc
 	const struct network *network, const struct layer_plan *plan)
 {
 	struct evm_htlc h;
+	struct evm_address payee;
 
 	switch (plan->purpose) {
 	case SIGN_PAYOUT:
-		if (plan->to.len != sizeof tx->to.b ||
+		if (plan->to.len != sizeof payee.b ||
 			plan->amount.asset != layer_asset(network->layer) ||
 			amount_is_zero(plan->amount) ||
 			amount_cmp(plan->amount, amount_max(plan->amount.asset)) > 0)
 			return ERR_RANGE;
-		memcpy(tx->to.b, plan->to.ptr, sizeof tx->to.b);
-		tx->value = plan->amount;
+		memcpy(payee.b, plan->to.ptr, sizeof payee.b);
+		if (!layer_gas_apart(network->layer)) {
+			tx->to = payee;
+			tx->value = plan->amount;
+			return OK;
+		}
+		tx->to = plan->token;
+		erc20_transfer_call(data, &payee, plan->amount);
+		tx->data = buf_slice(data);
+		return OK;
+	case SIGN_APPROVE:
+		if (!layer_gas_apart(network->layer) || plan->to.len != sizeof payee.b)
+			return ERR_RANGE;
+		memcpy(payee.b, plan->to.ptr, sizeof payee.b);
+		tx->to = plan->token;
+		erc20_approve_call(data, &payee, erc20_unlimited(layer_asset(network->layer)));
+		tx->data = buf_slice(data);
 		return OK;
 	case SIGN_NONCE_FILL: return wallet_account(&tx->to, wallet, network->layer);
 	case SIGN_DEPLOY:
 		tx->create = true;
-		tx->data = slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len);
+		tx->data = evm_htlc_creation(network->layer);
 		return OK;
 	case SIGN_CANCEL: return ERR_RANGE;
 	case SIGN_LOCK:
@@ -154,7 +179,7 @@ static enum err fill_by_purpose(struct evm_tx *tx, struct buf *data, const struc
 	TRY(terms_parse(&h, network, plan->leg));
 	tx->to = h.contract;
 	if (plan->purpose == SIGN_LOCK) {
-		tx->value = h.amount;
+		tx->value = evm_htlc_lock_value(&h, tx->value.asset);
 		evm_htlc_lock_call(data, &h);
 	} else if (plan->purpose == SIGN_CLAIM) {
 		evm_htlc_claim_call(data, &h, &plan->preimage);
@@ -171,12 +196,15 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 	uint8_t call[EVM_HTLC_CALL_MAX], storage[SIGNING_TX_MAX];
 	struct buf data = buf_init(call, sizeof call), raw = buf_init(storage, sizeof storage);
 	struct amount paid;
-	const enum asset asset = layer_asset(network->layer);
-	struct evm_tx tx = {.chain_id = network->chain_id,
+	const enum asset gas = layer_gas_asset(network->layer);
+	struct evm_tx tx = {.type = network->fee_market ? EVM_TYPE_FEE_MARKET : EVM_TYPE_LEGACY,
+		.chain_id = network->chain_id,
 		.nonce = plan->nonce,
-		.gas_price = amount_of(asset, plan->rate),
+		.gas_price = amount_of(gas, plan->rate),
+		.priority_fee = amount_of(
+			gas, network->fee_market ? plan->rate / EVM_PRIORITY_SHARE : 0),
 		.gas_limit = plan->gas_limit,
-		.value = amount_zero(asset)};
+		.value = amount_zero(gas)};
 	struct signing_request r = {.session = plan->session,
 		.variant = plan->variant,
 		.purpose = plan->purpose,
@@ -187,7 +215,8 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 		.leg = plan->leg,
 		.preimage = plan->preimage,
 		.to = plan->to,
-		.amount = plan->purpose == SIGN_PAYOUT ? plan->amount : amount_zero(asset)};
+		.amount = plan->purpose == SIGN_PAYOUT ? plan->amount
+						       : amount_zero(layer_asset(network->layer))};
 
 	if (plan->rate == 0 || plan->rate > GAS_PRICE_MAX || plan->gas_limit < GAS_TRANSFER ||
 		plan->leg.len > SIGNING_LEG_MAX || plan->to.len > BTC_SCRIPT_STD_MAX ||
@@ -208,14 +237,15 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 
 static uint64_t gas_limit(enum layer_id id, enum sign_purpose purpose)
 {
-	(void)id;
+	const bool token = layer_gas_apart(id);
 	switch (purpose) {
-	case SIGN_PAYOUT: return GAS_PAYOUT;
-	case SIGN_LOCK: return EVM_HTLC_GAS_LOCK;
-	case SIGN_CLAIM: return EVM_HTLC_GAS_CLAIM;
-	case SIGN_REFUND: return EVM_HTLC_GAS_REFUND;
+	case SIGN_PAYOUT: return token ? ERC20_GAS_TRANSFER : GAS_PAYOUT;
+	case SIGN_LOCK: return token ? ERC20_HTLC_GAS_LOCK : EVM_HTLC_GAS_LOCK;
+	case SIGN_CLAIM: return token ? ERC20_HTLC_GAS_CLAIM : EVM_HTLC_GAS_CLAIM;
+	case SIGN_REFUND: return token ? ERC20_HTLC_GAS_REFUND : EVM_HTLC_GAS_REFUND;
 	case SIGN_NONCE_FILL: return GAS_TRANSFER;
-	case SIGN_DEPLOY: return GAS_DEPLOY;
+	case SIGN_DEPLOY: return token ? GAS_DEPLOY_TOKEN : GAS_DEPLOY;
+	case SIGN_APPROVE: return ERC20_GAS_APPROVE;
 	case SIGN_CANCEL: return 0;
 	}
 	UNREACHABLE();
@@ -226,7 +256,7 @@ static enum err fee_bound(
 {
 	if (rate > GAS_PRICE_MAX)
 		return ERR_RANGE;
-	return amount_mul(out, amount_of(layer_asset(id), rate), gas_limit(id, purpose));
+	return amount_mul(out, amount_of(layer_gas_asset(id), rate), gas_limit(id, purpose));
 }
 
 const struct layer_pure evm_pure = {

@@ -2,6 +2,7 @@
  * for by number, since not every node takes a hash there; that the number still means the same
  * block is checked at the end. */
 #include "layer/evm/evm.h"
+#include "wire/erc20.h"
 #include <stdlib.h>
 
 #define IN_FLIGHT_MAX 64u
@@ -50,6 +51,17 @@ static void on_balance(void *op, uint64_t tag, const struct rpc_answer *answer)
 	(void)tag;
 	if (answer->err != OK ||
 		evm_answer_amount(&s->out.wallet, s->out.wallet.asset, answer->result) != OK)
+		failed_answer(s, answer);
+	op_done(&s->op);
+}
+
+/* What gas is paid with. */
+static void on_gas(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct scan_op *s = op;
+	(void)tag;
+	if (answer->err != OK ||
+		evm_answer_amount(&s->out.gas, s->out.gas.asset, answer->result) != OK)
 		failed_answer(s, answer);
 	op_done(&s->op);
 }
@@ -103,14 +115,12 @@ static void ask_locks(struct scan_op *s)
 		uint8_t data[EVM_HTLC_CALL_MAX];
 		struct buf call = buf_init(data, sizeof data);
 		const struct evm_htlc *terms = &s->lock[s->lock_next].terms;
-		struct json *params = json_array(), *object = json_object();
 
 		evm_htlc_swaps_call(&call, terms);
-		json_set(object, "to", evm_param_address(&terms->contract));
-		json_set(object, "data", evm_param_bytes(buf_slice(&call)));
-		json_push(params, object);
-		json_push(params, evm_param_quantity(s->out.block.height));
-		op_ask(&s->op, "eth_call", params, on_lock, s->lock_next++);
+		op_ask(&s->op, "eth_call",
+			params_call(&terms->contract, buf_slice(&call),
+				evm_param_quantity(s->out.block.height)),
+			on_lock, s->lock_next++);
 	}
 }
 
@@ -122,12 +132,30 @@ static void ask_account(struct scan_op *s, const char *method, ask_cb cb)
 	op_ask(&s->op, method, params, cb, 0);
 }
 
+static void ask_balances(struct scan_op *s)
+{
+	const struct evm_layer *r = evm_of(s->op.layer);
+	uint8_t data[ERC20_CALL_MAX];
+	struct buf call = buf_init(data, sizeof data);
+
+	if (!layer_gas_apart(r->layer.config.id)) {
+		ask_account(s, "eth_getBalance", on_balance);
+		return;
+	}
+	ask_account(s, "eth_getBalance", on_gas);
+	erc20_balance_call(&call, &r->account);
+	op_ask(&s->op, "eth_call",
+		params_call(&r->layer.config.token, buf_slice(&call),
+			evm_param_quantity(s->out.block.height)),
+		on_balance, 0);
+}
+
 static void ask_stage(struct scan_op *s)
 {
 	s->op.pending++;
 	if (s->stage == SCAN_READ) {
 		if (s->account) {
-			ask_account(s, "eth_getBalance", on_balance);
+			ask_balances(s);
 			ask_account(s, "eth_getTransactionCount", on_nonce);
 		}
 		ask_locks(s);
@@ -175,7 +203,9 @@ static struct scan_op *scan_make(
 	*s = (struct scan_op){.op = {.layer = layer, .pending = 1, .end = scan_end},
 		.cb = cb,
 		.ctx = ctx,
-		.out = {.wallet = none, .locked = none},
+		.out = {.wallet = none,
+			.locked = none,
+			.gas = amount_zero(layer_gas_asset(layer->config.id))},
 		.account = evm_of(layer)->has_account,
 		.lock = calloc(lock_count + 1, sizeof *s->lock),
 		.lock_count = lock_count};

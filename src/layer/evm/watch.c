@@ -19,7 +19,8 @@ enum err evm_watch_lock(struct layer *layer, const struct id128 *swap, struct sl
 
 	TRY(evm_htlc_parse(&terms, layer->config.id, leg));
 	if (terms.chain_id != layer->config.network->chain_id ||
-		!evm_address_eq(&terms.contract, &layer->config.contract))
+		!evm_address_eq(&terms.contract, &layer->config.contract) ||
+		!evm_address_eq(&terms.token, &layer->config.token))
 		return ERR_NETWORK;
 	const struct hash_watch *known = table_get(&r->hash, &terms.hash);
 	const struct swap_watch *same = table_get(&r->swap, swap);
@@ -90,6 +91,7 @@ void evm_unwatch_lock(struct layer *layer, const struct id128 *swap)
 struct delivery {
 	struct evm_layer *r;
 	const struct payload *p;
+	uint32_t credit; /* the next of the payload's */
 	size_t event_count;
 	const struct own_log
 		*claim; /* the last Claim: names the preimage of the Settled after it */
@@ -116,9 +118,23 @@ static enum err tell_tx(struct delivery *d, const struct own_tx *tx)
 	if (tx->reverted || amount_is_zero(tx->value))
 		return OK;
 	e.kind = CHAIN_DEPOSIT;
+	e.flags = layer_gas_apart(d->r->layer.config.id) ? CHAIN_GAS : 0u;
 	e.at.tx = tx->hash;
 	e.amount = tx->value;
 	return emit(d, &e);
+}
+
+/* Tokens of transactions up to this place in the block. */
+static enum err tell_credits(struct delivery *d, uint32_t tx_index)
+{
+	for (; d->credit < d->p->credit_count && d->p->credit[d->credit].tx_index <= tx_index;
+		d->credit++) {
+		const struct own_credit *c = &d->p->credit[d->credit];
+		const struct chain_event e = {
+			.kind = CHAIN_DEPOSIT, .tx = c->tx, .at.tx = c->tx, .amount = c->amount};
+		TRY(emit(d, &e));
+	}
+	return OK;
 }
 
 enum err evm_see_lock(struct evm_layer *r, bool *foreign, const struct evm_htlc_event *event,
@@ -129,7 +145,8 @@ enum err evm_see_lock(struct evm_layer *r, bool *foreign, const struct evm_htlc_
 
 	evm_htlc_from_lockup(&lock, event, &watch->terms.contract, watch->terms.chain_id);
 	evm_htlc_key(&key, &lock);
-	*foreign = !evm_address_eq(&lock.claim, &watch->terms.claim) ||
+	*foreign = !evm_address_eq(&lock.token, &watch->terms.token) ||
+		!evm_address_eq(&lock.claim, &watch->terms.claim) ||
 		!evm_address_eq(&lock.refund, &watch->terms.refund);
 	struct lock_seen *seen = table_put(&r->seen, &key);
 	if (seen == NULL) /* strangers can fill the table, at a price: theirs need no place */
@@ -201,11 +218,12 @@ static enum err build_events(struct delivery *d)
 	for (uint32_t i = 0; i < d->p->log_count; i++) {
 		for (; tx < d->p->tx_count && d->p->tx[tx].index <= d->p->log[i].tx_index; tx++)
 			TRY(tell_tx(d, &d->p->tx[tx]));
+		TRY(tell_credits(d, d->p->log[i].tx_index));
 		TRY(tell_log(d, &d->p->log[i]));
 	}
 	for (; tx < d->p->tx_count; tx++)
 		TRY(tell_tx(d, &d->p->tx[tx]));
-	return OK;
+	return tell_credits(d, UINT32_MAX);
 }
 
 static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -218,7 +236,7 @@ static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
 	if (layer->dead)
 		return;
 	if (err == OK)
-		err = evm_answer_is_contract(answer->result);
+		err = evm_answer_is_contract(layer->config.id, answer->result);
 	r->code_checked = err == OK;
 	if (err != OK)
 		(void)DETAIL(layer->info.detail, OK, "the contract: %s",
@@ -264,11 +282,14 @@ static enum err deliver(struct layer *layer, const struct block_ref *block, void
 
 /* ---- questions ---- */
 
+enum { HEAD_SAFE, HEAD_FINAL };
+
 /* The best block, and whether the node believes that it is its network's. */
 struct tip_op {
 	struct op op;
 	uint64_t tag;
 	struct follow_tip tip;
+	struct layer_first_layer below; /* rollups: heads */
 };
 
 static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -294,9 +315,30 @@ static void on_syncing(void *op, uint64_t tag, const struct rpc_answer *answer)
 	op_done(&t->op);
 }
 
+/* How far the layer below has the rollup's blocks. A head that the node can't name is none. */
+static void on_head(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct tip_op *t = op;
+	struct block_ref block = {0};
+	if (answer->err == OK && evm_answer_block(&block, answer->result) == OK)
+		*(tag == HEAD_SAFE ? &t->below.safe_height : &t->below.final_height) = block.height;
+	op_done(&t->op);
+}
+
+/* No head is above the tip, and no final block unsafe. */
+static void keep_heads(struct evm_layer *r, const struct tip_op *t)
+{
+	const uint64_t tip = t->tip.height, safe = t->below.safe_height;
+	r->below.safe_height = safe < tip ? safe : tip;
+	r->below.final_height = t->below.final_height < r->below.safe_height ? t->below.final_height
+									     : r->below.safe_height;
+}
+
 static void tip_end(struct op *op)
 {
 	struct tip_op *t = (struct tip_op *)(void *)op;
+	if (op->err == OK && evm_is_rollup(op->layer))
+		keep_heads(evm_of(op->layer), t);
 	follow_tip(&op->layer->follow, t->tag, op->err, &t->tip);
 	free(t);
 }
@@ -314,6 +356,12 @@ static enum err ask_tip(struct layer *layer, uint64_t tag)
 	*t = (struct tip_op){.op = {.layer = layer, .pending = 1, .end = tip_end}, .tag = tag};
 	op_ask(&t->op, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, 0);
 	op_ask(&t->op, "eth_syncing", NULL, on_syncing, 0);
+	if (evm_is_rollup(layer)) {
+		op_ask(&t->op, "eth_getBlockByNumber", params_block_tag("safe", false), on_head,
+			HEAD_SAFE);
+		op_ask(&t->op, "eth_getBlockByNumber", params_block_tag("finalized", false),
+			on_head, HEAD_FINAL);
+	}
 	return op_begun(&t->op, tip_drop);
 }
 
@@ -340,20 +388,39 @@ static void reorganised(struct layer *layer, const struct block_ref *keep)
 {
 	(void)keep;
 	evm_of(layer)->code_checked = false;
+	evm_of(layer)->told = (struct layer_first_layer){0};
 }
 
-static void on_price(void *ctx, enum err err, uint64_t rate)
+static void on_price(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
 	struct layer *layer = ctx;
 	layer->fee_asking = false;
-	if (err == OK)
-		layer_tell_fee(layer, rate);
+	if (err != OK || layer->dead)
+		return;
+	evm_of(layer)->below.data_fee = data_fee;
+	layer_tell_fee(layer, rate);
+}
+
+/* The sink has folded every block up to the tip: heads that it hears of are of blocks it has. */
+static void tell_first_layer(struct evm_layer *r)
+{
+	const struct layer_first_layer *now = &r->below, *was = &r->told;
+	const uint64_t change = now->data_fee > was->data_fee ? now->data_fee - was->data_fee
+							      : was->data_fee - now->data_fee;
+	if (r->layer.sink.on_first_layer == NULL ||
+		(now->safe_height == was->safe_height && now->final_height == was->final_height &&
+			change <= was->data_fee / 10))
+		return;
+	r->told = *now;
+	r->layer.sink.on_first_layer(r->layer.sink.ctx, r->layer.config.id, now);
 }
 
 static void at_tip(struct layer *layer)
 {
 	const uint64_t now = loop_now_ms(layer->config.loop);
 	evm_pending_poll(evm_of(layer));
+	if (evm_is_rollup(layer))
+		tell_first_layer(evm_of(layer));
 	if (layer->fee_asking || now < layer->fee_due_ms)
 		return;
 	layer->fee_due_ms = now + LAYER_FEE_EVERY_MS;

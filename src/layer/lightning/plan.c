@@ -252,6 +252,7 @@ static enum err fee_bound(
 	case SIGN_CANCEL: *out = amount_zero(layer_asset(id)); return OK;
 	case SIGN_REFUND:
 	case SIGN_NONCE_FILL:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: break;
 	}
 	return ERR_RANGE;

@@ -222,7 +222,8 @@ static enum err build_by_purpose(struct buf *raw, struct amount *fee, struct sig
 		return build_spend(raw, fee, r, wallet, plan, &h);
 	case SIGN_NONCE_FILL: return build_call_off(raw, fee, r, wallet, plan);
 	case SIGN_DEPLOY:
-	case SIGN_CANCEL: break;
+	case SIGN_CANCEL:
+	case SIGN_APPROVE: break;
 	}
 	return ERR_RANGE;
 }
@@ -279,7 +280,8 @@ static enum err fee_bound(
 	case SIGN_REFUND: vsize = btc_spend_vsize(sizes, BTC_LEAF_REFUND); break;
 	case SIGN_NONCE_FILL:
 	case SIGN_DEPLOY:
-	case SIGN_CANCEL: return ERR_RANGE;
+	case SIGN_CANCEL:
+	case SIGN_APPROVE: return ERR_RANGE;
 	}
 	*out = amount_of(layer_asset(id), btc_fee(vsize, rate).raw);
 	return OK;
