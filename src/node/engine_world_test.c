@@ -74,6 +74,8 @@ void world_block(
 	w->now += 1000;
 	CHECK(engine_block(w->engine, w->now, layer, &b, event, count) == OK);
 	CHECK(amount_cmp(ledger_custody(w->ledger, layer), w->chain[layer]) == 0);
+	if (layer_gas_apart(layer))
+		CHECK(amount_cmp(ledger_gas(w->ledger, layer), w->gas) == 0);
 }
 
 void world_blocks(struct world *w, enum layer_id layer, unsigned count)
@@ -109,8 +111,9 @@ static struct layer_params layer_params_of(enum layer_id layer, uint64_t unit)
 	CHECK(amount_mul(&p.swap_max, amount_of(asset, unit), 1000000000) == OK);
 	p.fee_rate_min = layer == LAYER_BITCOIN ? 1000 : 60000000;
 	p.fee_rate_max = layer == LAYER_BITCOIN ? 1000000 : 6000000000;
-	if (layer == LAYER_ROOTSTOCK)
+	if (layer_family(layer) == FAMILY_ACCOUNT)
 		p.contract.b[0] = 0xcc;
+	p.gas_value = amount_zero(asset);
 	return p;
 }
 
@@ -125,7 +128,7 @@ void world_deposit_coin(struct world *w, uint64_t sat)
 	world_block(w, LAYER_BITCOIN, &e, 1);
 }
 
-void world_begin(struct world *w)
+static void begin(struct world *w, bool bob)
 {
 	struct amount balance;
 	struct params_problem problem;
@@ -135,6 +138,12 @@ void world_begin(struct world *w)
 	w->preimage.b[3] = 9;
 	w->params.layer[LAYER_BITCOIN] = layer_params_of(LAYER_BITCOIN, 1);
 	w->params.layer[LAYER_ROOTSTOCK] = layer_params_of(LAYER_ROOTSTOCK, FUNDS_WEI_PER_SAT);
+	if (bob) {
+		struct layer_params *p = &w->params.layer[LAYER_BOB];
+		*p = layer_params_of(LAYER_BOB, 1);
+		p->token.b[0] = 0xee;
+		p->gas_value = amount_of(ASSET_WBTC, 3000000);
+	}
 	CHECK(pubkey_from_seckey(&w->params.wallet, &w->wallet_secret) == OK);
 	w->params.fee_ppm = 2000;
 	w->params.quote_ttl_ms = 60000;
@@ -161,6 +170,26 @@ void world_begin(struct world *w)
 	world_blocks(w, LAYER_BITCOIN, 3);
 	CHECK(amount_cmp(ledger_balance(w->ledger, LAYER_BITCOIN, ACCOUNT_AVAILABLE),
 		      amount_of(ASSET_BTC, FUNDS_SAT)) == 0);
+}
+
+void world_begin(struct world *w)
+{
+	begin(w, false);
+}
+
+void world_begin_bob(struct world *w)
+{
+	struct block_ref birth = {.height = 100};
+	begin(w, true);
+	birth.hash.b[0] = (uint8_t)(LAYER_BOB + 1);
+	w->tip[LAYER_BOB] = 100;
+	w->tip_hash[LAYER_BOB] = birth.hash;
+	w->chain[LAYER_BOB] = amount_of(ASSET_WBTC, FUNDS_SAT);
+	w->gas = amount_of(ASSET_ETH, WORLD_GAS);
+	CHECK(engine_birth(w->engine, w->now, LAYER_BOB, &birth, 4, w->chain[LAYER_BOB], w->gas) ==
+		OK);
+	CHECK(engine_first_layer(w->engine, w->now, LAYER_BOB, 100, 100, WORLD_DATA_FEE) == OK);
+	CHECK(engine_fee_rate(w->engine, w->now, LAYER_BOB, 80000000) == OK);
 }
 
 void world_end(struct world *w)

@@ -27,6 +27,7 @@ struct world {
 	unsigned fork; /* makes the hashes of replaced blocks differ */
 	uint64_t tx_count;
 	struct amount chain[LAYER_COUNT]; /* what the chain would say is ours */
+	struct amount gas;                /* the same of BOB's gas */
 	struct hash256 preimage;
 };
 
@@ -38,6 +39,10 @@ void world_blocks(struct world *w, enum layer_id layer, unsigned count);
 void world_reorg(struct world *w, enum layer_id layer, unsigned depth);
 void world_deposit_coin(struct world *w, uint64_t sat);
 void world_begin(struct world *w);
+/* With BOB as a third layer: tokens, gas apart, and heads that stand at the birth. */
+void world_begin_bob(struct world *w);
+#define WORLD_GAS UINT64_C(1000000000000000000) /* ether that it has */
+#define WORLD_DATA_FEE UINT64_C(1000000000000)
 void world_end(struct world *w);
 struct swap *world_swap(struct world *w, enum layer_id from, enum layer_id to);
 struct chain_event world_lock_event(struct world *w, const struct swap *s, const struct leg *leg);
