@@ -13,13 +13,14 @@ struct expected {
 	struct buf data;
 	uint64_t gas_max;
 	bool create;
+	bool any_to; /* the policy is open: whatever token it is */
 };
 
 /* Where value is a token: it is the policy's, or, where any contract will do, the terms'. */
 static enum err check_token(struct check *c, const struct evm_address *token)
 {
 	static const struct evm_address none;
-	if (!layer_gas_apart(c->r->network->layer) ||
+	if (!layer_gas_apart(c->r->network->layer) || c->limit->contract_any ||
 		(!evm_address_eq(token, &none) && evm_address_eq(token, &c->limit->token)))
 		return OK;
 	return check_refuse(c, RULE_TOKEN, "not what the policy names");
@@ -121,6 +122,7 @@ static enum err expect_payout(struct check *c, struct expected *e)
 		const struct evm_address payee = e->to;
 		TRY(check_token(c, &c->limit->token));
 		e->to = c->limit->token;
+		e->any_to = c->limit->contract_any;
 		erc20_transfer_call(&e->data, &payee, c->r->amount);
 		return OK;
 	}
@@ -146,9 +148,10 @@ static enum err expect_approve(struct check *c, struct expected *e)
 	if (c->r->to.len != sizeof contract.b)
 		return check_refuse(c, RULE_LEG_CONTRACT, "not an address of 20 bytes");
 	memcpy(contract.b, c->r->to.ptr, sizeof contract.b);
-	if (!knows_contract(c, &contract))
+	if (!c->limit->contract_any && !knows_contract(c, &contract))
 		return check_refuse(c, RULE_LEG_CONTRACT, "the policy does not name it");
 	e->to = c->limit->token;
+	e->any_to = c->limit->contract_any;
 	erc20_approve_call(&e->data, &contract, erc20_unlimited(layer_asset(c->r->network->layer)));
 	return OK;
 }
@@ -174,7 +177,8 @@ static enum err compare(struct check *c, const struct expected *e, const struct 
 		return check_refuse(c, RULE_CHAIN_ID, "%llu", (unsigned long long)tx->chain_id);
 	if (tx->type != type || tx->access_list.len != 0)
 		return check_refuse(c, RULE_TX_TYPE, "%u", (unsigned)tx->type);
-	if (tx->create != e->create || (!e->create && !evm_address_eq(&tx->to, &e->to)))
+	if (tx->create != e->create ||
+		(!e->create && !e->any_to && !evm_address_eq(&tx->to, &e->to)))
 		return check_refuse(c, RULE_TO, "not what the purpose asks for");
 	if (amount_cmp(tx->value, e->value) != 0)
 		return check_refuse(c, RULE_VALUE, "not what the terms state");

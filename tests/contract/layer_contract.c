@@ -1,7 +1,7 @@
 /* The contract of layer/layer.h, on whatever node it is given: one body for Bitcoin and Rootstock,
  * real and simulated.
  *
- *   layer_contract KIND [URL]
+ *   layer_contract KIND [URL [TOKEN]]
  *
  * With a URL the node can be stopped and started in between: "stop" and "start" are printed, and a
  * line is waited for after each. Without one the node is simulated, in this process and on virtual
@@ -19,6 +19,8 @@ static struct btc_coin coin[64]; /* the provider's, by its events */
 static uint32_t coin_count;
 static uint64_t nonce[WALLETS];
 static uint64_t gas_price;
+
+#define GAS_PRICE_TOO_HIGH UINT64_C(10000000000000) /* for one coin, 120,000 times */
 
 struct swap {
 	struct id128 id;
@@ -48,7 +50,8 @@ static void make_swap(struct swap *s, uint64_t timelock, enum who locks)
 		.amount = unit,
 		.timelock = timelock,
 		.provider_claims = locks == CLIENT,
-		.contract = rig.contract};
+		.contract = rig.contract,
+		.token = rig.token};
 	struct buf b = buf_init(s->bytes, sizeof s->bytes);
 
 	s->id = rig_id(&rig);
@@ -60,8 +63,10 @@ static void make_swap(struct swap *s, uint64_t timelock, enum who locks)
 		CHECK(wallet_swap_key(
 			      &o.refund.key, &rig.wallet[locks], rig.levers->layer, &s->id) == OK);
 	} else {
-		CHECK(wallet_account(&o.claim.address, &rig.wallet[claims], LAYER_ROOTSTOCK) == OK);
-		CHECK(wallet_account(&o.refund.address, &rig.wallet[locks], LAYER_ROOTSTOCK) == OK);
+		CHECK(wallet_account(&o.claim.address, &rig.wallet[claims], rig.levers->layer) ==
+			OK);
+		CHECK(wallet_account(&o.refund.address, &rig.wallet[locks], rig.levers->layer) ==
+			OK);
 	}
 	CHECK(layer_leg_make(&b, rig.levers->layer, &o) == OK);
 	s->leg = buf_slice(&b);
@@ -75,6 +80,7 @@ static struct layer_plan plan_of(enum sign_purpose purpose, const struct swap *s
 		.tip_height = tip(),
 		.rate = utxo ? 2000 : gas_price,
 		.amount = amount_zero(layer_asset(rig.levers->layer)),
+		.token = rig.token,
 		.fee = {1000}};
 	if (s != NULL) {
 		plan.swap = s->id;
@@ -198,6 +204,8 @@ static void deposit(void)
 	rig_mine(&rig, 1);
 	for (uint32_t i = 0; i < rig.event_count; i++) {
 		const struct chain_event *e = &rig.event[i].event;
+		if (e->kind == CHAIN_NONCE_USED)
+			continue; /* the approval */
 		CHECK(e->kind == (utxo ? CHAIN_COIN_CREATED : CHAIN_DEPOSIT));
 		CHECK(amount_cmp(e->amount, amount) == 0);
 		CHECK(rig_status(&rig, &e->tx).presence == TX_CONFIRMED);
@@ -369,7 +377,11 @@ static void refusals(const struct swap *s)
 		plan.fee.raw = 10; /* below what is relayed */
 		CHECK(amount_mul_div(&plan.amount, unit, 1, 10, false) == OK);
 	} else {
-		CHECK(amount_mul(&plan.amount, unit, 1000) == OK); /* more than there is */
+		/* more than there is; of gas, where that is what a node looks at */
+		CHECK(amount_mul(&plan.amount, unit,
+			      layer_gas_apart(rig.levers->layer) ? 1 : 1000) == OK);
+		if (layer_gas_apart(rig.levers->layer))
+			plan.rate = GAS_PRICE_TOO_HIGH;
 	}
 	rig_sign(&rig, &tx, ROGUE, &plan);
 	expect_submit(&tx, SUBMIT_REJECTED);
@@ -387,12 +399,12 @@ static void foreign(struct swap *s)
 	make_swap(s, tip() + 500, PROVIDER);
 	CHECK(layer_watch_lock(rig.layer, &s->id, s->leg) == OK);
 	theirs = *s;
-	CHECK(layer_leg_parse(&o, LAYER_ROOTSTOCK, rig.network, s->leg) == OK);
+	CHECK(layer_leg_parse(&o, rig.levers->layer, rig.network, s->leg) == OK);
 	o.claim.address.b[0] ^= 1;
-	CHECK(wallet_account(&o.refund.address, &rig.wallet[CLIENT], LAYER_ROOTSTOCK) == OK);
-	o.amount = amount_of(ASSET_RBTC, 1);
+	CHECK(wallet_account(&o.refund.address, &rig.wallet[CLIENT], rig.levers->layer) == OK);
+	o.amount = amount_of(layer_asset(rig.levers->layer), 1);
 	struct buf b = buf_init(theirs.bytes, sizeof theirs.bytes);
-	CHECK(layer_leg_make(&b, LAYER_ROOTSTOCK, &o) == OK);
+	CHECK(layer_leg_make(&b, rig.levers->layer, &o) == OK);
 	theirs.leg = buf_slice(&b);
 	plan = plan_of(SIGN_LOCK, &theirs, CLIENT);
 	rig_sign(&rig, &tx, CLIENT, &plan);
@@ -425,7 +437,8 @@ static struct amount expected_wallet(const struct swap *open)
 	}
 	CHECK(amount_mul(&total, unit, 10) == OK); /* the deposit */
 	for (uint32_t i = 0; i < rig.event_count; i++) {
-		if (rig.event[i].gone || rig.event[i].event.kind != CHAIN_NONCE_USED)
+		if (rig.event[i].gone || rig.event[i].event.kind != CHAIN_NONCE_USED ||
+			layer_gas_apart(rig.levers->layer))
 			continue;
 		CHECK(amount_sub(&total, total, rig.event[i].event.amount) == OK);
 	}
@@ -433,6 +446,16 @@ static struct amount expected_wallet(const struct swap *open)
 	CHECK(amount_sub(&total, total, unit) == OK);
 	CHECK(amount_sub(&total, total, open->amount) == OK);
 	return total;
+}
+
+/* What was paid for every call of ours, as the events say, is what is gone. */
+static struct amount expected_gas(void)
+{
+	struct amount left = amount_of(ASSET_ETH, UINT64_C(1000000000000000000));
+	for (uint32_t i = 0; i < rig.event_count; i++)
+		if (!rig.event[i].gone && rig.event[i].event.kind == CHAIN_NONCE_USED)
+			CHECK(amount_sub(&left, left, rig.event[i].event.amount) == OK);
+	return left;
 }
 
 static void scan(struct swap *open, const struct swap *claimed)
@@ -464,6 +487,22 @@ static void scan(struct swap *open, const struct swap *claimed)
 	CHECK(amount_cmp(found.locked, unit) == 0);
 	CHECK(amount_cmp(found.wallet, expected_wallet(open)) == 0);
 	CHECK(utxo || found.nonce == nonce[PROVIDER]);
+	if (layer_gas_apart(rig.levers->layer))
+		CHECK(amount_cmp(found.gas, expected_gas()) == 0);
+}
+
+static bool has_heads(struct rig *r, const void *arg)
+{
+	(void)arg;
+	return r->below.safe_height > 0 && r->below.final_height > 0;
+}
+
+static void heads(void)
+{
+	step("what is safe, what is final");
+	rig_mine(&rig, 4);
+	rig_until(&rig, "heads", has_heads, NULL);
+	CHECK(rig.below.final_height <= rig.below.safe_height && rig.below.safe_height <= tip());
 }
 
 /* HAZARDS 18: something else than what the layer counts, paid to our script and to a lock-up's. */
@@ -570,19 +609,23 @@ int main(int argc, char **argv)
 {
 	const uint8_t seed[32] = {1};
 	const struct rig_levers *levers = argc > 1 ? rig_levers_of(argv[1]) : NULL;
-	const char *url = argc > 2 ? argv[2] : NULL;
+	const char *url = argc > 2 ? argv[2] : NULL, *token = argc > 3 ? argv[3] : NULL;
 	static struct swap first, second, third, fourth;
 
 	if (levers == NULL || (url == NULL) == (levers->sim == NULL)) {
-		(void)fprintf(stderr, "usage: layer_contract KIND [URL]\n");
+		(void)fprintf(stderr, "usage: layer_contract KIND [URL [TOKEN]]\n");
 		return 2;
 	}
 	secp_init(seed);
 	utxo = layer_family(levers->layer) == FAMILY_UTXO;
-	unit = amount_of(layer_asset(levers->layer), utxo ? 1000000 : 10000000000000000);
-	rig_init(&rig, levers, url);
+	CHECK(amount_parse(&unit, layer_asset(levers->layer), slice_str("0.01")) == OK);
+	rig_init(&rig, levers, url, token);
 	if (url != NULL && !utxo)
 		nonce[CLIENT] = 1; /* deployed the contract */
+	if (layer_gas_apart(levers->layer)) {
+		nonce[CLIENT]++; /* and both approved it */
+		nonce[PROVIDER]++;
+	}
 	check_networks();
 	watch_from_genesis();
 	deposit();
@@ -594,6 +637,8 @@ int main(int argc, char **argv)
 	foreign(&third);
 	scan(&fourth, &first);
 	other_asset(&fourth, &first);
+	if (rig.network->rollup)
+		heads();
 	restart_layer(&fourth);
 	if (url != NULL)
 		restart_node();

@@ -195,6 +195,14 @@ static void take_contract(struct rig *rig, const char *text)
 	CHECK(hex_decode(rig->contract.b, sizeof rig->contract.b, slice_str(text + 2)) == OK);
 }
 
+#define BOB_RATE UINT64_C(10000000000) /* over anvil's first base fee */
+
+/* The first account's coins, for gas and whatever else. */
+static void anvil_coins(struct rig *rig, const char *address)
+{
+	CHECK(rig_call(rig, "anvil_setBalance", "[\"%s\", \"0xde0b6b3a7640000\"]", address));
+}
+
 /* The contract is deployed by a plan of ours, like everything else. */
 static void anvil_prepare(struct rig *rig)
 {
@@ -206,15 +214,14 @@ static void anvil_prepare(struct rig *rig)
 	CHECK(rig_call(rig, "eth_accounts", "[]"));
 	const struct slice first = json_string(json_at(rig->result, 0));
 	memcpy(rig->address, first.ptr, first.len + 1);
-	CHECK(wallet_account(&account, &rig->wallet[CLIENT], LAYER_ROOTSTOCK) == OK);
-	CHECK(layer_funding_address(LAYER_ROOTSTOCK, rig->network, text, &rig->wallet[CLIENT]) ==
-		OK);
-	rig->levers->fund(rig, text, amount_of(ASSET_RBTC, 1000000000000000000));
-	rig->levers->mine(rig, 1);
+	const enum layer_id id = rig->levers->layer;
+	CHECK(wallet_account(&account, &rig->wallet[CLIENT], id) == OK);
+	CHECK(layer_funding_address(id, rig->network, text, &rig->wallet[CLIENT]) == OK);
+	anvil_coins(rig, text);
 	const struct layer_plan plan = {.session = rig_id(rig),
 		.purpose = SIGN_DEPLOY,
-		.rate = 60000000,
-		.gas_limit = layer_gas_limit(LAYER_ROOTSTOCK, SIGN_DEPLOY)};
+		.rate = layer_gas_apart(id) ? BOB_RATE : 60000000,
+		.gas_limit = layer_gas_limit(id, SIGN_DEPLOY)};
 	rig_sign(rig, &tx, CLIENT, &plan);
 	rig_layer(rig, NULL);
 	CHECK(rig_submit(rig, slice_of(tx.raw, tx.len)).outcome == SUBMIT_ACCEPTED);
@@ -230,6 +237,45 @@ static void anvil_fund(struct rig *rig, const char *address, struct amount amoun
 		"[{\"from\":\"%s\",\"to\":\"%s\",\"value\":\"0x%llx\","
 		"\"gas\":\"0x5208\",\"gasPrice\":\"0x3938700\"}]",
 		rig->address, address, strtoull(wei, NULL, 10)));
+}
+
+/* mint(address,uint256) of a token that lets anybody. */
+static void bob_fund(struct rig *rig, const char *address, struct amount amount)
+{
+	char units[AMOUNT_TEXT_SIZE], token[2 * sizeof rig->token.b + 1];
+	amount_format_units(units, amount);
+	hex_encode(token, rig->token.b, sizeof rig->token.b);
+	CHECK(rig_call(rig, "eth_sendTransaction",
+		"[{\"from\":\"%s\",\"to\":\"0x%s\",\"gas\":\"0x30d40\","
+		"\"data\":\"0x40c10f19000000000000000000000000%s%064llx\"}]",
+		rig->address, token, address + 2, strtoull(units, NULL, 10)));
+}
+
+/* Both wallets have ether and let the contract take their tokens. */
+static void bob_prepare(struct rig *rig)
+{
+	static const enum who both[] = {CLIENT, PROVIDER};
+	char text[LAYER_ADDRESS_TEXT_SIZE];
+	struct rig_tx tx;
+
+	anvil_prepare(rig);
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		const struct layer_plan plan = {.session = rig_id(rig),
+			.purpose = SIGN_APPROVE,
+			.rate = BOB_RATE,
+			.nonce = both[i] == CLIENT ? 1 : 0, /* it deployed */
+			.gas_limit = layer_gas_limit(LAYER_BOB, SIGN_APPROVE),
+			.token = rig->token,
+			.to = slice_of(rig->contract.b, sizeof rig->contract.b)};
+		CHECK(layer_funding_address(LAYER_BOB, rig->network, text, &rig->wallet[both[i]]) ==
+			OK);
+		anvil_coins(rig, text);
+		rig_sign(rig, &tx, both[i], &plan);
+		CHECK(rig_submit(rig, slice_of(tx.raw, tx.len)).outcome == SUBMIT_ACCEPTED);
+	}
+	CHECK(layer_funding_address(LAYER_BOB, rig->network, text, &rig->wallet[CLIENT]) == OK);
+	bob_fund(rig, text, amount_of(ASSET_WBTC, 1000));
+	rig->levers->mine(rig, 1);
 }
 
 static void anvil_mine(struct rig *rig, uint32_t count)
@@ -327,6 +373,15 @@ static const struct rig_levers all[] = {
 		.mempool_shows_claims = true,
 		.prepare = anvil_prepare,
 		.fund = anvil_fund,
+		.mine = anvil_mine,
+		.reorg = anvil_reorg},
+	{.name = "bob",
+		.layer = LAYER_BOB,
+		.network = "regtest",
+		.other_network = "mainnet",
+		.mempool_shows_claims = true,
+		.prepare = bob_prepare,
+		.fund = bob_fund,
 		.mine = anvil_mine,
 		.reorg = anvil_reorg},
 	{.name = "sim-rootstock",

@@ -141,12 +141,20 @@ static void on_fee_rate(void *ctx, enum layer_id layer, uint64_t rate)
 	rig->rate = rate;
 }
 
+static void on_first_layer(void *ctx, enum layer_id layer, const struct layer_first_layer *seen)
+{
+	struct rig *rig = ctx;
+	(void)layer;
+	rig->below = *seen;
+}
+
 struct layer_sink rig_sink(struct rig *rig)
 {
 	return (struct layer_sink){.on_block = on_block,
 		.on_reorg = on_reorg,
 		.on_mempool = on_mempool,
 		.on_fee_rate = on_fee_rate,
+		.on_first_layer = on_first_layer,
 		.ctx = rig};
 }
 
@@ -160,7 +168,8 @@ void rig_layer(struct rig *rig, const char *network)
 		.loop = rig->loop,
 		.upstream = rig->upstream,
 		.poll_ms = POLL_MS,
-		.contract = rig->contract};
+		.contract = rig->contract,
+		.token = rig->token};
 	layer_destroy(rig->layer);
 	CHECK(layer_create(&rig->layer, &config) == OK);
 	rig->block_count = 0;
@@ -169,7 +178,7 @@ void rig_layer(struct rig *rig, const char *network)
 	rig->reorg_count = 0;
 }
 
-void rig_init(struct rig *rig, const struct rig_levers *levers, const char *url)
+void rig_init(struct rig *rig, const struct rig_levers *levers, const char *url, const char *token)
 {
 	const struct loop_config loop = {
 		.virtual_time = url == NULL, .start_wall_ms = 1800000000000};
@@ -193,6 +202,8 @@ void rig_init(struct rig *rig, const struct rig_levers *levers, const char *url)
 		CHECK(pubkey_from_seckey(&rig->wallet[who], &key) == OK);
 		CHECK(signer_local(&rig->signer[who], rig->loop, &key) == OK);
 	}
+	if (token != NULL)
+		CHECK(hex_decode(rig->token.b, sizeof rig->token.b, slice_str(token + 2)) == OK);
 	levers->prepare(rig);
 }
 

@@ -53,9 +53,9 @@ struct rig {
 	struct layer *layer;
 	struct signer *signer[WALLETS];
 	struct pubkey wallet[WALLETS];
-	struct evm_address contract;
-	char address[128];        /* a stranger's, for mining */
-	uint32_t spent_coinbases; /* of MINER's, from the first block on */
+	struct evm_address contract, token; /* token: where value is one */
+	char address[128];                  /* a stranger's, for mining */
+	uint32_t spent_coinbases;           /* of MINER's, from the first block on */
 	/* the log */
 	struct block_ref block[RIG_BLOCKS_MAX];
 	uint32_t block_count;
@@ -66,6 +66,7 @@ struct rig {
 	uint32_t reorg_count;
 	struct block_ref keep;
 	uint64_t rate;
+	struct layer_first_layer below; /* rollups */
 	enum err block_answer;
 	/* the last answer of a lever */
 	struct json *result; /* owned */
@@ -75,8 +76,8 @@ struct rig {
 };
 
 const struct rig_levers *rig_levers_of(const char *name);
-/* url NULL: simulated. */
-void rig_init(struct rig *rig, const struct rig_levers *levers, const char *url);
+/* url NULL: simulated. token: the address of one that anybody may mint; NULL: none. */
+void rig_init(struct rig *rig, const struct rig_levers *levers, const char *url, const char *token);
 void rig_fini(struct rig *rig);
 /* A new layer on the same node; the log begins anew. network NULL: the right one. */
 void rig_layer(struct rig *rig, const char *network);

@@ -141,6 +141,22 @@ class AnvilNode(Node):
         super().start(self.rpc.eth_chainId)
 
 
+class BobNode(Node):
+    """An EVM node with the rules of an OP stack chain as far as it can: a base fee, safe and finalized blocks."""
+
+    def __init__(self, path, *options, chain_id=31337):
+        need(ANVIL)
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        keep = ["--state", f"{path}/state"] if path else []
+        super().__init__(Rpc(url), url, [
+            str(ANVIL), "--port", str(port), "--chain-id", str(chain_id), "--optimism", "--slots-in-an-epoch", "1",
+            "--silent", *keep, *options])
+
+    def start(self):
+        super().start(self.rpc.eth_chainId)
+
+
 class BitcoinNode(Node):
     """Bitcoin Core on regtest with a wallet that has coins."""
 
@@ -179,9 +195,9 @@ class BtcdNode(Node):
 
 @contextlib.contextmanager
 def restartable(kind, *options, **more):
-    """A started node of that kind ("bitcoin", "btcd", "rootstock"): stop() and start() keep its chain."""
+    """A started node of that kind ("bitcoin", "btcd", "rootstock", "bob"): stop() and start() keep its chain."""
     with folder(kind) as path:
-        node = {"bitcoin": BitcoinNode, "btcd": BtcdNode, "rootstock": AnvilNode}[kind](path, *options, **more)
+        node = {"bitcoin": BitcoinNode, "btcd": BtcdNode, "rootstock": AnvilNode, "bob": BobNode}[kind](path, *options, **more)
         try:
             node.start()
             yield node
