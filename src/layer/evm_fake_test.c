@@ -1,6 +1,7 @@
 #include "layer/evm_fake_test.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "wire/erc20.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +11,15 @@
 #define GAS_PRICE 60000000u
 
 /* solc's metadata apart, any code will do where only its hash counts: the real one is asked for. */
-static struct slice runtime_code(void)
+static struct slice runtime_code(enum layer_id layer)
 {
+	const struct slice all = evm_htlc_creation(layer);
 	/* The creation code returns its tail: found by its hash. */
-	for (size_t at = 0; at < evm_htlc_creation_code_len; at++) {
-		const struct slice tail = slice_of(
-			evm_htlc_creation_code + at, evm_htlc_creation_code_len - at);
+	for (size_t at = 0; at < all.len; at++) {
+		const struct slice tail = slice_of(all.ptr + at, all.len - at);
 		struct hash256 hash;
 		keccak256(&hash, tail);
-		if (hash256_eq(&hash, &evm_htlc_runtime_code_hash))
+		if (hash256_eq(&hash, evm_htlc_code_hash(layer)))
 			return tail;
 	}
 	UNREACHABLE();
@@ -78,12 +79,36 @@ static struct evm_fake_log *add(struct evm_fake_block *b, uint32_t tx, const str
 void evm_put_lockup(struct evm_fake_block *b, uint32_t tx, const struct evm_htlc *h)
 {
 	struct evm_fake_log *log = add(b, tx, &evm_htlc_topic_lockup, &h->hash);
+	if (evm_htlc_has_token(h)) {
+		log->topic[0] = erc20_htlc_topic_lockup;
+		memcpy(log->topic[2].b + 12, h->refund.b, 20);
+		log->topic_count = 3;
+		amount_store_word(log->data, h->amount);
+		memcpy(log->data + 44, h->token.b, 20);
+		memcpy(log->data + 76, h->claim.b, 20);
+		store_be64(log->data + 120, h->timelock);
+		log->data_len = 128;
+		return;
+	}
 	memcpy(log->topic[2].b + 12, h->claim.b, 20);
 	memcpy(log->topic[3].b + 12, h->refund.b, 20);
 	log->topic_count = 4;
 	amount_store_word(log->data, h->amount);
 	store_be64(log->data + 56, h->timelock);
 	log->data_len = 64;
+}
+
+void evm_put_transfer(struct evm_fake_block *b, uint32_t tx, const struct evm_address *from,
+	const struct evm_address *to, uint64_t units)
+{
+	struct hash256 word = {{0}};
+	memcpy(word.b + 12, from->b, 20);
+	struct evm_fake_log *log = add(b, tx, &erc20_topic_transfer, &word);
+	memcpy(log->topic[2].b + 12, to->b, 20);
+	log->topic_count = 3;
+	log->of_token = true;
+	store_be64(log->data + 24, units);
+	log->data_len = 32;
 }
 
 static void put_settled(
@@ -169,6 +194,8 @@ static struct json *block_json(const struct evm_chain *c, const struct evm_fake_
 	json_set(o, "parentHash", bytes(b->ref.parent.b, 32));
 	json_set(o, "number", quantity(b->ref.height));
 	json_set(o, "timestamp", quantity(b->ref.time_ms / 1000));
+	if (c->base_fee != 0)
+		json_set(o, "baseFeePerGas", quantity(c->base_fee));
 	if (c->least_price != 0)
 		json_set(o, "minimumGasPrice", quantity(c->least_price));
 	for (uint32_t i = 0; i < b->tx_count; i++)
@@ -197,7 +224,11 @@ static const struct evm_fake_block *by_hash(const struct evm_chain *c, const str
 static void get_by_number(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
 {
 	const char *text = (const char *)json_string(json_at(params, 0)).ptr;
-	if (strcmp(text, "latest") == 0) {
+	if (strcmp(text, "safe") == 0 && c->safe <= c->height) {
+		reply->result = block_json(c, &c->block[c->safe]);
+	} else if (strcmp(text, "finalized") == 0 && c->final <= c->height) {
+		reply->result = block_json(c, &c->block[c->final]);
+	} else if (strcmp(text, "latest") == 0) {
 		reply->result = block_json(c, &c->block[c->height]);
 	} else if (strcmp(text, "pending") == 0) {
 		struct evm_fake_block b = {.ref = c->block[c->height].ref};
@@ -219,18 +250,19 @@ static void get_by_hash(struct evm_chain *c, struct fake_reply *reply, const str
 		reply->result = block_json(c, b);
 }
 
+/* tx UINT32_MAX: of the whole block, and then those of the token or those of the contract. */
 static struct json *logs_json(
-	const struct evm_chain *c, const struct evm_fake_block *b, uint32_t tx)
+	const struct evm_chain *c, const struct evm_fake_block *b, uint32_t tx, bool of_token)
 {
 	struct json *list = json_array();
 	for (uint32_t i = 0; i < b->log_count; i++) {
 		const struct evm_fake_log *log = &b->log[i];
-		if (tx != UINT32_MAX && log->tx != tx)
+		if (tx != UINT32_MAX ? log->tx != tx : log->of_token != of_token)
 			continue;
 		struct json *o = json_object(), *topics = json_array();
 		for (uint32_t k = 0; k < log->topic_count; k++)
 			json_push(topics, bytes(log->topic[k].b, 32));
-		json_set(o, "address", bytes(c->contract.b, 20));
+		json_set(o, "address", bytes(log->of_token ? c->token.b : c->contract.b, 20));
 		json_set(o, "topics", topics);
 		json_set(o, "data", bytes(log->data, log->data_len));
 		json_set(o, "blockHash", bytes(b->ref.hash.b, 32));
@@ -252,7 +284,10 @@ static void get_logs(struct evm_chain *c, struct fake_reply *reply, const struct
 		reply->message = "unknown block";
 		return;
 	}
-	reply->result = logs_json(c, b, UINT32_MAX);
+	uint8_t address[20];
+	const struct slice text = json_string(json_get(json_at(params, 0), "address"));
+	CHECK(text.len == 42 && hex_decode(address, 20, slice_of(text.ptr + 2, 40)) == OK);
+	reply->result = logs_json(c, b, UINT32_MAX, memcmp(address, c->token.b, 20) == 0);
 }
 
 static const struct evm_fake_tx *find_tx(
@@ -287,7 +322,9 @@ static void get_receipt(struct evm_chain *c, struct fake_reply *reply, const str
 	json_set(reply->result, "blockNumber", quantity(b->ref.height));
 	json_set(reply->result, "status", quantity(tx->reverted ? 0 : 1));
 	json_set(reply->result, "gasUsed", quantity(GAS_USED));
-	json_set(reply->result, "logs", logs_json(c, b, (uint32_t)(tx - b->tx)));
+	json_set(reply->result, "logs", logs_json(c, b, (uint32_t)(tx - b->tx), false));
+	if (c->l1_fee != 0)
+		json_set(reply->result, "l1Fee", quantity(c->l1_fee));
 }
 
 static void get_tx(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
@@ -304,7 +341,7 @@ static void get_tx(struct evm_chain *c, struct fake_reply *reply, const struct j
 static void get_code(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
 {
 	(void)params;
-	const struct slice code = runtime_code();
+	const struct slice code = runtime_code(c->token.b[0] != 0 ? LAYER_BOB : LAYER_ROOTSTOCK);
 	reply->result = bytes(code.ptr, c->other_code ? code.len - 1 : code.len);
 }
 
@@ -316,8 +353,15 @@ static void get_balance(struct evm_chain *c, struct fake_reply *reply, const str
 
 static void call(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
 {
-	const struct hash256 word = {.b[31] = c->open};
-	(void)params;
+	static const char *const oracle[] = {
+		"0x519b4bd3", "0xf8206140", "0xc5985918", "0x68d5dca6"};
+	struct hash256 word = {.b[31] = c->open};
+	const struct slice data = json_string(json_get(json_at(params, 0), "data"));
+	for (size_t i = 0; i < ARRAY_LEN(oracle); i++)
+		if (slice_eq(data, slice_str(oracle[i])))
+			store_be64(word.b + 24, c->oracle[i]);
+	if (data.len == 2 + 2 * 36 && memcmp(data.ptr, "0x70a08231", 10) == 0)
+		amount_store_word(word.b, c->tokens);
 	reply->result = bytes(word.b, 32);
 }
 
@@ -335,6 +379,12 @@ static void get_constant(struct evm_chain *c, struct fake_reply *reply, const st
 	(void)c;
 	(void)params;
 	reply->result = quantity(GAS_PRICE);
+}
+
+static void get_priority(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
+{
+	(void)params;
+	reply->result = quantity(c->priority_fee);
 }
 
 static void get_chain(struct evm_chain *c, struct fake_reply *reply, const struct json *params)
@@ -381,6 +431,7 @@ void evm_chain_node(
 		{"eth_call", call},
 		{"eth_sendRawTransaction", send},
 		{"eth_gasPrice", get_constant},
+		{"eth_maxPriorityFeePerGas", get_priority},
 		{"eth_chainId", get_chain},
 		{"eth_syncing", get_syncing},
 		{"web3_clientVersion", get_version},

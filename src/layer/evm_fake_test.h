@@ -22,7 +22,8 @@ struct evm_fake_log {
 	uint32_t tx; /* index in the block */
 	struct hash256 topic[4];
 	uint32_t topic_count;
-	uint8_t data[96];
+	bool of_token; /* the token's own, not the contract's */
+	uint8_t data[128];
 	size_t data_len;
 };
 struct evm_fake_block {
@@ -40,6 +41,12 @@ struct evm_chain {
 	uint64_t chain_id;
 	bool other_code;
 	bool syncing;
+	/* a chain with tokens, a fee market and a layer below */
+	struct evm_address token;
+	struct amount tokens; /* the account's */
+	uint64_t base_fee, priority_fee, l1_fee, safe, final;
+	uint64_t oracle[4];   /* what it answers, in the order of its questions: base fee of the
+			       * first layer, of its blobs, and their scalars */
 	uint64_t least_price; /* that blocks state, as Rootstock's do; 0: they do not */
 	struct evm_fake_tx pending[4];
 	uint32_t pending_count;
@@ -56,6 +63,9 @@ void evm_chain_mine(struct evm_chain *c, const struct evm_fake_block *next);
 void evm_chain_undo(struct evm_chain *c, uint32_t count);
 /* Events of the contract, added to a block for its transaction `tx`. */
 void evm_put_lockup(struct evm_fake_block *b, uint32_t tx, const struct evm_htlc *h);
+/* The token moves. */
+void evm_put_transfer(struct evm_fake_block *b, uint32_t tx, const struct evm_address *from,
+	const struct evm_address *to, uint64_t units);
 void evm_put_claim(struct evm_fake_block *b, uint32_t tx, const struct evm_htlc *h,
 	const struct hash256 *preimage);
 void evm_put_refund(struct evm_fake_block *b, uint32_t tx, const struct evm_htlc *h);

@@ -93,6 +93,14 @@ static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event 
 	f->mempool[f->mempool_count++] = *event;
 }
 
+static void on_first_layer(void *ctx, enum layer_id layer, const struct layer_first_layer *seen)
+{
+	struct fake *f = ctx;
+	(void)layer;
+	f->below = *seen;
+	f->below_count++;
+}
+
 static void on_fee_rate(void *ctx, enum layer_id layer, uint64_t rate)
 {
 	struct fake *f = ctx;
@@ -151,6 +159,7 @@ struct layer_sink fake_sink(struct fake *f)
 		.on_reorg = on_reorg,
 		.on_mempool = on_mempool,
 		.on_fee_rate = on_fee_rate,
+		.on_first_layer = on_first_layer,
 		.ctx = f};
 }
 

@@ -44,6 +44,8 @@ struct fake {
 	struct chain_event mempool[FAKE_EVENTS_MAX];
 	uint64_t rate;
 	uint32_t rate_count;
+	struct layer_first_layer below;
+	uint32_t below_count;
 };
 
 void fake_init(struct fake *f, struct layer_config config, fake_node node, void *node_ctx);
