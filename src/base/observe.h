@@ -61,9 +61,9 @@ struct chain_event {
 	struct locator at;  /* COIN_*: the coin. LOCK*: the lock-up */
 	struct id128 swap;  /* LOCK*: whose */
 	uint32_t key_index; /* COIN_CREATED: which of our scripts (struct watch_script.key_index) */
-	struct amount amount;    /* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid, of
-				  * what fees are paid with. CHANNEL, LOCK_SPENT by claim: what left or
-				  * reached us, with fees */
+	/* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid, of what fees are paid with.
+	 * CHANNEL, LOCK_SPENT by claim: what left or reached us, with fees */
+	struct amount amount;
 	uint64_t nonce;          /* NONCE_USED */
 	enum lock_spend spend;   /* LOCK_SPENT */
 	struct hash256 preimage; /* LOCK_SPENT by claim */

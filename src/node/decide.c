@@ -18,9 +18,6 @@ _Static_assert(LOCK_VARIANTS_MAX < EFFECT_VARIANTS_MAX, "a lock-up can always be
 #define BUMP_STEP_SAT_KVB 1000u /* and at least the relay increment more (BIP-125 rule 4) */
 #define BUMP_URGENT_BLOCKS 2u   /* urgent when so many claim windows are left before a deadline */
 #define APPROVALS_MAX 8u        /* that may fail before no more are made */
-#define RESCUE_RATE_FACTOR                                                                         \
-	4u /* gas for a claim or refund is kept at so many times today's price                     \
-	    */
 
 /* A name that follows from what the effect is for: the same whenever the decision is made. A later
  * attempt after a failed one has another name. */
@@ -79,121 +76,6 @@ static uint64_t output_weight(enum layer_id layer, size_t script_len)
 		: 0;
 }
 
-/* Own coins for a payment of `value`. ERR_RANGE: not enough free and final ones now. */
-static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount value,
-	uint64_t outputs_weight, uint64_t rate)
-{
-	const struct ledger *l = e->ledger;
-	const struct layer_state *own = &l->layer[r->layer];
-	struct btc_selection chosen;
-	struct sat target;
-	size_t count = 0;
-
-	for (; count < own->free_coin_count && count < ENGINE_COINS_MAX; count++) {
-		const struct coin *c = &l->coin[own->free_coin[count]];
-		e->coin[count] = (struct btc_coin){
-			.at = c->at, .value = c->value, .key_index = c->key_index};
-	}
-	TRY(amount_to_sat(&target, value));
-	TRY(btc_select(
-		&chosen, layer_sizes(r->layer), e->coin, count, target, outputs_weight, rate));
-	r->coin_count = chosen.count;
-	for (uint32_t i = 0; i < chosen.count; i++)
-		r->coin[i] = e->coin[chosen.index[i]].at;
-	r->fee = chosen.fee;
-	r->reserved = amount_of(value.asset, chosen.total.raw);
-	return OK;
-}
-
-/* A nonce and gas for a call that moves `value`. gas_funds: where gas is another asset. ERR_RANGE:
- * not enough. */
-static enum err take_nonce(struct engine *e, struct rec_intent *r, struct amount value,
-	struct amount funds, struct amount gas_funds)
-{
-	const struct ledger *l = e->ledger;
-	struct amount gas;
-	r->nonce = l->layer[r->layer].nonce_next;
-	r->gas_limit = layer_gas_limit(r->layer, r->purpose);
-	TRY(engine_gas_bound(l, &gas, r->layer, r->purpose, r->rate));
-	r->reserved = value;
-	if (layer_gas_apart(r->layer)) {
-		r->gas = gas;
-		if (amount_cmp(gas, gas_funds) > 0)
-			return ERR_RANGE;
-	} else {
-		TRY(amount_add(&r->reserved, value, gas));
-	}
-	return amount_cmp(r->reserved, funds) <= 0 ? OK : ERR_RANGE;
-}
-
-/* The same for a call that moves nothing, from all there is. */
-static enum err take_own(struct engine *e, struct rec_intent *r)
-{
-	const struct ledger *l = e->ledger;
-	r->value = amount_zero(layer_asset(r->layer));
-	return take_nonce(e, r, r->value, ledger_balance(l, r->layer, ACCOUNT_AVAILABLE),
-		ledger_balance(l, r->layer, ACCOUNT_GAS_AVAILABLE));
-}
-
-/* Gas that the swaps under way may need to end. */
-static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
-{
-	struct amount gas = amount_zero(layer_gas_asset(layer)), sum = gas;
-	if (layer_family(layer) == FAMILY_ACCOUNT &&
-		engine_gas_bound(l, &gas, layer, SIGN_CLAIM, engine_rate(l, layer)) == OK &&
-		amount_mul(&sum, gas, (uint64_t)l->active_swap_count * RESCUE_RATE_FACTOR) != OK)
-		sum = amount_max(sum.asset);
-	return sum;
-}
-
-/* What is available, less the gas of rescues. */
-static struct amount business_funds(const struct ledger *l, enum layer_id layer)
-{
-	struct amount funds = ledger_unclaimed(l, layer);
-	if (!layer_gas_apart(layer) && amount_sub(&funds, funds, rescue_funds(l, layer)) != OK)
-		return amount_zero(funds.asset);
-	return funds;
-}
-
-/* Gas that is available, where it is another asset, less that of rescues. */
-static struct amount business_gas(const struct ledger *l, enum layer_id layer)
-{
-	struct amount gas = ledger_balance(l, layer, ACCOUNT_GAS_AVAILABLE);
-	if (layer_gas_apart(layer) && amount_sub(&gas, gas, rescue_funds(l, layer)) != OK)
-		return amount_zero(gas.asset);
-	return gas;
-}
-
-struct amount engine_free_funds(const struct ledger *l, enum layer_id layer)
-{
-	struct amount funds = business_funds(l, layer);
-	if (amount_sub(&funds, funds, l->layer[layer].promised) != OK ||
-		amount_sub(&funds, funds, l->layer[layer].queued) != OK)
-		return amount_zero(funds.asset);
-	return funds;
-}
-
-/* The amount, and the most that routing may cost. ERR_RANGE: not enough. */
-static enum err take_channels(struct engine *e, struct rec_intent *r)
-{
-	const struct ledger *l = e->ledger;
-	TRY(params_fee_limit(&r->fee, &l->params.layer[r->layer], r->value));
-	TRY(amount_add(&r->reserved, r->value, amount_of(r->value.asset, r->fee.raw)));
-	return amount_cmp(r->reserved, business_funds(l, r->layer)) <= 0 ? OK : ERR_RANGE;
-}
-
-static enum err take_resources(struct engine *e, struct rec_intent *r, uint64_t outputs_weight)
-{
-	switch (layer_family(r->layer)) {
-	case FAMILY_UTXO: return take_coins(e, r, r->value, outputs_weight, r->rate);
-	case FAMILY_ACCOUNT:
-		return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer),
-			business_gas(e->ledger, r->layer));
-	case FAMILY_CHANNEL: return take_channels(e, r);
-	}
-	return ERR_STATE;
-}
-
 /* ---- approvals ---- */
 
 /* The approval of a layer's contract that was made or is under way, where the layer's value is a
@@ -232,7 +114,7 @@ static enum err decide_approval(struct engine *e, uint64_t now_ms, enum layer_id
 		find_approval(l, &r.effect, layer) != ERR_NOT_FOUND)
 		return ERR_STATE;
 	r.rate = engine_rate(l, layer);
-	if (r.rate == 0 || take_own(e, &r) != OK)
+	if (r.rate == 0 || engine_reserve_own(e, &r) != OK)
 		return ERR_STATE;
 	return intend(e, now_ms, &r, 0);
 }
@@ -359,7 +241,7 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		.rate = engine_rate(l, to),
 		.value = s->dest.amount,
 		.timelock = timelock};
-	if (take_resources(e, &r, output_weight(to, LOCK_SCRIPT_SIZE)) != OK)
+	if (engine_reserve(e, &r, output_weight(to, LOCK_SCRIPT_SIZE)) != OK)
 		return ERR_STATE; /* change may confirm, funds may arrive: until it is too late */
 	/* after the coins: keys take longer to derive, and many swaps may wait for coins */
 	if (lock_terms(l, &leg, s, timelock) != OK)
@@ -415,7 +297,7 @@ static enum err decide_spend(struct engine *e, uint64_t now_ms, const struct swa
 	r.rate = affordable_rate(p, purpose, k->amount, r.rate);
 	if (layer_family(leg->layer) == FAMILY_ACCOUNT) {
 		r.value = amount_zero(k->amount.asset);
-		if (take_own(e, &r) != OK)
+		if (engine_reserve_own(e, &r) != OK)
 			return ERR_STATE;
 	}
 	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);
@@ -550,7 +432,7 @@ static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t 
 		outputs_weight += output_weight(t->layer, t->destination_len);
 		TRY(amount_add(&r.value, r.value, t->amount));
 	}
-	if (r.rate == 0 || take_resources(e, &r, outputs_weight) != OK)
+	if (r.rate == 0 || engine_reserve(e, &r, outputs_weight) != OK)
 		return ERR_STATE;
 	return intend(e, now_ms, &r, 0);
 }
@@ -795,7 +677,7 @@ static enum err decide_fill(struct engine *e, uint64_t now_ms, enum layer_id lay
 		.layer = layer,
 		.rate = engine_rate(l, layer),
 		.value = amount_zero(layer_asset(layer))};
-	if (r.rate == 0 || take_own(e, &r) != OK)
+	if (r.rate == 0 || engine_reserve_own(e, &r) != OK)
 		return ERR_STATE;
 	r.nonce = s->nonce_chain;
 	return intend(e, now_ms, &r, JOURNAL_ESSENTIAL);

@@ -69,6 +69,12 @@ MUST_USE NONNULL_ALL enum err engine_dest_leg(
 /* What an effect of this value may cost at most besides it, at today's rates. */
 MUST_USE NONNULL_ALL enum err engine_fee_bound(const struct ledger *l, struct amount *out,
 	enum layer_id layer, enum sign_purpose purpose, struct amount value);
+/* Coins, a nonce and gas, or a part of the channels, for what r says. outputs_weight: of what the
+ * transaction pays, on UTXO layers. ERR_RANGE, ERR_STATE: not enough now. */
+MUST_USE NONNULL_ALL enum err engine_reserve(
+	struct engine *e, struct rec_intent *r, uint64_t outputs_weight);
+/* ACCOUNT: the same for a call that moves nothing, from all there is. */
+MUST_USE NONNULL_ALL enum err engine_reserve_own(struct engine *e, struct rec_intent *r);
 /* What new business may use: available, less what is promised to others, less the gas that the
  * swaps under way may need. */
 struct amount engine_free_funds(const struct ledger *l, enum layer_id layer);

@@ -227,6 +227,7 @@ static enum err build(struct buf *out, struct amount *fee, const struct network 
 	case SIGN_CANCEL: err = plan_end(&c, network, plan); break;
 	case SIGN_REFUND: /* the node's own doing */
 	case SIGN_NONCE_FILL:
+	case SIGN_APPROVE:
 	case SIGN_DEPLOY: break;
 	}
 	if (err == OK) {
