@@ -42,7 +42,7 @@ enum record_type {
 /* "intent", "block", ...: for dumps and metrics; static; "unknown" for others. */
 const char *record_name(uint16_t type);
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
 #define RECORD_RAW_MAX SIGNING_TX_MAX
 
 NONNULL_ALL void record_begin(struct buf *out, uint64_t time_ms);
