@@ -290,7 +290,9 @@ static void anvil_reorg(struct rig *rig, uint32_t depth)
 
 static struct sim_network *sim_evm(struct rig *rig)
 {
-	const struct sim_evm_config config = {.seed = 7, .now_ms = loop_wall_ms(rig->loop)};
+	const struct sim_evm_config config = {.seed = 7,
+		.now_ms = loop_wall_ms(rig->loop),
+		.chain_id = rig->network->chain_id};
 	return sim_evm_create(&config);
 }
 
@@ -301,7 +303,7 @@ static void sim_evm_prepare(struct rig *rig)
 	char address[64];
 	copy_result(rig, address, sizeof address);
 	take_contract(rig, address);
-	CHECK(layer_funding_address(LAYER_ROOTSTOCK, rig->network, text, &rig->wallet[CLIENT]) ==
+	CHECK(layer_funding_address(rig->levers->layer, rig->network, text, &rig->wallet[CLIENT]) ==
 		OK);
 	rig->levers->fund(rig, text, amount_of(ASSET_RBTC, 1000000000000000000));
 	rig->levers->mine(rig, 1);
