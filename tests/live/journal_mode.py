@@ -37,8 +37,8 @@ def killed_after_answer(deployed, switches, on):
         if mode(deployed, word) != word:
             raise AssertionError(f"not in {word}")
     deployed.quiet()
-    time.sleep(WINDOW_MS / 1000 + 0.2)  # nothing is left in the open group
     sequence = deployed.sequence()
+    time.sleep(WINDOW_MS / 1000 + 0.2)  # all of that is older than the window
     set_latch(deployed, on)
     deployed.kill_daemon()
     deployed.start_daemon()
