@@ -290,9 +290,8 @@ static void anvil_reorg(struct rig *rig, uint32_t depth)
 
 static struct sim_network *sim_evm(struct rig *rig)
 {
-	const struct sim_evm_config config = {.seed = 7,
-		.now_ms = loop_wall_ms(rig->loop),
-		.chain_id = rig->network->chain_id};
+	const struct sim_evm_config config = {
+		.seed = 7, .now_ms = loop_wall_ms(rig->loop), .chain_id = rig->network->chain_id};
 	return sim_evm_create(&config);
 }
 
