@@ -192,11 +192,16 @@ void world_begin_bob(struct world *w)
 	CHECK(engine_fee_rate(w->engine, w->now, LAYER_BOB, 80000000) == OK);
 }
 
+void world_drop(struct world *w)
+{
+	world_close(w);
+	file_sim_destroy(w->disk);
+}
+
 void world_end(struct world *w)
 {
 	world_replay(w);
-	world_close(w);
-	file_sim_destroy(w->disk);
+	world_drop(w);
 }
 
 /* ---- a swap by hand ---- */

@@ -43,7 +43,10 @@ void world_begin(struct world *w);
 void world_begin_bob(struct world *w);
 #define WORLD_GAS UINT64_C(1000000000000000000) /* ether that it has */
 #define WORLD_DATA_FEE UINT64_C(1000000000000)
+/* Its records, replayed, give its state. */
 void world_end(struct world *w);
+/* Without looking: something was folded that is not in the journal. */
+void world_drop(struct world *w);
 struct swap *world_swap(struct world *w, enum layer_id from, enum layer_id to);
 struct chain_event world_lock_event(struct world *w, const struct swap *s, const struct leg *leg);
 struct hash256 world_prepare(struct world *w, struct effect *f);

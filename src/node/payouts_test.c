@@ -491,6 +491,7 @@ static void test_intents_refused(void)
 	struct rec_intent again = good;
 	again.effect.b[0]++;
 	CHECK(apply(&w, &again) == ERR_STATE);
+	world_drop(&w);
 }
 
 int main(void)

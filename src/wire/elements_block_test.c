@@ -11,23 +11,26 @@
 static uint8_t raw[16384];
 static size_t raw_len;
 
+/* Where the text ends, at or after `at`. */
+static const char *behind(struct slice body, const char *at, const char *text)
+{
+	const char *end = (const char *)body.ptr + body.len;
+	const char *found = memmem(at, (size_t)(end - at), text, strlen(text));
+	CHECK(found != NULL);
+	return found + strlen(text);
+}
+
 /* The string that follows a member's name in a recorded answer. */
 static struct slice member(const char *name, const char *key, unsigned nth)
 {
 	for (size_t i = 0; i < ARRAY_LEN(exchanges); i++) {
 		if (strcmp(exchanges[i].name, name) != 0)
 			continue;
-		const char *at = strstr((const char *)exchanges[i].body.ptr, key);
-		CHECK(at != NULL);
-		at += strlen(key);
-		for (; nth > 0; nth--) {
-			at = strstr(at, "\",\"");
-			CHECK(at != NULL);
-			at += 3;
-		}
-		const char *end = strchr(at, '"');
-		CHECK(end != NULL);
-		return slice_of(at, (size_t)(end - at));
+		const struct slice body = exchanges[i].body;
+		const char *at = behind(body, (const char *)body.ptr, key);
+		for (; nth > 0; nth--)
+			at = behind(body, at, "\",\"");
+		return slice_of(at, (size_t)(behind(body, at, "\"") - 1 - at));
 	}
 	CHECK(false);
 	return slice_of(NULL, 0);

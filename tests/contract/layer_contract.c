@@ -276,7 +276,10 @@ static void reorganise(const struct swap *s)
 	step("a reorganisation takes the claim back, and it comes again");
 	rig.levers->reorg(&rig, 2);
 	rig_until(&rig, "the reorganisation", reorganised, &before);
-	CHECK(rig.reorg_count == 1 && rig.keep.height == before - 2);
+	/* who looks in between may see the first block go before the second */
+	const uint32_t seen = rig.reorg_count;
+	CHECK(seen == 1 || (seen == 2 && rig.levers->one_by_one));
+	CHECK(rig.keep.height == before - 2);
 	if (!rig.levers->reorg_remines) {
 		CHECK(!rig_has_event(&rig, CHAIN_LOCK_SPENT, &claim_tx.txid));
 		CHECK(!rig_has_event(&rig, CHAIN_LOCK, &lock_tx.txid));
@@ -291,7 +294,7 @@ static void reorganise(const struct swap *s)
 	rig_mine(&rig, 2);
 	const struct chain_event e = rig_event(&rig, CHAIN_LOCK_SPENT, &claim_tx.txid);
 	CHECK(e.spend == LOCK_SPEND_CLAIM && hash256_eq(&e.preimage, &s->preimage));
-	CHECK(rig.reorg_count == 1);
+	CHECK(rig.reorg_count == seen);
 }
 
 static void refund(struct swap *s)

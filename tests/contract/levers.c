@@ -332,6 +332,7 @@ static const struct rig_levers all[] = {
 		.mempool_shows_claims = true,
 		.no_scan = true,
 		.reorg_remines = true,
+		.one_by_one = true,
 		.forgets = true,
 		.prepare = btcd_prepare,
 		.fund = btcd_fund,

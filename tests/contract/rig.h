@@ -31,7 +31,8 @@ struct rig_levers {
 	bool mempool_shows_claims;
 	bool no_scan;       /* it can't search for outputs by script */
 	bool reorg_remines; /* what a reorganisation took back is in its new blocks at once */
-	bool forgets;       /* its chain is gone when it is started again */
+	bool one_by_one; /* blocks leave its chain one after another, and it answers in between */
+	bool forgets;    /* its chain is gone when it is started again */
 	void (*prepare)(struct rig *rig);
 	/* Pay to an address, unconfirmed. */
 	void (*fund)(struct rig *rig, const char *address, struct amount amount);
