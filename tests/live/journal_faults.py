@@ -76,8 +76,23 @@ def start_again(deployed):
     return deployed.wait("an answer", deployed.sequence)
 
 
+def settle(folder):
+    """The next segment is being filled with zeros for some seconds: a fault of that is not what is meant."""
+    def times():
+        return sorted((p.name, p.stat().st_mtime_ns) for p in folder.behind.iterdir())
+    end, was, since = time.monotonic() + 60, times(), time.monotonic()
+    while time.monotonic() - since < 0.7:
+        time.sleep(0.1)
+        now = times()
+        if now != was:
+            was, since = now, time.monotonic()
+        if time.monotonic() > end:
+            raise AssertionError("the journal's folder never comes to rest")
+
+
 def fatal(deployed, folder, fault):
     ask(deployed)
+    settle(folder)
     sequence, since = deployed.sequence(), len((deployed.root / "log").read_text())
     folder.order(*fault)
     acknowledged = try_ask(deployed)
@@ -95,6 +110,7 @@ def fatal(deployed, folder, fault):
 
 
 def harmless(deployed, folder, fault):
+    settle(folder)
     folder.order(*fault)
     for _ in range(3):
         ask(deployed)
