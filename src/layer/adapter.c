@@ -193,6 +193,53 @@ enum err op_begun(struct op *op, void (*drop)(struct op *op))
 	return err;
 }
 
+void node_check_fail(struct node_check *c, enum err err, const char *what, const char *why)
+{
+	if (c->out.err == OK)
+		c->out.err = DETAIL(
+			c->out.detail, err, "%s%s%s", what, *why == '\0' ? "" : ": ", why);
+}
+
+static void check_end(struct op *op)
+{
+	struct node_check *c = (struct node_check *)(void *)op;
+	struct layer *layer = op->layer;
+
+	if (!layer->dead) {
+		if (op->err != OK)
+			node_check_fail(c, op->err, "cannot ask the node", err_name(op->err));
+		if (c->syncing)
+			node_check_fail(c, ERR_STATE, "the node is still syncing", c->chain);
+		layer->info.err = c->out.err;
+		layer->info.syncing = c->syncing;
+		memcpy(layer->info.detail, c->out.detail, sizeof c->out.detail);
+		memcpy(layer->info.version, c->out.version, sizeof c->out.version);
+		if (layer->sink.on_block == NULL && c->out.err == OK)
+			layer->info.tip = c->out.tip;
+		struct layer_info now;
+		layer_info(layer, &now);
+		now.tip = c->out.tip;
+		c->cb(c->ctx, &now);
+	}
+	free(c);
+}
+
+static void check_drop(struct op *op)
+{
+	free(op);
+}
+
+void node_check_init(struct node_check *c, struct layer *layer, layer_info_cb cb, void *ctx)
+{
+	*c = (struct node_check){
+		.op = {.layer = layer, .pending = 1, .end = check_end}, .cb = cb, .ctx = ctx};
+}
+
+enum err node_check_begun(struct node_check *c)
+{
+	return op_begun(&c->op, check_drop);
+}
+
 enum err detail_set(char *detail, size_t size, enum err err, const char *fmt, ...)
 {
 	va_list args;

@@ -138,6 +138,21 @@ void op_done(struct op *op);
  * and returns why, and the caller is not called back. */
 MUST_USE enum err op_begun(struct op *op, void (*drop)(struct op *op));
 
+/* A check of the node under way: layer_check. The first member of a family's own struct where that
+ * notes more. */
+struct node_check {
+	struct op op;
+	layer_info_cb cb;
+	void *ctx;
+	struct layer_info out; /* the first thing that was found wrong is said */
+	bool syncing;
+	char chain[32]; /* which; "": it goes without saying */
+};
+/* The callback follows when all that is asked was answered; until op_begun the caller asks. */
+void node_check_init(struct node_check *c, struct layer *layer, layer_info_cb cb, void *ctx);
+MUST_USE enum err node_check_begun(struct node_check *c);
+void node_check_fail(struct node_check *c, enum err err, const char *what, const char *why);
+
 /* ---- saying what happened ---- */
 
 /* Returns err, so that a failure is noted and returned at once. */

@@ -34,34 +34,20 @@ static void release(struct layer *layer)
 
 /* ---- check ---- */
 
-struct check_op {
-	struct op op;
-	layer_info_cb cb;
-	void *ctx;
-	struct layer_info out;
-	bool syncing;
-};
-
-static void fail(struct check_op *c, enum err err, const char *what, const char *why)
-{
-	if (c->out.err == OK)
-		c->out.err = DETAIL(
-			c->out.detail, err, "%s%s%s", what, *why == '\0' ? "" : ": ", why);
-}
-
-static void fail_answer(struct check_op *c, const struct rpc_answer *answer, const char *what)
+static void fail_answer(struct node_check *c, const struct rpc_answer *answer, const char *what)
 {
 	const bool no_answer = answer->err == ERR_REJECTED || answer->err == ERR_IO ||
 		answer->err == ERR_TIMEOUT;
 	if (answer->err == OK)
-		fail(c, ERR_FORMAT, "an answer that can't be right", what);
+		node_check_fail(c, ERR_FORMAT, "an answer that can't be right", what);
 	else
-		fail(c, no_answer ? ERR_UNAVAILABLE : answer->err, what, answer->message);
+		node_check_fail(
+			c, no_answer ? ERR_UNAVAILABLE : answer->err, what, answer->message);
 }
 
 static void on_chain(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	const struct network *network = c->op.layer->config.network;
 	uint64_t chain_id;
 	char why[120];
@@ -75,14 +61,14 @@ static void on_chain(void *op, uint64_t tag, const struct rpc_answer *answer)
 			(unsigned long long)network->chain_id);
 		/* outranks whatever else was found wrong */
 		c->out.err = OK;
-		fail(c, ERR_NETWORK, "wrong network", why);
+		node_check_fail(c, ERR_NETWORK, "wrong network", why);
 	}
 	op_done(&c->op);
 }
 
 static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	(void)tag;
 	if (answer->err != OK || evm_answer_block(&c->out.tip, answer->result) != OK)
 		fail_answer(c, answer, "eth_getBlockByNumber");
@@ -91,7 +77,7 @@ static void on_tip(void *op, uint64_t tag, const struct rpc_answer *answer)
 
 static void on_syncing(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	(void)tag;
 	/* false, or an object with the progress */
 	c->syncing = answer->err == OK && json_type(answer->result) == JSON_OBJECT;
@@ -100,7 +86,7 @@ static void on_syncing(void *op, uint64_t tag, const struct rpc_answer *answer)
 
 static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	const struct slice words = answer->err == OK ? json_string(answer->result)
 						     : (struct slice){0};
 	(void)tag;
@@ -111,54 +97,25 @@ static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
 
 static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	enum err err = answer->err;
 	(void)tag;
 	if (err == OK)
 		err = evm_answer_is_contract(c->op.layer->config.id, answer->result);
 	if (err == ERR_NETWORK)
-		fail(c, err, "the contract", "the code at its address is not that of our HTLC");
+		node_check_fail(
+			c, err, "the contract", "the code at its address is not that of our HTLC");
 	else if (err != OK)
 		fail_answer(c, answer, "eth_getCode");
 	op_done(&c->op);
 }
 
-static void check_end(struct op *op)
-{
-	struct check_op *c = (struct check_op *)(void *)op;
-	struct layer *layer = op->layer;
-
-	if (!layer->dead) {
-		if (op->err != OK)
-			fail(c, op->err, "cannot ask the node", err_name(op->err));
-		if (c->syncing)
-			fail(c, ERR_STATE, "the node is still syncing", "");
-		layer->info.err = c->out.err;
-		layer->info.syncing = c->syncing;
-		memcpy(layer->info.detail, c->out.detail, sizeof c->out.detail);
-		memcpy(layer->info.version, c->out.version, sizeof c->out.version);
-		if (layer->sink.on_block == NULL && c->out.err == OK)
-			layer->info.tip = c->out.tip;
-		struct layer_info now;
-		layer_info(layer, &now);
-		now.tip = c->out.tip;
-		c->cb(c->ctx, &now);
-	}
-	free(c);
-}
-
-static void check_drop(struct op *op)
-{
-	free(op);
-}
-
 static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 {
-	struct check_op *c = malloc(sizeof *c);
+	struct node_check *c = malloc(sizeof *c);
 	if (c == NULL)
 		return ERR_FULL;
-	*c = (struct check_op){
-		.op = {.layer = layer, .pending = 1, .end = check_end}, .cb = cb, .ctx = ctx};
+	node_check_init(c, layer, cb, ctx);
 	op_ask(&c->op, "eth_chainId", NULL, on_chain, 0);
 	op_ask(&c->op, "eth_getBlockByNumber", params_block_tag("latest", false), on_tip, 0);
 	op_ask(&c->op, "eth_syncing", NULL, on_syncing, 0);
@@ -169,7 +126,7 @@ static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 		json_push(params, json_new_string("latest"));
 		op_ask(&c->op, "eth_getCode", params, on_code, 0);
 	}
-	return op_begun(&c->op, check_drop);
+	return node_check_begun(c);
 }
 
 /* ---- block_at, fee_estimate, watch_coin ---- */

@@ -302,37 +302,22 @@ static enum err block_at(struct layer *layer, uint64_t height, layer_block_cb cb
 
 /* ---- check ---- */
 
-struct check_op {
-	struct op op;
-	layer_info_cb cb;
-	void *ctx;
-	struct layer_info out;
-	bool syncing;
-};
-
-static void fail(struct check_op *c, enum err err, const char *what, const char *why)
-{
-	if (c->out.err == OK)
-		c->out.err = DETAIL(
-			c->out.detail, err, "%s%s%s", what, *why == '\0' ? "" : ": ", why);
-}
-
 static void on_info(void *op, unsigned tag, const struct ln_answer *a)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	struct layer *layer = c->op.layer;
 	(void)tag;
 	if (a->err == ERR_NETWORK) {
 		c->out.err = OK; /* outranks whatever else was found wrong */
-		fail(c, ERR_NETWORK, "wrong network: the node is not on",
+		node_check_fail(c, ERR_NETWORK, "wrong network: the node is not on",
 			layer->config.network->name);
 	} else if (a->err == ERR_DENIED || a->err == ERR_FORMAT) {
-		fail(c, a->err,
+		node_check_fail(c, a->err,
 			a->err == ERR_DENIED ? "permission denied"
 					     : "an answer that can't be right",
 			a->detail);
 	} else if (a->err != OK) {
-		fail(c, ERR_UNAVAILABLE, "getinfo", a->detail);
+		node_check_fail(c, ERR_UNAVAILABLE, "getinfo", a->detail);
 	} else {
 		lightning_block(&c->out.tip, a->info->height, loop_wall_ms(layer->config.loop));
 		c->syncing = !a->info->synced;
@@ -356,49 +341,20 @@ static const struct {
 
 static void on_right(void *op, unsigned tag, const struct ln_answer *a)
 {
-	struct check_op *c = op;
+	struct node_check *c = op;
 	if (a->err == ERR_DENIED)
-		fail(c, ERR_DENIED, rights[tag].what, a->detail);
+		node_check_fail(c, ERR_DENIED, rights[tag].what, a->detail);
 	op_done(&c->op);
-}
-
-static void check_end(struct op *op)
-{
-	struct check_op *c = (struct check_op *)(void *)op;
-	struct layer *layer = op->layer;
-	if (!layer->dead) {
-		if (op->err != OK)
-			fail(c, op->err, "cannot ask the node", err_name(op->err));
-		if (c->syncing)
-			fail(c, ERR_STATE, "the node is still syncing", "");
-		layer->info.err = c->out.err;
-		layer->info.syncing = c->syncing;
-		memcpy(layer->info.detail, c->out.detail, sizeof c->out.detail);
-		memcpy(layer->info.version, c->out.version, sizeof c->out.version);
-		if (layer->sink.on_block == NULL && c->out.err == OK)
-			layer->info.tip = c->out.tip;
-		struct layer_info now;
-		layer_info(layer, &now);
-		now.tip = c->out.tip;
-		c->cb(c->ctx, &now);
-	}
-	free(c);
-}
-
-static void check_drop(struct op *op)
-{
-	free(op);
 }
 
 static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 {
 	static const char probe[] = "sluice lightning probe";
 	struct ln_question q = {.ask = LN_ASK_INFO};
-	struct check_op *c = malloc(sizeof *c);
+	struct node_check *c = malloc(sizeof *c);
 	if (c == NULL)
 		return ERR_FULL;
-	*c = (struct check_op){
-		.op = {.layer = layer, .pending = 1, .end = check_end}, .cb = cb, .ctx = ctx};
+	node_check_init(c, layer, cb, ctx);
 	sha256(&q.hash, slice_str(probe));
 	lightning_op_ask(&c->op, &q, on_info, 0);
 	for (unsigned i = 0; i < ARRAY_LEN(rights); i++) {
@@ -406,7 +362,7 @@ static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 		if (ln_node_can(layer->config.lightning, q.ask))
 			lightning_op_ask(&c->op, &q, on_right, i);
 	}
-	return op_begun(&c->op, check_drop);
+	return node_check_begun(c);
 }
 
 /* ---- the rest ---- */

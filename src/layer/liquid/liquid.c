@@ -161,7 +161,7 @@ static enum err scan_value(
 static void on_sidechain(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct utxo_check *c = op;
-	const struct network *network = c->op.layer->config.network;
+	const struct network *network = c->node.op.layer->config.network;
 	struct hash256 asset;
 	char text[65], why[160];
 
@@ -179,12 +179,12 @@ static void on_sidechain(void *op, uint64_t tag, const struct rpc_answer *answer
 			network->name);
 		utxo_check_fail(c, ERR_NETWORK, "wrong network", why);
 	}
-	op_done(&c->op);
+	op_done(&c->node.op);
 }
 
 static void check_more(struct utxo_check *c)
 {
-	op_ask(&c->op, "getsidechaininfo", NULL, on_sidechain, 0);
+	op_ask(&c->node.op, "getsidechaininfo", NULL, on_sidechain, 0);
 }
 
 static const struct utxo_rules rules = {

@@ -43,10 +43,8 @@ void utxo_release(struct layer *layer)
 void utxo_check_fail(struct utxo_check *c, enum err err, const char *what, const char *why)
 {
 	if (err == ERR_NETWORK)
-		c->out.err = OK;
-	if (c->out.err == OK)
-		c->out.err = DETAIL(
-			c->out.detail, err, "%s%s%s", what, *why == '\0' ? "" : ": ", why);
+		c->node.out.err = OK;
+	node_check_fail(&c->node, err, what, why);
 }
 
 /* A node that answers with an error of its own is there but not ready (warming up). */
@@ -60,7 +58,7 @@ void utxo_check_fail_answer(struct utxo_check *c, const struct rpc_answer *answe
 /* A regtest chain whose last block is old is not syncing: nobody has more of it. */
 static bool is_regtest(const struct utxo_check *c)
 {
-	return strcmp(c->op.layer->config.network->name, "regtest") == 0;
+	return strcmp(c->node.op.layer->config.network->name, "regtest") == 0;
 }
 
 /* What Bitcoin Core goes by: with an older tip it says that it is syncing. btcd says nothing, and
@@ -74,12 +72,13 @@ static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
 	(void)tag;
 	if (answer->err != OK)
 		utxo_check_fail_answer(c, answer, "the best block");
-	else if (core_answer_header(&c->out.tip, &depth, answer->result, &c->best) != OK)
+	else if (core_answer_header(&c->node.out.tip, &depth, answer->result, &c->best) != OK)
 		utxo_check_fail(c, ERR_FORMAT, "an answer that can't be right", "getblockheader");
 	else if (!c->says_syncing && !is_regtest(c) &&
-		c->out.tip.time_ms + TIP_AGE_MAX_MS < loop_wall_ms(c->op.layer->config.loop))
-		c->syncing = true;
-	op_done(&c->op);
+		c->node.out.tip.time_ms + TIP_AGE_MAX_MS <
+			loop_wall_ms(c->node.op.layer->config.loop))
+		c->node.syncing = true;
+	op_done(&c->node.op);
 }
 
 static enum err read_chain(struct utxo_check *c, const struct json *result)
@@ -98,8 +97,8 @@ static enum err read_chain(struct utxo_check *c, const struct json *result)
 	}
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
-	c->syncing = headers > blocks || (initial && !is_regtest(c));
-	(void)DETAIL(c->chain, OK, "%s", chain == NULL ? "an unknown chain" : chain);
+	c->node.syncing = headers > blocks || (initial && !is_regtest(c));
+	(void)DETAIL(c->node.chain, OK, "%s", chain == NULL ? "an unknown chain" : chain);
 	return OK;
 }
 
@@ -117,15 +116,15 @@ static void on_chain(void *op, uint64_t tag, const struct rpc_answer *answer)
 		json_push(params, core_param_hash(&c->best));
 		json_push(params, json_new_bool(true));
 		c->header_asked = true;
-		op_ask(&c->op, "getblockheader", params, on_header, 0);
+		op_ask(&c->node.op, "getblockheader", params, on_header, 0);
 	}
-	op_done(&c->op);
+	op_done(&c->node.op);
 }
 
 static void on_genesis(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct utxo_check *c = op;
-	const struct network *network = c->op.layer->config.network;
+	const struct network *network = c->node.op.layer->config.network;
 	struct hash256 genesis;
 	char text[65], why[160];
 
@@ -140,7 +139,7 @@ static void on_genesis(void *op, uint64_t tag, const struct rpc_answer *answer)
 			network->name);
 		utxo_check_fail(c, ERR_NETWORK, "wrong network", why);
 	}
-	op_done(&c->op);
+	op_done(&c->node.op);
 }
 
 /* btcd: 240200 is 0.24.2. */
@@ -150,9 +149,10 @@ static void on_old_version(void *op, uint64_t tag, const struct rpc_answer *answ
 	uint64_t n;
 	(void)tag;
 	if (answer->err == OK && json_get_u64(answer->result, "version", &n) == OK)
-		(void)DETAIL(c->out.version, OK, "btcd %u.%u.%u", (unsigned)(n / 1000000 % 1000),
-			(unsigned)(n / 10000 % 100), (unsigned)(n / 100 % 100));
-	op_done(&c->op);
+		(void)DETAIL(c->node.out.version, OK, "btcd %u.%u.%u",
+			(unsigned)(n / 1000000 % 1000), (unsigned)(n / 10000 % 100),
+			(unsigned)(n / 100 % 100));
+	op_done(&c->node.op);
 }
 
 static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -161,39 +161,10 @@ static void on_version(void *op, uint64_t tag, const struct rpc_answer *answer)
 	const char *words = answer->err == OK ? json_get_string(answer->result, "subversion")
 					      : NULL;
 	(void)tag;
-	(void)DETAIL(c->out.version, OK, "%s", words == NULL ? "unknown" : words);
+	(void)DETAIL(c->node.out.version, OK, "%s", words == NULL ? "unknown" : words);
 	if (core_answer_no_method(answer))
-		op_ask(&c->op, "getinfo", NULL, on_old_version, 0);
-	op_done(&c->op);
-}
-
-static void check_end(struct op *op)
-{
-	struct utxo_check *c = (struct utxo_check *)(void *)op;
-	struct layer *layer = op->layer;
-
-	if (!layer->dead) {
-		if (op->err != OK)
-			utxo_check_fail(c, op->err, "cannot ask the node", err_name(op->err));
-		if (c->syncing)
-			utxo_check_fail(c, ERR_STATE, "the node is still syncing", c->chain);
-		layer->info.err = c->out.err;
-		layer->info.syncing = c->syncing;
-		memcpy(layer->info.detail, c->out.detail, sizeof c->out.detail);
-		memcpy(layer->info.version, c->out.version, sizeof c->out.version);
-		if (layer->sink.on_block == NULL && c->out.err == OK)
-			layer->info.tip = c->out.tip;
-		struct layer_info now;
-		layer_info(layer, &now);
-		now.tip = c->out.tip;
-		c->cb(c->ctx, &now);
-	}
-	free(c);
-}
-
-static void check_drop(struct op *op)
-{
-	free(op);
+		op_ask(&c->node.op, "getinfo", NULL, on_old_version, 0);
+	op_done(&c->node.op);
 }
 
 enum err utxo_check_node(struct layer *layer, layer_info_cb cb, void *ctx)
@@ -201,16 +172,16 @@ enum err utxo_check_node(struct layer *layer, layer_info_cb cb, void *ctx)
 	struct utxo_check *c = malloc(sizeof *c);
 	if (c == NULL)
 		return ERR_FULL;
-	*c = (struct utxo_check){
-		.op = {.layer = layer, .pending = 1, .end = check_end}, .cb = cb, .ctx = ctx};
+	*c = (struct utxo_check){.header_asked = false};
+	node_check_init(&c->node, layer, cb, ctx);
 	struct json *params = json_array();
 	json_push(params, json_new_u64(0));
-	op_ask(&c->op, "getblockhash", params, on_genesis, 0);
-	op_ask(&c->op, "getblockchaininfo", NULL, on_chain, 0);
-	op_ask(&c->op, "getnetworkinfo", NULL, on_version, 0);
+	op_ask(&c->node.op, "getblockhash", params, on_genesis, 0);
+	op_ask(&c->node.op, "getblockchaininfo", NULL, on_chain, 0);
+	op_ask(&c->node.op, "getnetworkinfo", NULL, on_version, 0);
 	if (utxo_of(layer)->rules->check_more != NULL)
 		utxo_of(layer)->rules->check_more(c);
-	return op_begun(&c->op, check_drop);
+	return node_check_begun(&c->node);
 }
 
 /* ---- block_at ---- */

@@ -154,14 +154,10 @@ void utxo_pool_poll(struct utxo *b);
 /* ---- check.c, fee.c, submit.c, status.c, scan.c ---- */
 
 struct utxo_check {
-	struct op op;
-	layer_info_cb cb;
-	void *ctx;
-	struct layer_info out;
+	struct node_check node;
 	struct hash256 best;
-	bool syncing, header_asked;
+	bool header_asked;
 	bool says_syncing; /* the node itself knows whether it is */
-	char chain[32];
 };
 /* What is said first counts; ERR_NETWORK outranks the rest. */
 void utxo_check_fail(struct utxo_check *c, enum err err, const char *what, const char *why);
