@@ -72,6 +72,10 @@ class Lnd:
         channels = self.rest("GET", "/v1/channels?active_only=true")["channels"]
         return channels and channels[0]
 
+    def routes(self, key):
+        """A payment of one satoshi would find a way to that node: a channel counts as active some time before."""
+        return self.rest("GET", f"/v1/graph/routes/{key}/1")["routes"]
+
 
 class Pair:
     def __init__(self, core, alice, bob):
@@ -102,6 +106,9 @@ class Pair:
         self.mine(6)
         until(self.synced)
         until(lambda: all(node.channel() for node in self.both))
+        until(lambda: self.alice.routes(key))
+        back = self.alice.rest("GET", "/v1/getinfo")["identity_pubkey"]
+        until(lambda: self.bob.routes(back))
 
 
 @contextlib.contextmanager
