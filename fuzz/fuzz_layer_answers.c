@@ -1,16 +1,16 @@
 /* A node's answers: the first byte says which question is answered with the JSON that follows, on
- * both layers; everything else is answered honestly. Whatever it is, blocks are reported in order
- * (the sink checks it), every operation ends once, and nothing is left behind. */
+ * a layer of each kind; everything else is answered honestly. Whatever it is, blocks are reported
+ * in order (the sink checks it), every operation ends once, and nothing is left behind. */
 #include "crypto/hash.h"
 #include "layer/bitcoin_world_test.h"
 #include "layer/evm_fake_test.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const bitcoin_methods[] = {"getblockchaininfo", "getblockhash", "getblock",
+static const char *const coin_methods[] = {"getblockchaininfo", "getblockhash", "getblock",
 	"getblockheader", "getrawmempool", "getrawtransaction", "gettxout", "getindexinfo",
 	"estimatesmartfee", "getmempoolinfo", "sendrawtransaction", "scantxoutset",
-	"getnetworkinfo"};
+	"getnetworkinfo", "getsidechaininfo"};
 static const char *const evm_methods[] = {"eth_getBlockByNumber", "eth_getBlockByHash",
 	"eth_getLogs", "eth_getTransactionReceipt", "eth_getTransactionByHash", "eth_getCode",
 	"eth_getBalance", "eth_getTransactionCount", "eth_call", "eth_gasPrice", "eth_chainId",
@@ -75,10 +75,11 @@ static void operate(struct fake *f, const struct hash256 *txid, const struct lay
 	fake_run(f, 3000);
 }
 
-static void on_bitcoin(const char *method)
+static void on_coins(enum layer_id layer, const char *method)
 {
-	const struct layer_lock_ref ref = {.leg = leg, .at = {.tx = lock.txid}};
+	world_layer = layer;
 	world_begin();
+	const struct layer_lock_ref ref = {.leg = leg, .at = {.tx = lock.txid}};
 	world_mine();
 	chain.unspent = json_array();
 	chain.pool[0] = spend;
@@ -136,7 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const unsigned which = data[0];
 	/* keys and terms come with the Bitcoin world */
-	on_bitcoin(bitcoin_methods[which % ARRAY_LEN(bitcoin_methods)]);
+	on_coins(LAYER_BITCOIN, coin_methods[which % ARRAY_LEN(coin_methods)]);
+	on_coins(LAYER_LIQUID, coin_methods[which % ARRAY_LEN(coin_methods)]);
 	on_evm(evm_methods[which % ARRAY_LEN(evm_methods)]);
 	json_free(answer);
 	answer = NULL;

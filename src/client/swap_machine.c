@@ -6,8 +6,7 @@
 #include "ledger/clock.h"
 
 #define BUMP_PERCENT 125u
-#define BUMP_STEP_SAT_KVB 1000u /* a node's relay increment (BIP-125, rule 4) */
-#define SHARE_PERCENT 10u       /* of the value, for a fee with time to spare */
+#define SHARE_PERCENT 10u /* of the value, for a fee with time to spare */
 #define SHARE_URGENT_PERCENT 90u
 #define ATTEMPTS_MAX 24u /* transactions of one effect; then the last one is only sent again */
 #define GAS_MARGIN 3u    /* of today's price: a claim may have to be bumped */
@@ -124,7 +123,7 @@ static uint64_t rate_now(const struct thinking *t, enum rescue_side side)
 static uint64_t rate_bumped(const struct thinking *t, enum rescue_side side, uint64_t last)
 {
 	const uint64_t more = last + last / 100 * (BUMP_PERCENT - 100) +
-		(is_account(t, side) ? 1 : BUMP_STEP_SAT_KVB);
+		layer_rate_step(rescue_layer(t->r, side));
 	const uint64_t now = rate_now(t, side);
 	return now > more ? now : more;
 }

@@ -19,6 +19,7 @@ struct layer_pure {
 	enum err (*funding_address)(
 		const struct network *network, char *text, const struct pubkey *wallet);
 	struct amount (*dust)(enum layer_id id);
+	uint64_t (*rate_step)(enum layer_id id);
 	enum err (*leg_make)(struct buf *leg, const struct leg_offer *offer);
 	enum err (*leg_parse)(
 		struct leg_offer *offer, const struct network *network, struct slice leg);

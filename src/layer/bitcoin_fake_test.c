@@ -8,20 +8,35 @@
 #define COMMITMENT_LEN 38u
 #define BLOCK_CAP (512u * 1024u)
 
-void chain_tx(struct chain_tx *tx, const struct btc_outpoint *prev, struct slice witness,
-	struct slice script, uint64_t value)
+void chain_tx_put(struct buf *raw, struct hash256 *txid, const struct chain *c,
+	const struct btc_outpoint *prev, struct slice witness, const struct btc_txout *out,
+	uint32_t out_count)
 {
 	struct btc_txin in = {.prev = *prev, .sequence = 0xfffffffdu, .witness = witness};
-	struct btc_txout out = {.value = {value}, .script = script};
+	struct btc_txout copy[CHAIN_OUTPUTS_MAX];
 	const struct btc_tx t = {
-		.version = 2, .in = &in, .in_count = 1, .out = &out, .out_count = 1};
+		.version = 2, .in = &in, .in_count = 1, .out = copy, .out_count = out_count};
+
+	CHECK(out_count <= CHAIN_OUTPUTS_MAX);
+	memcpy(copy, out, out_count * sizeof *out);
+	if (c->liquid != NULL) {
+		liquid_tx_put(raw, txid, c, &t);
+	} else {
+		btc_tx_put(raw, &t);
+		btc_tx_id(txid, &t);
+	}
+	CHECK(!raw->overflow);
+}
+
+void chain_tx(struct chain_tx *tx, const struct chain *c, const struct btc_outpoint *prev,
+	struct slice witness, struct slice script, uint64_t value)
+{
+	const struct btc_txout out = {.value = {value}, .script = script};
 	struct buf b = buf_init(tx->raw, sizeof tx->raw);
 
 	tx->big = NULL;
-	btc_tx_put(&b, &t);
-	CHECK(!b.overflow);
+	chain_tx_put(&b, &tx->txid, c, prev, witness, &out, 1);
 	tx->len = b.len;
-	btc_tx_id(&tx->txid, &t);
 }
 
 static void wtxid_of(struct hash256 *out, const struct chain_tx *tx)
@@ -59,28 +74,47 @@ static void coinbase(struct chain_tx *out, const struct chain *c, uint32_t heigh
 	btc_tx_id(&out->txid, &t);
 }
 
+/* The header into *b; hash and the rest into *ref, whose height, parent and time are there. */
+static void head(struct buf *b, struct block_ref *ref, const struct hash256 *merkle_root)
+{
+	struct btc_header h = {.version = 4,
+		.bits = BITS,
+		.parent = ref->parent,
+		.merkle_root = *merkle_root,
+		.time = (uint32_t)(ref->time_ms / 1000)};
+	while (btc_header_check_work(&h) != OK)
+		h.nonce++;
+	btc_header_put(b, &h);
+	btc_header_hash(&ref->hash, &h);
+}
+
 void chain_mine(struct chain *c, const struct chain_tx *tx, uint32_t tx_count)
 {
 	const bool genesis = c->block_count == 0;
 	const uint32_t height = genesis ? 0 : c->height + 1;
 	struct chain_block *block = &c->block[c->block_count];
+	struct block_ref ref = {
+		.height = height, .time_ms = (1700000000u + height * 600) * UINT64_C(1000)};
 	struct chain_tx cb;
-	struct hash256 leaf[8];
-	struct btc_header h = {.version = 4, .bits = BITS, .time = 1700000000u + height * 600};
+	struct hash256 leaf[8], root;
 	uint8_t *raw = malloc(BLOCK_CAP);
 	struct buf b = buf_init(raw, BLOCK_CAP);
 
 	CHECK(c->block_count < CHAIN_BLOCKS_MAX && raw != NULL);
-	coinbase(&cb, c, height, tx, tx_count);
+	if (c->liquid != NULL)
+		liquid_coinbase(&cb, c, height);
+	else
+		coinbase(&cb, c, height, tx, tx_count);
 	leaf[0] = cb.txid;
 	for (uint32_t i = 0; i < tx_count; i++)
 		leaf[i + 1] = tx[i].txid;
-	btc_merkle_root(&h.merkle_root, leaf, tx_count + 1);
+	btc_merkle_root(&root, leaf, tx_count + 1);
 	if (!genesis)
-		h.parent = chain_tip(c)->hash;
-	while (btc_header_check_work(&h) != OK)
-		h.nonce++;
-	btc_header_put(&b, &h);
+		ref.parent = chain_tip(c)->hash;
+	if (c->liquid != NULL)
+		liquid_head(&b, &ref, &root);
+	else
+		head(&b, &ref, &root);
 	btc_put_compact(&b, tx_count + 1);
 	buf_put(&b, cb.raw, cb.len);
 	for (uint32_t i = 0; i < tx_count; i++) {
@@ -92,18 +126,15 @@ void chain_mine(struct chain *c, const struct chain_tx *tx, uint32_t tx_count)
 	CHECK(!b.overflow);
 	raw = realloc(raw, b.len);
 	CHECK(raw != NULL);
-	*block = (struct chain_block){.raw = raw, .len = b.len};
-	btc_header_hash(&block->ref.hash, &h);
-	block->ref.height = height;
-	block->ref.parent = h.parent;
-	block->ref.time_ms = (uint64_t)h.time * 1000;
+	*block = (struct chain_block){.raw = raw, .len = b.len, .ref = ref};
 	c->height = height;
 	c->best[height] = c->block_count++;
 }
 
-void chain_init(struct chain *c)
+void chain_init(struct chain *c, const struct network *network)
 {
 	memset(c, 0, sizeof *c);
+	c->liquid = elements_network_of(network);
 	chain_mine(c, NULL, 0);
 	c->genesis = chain_tip(c)->hash;
 }
@@ -184,7 +215,7 @@ static void get_info(struct chain *c, struct fake_reply *reply, const struct jso
 {
 	(void)params;
 	reply->result = json_object();
-	json_set_string(reply->result, "chain", "regtest");
+	json_set_string(reply->result, "chain", c->liquid == NULL ? "regtest" : "liquidregtest");
 	json_set_u64(reply->result, "blocks", c->height);
 	json_set_u64(reply->result, "headers", c->height + c->headers_ahead);
 	json_set(reply->result, "bestblockhash", hash_text(&chain_tip(c)->hash));
@@ -343,7 +374,6 @@ static void send(struct chain *c, struct fake_reply *reply, const struct json *p
 {
 	struct chain_tx tx;
 	struct hash256 txid;
-	(void)params;
 	if (c->submit_code != 0) {
 		error(reply, c->submit_code, c->submit_message);
 		return;
@@ -380,6 +410,13 @@ static void get_network(struct chain *c, struct fake_reply *reply, const struct 
 	reply->result = number("{\"version\":289900,\"subversion\":\"/Fake:1/\"}");
 }
 
+static void get_sidechain(struct chain *c, struct fake_reply *reply, const struct json *params)
+{
+	(void)params;
+	reply->result = json_object();
+	json_set(reply->result, "pegged_asset", hash_text(&c->liquid->policy_asset));
+}
+
 static void get_old_estimate(struct chain *c, struct fake_reply *reply, const struct json *params)
 {
 	CHECK(param_u64(params, 0) <= 25);
@@ -400,7 +437,7 @@ void chain_node(void *ctx, struct fake_reply *reply, const char *method, const s
 	static const struct {
 		const char *method;
 		void (*answer)(struct chain *, struct fake_reply *, const struct json *);
-		enum { BOTH, CORE, BTCD } has;
+		enum { BOTH, CORE, BTCD, ELEMENTS } has;
 	} methods[] = {
 		{"getblockchaininfo", get_info, BOTH},
 		{"getblockhash", get_hash, BOTH},
@@ -417,11 +454,13 @@ void chain_node(void *ctx, struct fake_reply *reply, const char *method, const s
 		{"scantxoutset", scan, CORE},
 		{"getnetworkinfo", get_network, BOTH},
 		{"getinfo", get_old_info, BTCD},
+		{"getsidechaininfo", get_sidechain, ELEMENTS},
 	};
 	const struct chain *c = ctx;
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
 		if (strcmp(methods[i].method, method) == 0 &&
-			methods[i].has != (c->btcd ? CORE : BTCD)) {
+			methods[i].has != (c->btcd ? CORE : BTCD) &&
+			(methods[i].has != ELEMENTS || c->liquid != NULL)) {
 			methods[i].answer(ctx, reply, params);
 			return;
 		}

@@ -2,6 +2,7 @@
 #include "crypto/hash.h"
 #include "layer/adapter.h"
 #include "layer/bitcoin_world_test.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct json *lie_empty(void *ctx, struct json *honest)
@@ -86,9 +87,9 @@ static void test_submit(void)
 	};
 	struct chain_tx tx;
 	const struct btc_outpoint prev = {.txid = {{4}}};
-	chain_tx(&tx, &prev, (struct slice){0}, slice_of(wallet_spk, 34), 1000);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		world_begin();
+		chain_tx(&tx, &chain, &prev, (struct slice){0}, slice_of(wallet_spk, 34), 1000);
 		chain.submit_code = cases[i].code;
 		chain.submit_message = cases[i].message;
 		called = 0;
@@ -156,17 +157,29 @@ static void test_status(void)
 	world_end();
 }
 
-static struct json *unspent(const struct chain_tx *tx, const uint8_t spk[34], const char *coins)
+/* On Liquid of the asset that is pegged, unless more says otherwise. */
+static struct json *unspent_more(
+	const struct chain_tx *tx, const uint8_t spk[34], const char *coins, const char *more)
 {
-	char text[400], txid[65], script[69];
+	char text[600], txid[65], script[69];
 	struct json *v;
 	hex_encode_reversed(txid, tx->txid.b, 32);
 	hex_encode(script, spk, 34);
 	struct buf b = buf_init(text, sizeof text);
-	buf_printf(&b, "{\"txid\":\"%s\",\"vout\":0,\"scriptPubKey\":\"%s\",\"amount\":%s}", txid,
-		script, coins);
+	buf_printf(&b, "{\"txid\":\"%s\",\"vout\":0,\"scriptPubKey\":\"%s\",\"amount\":%s%s}", txid,
+		script, coins, more);
 	CHECK(json_parse(&v, buf_slice(&b), NULL) == OK);
 	return v;
+}
+
+static struct json *unspent(const struct chain_tx *tx, const uint8_t spk[34], const char *coins)
+{
+	char more[80] = "", asset[65];
+	if (chain.liquid != NULL) {
+		hex_encode_reversed(asset, chain.liquid->policy_asset.b, 32);
+		(void)snprintf(more, sizeof more, ",\"asset\":\"%s\"", asset);
+	}
+	return unspent_more(tx, spk, coins, more);
 }
 
 static void test_scan(void)
@@ -184,8 +197,8 @@ static void test_scan(void)
 	CHECK(layer_scan(fake.layer, &ref, 1, on_scan, NULL) == OK);
 	fake_run(&fake, 10000);
 	CHECK(called == 1 && scanned.err == OK);
-	CHECK(amount_cmp(scanned.wallet, amount_of(ASSET_BTC, 100050001)) == 0);
-	CHECK(amount_cmp(scanned.locked, amount_of(ASSET_BTC, 1000000)) == 0);
+	CHECK(amount_cmp(scanned.wallet, amount_of(layer_asset(world_layer), 100050001)) == 0);
+	CHECK(amount_cmp(scanned.locked, amount_of(layer_asset(world_layer), 1000000)) == 0);
 	CHECK(hash256_eq(&scanned.block.hash, &chain_tip(&chain)->hash));
 	CHECK(scanned.block.height == 3);
 
@@ -223,7 +236,7 @@ static void test_check(void)
 	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
 	fake_run(&fake, 1000);
 	CHECK(checked.err == ERR_NETWORK); /* the fake's genesis is not regtest's */
-	chain.genesis = network_by_name(LAYER_BITCOIN, slice_str("regtest"))->genesis;
+	chain.genesis = network_by_name(world_layer, slice_str("regtest"))->genesis;
 	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
 	fake_run(&fake, 1000);
 	CHECK(checked.err == OK && checked.tip.height == 3);
@@ -344,16 +357,100 @@ static void test_watching(void)
 	world_end();
 }
 
-int main(void)
+/* ---- Liquid alone ---- */
+
+/* What is not L-BTC, or does not say how much of it it is, is nobody's here, in blocks and in
+ * scans.
+ */
+static void test_other_assets(void)
 {
+	static const char asset[] = ",\"asset\":\"%064d\"";
+	static const char *const not_ours[] = {asset,
+		",\"assetcommitment\":\"0a00\",\"amountcommitment\":\"0800\"",
+		",\"amountcommitment\":\"0800\",\"asset\":\"00\""};
+	static const char *const broken[] = {"", ",\"asset\":\"00\"", ",\"asset\":7"};
+	char more[128];
+	world_begin();
+	world_mine();
+	for (size_t i = 0; i < ARRAY_LEN(not_ours) + ARRAY_LEN(broken); i++) {
+		const bool shaped = i < ARRAY_LEN(not_ours);
+		if (i == 0)
+			(void)snprintf(more, sizeof more, asset, 7);
+		else
+			(void)snprintf(more, sizeof more, "%s",
+				shaped ? not_ours[i] : broken[i - ARRAY_LEN(not_ours)]);
+		chain.unspent = json_array();
+		json_push(chain.unspent, unspent(&deposit, wallet_spk, "0.5"));
+		json_push(chain.unspent, unspent_more(&spend, wallet_spk, "0.25", more));
+		called = 0;
+		CHECK(layer_scan(fake.layer, NULL, 0, on_scan, NULL) == OK);
+		fake_run(&fake, 2000);
+		CHECK(called == 1 && (scanned.err == OK) == shaped);
+		CHECK(!shaped || amount_cmp(scanned.wallet, amount_of(ASSET_LBTC, 50000000)) == 0);
+		json_free(chain.unspent);
+	}
+	world_end();
+}
+
+static struct json *lie_asset(void *ctx, struct json *honest)
+{
+	char text[65];
+	(void)ctx;
+	(void)snprintf(text, sizeof text, "%064d", 1);
+	json_set_string(honest, "pegged_asset", text);
+	return honest;
+}
+
+/* A node that is no elementsd, or of another Liquid, is on the wrong network. */
+static void test_sidechain(void)
+{
+	static const struct {
+		fake_lie lie;
+		enum err err;
+	} lies[] = {{NULL, OK}, {lie_empty, ERR_FORMAT}, {lie_text, ERR_FORMAT},
+		{lie_asset, ERR_NETWORK}};
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		world_begin();
+		world_mine();
+		chain.genesis = fake.layer->config.network->genesis;
+		if (lies[i].lie != NULL) {
+			fake.lie_method = "getsidechaininfo";
+			fake.lie = lies[i].lie;
+		}
+		CHECK(layer_check(fake.layer, on_info, NULL) == OK);
+		fake_run(&fake, 1000);
+		CHECK(checked.err == lies[i].err && (checked.err == OK) == (i == 0));
+		world_end();
+	}
+	world_begin();
+	world_mine();
+	chain.genesis = fake.layer->config.network->genesis;
+	chain.liquid = NULL;
+	CHECK(layer_check(fake.layer, on_info, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(checked.err == ERR_NETWORK && strstr(checked.detail, "no elementsd") != NULL);
+	world_end();
+}
+
+static void test_both(enum layer_id layer)
+{
+	world_layer = layer;
 	test_submit();
 	test_status();
 	test_scan();
 	test_check();
 	test_fee();
-	test_btcd();
-	test_old_tip();
 	test_destroy();
 	test_watching();
+}
+
+int main(void)
+{
+	test_both(LAYER_LIQUID);
+	test_other_assets();
+	test_sidechain();
+	test_both(LAYER_BITCOIN);
+	test_btcd();
+	test_old_tip();
 	return EXIT_SUCCESS;
 }

@@ -10,11 +10,11 @@ static void check_all(void)
 	e = &fake.event[0];
 	CHECK(e->kind == CHAIN_COIN_CREATED && hash256_eq(&e->tx, &deposit.txid));
 	CHECK(e->key_index == KEY_INDEX_RECEIVE && e->at.index == 0);
-	CHECK(amount_cmp(e->amount, amount_of(ASSET_BTC, 50000)) == 0);
+	CHECK(amount_cmp(e->amount, amount_of(layer_asset(world_layer), 50000)) == 0);
 	e = fake_event(&fake, CHAIN_LOCK);
 	CHECK(id128_eq(&e->swap, &swap) && hash256_eq(&e->at.tx, &lock.txid));
 	CHECK(e->timelock == 144 && e->flags == 0);
-	CHECK(amount_cmp(e->amount, amount_of(ASSET_BTC, 1000000)) == 0);
+	CHECK(amount_cmp(e->amount, amount_of(layer_asset(world_layer), 1000000)) == 0);
 	e = fake_event(&fake, CHAIN_LOCK_SPENT);
 	CHECK(e->spend == LOCK_SPEND_CLAIM && hash256_eq(&e->preimage, &preimage));
 	CHECK(hash256_eq(&e->at.tx, &lock.txid) && hash256_eq(&e->tx, &claim.txid));
@@ -139,7 +139,8 @@ static struct json *lie_merkle(void *ctx, struct json *honest)
 static struct json *lie_output(void *ctx, struct json *honest)
 {
 	(void)ctx;
-	return flip(honest, -20);
+	/* Liquid's proofs of nothing and two witnesses lie behind */
+	return flip(honest, world_layer == LAYER_LIQUID ? -2 * (2 + 68 + 4 + 20) : -20);
 }
 /* in the coinbase's witness: nothing but the commitment covers it */
 static struct json *lie_witness(void *ctx, struct json *honest)
@@ -195,32 +196,47 @@ static struct json *lie_height_huge(void *ctx, struct json *honest)
 	return with(honest, "blocks", json_new_u64(INT64_MAX));
 }
 
+static struct json *lie_asset(void *ctx, struct json *honest)
+{
+	const uint64_t at = 2 * (4 + 32 + 32 + 4 + 4 + 2 + 1 + 1 + 4 + 1 + 1 + 36 + 9 + 4 + 1 + 1);
+	(void)ctx;
+	return flip(honest, (long)at + 4);
+}
+static struct json *lie_header_height(void *ctx, struct json *honest)
+{
+	(void)ctx;
+	return flip(honest, 2 * (4 + 32 + 32 + 4) + 1);
+}
+
 static const struct {
 	const char *method;
 	fake_lie lie;
+	enum { ANY, BITCOIN, LIQUID } layer;
 } lies[] = {
-	{"getblockchaininfo", lie_null},
-	{"getblockchaininfo", lie_number},
-	{"getblockchaininfo", lie_empty},
-	{"getblockchaininfo", lie_best},
-	{"getblockchaininfo", lie_height_text},
-	{"getblockchaininfo", lie_height_huge},
-	{"getblockhash", lie_null},
-	{"getblockhash", lie_number},
-	{"getblockhash", lie_short_text},
-	{"getblockhash", lie_text},
-	{"getblock", lie_null},
-	{"getblock", lie_number},
-	{"getblock", lie_empty},
-	{"getblock", lie_text},
-	{"getblock", lie_short_text},
-	{"getblock", lie_parent},
-	{"getblock", lie_merkle},
-	{"getblock", lie_output},
-	{"getblock", lie_witness},
-	{"getblock", lie_cut_byte},
-	{"getblock", lie_more},
-	{"getblock", lie_other_block},
+	{"getblockchaininfo", lie_null, ANY},
+	{"getblockchaininfo", lie_number, ANY},
+	{"getblockchaininfo", lie_empty, ANY},
+	{"getblockchaininfo", lie_best, ANY},
+	{"getblockchaininfo", lie_height_text, ANY},
+	{"getblockchaininfo", lie_height_huge, ANY},
+	{"getblockhash", lie_null, ANY},
+	{"getblockhash", lie_number, ANY},
+	{"getblockhash", lie_short_text, ANY},
+	{"getblockhash", lie_text, ANY},
+	{"getblock", lie_null, ANY},
+	{"getblock", lie_number, ANY},
+	{"getblock", lie_empty, ANY},
+	{"getblock", lie_text, ANY},
+	{"getblock", lie_short_text, ANY},
+	{"getblock", lie_parent, ANY},
+	{"getblock", lie_merkle, ANY},
+	{"getblock", lie_output, ANY},
+	{"getblock", lie_witness, BITCOIN},
+	{"getblock", lie_asset, LIQUID},
+	{"getblock", lie_header_height, LIQUID},
+	{"getblock", lie_cut_byte, ANY},
+	{"getblock", lie_more, ANY},
+	{"getblock", lie_other_block, ANY},
 };
 
 /* Every answer that can't be right: nothing is reported, info says so, and the truth afterwards is
@@ -228,6 +244,8 @@ static const struct {
 static void test_lies(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		if (lies[i].layer == (world_layer == LAYER_LIQUID ? BITCOIN : LIQUID))
+			continue;
 		world_begin();
 		world_mine();
 		fake.lie_method = lies[i].method;
@@ -439,9 +457,10 @@ static void test_preimage_anywhere(void)
 	static const struct btc_outpoint stranger = {.txid = {{8}}};
 	uint8_t witness[35] = {2, 0, 32};
 	struct chain_tx show;
-	memcpy(witness + 3, preimage.b, 32);
-	chain_tx(&show, &stranger, slice_of(witness, sizeof witness), slice_of(wallet_spk, 34), 1);
 	world_begin();
+	memcpy(witness + 3, preimage.b, 32);
+	chain_tx(&show, &chain, &stranger, slice_of(witness, sizeof witness),
+		slice_of(wallet_spk, 34), 1);
 	chain.pool[0] = show;
 	chain.pool_count = 1;
 	world_start();
@@ -459,12 +478,10 @@ static void test_preimage_anywhere(void)
 /* Thousands of dust outputs to us and to the lock's script, around what counts. */
 static void test_crowded(void)
 {
-	enum { OUTPUTS = 5000 };
+	enum { OUTPUTS = CHAIN_OUTPUTS_MAX };
 	static struct btc_txout out[OUTPUTS];
-	static uint8_t raw[OUTPUTS * 43 + 100];
-	struct btc_txin in = {.prev.txid = {{8}}};
-	const struct btc_tx t = {
-		.version = 2, .in = &in, .in_count = 1, .out = out, .out_count = OUTPUTS};
+	static uint8_t raw[OUTPUTS * 80 + 100];
+	const struct btc_outpoint stranger = {.txid = {{8}}};
 	struct buf b = buf_init(raw, sizeof raw);
 	struct chain_tx dust = {.big = raw};
 
@@ -472,10 +489,8 @@ static void test_crowded(void)
 	for (uint32_t i = 0; i < OUTPUTS; i++)
 		out[i] = (struct btc_txout){
 			.value = {600}, .script = slice_of(i % 2 == 0 ? wallet_spk : lock_spk, 34)};
-	btc_tx_put(&b, &t);
-	CHECK(!b.overflow);
+	chain_tx_put(&b, &dust.txid, &chain, &stranger, slice_of(NULL, 0), out, OUTPUTS);
 	dust.len = b.len;
-	btc_tx_id(&dust.txid, &t);
 	const struct chain_tx txs[] = {dust, lock, claim};
 	chain_mine(&chain, txs, 3);
 	world_start();
@@ -488,14 +503,14 @@ static void test_crowded(void)
 	world_end();
 }
 
-int main(void)
+static void test_all(enum layer_id layer)
 {
+	world_layer = layer;
 	test_follows();
 	test_back_pressure();
 	test_lies();
 	test_errors_are_no_reorganisation();
 	test_reorganisations(false);
-	test_reorganisations(true);
 	test_behind();
 	test_error_while_behind();
 	test_too_deep();
@@ -503,5 +518,12 @@ int main(void)
 	test_mempool();
 	test_preimage_anywhere();
 	test_crowded();
+}
+
+int main(void)
+{
+	test_all(LAYER_LIQUID);
+	test_all(LAYER_BITCOIN);
+	test_reorganisations(true);
 	return EXIT_SUCCESS;
 }

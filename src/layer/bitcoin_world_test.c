@@ -1,6 +1,8 @@
 #include "layer/bitcoin_world_test.h"
 #include "crypto/hash.h"
+#include "wire/signing.h"
 
+enum layer_id world_layer = LAYER_BITCOIN;
 struct chain chain;
 struct fake fake;
 struct pubkey wallet;
@@ -36,9 +38,9 @@ static void keys_init(void)
 	struct buf out = buf_init(leg_bytes, sizeof leg_bytes);
 	btc_htlc_put(&out, &terms);
 	leg = buf_slice(&out);
-	CHECK(wallet_script(wallet_spk, &wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK);
+	CHECK(wallet_script(wallet_spk, &wallet, world_layer, KEY_INDEX_RECEIVE) == OK);
 	struct btc_htlc_tree tree;
-	CHECK(btc_htlc_tree(&tree, &terms) == OK);
+	CHECK(btc_htlc_tree_by(&tree, &terms, layer_taproot(world_layer)) == OK);
 	memcpy(lock_spk, tree.script_pubkey, 34);
 }
 
@@ -58,27 +60,29 @@ static void txs_init(void)
 	struct btc_htlc_tree tree;
 	struct btc_outpoint at;
 
-	CHECK(btc_htlc_tree(&tree, &terms) == OK);
+	CHECK(btc_htlc_tree_by(&tree, &terms, layer_taproot(world_layer)) == OK);
 	btc_htlc_witness_claim(&witness, &tree, sig, &preimage);
-	chain_tx(&deposit, &stranger, slice_of(key_path, 66), slice_of(wallet_spk, 34), 50000);
+	chain_tx(&deposit, &chain, &stranger, slice_of(key_path, 66), slice_of(wallet_spk, 34),
+		50000);
 	at = stranger;
 	at.index = 2;
-	chain_tx(&lock, &at, slice_of(key_path, 66), slice_of(lock_spk, 34), 1000000);
+	chain_tx(&lock, &chain, &at, slice_of(key_path, 66), slice_of(lock_spk, 34), 1000000);
 	at = outpoint(&lock);
-	chain_tx(&claim, &at, buf_slice(&witness), slice_of(wallet_spk, 34), 999000);
+	chain_tx(&claim, &chain, &at, buf_slice(&witness), slice_of(wallet_spk, 34), 999000);
 	at = outpoint(&deposit);
-	chain_tx(&spend, &at, slice_of(key_path, 66), slice_of((const uint8_t *)"\x51", 1), 49000);
+	chain_tx(&spend, &chain, &at, slice_of(key_path, 66), slice_of((const uint8_t *)"\x51", 1),
+		49000);
 }
 
 static void begin(
 	void (*init)(struct fake *f, struct layer_config config, fake_node node, void *node_ctx))
 {
+	const struct layer_config config = {.id = world_layer,
+		.network = network_by_name(world_layer, slice_str("regtest")),
+		.poll_ms = init == fake_init ? 0 : 5};
+	chain_init(&chain, config.network);
 	keys_init();
 	txs_init();
-	const struct layer_config config = {.id = LAYER_BITCOIN,
-		.network = network_by_name(LAYER_BITCOIN, slice_str("regtest")),
-		.poll_ms = init == fake_init ? 0 : 5};
-	chain_init(&chain);
 	init(&fake, config, chain_node, &chain);
 	CHECK(layer_watch_wallet(fake.layer, &wallet) == OK);
 	CHECK(layer_watch_lock(fake.layer, &swap, leg) == OK);

@@ -1,9 +1,10 @@
-/* For tests: a wallet, a swap's terms and the transactions of its life on a chain of their own, and
- * a layer that watches them. */
+/* For tests, on Bitcoin and on Liquid: a wallet, a swap's terms and the transactions of its life on
+ * a chain of their own, and a layer that watches them. */
 #ifndef LAYER_BITCOIN_WORLD_TEST_H
 #define LAYER_BITCOIN_WORLD_TEST_H
 #include "layer/bitcoin_fake_test.h"
 
+extern enum layer_id world_layer; /* BITCOIN or LIQUID: what begins next */
 extern struct chain chain;
 extern struct fake fake;
 extern struct pubkey wallet;

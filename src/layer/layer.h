@@ -234,6 +234,9 @@ MUST_USE NONNULL_ALL enum err layer_funding_address(enum layer_id id, const stru
 uint32_t layer_payees_max(enum layer_id id);
 /* The least amount that can be sent on the layer, to whatever kind of address. */
 struct amount layer_dust(enum layer_id id);
+/* How much higher than the one before the rate of a replacement is at least, beside the share that
+ * nodes ask for; satoshi per 1,000 vbytes, wei. */
+uint64_t layer_rate_step(enum layer_id id);
 
 /* Both parties' halves of a lock-up. Which members count depends on the layer: UTXO layers use
  * x-only keys, ACCOUNT layers addresses. */

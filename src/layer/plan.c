@@ -74,6 +74,11 @@ struct amount layer_dust(enum layer_id id)
 	return pure_of(id)->dust(id);
 }
 
+uint64_t layer_rate_step(enum layer_id id)
+{
+	return pure_of(id)->rate_step(id);
+}
+
 enum err layer_leg_make(struct buf *leg, enum layer_id id, const struct leg_offer *offer)
 {
 	if (offer->network->layer != id)

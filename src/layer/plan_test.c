@@ -433,5 +433,7 @@ int main(void)
 	test_bitcoin_no_way();
 	test_rootstock_plans();
 	CHECK(amount_cmp(layer_dust(LAYER_BITCOIN), amount_of(ASSET_BTC, 546)) == 0);
+	CHECK(layer_rate_step(LAYER_BITCOIN) == 1000 && layer_rate_step(LAYER_LIQUID) == 100);
+	CHECK(layer_rate_step(LAYER_ROOTSTOCK) == 1);
 	return EXIT_SUCCESS;
 }

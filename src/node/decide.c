@@ -15,9 +15,8 @@ _Static_assert(LOCK_VARIANTS_MAX < EFFECT_VARIANTS_MAX, "a lock-up can always be
 #define LOCK_SCRIPT_SIZE 34u /* P2TR */
 #define BUMP_PERCENT 125u    /* a replacement pays at least so much of the last rate */
 #define BUMP_URGENT_PERCENT 200u
-#define BUMP_STEP_SAT_KVB 1000u /* and at least the relay increment more (BIP-125 rule 4) */
-#define BUMP_URGENT_BLOCKS 2u   /* urgent when so many claim windows are left before a deadline */
-#define APPROVALS_MAX 8u        /* that may fail before no more are made */
+#define BUMP_URGENT_BLOCKS 2u /* urgent when so many claim windows are left before a deadline */
+#define APPROVALS_MAX 8u      /* that may fail before no more are made */
 
 /* A name that follows from what the effect is for: the same whenever the decision is made. A later
  * attempt after a failed one has another name. */
@@ -525,8 +524,8 @@ static uint64_t bump_rate(const struct ledger *l, const struct effect *f)
 		return rate;
 	if (rate < least)
 		rate = least;
-	if (layer_family(f->layer) == FAMILY_UTXO && rate < last + BUMP_STEP_SAT_KVB)
-		rate = last + BUMP_STEP_SAT_KVB;
+	if (rate < last + layer_rate_step(f->layer))
+		rate = last + layer_rate_step(f->layer);
 	if (rate > p->fee_rate_max)
 		rate = p->fee_rate_max;
 	if (spends_lock)
@@ -623,8 +622,8 @@ enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *
 	if (f->variant_count > 0) {
 		const uint64_t last = f->variant[f->variant_count - 1].rate;
 		r.rate = last / 100 * BUMP_PERCENT + last % 100 * BUMP_PERCENT / 100 + 1;
-		if (layer_family(f->layer) == FAMILY_UTXO && r.rate < last + BUMP_STEP_SAT_KVB)
-			r.rate = last + BUMP_STEP_SAT_KVB;
+		if (r.rate < last + layer_rate_step(f->layer))
+			r.rate = last + layer_rate_step(f->layer);
 	}
 	if (r.rate < now)
 		r.rate = now;

@@ -37,10 +37,10 @@ class Case:
 
     def between(self, name, source, dest, amount, address, *more):
         run = self.client.swap(name, source, dest, amount, address, *more)
-        if source == "bitcoin":
-            self.p.wait("a payment to make", lambda: self.alive(run).payment())
-            self.nodes.fund("bitcoin", *run.payment())
-        self.p.wait("a swap id", lambda: self.alive(run).id())
+        if source in ("bitcoin", "liquid"):
+            self.p.wait("a payment to make", lambda: self.alive(run).payment(), SECONDS)
+            self.nodes.fund(source, *run.payment())
+        self.p.wait("a swap id", lambda: self.alive(run).id(), SECONDS)
         return run
 
     @staticmethod

@@ -3,7 +3,7 @@
 
     swap_liquid.py BIN_DIR
 
-Liquid to and from Rootstock and Bitcoin; the provider killed in the middle; a client that vanishes, so that both sides take their own
+Liquid to and from Rootstock, Bitcoin and Lightning; the provider killed in the middle; a client that vanishes, so that both sides take their own
 back. What each side has is asked of the chains.
 """
 import decimal
@@ -14,13 +14,14 @@ import deployment
 import nets
 import peers
 import provider
+import swap_e2e
 import taker
+from swap_e2e import SECONDS, check
 
 FEE_MAX = decimal.Decimal("0.00002")
-SECONDS = 90  # sanitizers and a loaded machine are slow
 # Nobody here has a key of them: what a client is paid can only stay there.
 ADDRESSES = ("ert1qzp9d42vxkmfzg854psyk62acvg33qhnz4drgnp", "ert1qewkxnz2uc4mwtf20gqmpje8eklaz8ttmqjmw5e",
-             "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl", "ert1qm2rrg76zr63d68gr5h53e5ynl9nqmwfn6nfn3t")
+             "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl", "ert1qm2rrg76zr63d68gr5h53e5ynl9nqmwfn6nfn3t", "ert1q9q5j52ev95hz7vp3xgengdfkxuurjw3mvnktmz")
 LAYER = """
 liquid: {enabled: true, network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0,
   outage_ms: 0, depth: "0:2", final_depth: 3, claim_blocks: 1, lock_blocks: 70, funding_blocks: 20, swap_max: "0.5",
@@ -33,11 +34,6 @@ CLIENT = """
 liquid: {network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0, outage_ms: 0,
   depth: "0:2", final_depth: 3, claim_blocks: 1}
 """
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 class Nodes(nets.SimNets):
@@ -78,53 +74,28 @@ class Deployment(deployment.Deployment):
         self.wait_ready()
 
 
-class Case:
-    def __init__(self, deployed, client):
-        self.p, self.client, self.nodes = deployed, client, deployed.nodes
-
-    def begin(self, name, source, dest, amount, address, *more):
-        run = self.client.swap(name, source, dest, amount, address, *more)
-        if source != "rootstock":
-            self.p.wait("a payment to make", lambda: self.alive(run).payment(), SECONDS)
-            self.nodes.fund(source, *run.payment())
-        self.p.wait("a swap id", lambda: self.alive(run).id(), SECONDS)
-        return run
-
-    @staticmethod
-    def alive(run):
-        check(not run.done(), f"sluice ended with {run.process.returncode}: {run.text()}")
-        return run
-
-    def state(self, run, *states):
-        return self.p.wait("/".join(states), lambda: self.p.swap(run.id())["state"] in states, SECONDS)
-
-    def completes(self, run, address):
-        self.p.wait("the client's end", run.done, SECONDS)
-        check(run.process.returncode == 0, f"exit {run.process.returncode}: {run.text()}")
-        self.state(run, "completed")
-        swap = self.p.swap(run.id())
-        got = self.client.balance(swap["to"], address)
-        want = decimal.Decimal(swap["destination_amount"])
-        check(want - FEE_MAX <= got <= want, f"{address} has {got} of {want}")
-        print(f"{run.name}: completed, {got} received")
-
+class Case(swap_e2e.Case):
     def there(self):
         address = self.client.fresh_account()
-        self.completes(self.begin("liquid-to-rootstock", "liquid", "rootstock", "0.01", address), address)
+        self.completes(self.between("liquid-to-rootstock", "liquid", "rootstock", "0.01", address), address)
 
     def back(self):
-        self.completes(self.begin("rootstock-to-liquid", "rootstock", "liquid", "0.02", ADDRESSES[0]), ADDRESSES[0])
+        self.completes(self.between("rootstock-to-liquid", "rootstock", "liquid", "0.02", ADDRESSES[0]), ADDRESSES[0])
 
     def from_bitcoin(self):
-        self.completes(self.begin("bitcoin-to-liquid", "bitcoin", "liquid", "0.015", ADDRESSES[3]), ADDRESSES[3])
+        self.completes(self.between("bitcoin-to-liquid", "bitcoin", "liquid", "0.015", ADDRESSES[3]), ADDRESSES[3])
 
     def to_bitcoin(self):
         address = taker.BITCOIN_ADDRESSES[0]
-        self.completes(self.begin("liquid-to-bitcoin", "liquid", "bitcoin", "0.012", address), address)
+        self.completes(self.between("liquid-to-bitcoin", "liquid", "bitcoin", "0.012", address), address)
+
+    def lightning(self):
+        self.paid_to_lightning("liquid", "0.016", kill=True)
+        self.paid_by_lightning("liquid", "0.017", ADDRESSES[4])
 
     def provider_killed(self):
         address = self.client.fresh_account()
-        run = self.begin("provider-killed", "liquid", "rootstock", "0.03", address)
+        run = self.between("provider-killed", "liquid", "rootstock", "0.03", address)
         self.state(run, "dest_locking", "dest_locked")
         self.p.kill_daemon()
         self.p.start_daemon()
@@ -132,7 +103,7 @@ class Case:
         self.completes(run, address)
 
     def vanished(self):
-        run = self.begin("client-vanished", "liquid", "rootstock", "0.04", self.client.fresh_account(),
+        run = self.between("client-vanished", "liquid", "rootstock", "0.04", self.client.fresh_account(),
                          "--refund-address", ADDRESSES[1])
         run.vanish()
         self.state(run, "dest_locked")
@@ -172,7 +143,7 @@ def main(bin_dir):
             case = Case(deployed, client)
             vanished = case.vanished()
             next(vanished)
-            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.provider_killed, case.payout):
+            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.lightning, case.provider_killed, case.payout):
                 step()
             for _ in vanished:
                 pass

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #define BTC_DECIMALS 8u
-#define RATE_RELAY 1000u /* Bitcoin Core's default for relay */
 
 /* The smallest input and output, encoded: what bounds their number by the transaction's size. */
 #define TXIN_SIZE_MIN 41u
@@ -95,7 +94,6 @@ static enum err scan_value(
 }
 
 static const struct utxo_rules rules = {
-	.relay_rate = RATE_RELAY,
 	.tx_open = tx_open,
 	.block_open = block_open,
 	.block_visit = block_visit,

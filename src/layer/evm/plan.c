@@ -68,6 +68,12 @@ static struct amount dust(enum layer_id id)
 	return amount_of(layer_asset(id), 1);
 }
 
+static uint64_t rate_step(enum layer_id id)
+{
+	(void)id;
+	return 1;
+}
+
 static bool address_is_zero(const struct evm_address *a)
 {
 	static const struct evm_address zero;
@@ -264,6 +270,7 @@ const struct layer_pure evm_pure = {
 	.address_format = address_format,
 	.funding_address = funding_address,
 	.dust = dust,
+	.rate_step = rate_step,
 	.leg_make = leg_make,
 	.leg_parse = leg_parse,
 	.leg_address = leg_address,

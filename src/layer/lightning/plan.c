@@ -111,6 +111,12 @@ static struct amount dust(enum layer_id id)
 	return amount_of(layer_asset(id), 1);
 }
 
+static uint64_t rate_step(enum layer_id id)
+{
+	(void)id;
+	return 0; /* nothing is replaced */
+}
+
 /* ---- terms ---- */
 
 /* The invoice asks for these terms and no others. */
@@ -271,6 +277,7 @@ const struct layer_pure lightning_pure = {
 	.address_format = address_format,
 	.funding_address = funding_address,
 	.dust = dust,
+	.rate_step = rate_step,
 	.leg_make = leg_make,
 	.leg_parse = leg_parse,
 	.leg_address = leg_address,

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define COIN_DECIMALS 8u
-#define RATE_RELAY 100u /* elementsd's default for relay */
 #define INPUT_SIZE_MIN 41u
 #define OUTPUT_SIZE_MIN 44u
 
@@ -188,7 +187,6 @@ static void check_more(struct utxo_check *c)
 }
 
 static const struct utxo_rules rules = {
-	.relay_rate = RATE_RELAY,
 	.tx_open = tx_open,
 	.block_open = block_open,
 	.block_visit = block_visit,

@@ -81,7 +81,7 @@ static void on_old_relay(void *op, uint64_t tag, const struct rpc_answer *answer
 static void on_pool(void *op, uint64_t tag, const struct rpc_answer *answer)
 {
 	struct fee_op *f = op;
-	uint64_t relay = utxo_of(f->op.layer)->rules->relay_rate, least = 0;
+	uint64_t relay = utxo_relay_rate(f->op.layer->config.id), least = 0;
 	(void)tag;
 	if (answer->err == OK) {
 		enum err err = read_rate(&relay, answer->result, "minrelaytxfee");

@@ -51,6 +51,16 @@ static struct amount dust(enum layer_id id)
 		layer_asset(id), utxo_dust_limit(&any, slice_of(script, sizeof script)).raw);
 }
 
+/* What nodes ask for relay by default is also what they ask more of a replacement (BIP-125, rule
+ * 4).
+ */
+uint64_t utxo_relay_rate(enum layer_id id)
+{
+	static const uint64_t rate[LAYER_COUNT] = {[LAYER_BITCOIN] = 1000, [LAYER_LIQUID] = 100};
+	CHECK(rate[id] != 0);
+	return rate[id];
+}
+
 static enum err leg_make(struct buf *leg, const struct leg_offer *offer)
 {
 	struct btc_htlc h = {.hash = offer->hash,
@@ -319,6 +329,7 @@ const struct layer_pure utxo_pure = {
 	.address_format = address_format,
 	.funding_address = funding_address,
 	.dust = dust,
+	.rate_step = utxo_relay_rate,
 	.leg_make = leg_make,
 	.leg_parse = leg_parse,
 	.leg_address = leg_address,

@@ -77,7 +77,6 @@ struct utxo_check;
 typedef enum err (*tx_use)(void *ctx, const struct btc_tx *tx, const struct hash256 *txid);
 
 struct utxo_rules {
-	uint64_t relay_rate; /* satoshi per 1,000 vbytes, where a node names none */
 	/* One whole transaction. ERR_FORMAT and others of btc_tx_parse; ERR_FULL: no memory. */
 	enum err (*tx_open)(const struct network *network, struct slice raw, tx_use use, void *ctx);
 	/* The block of this hash, checked as far as its bytes allow. *ref has hash and height, and
@@ -123,6 +122,11 @@ static inline enum err utxo_tx_open(struct layer *layer, struct slice raw, tx_us
 {
 	return utxo_of(layer)->rules->tx_open(layer->config.network, raw, use, ctx);
 }
+
+/* ---- plan.c ---- */
+
+/* Satoshi per 1,000 vbytes, where a node names none. */
+uint64_t utxo_relay_rate(enum layer_id id);
 
 /* ---- match.c: which parts of a transaction concern us ---- */
 
