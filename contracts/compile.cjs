@@ -12,11 +12,11 @@ const need = createRequire(path.join(path.resolve(modules), 'solc', 'package.jso
 const solc = need('./index.js');
 const { keccak256 } = need('js-sha3');
 
-// prefix: of the names in C and of the file src/wire/PREFIX_code.c; none: for tests only
+// prefix: of the names in C and of the file PREFIX_code.c; header: what declares them
 const CONTRACTS = [
-	{ name: 'HashTimeLock', prefix: 'evm_htlc' },
-	{ name: 'TokenTimeLock', prefix: 'erc20_htlc' },
-	{ name: 'TestToken', prefix: null },
+	{ name: 'HashTimeLock', prefix: 'evm_htlc', header: 'wire/evm_htlc.h' },
+	{ name: 'TokenTimeLock', prefix: 'erc20_htlc', header: 'wire/evm_htlc.h' },
+	{ name: 'TestToken', prefix: 'test_token', header: 'sim/evm_chain.h' },
 ];
 const COMPILER = '0.8.28';
 const BYTES_PER_LINE = 14;
@@ -47,7 +47,7 @@ const rows = (hex, indent) => {
 	return lines.join('\n');
 };
 
-for (const { name, prefix } of CONTRACTS) {
+for (const { name, prefix, header } of CONTRACTS) {
 	const contract = output.contracts[`${name}.sol`][name];
 	const creation = contract.evm.bytecode.object;
 	const runtime = contract.evm.deployedBytecode.object;
@@ -64,10 +64,9 @@ for (const { name, prefix } of CONTRACTS) {
 		deployedBytecode: `0x${runtime}`,
 		deployedBytecodeHash: `0x${hash}`,
 	}, null, 2) + '\n');
-	if (prefix === null) continue;
 
 	fs.writeFileSync(path.join(out, `${prefix}_code.c`), `/* Generated from contracts/${name}.sol by tools/gen_contract.sh; not edited by hand. */
-#include "wire/evm_htlc.h"
+#include "${header}"
 
 /* clang-format off */
 const struct hash256 ${prefix}_runtime_code_hash = {{

@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct loop_config loop_config = {.virtual_time = true, .start_wall_ms = NOW_MS};
 	const struct sim_bitcoin_config bitcoin = {
 		.seed = 1, .now_ms = NOW_MS, .first_blocks = FIRST_BLOCKS};
-	const struct sim_evm_config evm = {.seed = 1, .now_ms = NOW_MS};
+	const struct sim_evm_config evm = {
+		.seed = 1, .now_ms = NOW_MS, .rollup = size > 0 && data[0] % 4 == 3};
 	const struct sim_node_config config = {.seed = 1};
 	struct loop *loop = NULL;
 	struct sim_node *node = NULL;

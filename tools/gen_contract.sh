@@ -1,5 +1,5 @@
 #!/bin/bash
-# Generates what comes from contracts/: contracts/*.json and src/wire/*_htlc_code.c.
+# Generates what comes from contracts/: contracts/*.json, src/wire/*_htlc_code.c, src/sim/test_token_code.c.
 # With --check it changes nothing and fails where the files in the tree are not what the source gives; 77 where
 # there is no compiler to be had.
 set -eu
@@ -17,6 +17,7 @@ for made in "$out"/*; do
 	name=$(basename "$made")
 	case $name in
 	*.json) kept=$root/contracts/$name ;;
+	test_*) kept=$root/src/sim/$name ;;
 	*) kept=$root/src/wire/$name ;;
 	esac
 	if [ "${1-}" = --check ]; then

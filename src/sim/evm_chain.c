@@ -3,11 +3,12 @@
 
 #include "crypto/hash.h"
 #include "sim/evm_chain.h"
+#include "wire/erc20.h"
 
 #define FAUCET_COINS "20000000"
-#define FAUCET_GAS_DEPLOY 1000000u
-
-static const struct evm_address miner; /* the zero address, as anvil's */
+#define FAUCET_GAS_DEPLOY 2000000u
+#define FAUCET_GAS_TRANSFER 21000u
+#define FAUCET_GAS_TOKEN 100000u
 
 uint32_t simevm_block_find(const struct sim_evm *e, const struct hash256 *hash)
 {
@@ -23,96 +24,28 @@ bool simevm_in_best(const struct sim_evm *e, uint32_t block)
 
 /* ---- one transaction ---- */
 
-static void move(
-	struct sim_evm *e, const struct evm_address *from, const struct evm_address *to, u128 value)
-{
-	struct simevm_version *a = simevm_account_write(e, from);
-	CHECK(a->balance >= value);
-	a->balance -= value;
-	simevm_account_write(e, to)->balance += value;
-}
-
-static void keep_logs(struct sim_evm *e, uint32_t tx, const struct simevm_outcome *outcome)
-{
-	struct simevm_block *block = simevm_tip(e);
-	e->tx[tx]->log_first = block->log_count;
-	e->tx[tx]->log_count = outcome->log_count;
-	for (uint32_t i = 0; i < outcome->log_count; i++) {
-		block->log = sim_grow(
-			block->log, &block->log_cap, block->log_count + 1, sizeof *block->log);
-		block->log[block->log_count] = outcome->log[i];
-		block->log[block->log_count++].tx = tx;
-	}
-}
-
-static void run_call(struct sim_evm *e, uint32_t tx, uint64_t intrinsic)
-{
-	struct simevm_tx *t = e->tx[tx];
-	const struct evm_address to = t->tx.to;
-	struct simevm_outcome outcome = {.ok = true};
-	if (simevm_account_at(e, &to, simevm_height(e)).contract)
-		simevm_contract_run(e, &outcome,
-			&(struct simevm_message){.from = t->from,
-				.to = to,
-				.value = t->value,
-				.data = t->tx.data,
-				.height = simevm_height(e),
-				.number = simevm_height(e)});
-	const uint64_t gas = intrinsic + outcome.gas;
-	const bool enough = t->tx.gas_limit >= gas + outcome.gas_spare;
-	t->ok = outcome.ok && enough;
-	t->gas_used = enough ? gas : t->tx.gas_limit;
-	if (!t->ok)
-		return;
-	move(e, &t->from, &to, t->value);
-	if (outcome.changes)
-		simevm_swap_write(e, &to, &outcome.key, outcome.state);
-	if (outcome.amount != 0)
-		move(e, &to, &outcome.payee, outcome.amount);
-	keep_logs(e, tx, &outcome);
-}
-
-/* Only the HTLC can be created; whatever else is tried runs out of gas. */
-static void run_create(struct sim_evm *e, uint32_t tx, uint64_t intrinsic)
-{
-	struct simevm_tx *t = e->tx[tx];
-	const struct slice code = slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len);
-	const bool known = slice_eq(t->tx.data, code) && t->value == 0;
-	t->ok = known && t->tx.gas_limit >= intrinsic + SIMEVM_GAS_DEPLOY;
-	t->gas_used = t->ok ? intrinsic + SIMEVM_GAS_DEPLOY : t->tx.gas_limit;
-	evm_create_address(&t->created, &t->from, t->tx.nonce);
-	if (!t->ok)
-		return;
-	struct simevm_version *a = simevm_account_write(e, &t->created);
-	a->contract = true;
-	a->nonce = 1;
-}
-
 static bool runnable(const struct sim_evm *e, const struct simevm_tx *t)
 {
 	const struct simevm_version from = simevm_account_at(e, &t->from, simevm_height(e));
-	if (t->state != SIMEVM_POOL || t->foreign || t->held || t->price < e->market_price)
+	const struct simevm_block *block = simevm_tip(e);
+	if (t->state != SIMEVM_POOL || t->foreign || t->held || t->price < block->base_fee)
 		return false;
-	if (t->tx.nonce != from.nonce || simevm_tip(e)->gas_used + t->tx.gas_limit > e->block_gas)
+	if (simevm_price(t, block->base_fee) - block->base_fee < (e->rollup ? 0 : e->market_price))
+		return false;
+	if (t->tx.nonce != from.nonce || block->gas_used + t->tx.gas_limit > e->block_gas)
 		return false;
 	/* checked against overflow when it was accepted */
-	return t->price * t->tx.gas_limit + t->value <= from.balance;
+	const u128 data = simevm_data_fee(e, slice_of(t->raw, t->raw_len), block->number);
+	return t->price * t->tx.gas_limit + t->value <= from.balance &&
+		data <= from.balance - t->price * t->tx.gas_limit - t->value;
 }
 
 /* Into the tip, which is the block being made. */
 static void execute(struct sim_evm *e, uint32_t tx)
 {
 	struct simevm_tx *t = e->tx[tx];
+	simevm_execute(e, tx);
 	struct simevm_block *block = simevm_tip(e);
-	const uint64_t intrinsic = simevm_intrinsic_gas(t->tx.data, t->tx.create);
-	t->log_count = 0;
-	t->created = (struct evm_address){0};
-	simevm_account_write(e, &t->from)->nonce++;
-	if (t->tx.create)
-		run_create(e, tx, intrinsic);
-	else
-		run_call(e, tx, intrinsic);
-	move(e, &t->from, &miner, t->price * t->gas_used);
 	/* after the nonce went up, so that the next free one stays where it is */
 	simevm_pool_remove(e, tx);
 	t->state = SIMEVM_MINED;
@@ -131,6 +64,8 @@ static void open_block(struct sim_evm *e, uint64_t now_ms)
 	e->block = sim_grow(e->block, &e->block_cap, e->block_count + 1, sizeof *e->block);
 	const uint32_t at = e->block_count++;
 	struct simevm_block *block = &e->block[at];
+	block->base_fee = simevm_next_base_fee(e);
+	e->next_base_fee = 0;
 	block->parent = e->chain_len == 0 ? SIMEVM_NONE : e->chain[e->chain_len - 1];
 	block->number = e->chain_len;
 	block->time_s = now_ms / 1000;
@@ -235,30 +170,85 @@ static enum err faucet_send(struct sim_evm *e, struct hash256 *hash, const struc
 	return e2;
 }
 
+/* What the faucet offers for gas: it is mined also when the market rises a little. */
+static struct amount generous_price(const struct sim_evm *e)
+{
+	const uint64_t base = e->chain_len == 0 ? 0 : simevm_next_base_fee(e);
+	return amount_of(e->coin, (base + e->market_price) * 2);
+}
+
 enum err simevm_fund(
 	struct sim_evm *e, struct hash256 *hash, const struct evm_address *to, struct amount value)
 {
-	/* twice the market's price: it is mined also when the market rises a little */
-	const struct evm_tx tx = {.chain_id = e->chain_id,
+	uint8_t storage[ERC20_CALL_MAX];
+	struct buf call = buf_init(storage, sizeof storage);
+	struct evm_tx tx = {.chain_id = e->chain_id,
 		.nonce = simevm_next_nonce(e, &e->faucet),
-		.gas_price = amount_of(ASSET_RBTC, e->market_price * 2),
-		.gas_limit = SIMEVM_GAS_TX,
+		.gas_price = generous_price(e),
+		.gas_limit = FAUCET_GAS_TRANSFER,
 		.to = *to,
 		.value = value};
+	if (value.asset != e->coin) {
+		erc20_transfer_call(&call, to, value);
+		tx.gas_limit = FAUCET_GAS_TOKEN;
+		tx.to = e->token;
+		tx.value = amount_zero(e->coin);
+		tx.data = buf_slice(&call);
+	}
 	return faucet_send(e, hash, &tx);
 }
 
-static void deploy(struct sim_evm *e)
+static void deploy(struct sim_evm *e, struct evm_address *at, struct slice code)
 {
 	struct hash256 hash;
+	const uint64_t nonce = simevm_next_nonce(e, &e->faucet);
 	const struct evm_tx tx = {.chain_id = e->chain_id,
-		.gas_price = amount_of(ASSET_RBTC, e->market_price),
+		.nonce = nonce,
+		.gas_price = generous_price(e),
 		.gas_limit = FAUCET_GAS_DEPLOY,
 		.create = true,
-		.value = amount_zero(ASSET_RBTC),
-		.data = slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len)};
-	evm_create_address(&e->contract, &e->faucet, 0);
+		.value = amount_zero(e->coin),
+		.data = code};
+	evm_create_address(at, &e->faucet, nonce);
 	CHECK(faucet_send(e, &hash, &tx) == OK);
+}
+
+/* mint(address,uint256), which anybody may call */
+static void mint(struct sim_evm *e)
+{
+	static const uint8_t selector[ABI_SELECTOR] = {0x40, 0xc1, 0x0f, 0x19};
+	uint8_t storage[ERC20_CALL_MAX];
+	struct buf call = buf_init(storage, sizeof storage);
+	struct hash256 hash;
+	struct amount all;
+	CHECK(amount_parse(&all, ASSET_WBTC, slice_str(FAUCET_COINS)) == OK);
+	buf_put(&call, selector, sizeof selector);
+	abi_put_address(&call, &e->faucet);
+	abi_put_amount(&call, all);
+	const struct evm_tx tx = {.chain_id = e->chain_id,
+		.nonce = simevm_next_nonce(e, &e->faucet),
+		.gas_price = generous_price(e),
+		.gas_limit = FAUCET_GAS_TOKEN,
+		.to = e->token,
+		.value = amount_zero(e->coin),
+		.data = buf_slice(&call)};
+	CHECK(faucet_send(e, &hash, &tx) == OK);
+}
+
+/* Block 1 has the contracts. */
+static void first_block(struct sim_evm *e)
+{
+	const enum layer_id layer = e->rollup ? LAYER_BOB : LAYER_ROOTSTOCK;
+	deploy(e, &e->contract, evm_htlc_creation(layer));
+	if (e->rollup) {
+		deploy(e, &e->token,
+			slice_of(test_token_creation_code, test_token_creation_code_len));
+		mint(e);
+	}
+	simevm_mine(e, e->start_ms, false);
+	CHECK(simevm_account_at(e, &e->contract, simevm_height(e)).code != 0);
+	CHECK(!e->rollup || simevm_account_at(e, &e->token, simevm_height(e)).code != 0);
+	CHECK(e->pool_count == 0);
 }
 
 void simevm_chain_begin(struct sim_evm *e)
@@ -272,13 +262,13 @@ void simevm_chain_begin(struct sim_evm *e)
 	memcpy(e->faucet_key.b, h.b, sizeof h.b);
 	CHECK(pubkey_from_seckey(&key, &e->faucet_key) == OK);
 	CHECK(evm_address_from_pubkey(&e->faucet, &key) == OK);
-	CHECK(amount_parse(&all, ASSET_RBTC, slice_str(FAUCET_COINS)) == OK);
+	CHECK(amount_parse(&all, e->coin, slice_str(FAUCET_COINS)) == OK);
 	open_block(e, e->start_ms);
 	simevm_account_write(e, &e->faucet)->balance = simevm_wei(all);
 	seal_block(e);
-	deploy(e);
-	simevm_mine(e, e->start_ms, false);
-	CHECK(simevm_account_at(e, &e->contract, simevm_height(e)).contract);
+	if (e->rollup)
+		simevm_fee_begin(e);
+	first_block(e);
 }
 
 /* ---- the network ---- */
@@ -291,17 +281,21 @@ static void evm_destroy(struct sim_network *n)
 		free(e->tx[i]);
 	}
 	for (uint32_t i = 0; i < e->block_count; i++) {
+		for (uint32_t k = 0; k < e->block[i].log_count; k++)
+			free(e->block[i].log[k].data);
 		free(e->block[i].tx);
 		free(e->block[i].log);
 		free(e->block[i].account);
-		free(e->block[i].swap);
+		free(e->block[i].slot);
 	}
 	for (uint32_t i = 0; i < e->account_count; i++)
 		free(e->account[i].version);
-	for (uint32_t i = 0; i < e->swap_count; i++)
-		free(e->swap[i].version);
+	for (uint32_t i = 0; i < e->slot_count; i++)
+		free(e->slot[i].version);
+	for (uint32_t i = 1; i < e->code_count; i++)
+		simevm_code_fini(&e->code[i]);
 	sim_index_fini(&e->account_by_address);
-	sim_index_fini(&e->swap_by_id);
+	sim_index_fini(&e->slot_by_id);
 	sim_index_fini(&e->tx_by_hash);
 	sim_index_fini(&e->tx_by_nonce);
 	sim_index_fini(&e->block_by_hash);
@@ -309,7 +303,8 @@ static void evm_destroy(struct sim_network *n)
 	free(e->block);
 	free(e->chain);
 	free(e->account);
-	free(e->swap);
+	free(e->slot);
+	free(e->code);
 	free(e);
 }
 
@@ -342,7 +337,13 @@ static void evm_state_hash(const struct sim_network *n, struct hash256 *out)
 		js_quantity(&all, v.balance);
 		js_u64(&all, v.nonce);
 	}
+	for (uint32_t i = 0; i < e->slot_count; i++) {
+		const struct simevm_slot *s = &e->slot[i];
+		if (s->version_count > 0)
+			text_put(&all, &s->version[s->version_count - 1].value, WORD_SIZE);
+	}
 	js_u64(&all, e->market_price);
+	js_u64(&all, e->next_base_fee);
 	sha256(out, text_slice(&all));
 	text_fini(&all);
 }
@@ -353,34 +354,47 @@ static unsigned evm_http_status(int64_t code)
 	return 200;
 }
 
-static const struct sim_ops evm_ops = {
-	.name = "rootstock",
-	.destroy = evm_destroy,
-	.rpc = simevm_rpc,
-	.mine = evm_mine,
-	.reorg = evm_reorg,
-	.height = evm_height,
-	.state_hash = evm_state_hash,
-	.http_status = evm_http_status,
-	.version_2 = true,
-};
+#define OPS(its_name)                                                                              \
+	{                                                                                          \
+		.name = its_name, .destroy = evm_destroy, .rpc = simevm_rpc, .mine = evm_mine,     \
+		.reorg = evm_reorg, .height = evm_height, .state_hash = evm_state_hash,            \
+		.http_status = evm_http_status, .version_2 = true                                  \
+	}
+static const struct sim_ops evm_ops = OPS("rootstock"), rollup_ops = OPS("bob");
+
+/* What is not said is as it is by default. */
+static void configure(struct sim_evm *e, const struct sim_evm_config *c)
+{
+	const struct {
+		uint64_t *to, said, rootstock, rollup;
+	} numbers[] = {
+		{&e->chain_id, c->chain_id, SIM_EVM_CHAIN_ID, SIM_EVM_ROLLUP_CHAIN_ID},
+		{&e->market_price, c->gas_price, SIM_EVM_GAS_PRICE, SIM_EVM_PRIORITY},
+		{&e->block_gas, c->block_gas, SIM_EVM_BLOCK_GAS, SIM_EVM_BLOCK_GAS},
+		{&e->safe_depth, c->safe_depth, SIM_EVM_SAFE_DEPTH, SIM_EVM_ROLLUP_SAFE_DEPTH},
+		{&e->final_depth, c->final_depth, SIM_EVM_FINAL_DEPTH, SIM_EVM_ROLLUP_FINAL_DEPTH},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		*numbers[i].to = numbers[i].said != 0 ? numbers[i].said
+			: c->rollup                   ? numbers[i].rollup
+						      : numbers[i].rootstock;
+	e->rollup = c->rollup;
+	e->coin = c->rollup ? ASSET_ETH : ASSET_RBTC;
+	e->network.ops = c->rollup ? &rollup_ops : &evm_ops;
+	e->seed = c->seed;
+	e->start_ms = c->now_ms;
+	e->geth = c->geth;
+}
 
 struct sim_network *sim_evm_create(const struct sim_evm_config *config)
 {
 	struct sim_evm *e = sim_alloc(sizeof *e);
 	struct sim_random random = {config->seed};
 	const uint64_t key = sim_random_next(&random);
-	e->network.ops = &evm_ops;
-	e->seed = config->seed;
-	e->start_ms = config->now_ms;
-	e->chain_id = config->chain_id == 0 ? SIM_EVM_CHAIN_ID : config->chain_id;
-	e->market_price = config->gas_price == 0 ? SIM_EVM_GAS_PRICE : config->gas_price;
-	e->block_gas = config->block_gas == 0 ? SIM_EVM_BLOCK_GAS : config->block_gas;
-	e->geth = config->geth;
+	configure(e, config);
 	e->pool_head = e->pool_tail = SIMEVM_NONE;
-	e->runtime = simevm_contract_code();
 	sim_index_init(&e->account_by_address, 20, key);
-	sim_index_init(&e->swap_by_id, 32, key);
+	sim_index_init(&e->slot_by_id, 32, key);
 	sim_index_init(&e->tx_by_hash, 32, key);
 	sim_index_init(&e->tx_by_nonce, 28, key);
 	sim_index_init(&e->block_by_hash, 32, key);
@@ -391,4 +405,9 @@ struct sim_network *sim_evm_create(const struct sim_evm_config *config)
 void sim_evm_contract(struct evm_address *out, const struct sim_network *n)
 {
 	*out = ((const struct sim_evm *)(const void *)n)->contract;
+}
+
+void sim_evm_token(struct evm_address *out, const struct sim_network *n)
+{
+	*out = ((const struct sim_evm *)(const void *)n)->token;
 }

@@ -12,8 +12,9 @@ enum err simevm_tx_add(struct sim_evm *e, uint32_t *index, struct slice raw)
 	struct simevm_tx *t = sim_alloc(sizeof *t);
 	t->raw = sim_copy(raw.ptr, raw.len);
 	t->raw_len = (uint32_t)raw.len;
-	if (evm_tx_parse_signed(
-		    &t->tx, &t->from, &t->hash, ASSET_RBTC, slice_of(t->raw, raw.len)) != OK) {
+	if (evm_tx_parse_signed(&t->tx, &t->from, &t->hash, e->coin, slice_of(t->raw, raw.len)) !=
+			OK ||
+		(t->tx.type == EVM_TYPE_FEE_MARKET && !e->rollup)) {
 		free(t->raw);
 		free(t);
 		return ERR_FORMAT;
@@ -27,6 +28,7 @@ enum err simevm_tx_add(struct sim_evm *e, uint32_t *index, struct slice raw)
 	}
 	t->value = simevm_wei(t->tx.value);
 	t->price = simevm_wei(t->tx.gas_price);
+	t->priority = t->tx.type == EVM_TYPE_FEE_MARKET ? simevm_wei(t->tx.priority_fee) : t->price;
 	t->foreign = t->tx.chain_id != e->chain_id;
 	t->block = t->prev = t->next = SIMEVM_NONE;
 	e->tx = sim_grow(e->tx, &e->tx_cap, e->tx_count + 1, sizeof(*e->tx));
@@ -131,14 +133,23 @@ void simevm_pool_remove(struct sim_evm *e, uint32_t tx)
 	next_nonce_lower(e, &t->from, t->tx.nonce);
 }
 
-/* gas_limit * price + value, or the greatest there is. */
-static u128 cost_of(const struct simevm_tx *t)
+/* gas_limit * price + value and the fee for data, or the greatest there is. */
+static u128 cost_of(const struct sim_evm *e, const struct simevm_tx *t)
 {
+	const u128 data = simevm_data_fee(e, slice_of(t->raw, t->raw_len), simevm_height(e));
 	const u128 most = ~(u128)0;
 	if (t->price != 0 && t->tx.gas_limit > most / t->price)
 		return most;
 	const u128 gas = t->price * t->tx.gas_limit;
-	return t->value > most - gas ? most : gas + t->value;
+	if (t->value > most - gas || data > most - gas - t->value)
+		return most;
+	return gas + t->value + data;
+}
+
+/* Rounded up; prices are far below 2^124 where anybody has funds. */
+static bool a_tenth_more(u128 price, u128 old)
+{
+	return price >= old + old / 10 + (old % 10 != 0);
 }
 
 enum simevm_refusal simevm_pool_add(struct sim_evm *e, uint32_t tx)
@@ -151,18 +162,18 @@ enum simevm_refusal simevm_pool_add(struct sim_evm *e, uint32_t tx)
 		return SIMEVM_FOREIGN;
 	if (t->tx.nonce < from.nonce)
 		return SIMEVM_NONCE_LOW;
-	if (t->tx.gas_limit < simevm_intrinsic_gas(t->tx.data, t->tx.create))
+	const struct simevm_intrinsic least = simevm_intrinsic_gas(e, &t->tx);
+	if (t->tx.gas_limit < least.gas || t->tx.gas_limit < least.floor)
 		return SIMEVM_GAS_LOW;
 	if (t->tx.gas_limit > e->block_gas)
 		return SIMEVM_GAS_HIGH;
-	if (cost_of(t) > from.balance)
+	if (cost_of(e, t) > from.balance)
 		return SIMEVM_NO_FUNDS;
 	const uint32_t other = t->foreign ? SIMEVM_NONE
 					  : simevm_pool_find(e, &t->from, t->tx.nonce);
 	if (other != SIMEVM_NONE) {
-		/* a tenth more, rounded up; prices are far below 2^124 where anybody has funds */
-		const u128 old = e->tx[other]->price;
-		if (t->price < old + old / 10 + (old % 10 != 0))
+		if (!a_tenth_more(t->price, e->tx[other]->price) ||
+			!a_tenth_more(t->priority, e->tx[other]->priority))
 			return SIMEVM_UNDERPRICED;
 		simevm_pool_remove(e, other);
 	} else if (e->pool_count >= SIM_EVM_POOL_MAX) {

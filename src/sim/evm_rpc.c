@@ -33,7 +33,7 @@ static void rpc_block_number(struct simevm_rpc_call *c)
 
 static void rpc_gas_price(struct simevm_rpc_call *c)
 {
-	js_quantity(c->out, c->e->market_price);
+	js_quantity(c->out, simevm_next_base_fee(c->e) + c->e->market_price);
 }
 
 static void rpc_syncing(struct simevm_rpc_call *c)
@@ -82,29 +82,10 @@ static void rpc_block_by_hash(struct simevm_rpc_call *c)
 
 /* ---- state ---- */
 
-/* State is known of the best chain's blocks only. */
-static bool state_block(struct simevm_rpc_call *c, size_t at, struct simevm_where *where)
-{
-	if (!simevm_where(c, sim_param(c->params, at), where))
-		return false;
-	if (where->by_hash &&
-		(where->block == SIMEVM_NONE || !simevm_in_best(c->e, where->block))) {
-		sim_reply_error(c->reply, RPC_NOT_FOUND, "Resource not found");
-		return false;
-	}
-	if (where->block == SIMEVM_NONE) {
-		sim_reply_error(c->reply, RPC_INVALID_PARAMS,
-			"BlockOutOfRangeError: block height is %llu but requested was %llu",
-			(unsigned long long)simevm_height(c->e), (unsigned long long)where->number);
-		return false;
-	}
-	return true;
-}
-
 static bool account_param(
 	struct simevm_rpc_call *c, struct evm_address *address, struct simevm_where *where)
 {
-	return simevm_param_address(c, 0, address) && state_block(c, 1, where);
+	return simevm_param_address(c, 0, address) && simevm_state_block(c, 1, where);
 }
 
 static void rpc_balance(struct simevm_rpc_call *c)
@@ -132,131 +113,22 @@ static void rpc_code(struct simevm_rpc_call *c)
 	struct simevm_where where;
 	if (!account_param(c, &address, &where))
 		return;
-	if (simevm_account_at(c->e, &address, where.number).contract)
-		js_hex(c->out, "0x", c->e->runtime.ptr, c->e->runtime.len);
-	else
-		js_string(c->out, "0x");
+	const uint32_t code = simevm_account_at(c->e, &address, where.number).code;
+	const struct slice bytes = code == 0 ? slice_of(NULL, 0) : c->e->code[code].bytes;
+	js_hex(c->out, "0x", bytes.ptr, bytes.len);
 }
 
-/* ---- calls ---- */
-
-struct call_params {
-	struct simevm_message message;
-	uint8_t *data; /* owns */
-	bool create;
-	u128 price;
-};
-
-static bool member_address(const struct json *v, const char *key, struct evm_address *out)
+static void rpc_storage(struct simevm_rpc_call *c)
 {
-	return json_type(json_get(v, key)) == JSON_NULL ||
-		json_get_hex(v, key, out->b, sizeof out->b) == OK;
-}
-
-static bool member_quantity(const struct json *v, const char *key, u128 *out)
-{
-	const struct json *member = json_get(v, key);
-	return json_type(member) == JSON_NULL || simevm_quantity(out, json_string(member)) == OK;
-}
-
-static bool member_data(const struct json *v, struct call_params *p)
-{
-	const struct json *member = json_get(v, "data");
-	if (json_type(member) == JSON_NULL)
-		member = json_get(v, "input");
-	if (json_type(member) == JSON_NULL)
-		return true;
-	const struct slice text = json_string(member);
-	if (text.len < 2 || text.ptr[0] != '0' || text.ptr[1] != 'x' ||
-		text.len > 2 + 2 * (size_t)EVM_DATA_MAX)
-		return false;
-	p->data = sim_alloc(text.len / 2);
-	size_t len = 0;
-	if (hex_decode_var(p->data, &len, text.len / 2, slice_of(text.ptr + 2, text.len - 2)) != OK)
-		return false;
-	p->message.data = slice_of(p->data, len);
-	return true;
-}
-
-/* The caller frees p->data in any case. */
-static bool call_params(struct simevm_rpc_call *c, struct call_params *p)
-{
-	const struct json *v = sim_param(c->params, 0);
+	struct evm_address address;
 	struct simevm_where where;
-	*p = (struct call_params){0};
-	if (json_type(v) != JSON_OBJECT || !member_address(v, "from", &p->message.from) ||
-		!member_address(v, "to", &p->message.to) ||
-		!member_quantity(v, "value", &p->message.value) ||
-		!member_quantity(v, "gasPrice", &p->price) || !member_data(v, p)) {
-		sim_reply_error(c->reply, RPC_INVALID_PARAMS, "invalid transaction request");
-		return false;
-	}
-	p->create = json_type(json_get(v, "to")) == JSON_NULL;
-	if (!state_block(c, 1, &where))
-		return false;
-	p->message.height = where.number;
-	p->message.number = where.number + where.pending;
-	return true;
-}
-
-static void run(const struct sim_evm *e, struct simevm_outcome *out, const struct call_params *p)
-{
-	*out = (struct simevm_outcome){.ok = true};
-	if (!p->create && simevm_account_at(e, &p->message.to, p->message.height).contract)
-		simevm_contract_run(e, out, &p->message);
-}
-
-static void say_reverted(struct simevm_rpc_call *c, const struct simevm_outcome *outcome)
-{
-	char selector[9];
-	hex_encode(selector, outcome->data, outcome->data_len == 4 ? 4 : 0);
-	if (c->e->geth || outcome->data_len != 4)
-		sim_reply_error(c->reply, RPC_REVERTED, "execution reverted");
-	else
-		sim_reply_error(
-			c->reply, RPC_REVERTED, "execution reverted: custom error 0x%s", selector);
-	js_hex(&c->reply->data, "0x", outcome->data, outcome->data_len);
-}
-
-static void rpc_call(struct simevm_rpc_call *c)
-{
-	struct call_params p;
-	struct simevm_outcome outcome;
-	if (call_params(c, &p)) {
-		run(c->e, &outcome, &p);
-		if (outcome.ok)
-			js_hex(c->out, "0x", outcome.data, outcome.data_len);
-		else
-			say_reverted(c, &outcome);
-	}
-	free(p.data);
-}
-
-static void rpc_estimate_gas(struct simevm_rpc_call *c)
-{
-	struct call_params p;
-	struct simevm_outcome outcome;
-	if (!call_params(c, &p)) {
-		free(p.data);
+	struct word key;
+	uint8_t be[WORD_SIZE];
+	if (!simevm_param_address(c, 0, &address) || !simevm_param_word(c, 1, &key) ||
+		!simevm_state_block(c, 2, &where))
 		return;
-	}
-	p.message.number = p.message.height + 1; /* it would be in the next block */
-	run(c->e, &outcome, &p);
-	const struct simevm_version from = simevm_account_at(
-		c->e, &p.message.from, p.message.height);
-	const bool deploy = slice_eq(
-		p.message.data, slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len));
-	const uint64_t gas = simevm_intrinsic_gas(p.message.data, p.create) + outcome.gas +
-		outcome.gas_spare + (p.create && deploy ? SIMEVM_GAS_DEPLOY : 0);
-	/* a value alone may exceed what there is: nodes then estimate a plain transfer */
-	if (!outcome.ok)
-		say_reverted(c, &outcome);
-	else if (outcome.changes && p.message.value > from.balance)
-		sim_reply_error(
-			c->reply, RPC_TX_REJECTED, "Insufficient funds for gas * price + value");
-	else
-		js_quantity(c->out, gas);
-	free(p.data);
+	word_store(be, simevm_slot_at(c->e, &address, key, where.number));
+	js_hex(c->out, "0x", be, sizeof be);
 }
 
 /* ---- transactions ---- */
@@ -339,89 +211,6 @@ static void rpc_receipt(struct simevm_rpc_call *c)
 		js_null(c->out);
 }
 
-/* ---- logs ---- */
-
-struct log_filter {
-	const struct json *address, *topics;
-};
-
-/* A filter's member: nothing, one value, or a list of which one must match. */
-static bool matches(const struct json *wanted, const uint8_t *bytes, size_t len)
-{
-	uint8_t value[32];
-	if (wanted == NULL || json_type(wanted) == JSON_NULL)
-		return true;
-	const size_t count = json_type(wanted) == JSON_ARRAY ? json_count(wanted) : 1;
-	for (size_t i = 0; i < count; i++) {
-		const struct slice text = json_string(
-			json_type(wanted) == JSON_ARRAY ? json_at(wanted, i) : wanted);
-		if (text.len == 2 + 2 * len &&
-			hex_decode(value, len, slice_of(text.ptr + 2, 2 * len)) == OK &&
-			memcmp(value, bytes, len) == 0)
-			return true;
-	}
-	return json_type(wanted) == JSON_ARRAY && count == 0;
-}
-
-static bool log_matches(const struct log_filter *f, const struct simevm_log *log)
-{
-	if (!matches(f->address, log->address.b, sizeof log->address.b))
-		return false;
-	for (size_t i = 0; i < json_count(f->topics); i++) {
-		const struct json *wanted = json_at(f->topics, i);
-		if (i >= log->topic_count) {
-			if (json_type(wanted) != JSON_NULL)
-				return false;
-		} else if (!matches(wanted, log->topic[i].b, sizeof log->topic[i].b)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static void block_logs(struct simevm_rpc_call *c, const struct log_filter *f, uint32_t block)
-{
-	for (uint32_t i = 0; i < c->e->block[block].log_count; i++)
-		if (log_matches(f, &c->e->block[block].log[i]))
-			simevm_log_json(c->out, c->e, block, i);
-}
-
-static void rpc_logs(struct simevm_rpc_call *c)
-{
-	const struct json *v = sim_param(c->params, 0);
-	const struct log_filter f = {json_get(v, "address"), json_get(v, "topics")};
-	struct simevm_where from, to;
-	if (json_type(v) != JSON_OBJECT) {
-		sim_reply_error(c->reply, RPC_INVALID_PARAMS, "invalid filter");
-		return;
-	}
-	if (json_type(json_get(v, "blockHash")) != JSON_NULL) {
-		if (!simevm_where(c, json_get(v, "blockHash"), &from))
-			return;
-		if (from.block == SIMEVM_NONE) {
-			sim_reply_error(c->reply, RPC_SERVER_ERROR, "unknown block");
-			return;
-		}
-		js_open(c->out, '[');
-		block_logs(c, &f, from.block);
-		js_close(c->out, ']');
-		return;
-	}
-	if (!simevm_where(c, json_get(v, "fromBlock"), &from) ||
-		!simevm_where(c, json_get(v, "toBlock"), &to))
-		return;
-	if (from.number > simevm_height(c->e)) {
-		sim_reply_error(c->reply, RPC_INVALID_PARAMS,
-			"BlockOutOfRangeError: block height is %llu but requested was %llu",
-			(unsigned long long)simevm_height(c->e), (unsigned long long)from.number);
-		return;
-	}
-	js_open(c->out, '[');
-	for (uint64_t n = from.number; n <= to.number && n < c->e->chain_len; n++)
-		block_logs(c, &f, c->e->chain[n]);
-	js_close(c->out, ']');
-}
-
 static const struct simevm_row rows[] = {
 	{"eth_chainId", rpc_chain_id, 0, 0},
 	{"eth_blockNumber", rpc_block_number, 0, 0},
@@ -435,22 +224,34 @@ static const struct simevm_row rows[] = {
 	{"eth_getBalance", rpc_balance, 1, 2},
 	{"eth_getTransactionCount", rpc_transaction_count, 1, 2},
 	{"eth_getCode", rpc_code, 1, 2},
-	{"eth_call", rpc_call, 1, 2},
-	{"eth_estimateGas", rpc_estimate_gas, 1, 2},
+	{"eth_getStorageAt", rpc_storage, 2, 3},
 	{"eth_sendRawTransaction", rpc_send_raw, 1, 1},
 	{"eth_getTransactionByHash", rpc_transaction, 1, 1},
 	{"eth_getTransactionReceipt", rpc_receipt, 1, 1},
-	{"eth_getLogs", rpc_logs, 1, 1},
 	{"txpool_status", rpc_txpool_status, 0, 0},
 };
 
-static const struct simevm_row *find_row(
+static const struct simevm_row *find_in(
 	const struct simevm_row *row, size_t count, const char *method)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(row[i].name, method) == 0)
 			return &row[i];
 	return NULL;
+}
+
+static const struct simevm_row *find_row(const struct sim_evm *e, const char *method)
+{
+	const struct {
+		const struct simevm_row *row;
+		size_t count;
+	} tables[] = {{rows, ARRAY_LEN(rows)}, {simevm_call_rows, simevm_call_row_count},
+		{simevm_fee_rows, e->rollup ? simevm_fee_row_count : 0},
+		{simevm_sim_rows, simevm_sim_row_count}};
+	const struct simevm_row *row = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(tables) && row == NULL; i++)
+		row = find_in(tables[i].row, tables[i].count, method);
+	return row;
 }
 
 void simevm_rpc(struct sim_network *n, struct sim_reply *reply, uint64_t now_ms, const char *method,
@@ -461,9 +262,7 @@ void simevm_rpc(struct sim_network *n, struct sim_reply *reply, uint64_t now_ms,
 		.out = &reply->result,
 		.params = params,
 		.now_ms = now_ms};
-	const struct simevm_row *row = find_row(rows, ARRAY_LEN(rows), method);
-	if (row == NULL)
-		row = find_row(simevm_sim_rows, simevm_sim_row_count, method);
+	const struct simevm_row *row = find_row(c.e, method);
 	if (row == NULL)
 		sim_reply_error(reply, RPC_METHOD_UNKNOWN, "Method not found");
 	else if (params->count < row->params_min || params->count > row->params_max)

@@ -47,27 +47,82 @@ static void set_bloom(struct text *out, const struct simevm_log *log, uint32_t c
 	js_set_hex(out, "logsBloom", "0x", bloom, sizeof bloom);
 }
 
-/* v, r and s, as they stand in the transaction. */
+/* The list of a transaction, its first item next. */
+static struct slice fields_of(const struct simevm_tx *t)
+{
+	const unsigned type = t->tx.type == EVM_TYPE_LEGACY ? 0 : 1; /* its byte */
+	struct slice in = slice_of(t->raw + type, t->raw_len - type);
+	struct rlp_item list;
+	CHECK(rlp_next(&list, &in) == OK);
+	return list.payload;
+}
+
+static void set_digits(struct text *out, const char *key, struct slice number)
+{
+	char digits[67] = "0x0";
+	char hex[65];
+	hex_encode(hex, number.ptr, number.len);
+	const char *significant = hex;
+	while (*significant == '0')
+		significant++;
+	if (*significant != 0)
+		memcpy(digits + 2, significant, strlen(significant) + 1);
+	js_set_string(out, key, digits);
+}
+
+/* v, r and s, as they stand in the transaction: the last three. */
 static void set_signature(struct text *out, const struct simevm_tx *t)
 {
+	static const unsigned fields[] = {
+		[EVM_TYPE_LEGACY] = 9, [EVM_TYPE_ACCESS_LIST] = 11, [EVM_TYPE_FEE_MARKET] = 12};
 	static const char *const key[3] = {"v", "r", "s"};
-	struct slice in = slice_of(t->raw, t->raw_len);
-	struct rlp_item list, item;
-	CHECK(rlp_next(&list, &in) == OK);
-	for (unsigned i = 0; i < 9; i++) {
-		CHECK(rlp_next(&item, &list.payload) == OK);
-		if (i < 6)
-			continue;
-		char digits[67] = "0x0";
-		char hex[65];
-		hex_encode(hex, item.payload.ptr, item.payload.len);
-		const char *significant = hex;
-		while (*significant == '0')
-			significant++;
-		if (*significant != 0)
-			memcpy(digits + 2, significant, strlen(significant) + 1);
-		js_set_string(out, key[i - 6], digits);
+	struct slice list = fields_of(t);
+	struct rlp_item item;
+	const unsigned first = fields[t->tx.type] - 3;
+	for (unsigned i = 0; i < first + 3; i++) {
+		CHECK(rlp_next(&item, &list) == OK);
+		if (i == first && t->tx.type != EVM_TYPE_LEGACY)
+			set_digits(out, "yParity", item.payload);
+		if (i >= first)
+			set_digits(out, key[i - first], item.payload);
 	}
+}
+
+static void set_access_list(struct text *out, struct slice list)
+{
+	struct rlp_item entry, address, keys, key;
+	js_key(out, "accessList");
+	js_open(out, '[');
+	while (list.len > 0) {
+		CHECK(rlp_next(&entry, &list) == OK);
+		CHECK(rlp_next(&address, &entry.payload) == OK);
+		CHECK(rlp_next(&keys, &entry.payload) == OK);
+		js_open(out, '{');
+		js_set_hex(out, "address", "0x", address.payload.ptr, address.payload.len);
+		js_key(out, "storageKeys");
+		js_open(out, '[');
+		while (keys.payload.len > 0) {
+			CHECK(rlp_next(&key, &keys.payload) == OK);
+			js_hex(out, "0x", key.payload.ptr, key.payload.len);
+		}
+		js_close(out, ']');
+		js_close(out, '}');
+	}
+	js_close(out, ']');
+}
+
+/* What depends on the type. */
+static void set_typed(struct text *out, const struct simevm_tx *t)
+{
+	const bool mined = t->state == SIMEVM_MINED;
+	js_set_quantity(out, "type", t->tx.type);
+	js_set_quantity(out, "gasPrice", mined ? t->paid : t->price);
+	if (t->tx.type == EVM_TYPE_FEE_MARKET) {
+		js_set_quantity(out, "maxFeePerGas", t->price);
+		js_set_quantity(out, "maxPriorityFeePerGas", t->priority);
+	}
+	if (t->tx.type != EVM_TYPE_LEGACY)
+		set_access_list(out, t->tx.access_list);
 }
 
 void simevm_tx_json(struct text *out, const struct sim_evm *e, uint32_t tx)
@@ -75,10 +130,9 @@ void simevm_tx_json(struct text *out, const struct sim_evm *e, uint32_t tx)
 	const struct simevm_tx *t = e->tx[tx];
 	const bool mined = t->state == SIMEVM_MINED;
 	js_open(out, '{');
-	js_set_string(out, "type", "0x0");
+	set_typed(out, t);
 	js_set_quantity(out, "chainId", t->tx.chain_id);
 	js_set_quantity(out, "nonce", t->tx.nonce);
-	js_set_quantity(out, "gasPrice", t->price);
 	js_set_quantity(out, "gas", t->tx.gas_limit);
 	if (t->tx.create)
 		js_set_null(out, "to");
@@ -133,7 +187,7 @@ void simevm_receipt_json(struct text *out, const struct sim_evm *e, uint32_t tx)
 	const struct simevm_block *block = &e->block[t->block];
 	CHECK(t->state == SIMEVM_MINED);
 	js_open(out, '{');
-	js_set_string(out, "type", "0x0");
+	js_set_quantity(out, "type", t->tx.type);
 	js_set_string(out, "status", t->ok ? "0x1" : "0x0");
 	js_set_quantity(out, "cumulativeGasUsed", t->gas_cumulative);
 	js_key(out, "logs");
@@ -147,7 +201,9 @@ void simevm_receipt_json(struct text *out, const struct sim_evm *e, uint32_t tx)
 	set_hash(out, "blockHash", &block->hash);
 	js_set_quantity(out, "blockNumber", block->number);
 	js_set_quantity(out, "gasUsed", t->gas_used);
-	js_set_quantity(out, "effectiveGasPrice", t->price);
+	js_set_quantity(out, "effectiveGasPrice", t->paid);
+	if (e->rollup)
+		simevm_receipt_fees(out, e, t);
 	set_address(out, "from", &t->from);
 	if (t->tx.create) {
 		js_set_null(out, "to");
@@ -163,6 +219,19 @@ static void set_zeros(struct text *out, const char *key, size_t len)
 {
 	static const uint8_t zero[32];
 	js_set_hex(out, key, "0x", zero, len);
+}
+
+/* What headers have since Berlin. */
+static void set_later(struct text *out, const struct simevm_block *block)
+{
+	js_set_quantity(out, "baseFeePerGas", block->base_fee);
+	js_set_quantity(out, "blobGasUsed", 0);
+	js_set_quantity(out, "excessBlobGas", 0);
+	set_zeros(out, "parentBeaconBlockRoot", 32);
+	js_set_string(out, "withdrawalsRoot", ROOT_NONE);
+	js_key(out, "withdrawals");
+	js_open(out, '[');
+	js_close(out, ']');
 }
 
 void simevm_block_json(struct text *out, const struct sim_evm *e, uint32_t at, bool full)
@@ -187,6 +256,8 @@ void simevm_block_json(struct text *out, const struct sim_evm *e, uint32_t at, b
 	js_set_quantity(out, "gasUsed", block->gas_used);
 	js_set_quantity(out, "timestamp", block->time_s);
 	js_set_string(out, "extraData", "0x");
+	if (e->rollup)
+		set_later(out, block);
 	set_zeros(out, "mixHash", 32);
 	set_zeros(out, "nonce", 8);
 	js_set_quantity(out, "totalDifficulty", 0);

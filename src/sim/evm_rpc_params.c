@@ -3,8 +3,6 @@
 #include "sim/evm_chain.h"
 
 #define QUANTITY_DIGITS_MAX 32u
-#define SAFE_DEPTH 32u
-#define FINALIZED_DEPTH 64u
 
 static bool invalid(struct simevm_rpc_call *c, const char *what)
 {
@@ -60,6 +58,21 @@ bool simevm_param_u64(struct simevm_rpc_call *c, size_t at, uint64_t absent, uin
 	return invalid(c, "invalid number");
 }
 
+bool simevm_param_word(struct simevm_rpc_call *c, size_t at, struct word *out)
+{
+	const struct slice digits = without_prefix(json_string(sim_param(c->params, at)));
+	char padded[2 * WORD_SIZE];
+	uint8_t be[WORD_SIZE];
+	memset(padded, '0', sizeof padded);
+	if (digits.len == 0 || digits.len > sizeof padded)
+		return invalid(c, "invalid word");
+	memcpy(padded + sizeof padded - digits.len, digits.ptr, digits.len);
+	if (hex_decode(be, sizeof be, slice_of(padded, sizeof padded)) != OK)
+		return invalid(c, "invalid word");
+	*out = word_load(be);
+	return true;
+}
+
 bool simevm_param_bool(struct simevm_rpc_call *c, size_t at, bool absent, bool *out)
 {
 	*out = absent;
@@ -69,16 +82,16 @@ bool simevm_param_bool(struct simevm_rpc_call *c, size_t at, bool absent, bool *
 	return invalid(c, "invalid type: expected a boolean");
 }
 
-bool simevm_param_wei(struct simevm_rpc_call *c, size_t at, struct amount *out)
+bool simevm_param_amount(struct simevm_rpc_call *c, size_t at, enum asset asset, struct amount *out)
 {
 	const struct slice text = json_string(sim_param(c->params, at));
 	u128 wei;
 	if (simevm_quantity(&wei, text) == OK) {
-		*out = amount_of_u128(ASSET_RBTC, wei);
+		*out = amount_of_u128(asset, wei);
 		return true;
 	}
 	/* whole coins, for people */
-	if (text.ptr != NULL && amount_parse(out, ASSET_RBTC, text) == OK)
+	if (text.ptr != NULL && amount_parse(out, asset, text) == OK)
 		return true;
 	return invalid(c, "invalid amount");
 }
@@ -105,8 +118,8 @@ static bool where_tag(const struct sim_evm *e, struct simevm_where *out, struct 
 		{"latest", simevm_height(e)},
 		{"pending", simevm_height(e)},
 		{"earliest", 0},
-		{"safe", below_tip(e, SAFE_DEPTH)},
-		{"finalized", below_tip(e, FINALIZED_DEPTH)},
+		{"safe", below_tip(e, e->safe_depth)},
+		{"finalized", below_tip(e, e->final_depth)},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
 		if (!slice_eq(text, slice_str(tags[i].tag)))
@@ -153,4 +166,22 @@ bool simevm_where(struct simevm_rpc_call *c, const struct json *v, struct simevm
 	if (json_type(v) != JSON_STRING)
 		return invalid(c, "invalid block identifier");
 	return where_text(c, json_string(v), out);
+}
+
+bool simevm_state_block(struct simevm_rpc_call *c, size_t at, struct simevm_where *where)
+{
+	if (!simevm_where(c, sim_param(c->params, at), where))
+		return false;
+	if (where->by_hash &&
+		(where->block == SIMEVM_NONE || !simevm_in_best(c->e, where->block))) {
+		sim_reply_error(c->reply, RPC_NOT_FOUND, "Resource not found");
+		return false;
+	}
+	if (where->block == SIMEVM_NONE) {
+		sim_reply_error(c->reply, RPC_INVALID_PARAMS,
+			"BlockOutOfRangeError: block height is %llu but requested was %llu",
+			(unsigned long long)simevm_height(c->e), (unsigned long long)where->number);
+		return false;
+	}
+	return true;
 }

@@ -80,7 +80,7 @@ static void rpc_set_balance(struct simevm_rpc_call *c)
 {
 	struct evm_address address;
 	struct amount value;
-	if (!simevm_param_address(c, 0, &address) || !simevm_param_wei(c, 1, &value))
+	if (!simevm_param_address(c, 0, &address) || !simevm_param_amount(c, 1, c->e->coin, &value))
 		return;
 	if (simevm_wei(value) >> BALANCE_BITS_MAX != 0) {
 		sim_reply_error(c->reply, RPC_INVALID_PARAMS, "over 2^%u wei", BALANCE_BITS_MAX);
@@ -90,12 +90,23 @@ static void rpc_set_balance(struct simevm_rpc_call *c)
 	js_null(c->out);
 }
 
-static void rpc_fund(struct simevm_rpc_call *c)
+static void rpc_set_storage(struct simevm_rpc_call *c)
+{
+	struct evm_address address;
+	struct word key, value;
+	if (!simevm_param_address(c, 0, &address) || !simevm_param_word(c, 1, &key) ||
+		!simevm_param_word(c, 2, &value))
+		return;
+	simevm_slot_write(c->e, &address, key, value);
+	js_bool(c->out, true);
+}
+
+static void fund(struct simevm_rpc_call *c, enum asset asset)
 {
 	struct evm_address address;
 	struct amount value;
 	struct hash256 hash;
-	if (!simevm_param_address(c, 0, &address) || !simevm_param_wei(c, 1, &value))
+	if (!simevm_param_address(c, 0, &address) || !simevm_param_amount(c, 1, asset, &value))
 		return;
 	if (simevm_fund(c->e, &hash, &address, value) != OK)
 		sim_reply_error(c->reply, RPC_SERVER_ERROR, "the faucet can't pay that");
@@ -103,12 +114,25 @@ static void rpc_fund(struct simevm_rpc_call *c)
 		js_hex(c->out, "0x", hash.b, sizeof hash.b);
 }
 
+/* Of what swaps move: tokens on a rollup. */
+static void rpc_fund(struct simevm_rpc_call *c)
+{
+	fund(c, c->e->rollup ? ASSET_WBTC : c->e->coin);
+}
+
+static void rpc_fund_gas(struct simevm_rpc_call *c)
+{
+	fund(c, c->e->coin);
+}
+
+/* What a unit of gas costs: from now on, or on a rollup in the next block, whence the rule leads it
+ * on. */
 static void rpc_fee_rate(struct simevm_rpc_call *c)
 {
 	uint64_t price;
 	if (!simevm_param_u64(c, 0, SIM_EVM_GAS_PRICE, &price))
 		return;
-	c->e->market_price = price;
+	*(c->e->rollup ? &c->e->next_base_fee : &c->e->market_price) = price;
 	js_null(c->out);
 }
 
@@ -161,6 +185,14 @@ static void rpc_contract(struct simevm_rpc_call *c)
 	simevm_address_json(c->out, &c->e->contract);
 }
 
+static void rpc_token(struct simevm_rpc_call *c)
+{
+	if (c->e->rollup)
+		simevm_address_json(c->out, &c->e->token);
+	else
+		js_null(c->out);
+}
+
 static void rpc_faucet(struct simevm_rpc_call *c)
 {
 	simevm_address_json(c->out, &c->e->faucet);
@@ -171,15 +203,19 @@ const struct simevm_row simevm_sim_rows[] = {
 	{"anvil_mine", rpc_anvil_mine, 0, 2},
 	{"anvil_reorg", rpc_anvil_reorg, 1, 2},
 	{"anvil_setBalance", rpc_set_balance, 2, 2},
+	{"anvil_setNextBlockBaseFeePerGas", rpc_fee_rate, 1, 1},
+	{"anvil_setStorageAt", rpc_set_storage, 3, 3},
 	{"evm_setAutomine", rpc_set_automine, 1, 1},
 	{"sim_mine", rpc_sim_mine, 0, 1},
 	{"sim_reorg", rpc_sim_reorg, 1, 3},
 	{"sim_fund", rpc_fund, 2, 2},
+	{"sim_fund_gas", rpc_fund_gas, 2, 2},
 	{"sim_fee_rate", rpc_fee_rate, 1, 1},
 	{"sim_evict", rpc_evict, 1, 1},
 	{"sim_hold", rpc_hold, 1, 2},
 	{"sim_style", rpc_style, 1, 1},
 	{"sim_contract", rpc_contract, 0, 0},
+	{"sim_token", rpc_token, 0, 0},
 	{"sim_faucet", rpc_faucet, 0, 0},
 };
 const size_t simevm_sim_row_count = ARRAY_LEN(simevm_sim_rows);

@@ -190,11 +190,6 @@ static void sim_elements_mint(struct rig *rig, const char *address, struct amoun
 
 /* ---- EVM ---- */
 
-static void take_contract(struct rig *rig, const char *text)
-{
-	CHECK(hex_decode(rig->contract.b, sizeof rig->contract.b, slice_str(text + 2)) == OK);
-}
-
 #define BOB_RATE UINT64_C(10000000000) /* over anvil's first base fee */
 
 /* The first account's coins, for gas and whatever else. */
@@ -251,19 +246,18 @@ static void bob_fund(struct rig *rig, const char *address, struct amount amount)
 		rig->address, token, address + 2, strtoull(units, NULL, 10)));
 }
 
-/* Both wallets have ether and let the contract take their tokens. */
-static void bob_prepare(struct rig *rig)
+/* Both wallets have ether and let the contract take their tokens, the client has some. */
+static void approve_both(struct rig *rig)
 {
 	static const enum who both[] = {CLIENT, PROVIDER};
 	char text[LAYER_ADDRESS_TEXT_SIZE];
 	struct rig_tx tx;
 
-	anvil_prepare(rig);
 	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
 		const struct layer_plan plan = {.session = rig_id(rig),
 			.purpose = SIGN_APPROVE,
 			.rate = BOB_RATE,
-			.nonce = both[i] == CLIENT ? 1 : 0, /* it deployed */
+			.nonce = both[i] == CLIENT && rig->sim == NULL ? 1 : 0, /* it deployed */
 			.gas_limit = layer_gas_limit(LAYER_BOB, SIGN_APPROVE),
 			.token = rig->token,
 			.to = slice_of(rig->contract.b, sizeof rig->contract.b)};
@@ -274,8 +268,14 @@ static void bob_prepare(struct rig *rig)
 		CHECK(rig_submit(rig, slice_of(tx.raw, tx.len)).outcome == SUBMIT_ACCEPTED);
 	}
 	CHECK(layer_funding_address(LAYER_BOB, rig->network, text, &rig->wallet[CLIENT]) == OK);
-	bob_fund(rig, text, amount_of(ASSET_WBTC, 1000));
+	rig->levers->fund(rig, text, amount_of(ASSET_WBTC, 1000));
 	rig->levers->mine(rig, 1);
+}
+
+static void bob_prepare(struct rig *rig)
+{
+	anvil_prepare(rig);
+	approve_both(rig);
 }
 
 static void anvil_mine(struct rig *rig, uint32_t count)
@@ -290,18 +290,33 @@ static void anvil_reorg(struct rig *rig, uint32_t depth)
 
 static struct sim_network *sim_evm(struct rig *rig)
 {
-	const struct sim_evm_config config = {
-		.seed = 7, .now_ms = loop_wall_ms(rig->loop), .chain_id = rig->network->chain_id};
+	const struct sim_evm_config config = {.seed = 7,
+		.now_ms = loop_wall_ms(rig->loop),
+		.chain_id = rig->network->chain_id,
+		.rollup = rig->network->rollup};
 	return sim_evm_create(&config);
+}
+
+static void take_address(struct rig *rig, struct evm_address *out, const char *method)
+{
+	char text[64];
+	CHECK(rig_call(rig, method, "[]"));
+	copy_result(rig, text, sizeof text);
+	CHECK(hex_decode(out->b, sizeof out->b, slice_str(text + 2)) == OK);
+}
+
+static void sim_bob_prepare(struct rig *rig)
+{
+	take_address(rig, &rig->contract, "sim_contract");
+	take_address(rig, &rig->token, "sim_token");
+	rig_layer(rig, NULL);
+	approve_both(rig);
 }
 
 static void sim_evm_prepare(struct rig *rig)
 {
 	char text[LAYER_ADDRESS_TEXT_SIZE];
-	CHECK(rig_call(rig, "sim_contract", "[]"));
-	char address[64];
-	copy_result(rig, address, sizeof address);
-	take_contract(rig, address);
+	take_address(rig, &rig->contract, "sim_contract");
 	CHECK(layer_funding_address(rig->levers->layer, rig->network, text, &rig->wallet[CLIENT]) ==
 		OK);
 	rig->levers->fund(rig, text, amount_of(ASSET_RBTC, 1000000000000000000));
@@ -391,6 +406,15 @@ static const struct rig_levers all[] = {
 		.network = "regtest",
 		.other_network = "testnet",
 		.prepare = sim_evm_prepare,
+		.fund = sim_evm_fund,
+		.mine = sim_mine,
+		.reorg = sim_reorg,
+		.sim = sim_evm},
+	{.name = "sim-bob",
+		.layer = LAYER_BOB,
+		.network = "regtest",
+		.other_network = "mainnet",
+		.prepare = sim_bob_prepare,
 		.fund = sim_evm_fund,
 		.mine = sim_mine,
 		.reorg = sim_reorg,
