@@ -24,7 +24,8 @@ OWNERS = {  # third-party header: the files that may include it
     "curl/curl.h": {"net/http_curl.c"}, "microhttpd.h": {"net/http_server.c"},
     "jansson.h": {"net/json.c"}, "cyaml/cyaml.h": {"node/config.c", "sign/policy.c"},
     "yaml.h": {"sys/yaml.c"}, "sodium.h": {"crypto/seal.c"},
-    "secp256k1.h": {"crypto/secp.c"}, "secp256k1_recovery.h": {"crypto/secp.c"},
+    "secp256k1.h": {"crypto/secp.c", "crypto/point.c"}, "secp256k1_ecdh.h": {"crypto/point.c"},
+    "secp256k1_recovery.h": {"crypto/secp.c"},
     "secp256k1_schnorrsig.h": {"crypto/secp.c"}, "secp256k1_extrakeys.h": {"crypto/secp.c"},
     "openssl/evp.h": {"crypto/hash.c"}, "liburing.h": {"sys/uring.h"},
 }

@@ -281,6 +281,20 @@ def elements_wally(source):
                      [[f"{x[n]}u" for n in ("inputs", "surjection", "range")] for x in vectors["proofs"]])
 
 
+def elements_commitments(source):
+    """Of the same file: what blinding is tested with."""
+    vectors = json.loads(source)
+    fields = ("asset", "generator", "abf", "blinded", "vbf", "commitment")
+    yield from table("wally_commitments", texts(*fields) + ["uint64_t value"],
+                     [[text(x[n]) for n in fields] + [f"{x['value']}u"] for x in vectors["commitments"]])
+    fields = ("asset", "abf", "vbf", "script", "blinding", "ephemeral", "nonce", "generator", "commitment")
+    yield from table("wally_blinded", texts(*fields) + ["uint64_t value, least", "struct slice range_proof, surjection_proof",
+                                                        "uint32_t input_count", "const char *input[9]"],
+                     [[text(x[n]) for n in fields] + [f"{x[n]}u" for n in ("value", "least")]
+                      + [blob(x["range_proof"]), blob(x["surjection_proof"]), f"{len(x['inputs'])}u",
+                         array([text(g) for g in x["inputs"]])] for x in vectors["blinded"]])
+
+
 def exchanges(source):
     yield from table("exchanges", texts("name", "request") + ["unsigned status", "struct slice body"],
                      [[text(e["name"]), text(e["request"]), f"{e['status']}u", blob(e["body"].encode().hex())]
@@ -292,6 +306,7 @@ KINDS = {"bip340": bip340, "bip341": bip341, "spends": spends, "addresses": addr
          "psbt": psbt, "psbt_payments": psbt_payments, "uri": uri, "evm_typed": evm_typed, "evm_tokens": evm_tokens, "evm_fees": evm_fees, "descriptors": descriptors, "bolt11": bolt11, "elements_transactions": elements_transactions,
          "elements_addresses": elements_addresses, "elements_liquidjs": elements_liquidjs, "elements_taproot": elements_taproot,
          "elements_blinding": elements_blinding, "elements_wally": elements_wally,
+         "elements_commitments": elements_commitments,
          "exchanges": exchanges}
 kind, source, out = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 lines = KINDS[kind](source.read_text())
