@@ -15,7 +15,8 @@ import urllib.error
 import urllib.request
 
 DEVNET = sys.argv[1]
-ANY = [word for net in ("bitcoin", "rootstock", "alice", "bob", "liquid") for word in (f"--{net}-port", "0")] + ["--latency", "0-0"]
+NODES = ("bitcoin", "rootstock", "lightning-alice", "lightning-bob", "liquid", "bob")
+ANY = [word for net in NODES for word in (f"--{net}-port", "0")] + ["--latency", "0-0"]
 
 
 def start(*options):
@@ -86,6 +87,21 @@ def lightning(alice, bob, bitcoin):
     assert lnd(alice, "GET", "/v1/channels")[0]["channels"][0]["active"] is True
 
 
+def tokens(bob):
+    """The network BOB: coins for gas and tokens from the faucet, a token's balance by a call, safe below the tip."""
+    url, someone = bob["url"], "0x" + "11" * 20
+    assert int(call(url, "eth_chainId"), 16) == int(bob["chain_id"])
+    call(url, "sim_fund", someone, "0.25")
+    call(url, "sim_fund_gas", someone, "0.5")
+    call(url, "sim_mine", 1)
+    balance = call(url, "eth_call", {"to": bob["token"].lower(), "data": "0x70a08231" + someone[2:].rjust(64, "0")}, "latest")
+    assert int(balance, 16) == 25_000_000 and int(call(url, "eth_getBalance", someone, "latest"), 16) == 5 * 10**17
+    call(url, "sim_mine", 8)
+    latest, safe, final = (int(call(url, "eth_getBlockByNumber", tag, False)["number"], 16)
+                           for tag in ("latest", "safe", "finalized"))
+    assert final < safe < latest
+
+
 def finish(process):
     process.send_signal(signal.SIGTERM)
     rest = process.stdout.read()
@@ -93,7 +109,8 @@ def finish(process):
     return rest
 
 
-process, line = start("--json", "--state-hash", "--bitcoin-block-ms", "0", "--rootstock-block-ms", "0", "--liquid-block-ms", "0")
+process, line = start("--json", "--state-hash", "--bitcoin-block-ms", "0", "--rootstock-block-ms", "0", "--liquid-block-ms", "0",
+                      "--bob-block-ms", "0")
 where = json.loads(line)
 bitcoin, rootstock = where["bitcoin"], where["rootstock"]
 assert call(bitcoin["url"], "getblockcount") == bitcoin["height"]
@@ -102,12 +119,13 @@ assert len(call(rootstock["url"], "eth_getCode", rootstock["contract"].lower(), 
 txid = call(bitcoin["url"], "sim_fund", bitcoin["faucet"], "0.25")
 assert call(bitcoin["url"], "getrawmempool") == [txid]
 assert call(bitcoin["url"], "sim_mine", 2) == bitcoin["height"] + 2
-lightning(where["alice"], where["bob"], bitcoin)
+lightning(where["lightning-alice"], where["lightning-bob"], bitcoin)
 liquid = where["liquid"]
 assert call(liquid["url"], "getblockhash", 0).startswith("00902a6b70c2ca83") and call(liquid["url"], "getblockcount") == liquid["height"]
 txid = call(liquid["url"], "sim_fund", liquid["faucet"], "0.25")
 assert call(liquid["url"], "getrawmempool") == [txid] and call(liquid["url"], "sim_mine", 1) == liquid["height"] + 1
-hashes = {name: call(where[name]["url"], "sim_state_hash") for name in ("bitcoin", "rootstock", "alice", "bob", "liquid")}
+tokens(where["bob"])
+hashes = {name: call(where[name]["url"], "sim_state_hash") for name in NODES}
 port = bitcoin["url"].rsplit(":", 1)[1]
 taken = subprocess.run([DEVNET, *ANY, "--bitcoin-port", port], capture_output=True, text=True)
 assert taken.returncode == 1 and "in use" in taken.stderr, taken

@@ -18,15 +18,17 @@
 
 #define BITCOIN_PORT 39443u
 #define ROOTSTOCK_PORT 39444u
-#define ALICE_PORT 39445u
-#define BOB_PORT 39446u
+#define LIGHTNING_ALICE_PORT 39445u
+#define LIGHTNING_BOB_PORT 39446u
 #define LIQUID_PORT 39447u
+#define BOB_PORT 39448u
 #define CHANNEL_MSAT UINT64_C(1000000000000) /* ten coins on each side */
 #define LATENCY_LOW_MS 50u
 #define LATENCY_HIGH_MS 500u
 #define BITCOIN_BLOCK_MS 5000u
 #define ROOTSTOCK_BLOCK_MS 1000u
 #define LIQUID_BLOCK_MS 2000u
+#define BOB_BLOCK_MS 1000u
 #define FD_MAX 16384u
 #define NUMBER_MAX UINT64_C(1000000000000)
 #define AUTH_MAX 256u
@@ -34,8 +36,9 @@
 #define MACAROON_HEX "0201"
 
 struct options {
-	uint64_t seed, bitcoin_port, rootstock_port, alice_port, bob_port, bitcoin_block_ms,
-		rootstock_block_ms, liquid_port, liquid_block_ms;
+	uint64_t seed, bitcoin_port, rootstock_port, liquid_port, bob_port;
+	uint64_t lightning_port[SIMLN_SIDES];
+	uint64_t bitcoin_block_ms, rootstock_block_ms, liquid_block_ms, bob_block_ms;
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
 	char authorization[sizeof BASIC + BASE64_SIZE(AUTH_MAX)];
 	enum loop_backend_kind backend;
@@ -44,19 +47,21 @@ struct options {
 
 static const char usage[] =
 	"usage: sluice-devnet [options]\n"
-	"Simulated Bitcoin, Rootstock and Liquid nodes (regtest), JSON-RPC on 127.0.0.1,\n"
+	"Simulated Bitcoin, Rootstock, Liquid and BOB nodes (regtest), JSON-RPC on 127.0.0.1,\n"
 	"and two Lightning nodes with a channel between them, lnd's REST.\n"
 	"\n"
 	"  --seed N                 of everything that is drawn (1)\n"
 	"  --bitcoin-port P         0: any that is free (39443)\n"
 	"  --rootstock-port P       0: any that is free (39444)\n"
-	"  --alice-port P           of a Lightning node; 0: any that is free (39445)\n"
-	"  --bob-port P             of the other; 0: any that is free (39446)\n"
+	"  --lightning-alice-port P of a Lightning node; 0: any that is free (39445)\n"
+	"  --lightning-bob-port P   of the other; 0: any that is free (39446)\n"
 	"  --liquid-port P          0: any that is free (39447)\n"
+	"  --bob-port P             0: any that is free (39448)\n"
 	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
 	"  --bitcoin-block-ms N     between blocks; 0: only on request (5000)\n"
 	"  --rootstock-block-ms N   between blocks; 0: only on request (1000)\n"
 	"  --liquid-block-ms N      between blocks; 0: only on request (2000)\n"
+	"  --bob-block-ms N         between blocks; 0: only on request (1000)\n"
 	"  --bitcoin-auth U:P       the Bitcoin node asks for this user and password (none)\n"
 	"  --rootstock-chain-id N   (33)\n"
 	"  --rootstock-block-gas N  gas of a block (30000000)\n"
@@ -117,13 +122,15 @@ enum option_key {
 	OPT_SEED = 1,
 	OPT_BITCOIN_PORT,
 	OPT_ROOTSTOCK_PORT,
-	OPT_ALICE_PORT,
-	OPT_BOB_PORT,
+	OPT_LIGHTNING_ALICE_PORT,
+	OPT_LIGHTNING_BOB_PORT,
 	OPT_LIQUID_PORT,
+	OPT_BOB_PORT,
 	OPT_LATENCY,
 	OPT_BITCOIN_BLOCK,
 	OPT_ROOTSTOCK_BLOCK,
 	OPT_LIQUID_BLOCK,
+	OPT_BOB_BLOCK,
 	OPT_AUTH,
 	OPT_CHAIN_ID,
 	OPT_BLOCK_GAS,
@@ -138,13 +145,15 @@ static const struct option long_options[] = {
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"bitcoin-port", required_argument, NULL, OPT_BITCOIN_PORT},
 	{"rootstock-port", required_argument, NULL, OPT_ROOTSTOCK_PORT},
-	{"alice-port", required_argument, NULL, OPT_ALICE_PORT},
-	{"bob-port", required_argument, NULL, OPT_BOB_PORT},
+	{"lightning-alice-port", required_argument, NULL, OPT_LIGHTNING_ALICE_PORT},
+	{"lightning-bob-port", required_argument, NULL, OPT_LIGHTNING_BOB_PORT},
 	{"liquid-port", required_argument, NULL, OPT_LIQUID_PORT},
+	{"bob-port", required_argument, NULL, OPT_BOB_PORT},
 	{"latency", required_argument, NULL, OPT_LATENCY},
 	{"bitcoin-block-ms", required_argument, NULL, OPT_BITCOIN_BLOCK},
 	{"rootstock-block-ms", required_argument, NULL, OPT_ROOTSTOCK_BLOCK},
 	{"liquid-block-ms", required_argument, NULL, OPT_LIQUID_BLOCK},
+	{"bob-block-ms", required_argument, NULL, OPT_BOB_BLOCK},
 	{"bitcoin-auth", required_argument, NULL, OPT_AUTH},
 	{"rootstock-chain-id", required_argument, NULL, OPT_CHAIN_ID},
 	{"rootstock-block-gas", required_argument, NULL, OPT_BLOCK_GAS},
@@ -165,12 +174,14 @@ static bool take_option(struct options *o, int key, const char *text)
 		{OPT_SEED, &o->seed, NUMBER_MAX},
 		{OPT_BITCOIN_PORT, &o->bitcoin_port, UINT16_MAX},
 		{OPT_ROOTSTOCK_PORT, &o->rootstock_port, UINT16_MAX},
-		{OPT_ALICE_PORT, &o->alice_port, UINT16_MAX},
-		{OPT_BOB_PORT, &o->bob_port, UINT16_MAX},
+		{OPT_LIGHTNING_ALICE_PORT, &o->lightning_port[SIMLN_ALICE], UINT16_MAX},
+		{OPT_LIGHTNING_BOB_PORT, &o->lightning_port[SIMLN_BOB], UINT16_MAX},
 		{OPT_BITCOIN_BLOCK, &o->bitcoin_block_ms, NUMBER_MAX},
 		{OPT_ROOTSTOCK_BLOCK, &o->rootstock_block_ms, NUMBER_MAX},
 		{OPT_LIQUID_PORT, &o->liquid_port, UINT16_MAX},
 		{OPT_LIQUID_BLOCK, &o->liquid_block_ms, NUMBER_MAX},
+		{OPT_BOB_PORT, &o->bob_port, UINT16_MAX},
+		{OPT_BOB_BLOCK, &o->bob_block_ms, NUMBER_MAX},
 		{OPT_CHAIN_ID, &o->chain_id, NUMBER_MAX},
 		{OPT_BLOCK_GAS, &o->block_gas, NUMBER_MAX},
 	};
@@ -206,9 +217,10 @@ static bool parse_options(struct options *o, int argc, char **argv)
 	*o = (struct options){.seed = 1,
 		.bitcoin_port = BITCOIN_PORT,
 		.rootstock_port = ROOTSTOCK_PORT,
-		.alice_port = ALICE_PORT,
-		.bob_port = BOB_PORT,
+		.lightning_port = {LIGHTNING_ALICE_PORT, LIGHTNING_BOB_PORT},
 		.liquid_port = LIQUID_PORT,
+		.bob_port = BOB_PORT,
+		.bob_block_ms = BOB_BLOCK_MS,
 		.liquid_block_ms = LIQUID_BLOCK_MS,
 		.latency_low_ms = LATENCY_LOW_MS,
 		.latency_high_ms = LATENCY_HIGH_MS,
@@ -231,7 +243,15 @@ static bool parse_options(struct options *o, int argc, char **argv)
 
 /* ---- the nodes ---- */
 
-enum devnet_node { NODE_BITCOIN, NODE_ROOTSTOCK, NODE_ALICE, NODE_BOB, NODE_LIQUID, NODE_COUNT };
+enum devnet_node {
+	NODE_BITCOIN,
+	NODE_ROOTSTOCK,
+	NODE_ALICE, /* Lightning's */
+	NODE_BOB,
+	NODE_LIQUID,
+	NODE_ROLLUP, /* the network BOB */
+	NODE_COUNT
+};
 
 struct devnet {
 	struct loop *loop;
@@ -262,7 +282,6 @@ static void on_bitcoin(void *ctx)
 static enum err start_lightning(
 	struct devnet *d, const struct options *o, struct sim_node_config node)
 {
-	const uint64_t port[SIMLN_SIDES] = {o->alice_port, o->bob_port};
 	const struct simln_config config = {.loop = d->loop,
 		.wall_s = (loop_wall_ms(d->loop) - loop_now_ms(d->loop)) / 1000,
 		.height = bitcoin_height(d),
@@ -275,7 +294,8 @@ static enum err start_lightning(
 		TRY(sim_node_create(
 			&d->node[at], d->loop, simln_network(d->lightning, side), &node));
 		rest->node = d->node[at];
-		TRY(sim_server_create_rest(&d->server[at], d->loop, (uint16_t)port[side], rest));
+		TRY(sim_server_create_rest(
+			&d->server[at], d->loop, (uint16_t)o->lightning_port[side], rest));
 	}
 	return OK;
 }
@@ -288,6 +308,17 @@ static enum err start_liquid(struct devnet *d, const struct options *o, struct s
 	TRY(sim_node_create(&d->node[NODE_LIQUID], d->loop, sim_elements_create(&config), &node));
 	return sim_server_create(
 		&d->server[NODE_LIQUID], d->loop, (uint16_t)o->liquid_port, d->node[NODE_LIQUID]);
+}
+
+static enum err start_rollup(struct devnet *d, const struct options *o, struct sim_node_config node)
+{
+	const struct sim_evm_config config = {
+		.seed = o->seed, .now_ms = loop_wall_ms(d->loop), .rollup = true, .geth = o->geth};
+	node.seed = o->seed + 2;
+	node.block_ms = o->bob_block_ms;
+	TRY(sim_node_create(&d->node[NODE_ROLLUP], d->loop, sim_evm_create(&config), &node));
+	return sim_server_create(
+		&d->server[NODE_ROLLUP], d->loop, (uint16_t)o->bob_port, d->node[NODE_ROLLUP]);
 }
 
 static enum err start(struct devnet *d, const struct options *o)
@@ -316,6 +347,7 @@ static enum err start(struct devnet *d, const struct options *o)
 	node.changed = NULL;
 	TRY(sim_node_create(&d->node[NODE_ROOTSTOCK], d->loop, sim_evm_create(&evm), &node));
 	TRY(start_liquid(d, o, node));
+	TRY(start_rollup(d, o, node));
 	node.block_ms = 0;
 	TRY(start_lightning(d, o, node));
 	TRY(sim_server_create(&d->server[NODE_BITCOIN], d->loop, (uint16_t)o->bitcoin_port,
@@ -335,8 +367,9 @@ static void stop(struct devnet *d)
 	loop_destroy(d->loop);
 }
 
+/* extra: names and values, the last name NULL. */
 static void print_network(
-	struct text *out, const struct devnet *d, unsigned i, const char *const extra[2][2])
+	struct text *out, const struct devnet *d, unsigned i, const char *const extra[][2])
 {
 	struct sim_network *n = sim_node_network(d->node[i]);
 	char url[64];
@@ -345,9 +378,8 @@ static void print_network(
 	js_open(out, '{');
 	js_set_string(out, "url", url);
 	js_set_u64(out, "height", n->ops->height(n));
-	for (unsigned k = 0; k < 2; k++)
-		if (extra[k][0] != NULL)
-			js_set_string(out, extra[k][0], extra[k][1]);
+	for (; extra[0][0] != NULL; extra++)
+		js_set_string(out, extra[0][0], extra[0][1]);
 	js_close(out, '}');
 }
 
@@ -365,42 +397,77 @@ static void faucet_of(char address[128], struct sim_network *n)
 	sim_reply_fini(&reply);
 }
 
+/* What there is to know of the networks beside where they are. */
+struct places {
+	char faucet[NODE_COUNT][128]; /* Lightning has none */
+	char contract[NODE_COUNT][EVM_ADDRESS_TEXT_SIZE];
+	char token[EVM_ADDRESS_TEXT_SIZE];
+	char chain_id[24]; /* of BOB */
+};
+
+static void find_places(struct places *p, const struct devnet *d, const struct options *o)
+{
+	static const enum devnet_node chains[] = {
+		NODE_BITCOIN, NODE_ROOTSTOCK, NODE_LIQUID, NODE_ROLLUP};
+	const struct sim_network *rollup = sim_node_network(d->node[NODE_ROLLUP]);
+	struct evm_address at;
+	for (size_t i = 0; i < ARRAY_LEN(chains); i++)
+		faucet_of(p->faucet[chains[i]], sim_node_network(d->node[chains[i]]));
+	sim_evm_contract(&at, sim_node_network(d->node[NODE_ROOTSTOCK]));
+	evm_address_format(p->contract[NODE_ROOTSTOCK], &at, o->chain_id);
+	sim_evm_contract(&at, rollup);
+	evm_address_format(p->contract[NODE_ROLLUP], &at, SIM_EVM_ROLLUP_CHAIN_ID);
+	sim_evm_token(&at, rollup);
+	evm_address_format(p->token, &at, SIM_EVM_ROLLUP_CHAIN_ID);
+	(void)snprintf(p->chain_id, sizeof p->chain_id, "%u", SIM_EVM_ROLLUP_CHAIN_ID);
+}
+
+static void print_json(
+	struct text *out, const struct devnet *d, const struct options *o, const struct places *p)
+{
+	const char *const bitcoin[][2] = {{"faucet", p->faucet[NODE_BITCOIN]}, {NULL, NULL}};
+	const char *const liquid[][2] = {{"faucet", p->faucet[NODE_LIQUID]}, {NULL, NULL}};
+	const char *const rootstock[][2] = {{"faucet", p->faucet[NODE_ROOTSTOCK]},
+		{"contract", p->contract[NODE_ROOTSTOCK]}, {NULL, NULL}};
+	const char *const rollup[][2] = {{"faucet", p->faucet[NODE_ROLLUP]},
+		{"contract", p->contract[NODE_ROLLUP]}, {"token", p->token},
+		{"chain_id", p->chain_id}, {NULL, NULL}};
+	const char *const lightning[][2] = {{"macaroon", MACAROON_HEX}, {NULL, NULL}};
+	js_open(out, '{');
+	print_network(out, d, NODE_BITCOIN, bitcoin);
+	print_network(out, d, NODE_ROOTSTOCK, rootstock);
+	print_network(out, d, NODE_LIQUID, liquid);
+	print_network(out, d, NODE_ROLLUP, rollup);
+	print_network(out, d, NODE_ALICE, lightning);
+	print_network(out, d, NODE_BOB, lightning);
+	js_set_u64(out, "chain_id", o->chain_id);
+	js_set_u64(out, "seed", o->seed);
+	js_close(out, '}');
+}
+
+static void print_line(
+	struct text *out, const struct devnet *d, const struct options *o, const struct places *p)
+{
+	unsigned port[NODE_COUNT];
+	for (unsigned i = 0; i < NODE_COUNT; i++)
+		port[i] = sim_server_port(d->server[i]);
+	text_printf(out,
+		"bitcoin http://127.0.0.1:%u rootstock http://127.0.0.1:%u chain %" PRIu64
+		" contract %s faucets %s %s lightning http://127.0.0.1:%u http://127.0.0.1:%u"
+		" macaroon " MACAROON_HEX " liquid http://127.0.0.1:%u faucet %s"
+		" bob http://127.0.0.1:%u chain %s contract %s token %s faucet %s",
+		port[NODE_BITCOIN], port[NODE_ROOTSTOCK], o->chain_id, p->contract[NODE_ROOTSTOCK],
+		p->faucet[NODE_BITCOIN], p->faucet[NODE_ROOTSTOCK], port[NODE_ALICE],
+		port[NODE_BOB], port[NODE_LIQUID], p->faucet[NODE_LIQUID], port[NODE_ROLLUP],
+		p->chain_id, p->contract[NODE_ROLLUP], p->token, p->faucet[NODE_ROLLUP]);
+}
+
 static void print_where(const struct devnet *d, const struct options *o)
 {
-	char contract[EVM_ADDRESS_TEXT_SIZE], faucet[2][128], elements[128];
-	struct evm_address at;
+	struct places places;
 	struct text out = {0};
-	sim_evm_contract(&at, sim_node_network(d->node[1]));
-	evm_address_format(contract, &at, o->chain_id);
-	for (unsigned i = 0; i < 2; i++)
-		faucet_of(faucet[i], sim_node_network(d->node[i]));
-	faucet_of(elements, sim_node_network(d->node[NODE_LIQUID]));
-	if (o->json) {
-		const char *const liquid[2][2] = {{"faucet", elements}, {NULL, NULL}};
-		const char *const bitcoin[2][2] = {{"faucet", faucet[0]}, {NULL, NULL}};
-		const char *const evm[2][2] = {{"faucet", faucet[1]}, {"contract", contract}};
-		js_open(&out, '{');
-		const char *const lightning[2][2] = {{"macaroon", MACAROON_HEX}, {NULL, NULL}};
-		print_network(&out, d, NODE_BITCOIN, bitcoin);
-		print_network(&out, d, NODE_ROOTSTOCK, evm);
-		print_network(&out, d, NODE_LIQUID, liquid);
-		print_network(&out, d, NODE_ALICE, lightning);
-		print_network(&out, d, NODE_BOB, lightning);
-		js_set_u64(&out, "chain_id", o->chain_id);
-		js_set_u64(&out, "seed", o->seed);
-		js_close(&out, '}');
-	} else {
-		text_printf(&out,
-			"bitcoin http://127.0.0.1:%u rootstock http://127.0.0.1:%u chain %" PRIu64
-			" contract %s faucets %s %s lightning http://127.0.0.1:%u"
-			" http://127.0.0.1:%u macaroon " MACAROON_HEX
-			" liquid http://127.0.0.1:%u faucet %s",
-			sim_server_port(d->server[NODE_BITCOIN]),
-			sim_server_port(d->server[NODE_ROOTSTOCK]), o->chain_id, contract,
-			faucet[0], faucet[1], sim_server_port(d->server[NODE_ALICE]),
-			sim_server_port(d->server[NODE_BOB]),
-			sim_server_port(d->server[NODE_LIQUID]), elements);
-	}
+	find_places(&places, d, o);
+	(o->json ? print_json : print_line)(&out, d, o, &places);
 	(void)puts(out.ptr);
 	(void)fflush(stdout);
 	text_fini(&out);

@@ -225,8 +225,9 @@ static unsigned http_status(int64_t code)
 struct sim_network *simln_network(struct simln *s, enum simln_side side)
 {
 	static const struct sim_ops ops[SIMLN_SIDES] = {
-		{"alice", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
-		{"bob", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
+		{"lightning-alice", destroy, rpc, mine, reorg, height, state_hash, http_status,
+			true},
+		{"lightning-bob", destroy, rpc, mine, reorg, height, state_hash, http_status, true},
 	};
 	struct door *door = sim_alloc(sizeof *door);
 	*door = (struct door){.network = {.ops = &ops[side]}, .s = s, .side = side};

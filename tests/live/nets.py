@@ -177,7 +177,8 @@ class SimNets(Nets):
         super().__init__(block_ms)
         self.auth, password = auth, ["--bitcoin-auth", ":".join(auth)] if auth else []
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
-                        "--rootstock-port", "0", "--alice-port", "0", "--bob-port", "0", "--liquid-port", "0", "--loop-backend", loop_backend, *password]
+                        "--rootstock-port", "0", "--lightning-alice-port", "0", "--lightning-bob-port", "0",
+                        "--liquid-port", "0", "--bob-port", "0", "--loop-backend", loop_backend, *password]
         self.command += [word for layer in UNIT for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
 
     def open(self, stack):
@@ -187,7 +188,7 @@ class SimNets(Nets):
         self.bitcoin = peers.Rpc(told["bitcoin"]["url"], ":".join(self.auth) if self.auth else None)
         self.rootstock = peers.Rpc(told["rootstock"]["url"])
         self.contract, self.chain_id = told["rootstock"]["contract"], told["chain_id"]
-        self.lightning = SimLightning({name: told[name] for name in ("alice", "bob")})
+        self.lightning = SimLightning({name: told[f"lightning-{name}"] for name in ("alice", "bob")})
 
     def mine(self, layer, count=1):
         self.rpc(layer).sim_mine(count)
