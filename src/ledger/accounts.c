@@ -16,6 +16,7 @@ static const struct {
 	[ACCOUNT_SUSPENSE_IN] = {"suspense:in", false},
 	[ACCOUNT_SUSPENSE_MISSING] = {"suspense:missing", false},
 	[ACCOUNT_CHANNEL_LIMBO] = {"channel_limbo", true},
+	[ACCOUNT_OVERFLOW] = {"overflow", true},
 	[ACCOUNT_GAS_AVAILABLE] = {"gas:available", false},
 	[ACCOUNT_GAS_RESERVED] = {"gas:reserved", false},
 	[ACCOUNT_GAS_SPENT] = {"gas:spent", false},

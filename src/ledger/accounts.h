@@ -22,6 +22,7 @@ enum account {
 	ACCOUNT_SUSPENSE_MISSING, /* value that the chain no longer shows */
 	/* custody, too */
 	ACCOUNT_CHANNEL_LIMBO, /* CHANNEL: in channels that are being closed by force */
+	ACCOUNT_OVERFLOW,      /* UTXO: coins that the list of coins had no place for */
 	/* what fees are paid with, on layers where that is another asset */
 	ACCOUNT_GAS_AVAILABLE,
 	ACCOUNT_GAS_RESERVED, /* promised to an effect that is not confirmed */

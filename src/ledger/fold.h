@@ -36,6 +36,8 @@ NONNULL_ALL void coin_spent(
 	struct ledger *l, enum layer_id layer, const struct chain_event *e, uint64_t height);
 NONNULL_ALL void coins_mature(struct ledger *l, enum layer_id layer, uint64_t tip);
 NONNULL_ALL void coins_reorg(struct ledger *l, enum layer_id layer, uint64_t keep);
+/* What is known of a restored list of coins. ERR_FULL: they are more than capacity.coins. */
+MUST_USE NONNULL_ALL enum err coins_index(struct ledger *l);
 /* A coin's name in coin_by_outpoint. */
 #define COIN_KEY_SIZE 37u
 NONNULL_ALL void coin_key(

@@ -53,7 +53,7 @@ static void coin_young(struct ledger *l, struct coin *c)
 	if (c->young)
 		return;
 	struct layer_state *s = &l->layer[c->layer];
-	CHECK(s->young_coin_count < l->capacity.coins);
+	CHECK(s->young_coin_count < s->coins[0].count + s->coins[1].count);
 	c->young = true;
 	s->young_coin[s->young_coin_count++] = (uint32_t)(c - l->coin);
 }
@@ -69,26 +69,71 @@ static bool coin_forgettable(const struct ledger *l, const struct coin *c)
 	return c->created_height == 0 && c->effect == INDEX_NONE;
 }
 
-/* A new slot, or a forgettable coin's, of whatever layer. */
-static struct coin *coin_slot(struct ledger *l, enum layer_id layer)
+uint32_t ledger_coins_max(const struct ledger_capacity *capacity)
 {
-	struct layer_state *s = &l->layer[layer];
-	if (l->coin_count < l->capacity.coins)
+	uint32_t count = 0;
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (layer_family((enum layer_id)i) == FAMILY_UTXO)
+			count += 2 * capacity->coins;
+	return count;
+}
+
+uint32_t ledger_coins(const struct ledger *l, enum layer_id layer, bool own)
+{
+	const struct coin_slots *k = &l->layer[layer].coins[own];
+	return k->count - k->gone;
+}
+
+/* A new slot, or that of a coin that can be forgotten. NULL: there is none. */
+static struct coin *coin_slot(struct ledger *l, enum layer_id layer, bool own)
+{
+	struct coin_slots *k = &l->layer[layer].coins[own];
+	if (k->count < l->capacity.coins) {
+		k->count++;
 		return &l->coin[l->coin_count++];
-	if (s->coin_full_height == s->tip.height)
-		return NULL; /* looked already */
-	for (uint32_t i = 0; i < l->coin_count; i++) {
-		struct coin *c = &l->coin[l->coin_next];
-		l->coin_next = (l->coin_next + 1) % l->coin_count;
-		if (coin_forgettable(l, c)) {
+	}
+	for (uint32_t i = 0; !k->full && i < l->coin_count; i++) {
+		struct coin *c = &l->coin[k->next];
+		k->next = (k->next + 1) % l->coin_count;
+		if (c->layer == layer && c->own == own && coin_forgettable(l, c)) {
 			uint8_t key[COIN_KEY_SIZE];
 			coin_key(key, c->layer, &c->at.txid, c->at.index);
 			CHECK(map_remove(&l->coin_by_outpoint, key));
 			return c;
 		}
 	}
-	s->coin_full_height = s->tip.height;
+	k->full = true;
 	return NULL;
+}
+
+/* How many slots can be used again matters, and is counted, where they begin to be short. */
+static void coins_count_gone(struct ledger *l, enum layer_id layer)
+{
+	struct coin_slots *k = l->layer[layer].coins;
+	for (unsigned own = 0; own < 2; own++) {
+		k[own].gone = 0;
+		k[own].full = false;
+	}
+	if (k[0].count < l->capacity.coins / 2 && k[1].count < l->capacity.coins / 2)
+		return;
+	for (uint32_t i = 0; i < l->coin_count; i++) {
+		const struct coin *c = &l->coin[i];
+		if (c->layer == layer && coin_forgettable(l, c))
+			k[c->own].gone++;
+	}
+}
+
+enum err coins_index(struct ledger *l)
+{
+	for (uint32_t i = 0; i < l->coin_count; i++) {
+		const struct coin *c = &l->coin[i];
+		if (l->layer[c->layer].coins[c->own].count++ == l->capacity.coins)
+			return ERR_FULL;
+	}
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (layer_family((enum layer_id)i) == FAMILY_UTXO)
+			coins_count_gone(l, (enum layer_id)i);
+	return OK;
 }
 
 void coin_created(
@@ -107,23 +152,25 @@ void coin_created(
 		return;
 	if (c == NULL) {
 		uint8_t key[COIN_KEY_SIZE];
-		c = coin_slot(l, layer);
+		c = coin_slot(l, layer, f != NULL);
 		if (c == NULL) {
-			/* as if it were not ours: reconciliation will say so */
-			ledger_latch(l, "more coins than the configured capacity");
+			/* ours, and on the chain, but nothing will spend it */
+			ledger_post(l, layer, height,
+				f == NULL ? ACCOUNT_EXTERNAL : ACCOUNT_INFLIGHT, ACCOUNT_OVERFLOW,
+				e->amount);
 			return;
 		}
 		*c = (struct coin){.layer = layer,
 			.at = {.txid = e->at.tx, .index = e->at.index},
 			.value = value,
 			.key_index = e->key_index,
+			.own = f != NULL,
 			.effect = INDEX_NONE,
 			.free_at = INDEX_NONE};
 		coin_key(key, layer, &e->at.tx, e->at.index);
 		CHECK(map_put(&l->coin_by_outpoint, key, (uint32_t)(c - l->coin)) == OK);
 	}
 	c->created_height = height;
-	c->own = f != NULL;
 	coin_young(l, c);
 	if (f == NULL)
 		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
@@ -170,12 +217,12 @@ void coins_mature(struct ledger *l, enum layer_id layer, uint64_t tip)
 		coin_refresh(l, c);
 	}
 	s->young_coin_count = kept;
+	coins_count_gone(l, layer);
 }
 
 void coins_reorg(struct ledger *l, enum layer_id layer, uint64_t keep)
 {
 	l->layer[layer].young_coin_count = 0;
-	l->layer[layer].coin_full_height = 0;
 	for (uint32_t i = 0; i < l->coin_count; i++) {
 		struct coin *c = &l->coin[i];
 		if (c->layer != layer)
@@ -191,4 +238,5 @@ void coins_reorg(struct ledger *l, enum layer_id layer, uint64_t keep)
 			coin_young(l, c);
 		coin_refresh(l, c);
 	}
+	coins_count_gone(l, layer);
 }

@@ -88,6 +88,7 @@ void effect_release(struct ledger *l, struct effect *f)
 			continue;
 		const enum account was = coin_account(c);
 		c->effect = INDEX_NONE;
+		l->layer[f->layer].coins[c->own].full = false; /* it may be forgotten now */
 		if (c->created_height != 0 && c->spent_height == 0 && was != coin_account(c))
 			ledger_post(l, f->layer, 0, was, coin_account(c), coin_amount(c));
 		coin_refresh(l, c);

@@ -23,7 +23,7 @@ static enum err create_tables(struct ledger *l)
 	l->swap = calloc(c->swaps, sizeof *l->swap);
 	l->transfer = calloc(c->transfers, sizeof *l->transfer);
 	l->effect = calloc(c->effects, sizeof *l->effect);
-	l->coin = calloc(c->coins, sizeof *l->coin);
+	l->coin = calloc(ledger_coins_max(c), sizeof *l->coin);
 	l->active_swap = calloc(c->swaps, sizeof *l->active_swap);
 	l->open_effect = calloc(c->effects, sizeof *l->open_effect);
 	l->idem = calloc((size_t)c->swaps + c->transfers, sizeof *l->idem);
@@ -41,8 +41,8 @@ static enum err create_tables(struct ledger *l)
 		s->recent = calloc(LEDGER_RECENT_BLOCKS, sizeof *s->recent);
 		s->credit = calloc(LEDGER_CREDITS, sizeof *s->credit);
 		s->retired = calloc(c->effects, sizeof *s->retired);
-		s->young_coin = utxo ? calloc(c->coins, sizeof *s->young_coin) : NULL;
-		s->free_coin = utxo ? calloc(c->coins, sizeof *s->free_coin) : NULL;
+		s->young_coin = utxo ? calloc((size_t)c->coins * 2, sizeof *s->young_coin) : NULL;
+		s->free_coin = utxo ? calloc((size_t)c->coins * 2, sizeof *s->free_coin) : NULL;
 		if (s->recent == NULL || s->credit == NULL || s->retired == NULL ||
 			(utxo && (s->young_coin == NULL || s->free_coin == NULL)))
 			return ERR_FULL;
@@ -62,7 +62,7 @@ static enum err create_maps(struct ledger *l, uint64_t seed)
 	TRY(create_map(&l->transfer_by_id, c->transfers, 16, seed));
 	TRY(create_map(&l->effect_by_id, c->effects, 16, seed));
 	TRY(create_map(&l->effect_by_tx, c->effects * 2, 32, seed));
-	TRY(create_map(&l->coin_by_outpoint, c->coins, COIN_KEY_SIZE, seed));
+	TRY(create_map(&l->coin_by_outpoint, ledger_coins_max(c), COIN_KEY_SIZE, seed));
 	TRY(create_map(&l->by_idempotency, c->swaps + c->transfers, 32, seed));
 	TRY(book_init(&l->book, c->book_accounts, c->book_rows, seed));
 	return blobs_create(&l->blobs, c->effects * BLOB_CHUNKS_PER_EFFECT);
@@ -264,12 +264,47 @@ bool effect_external(const struct ledger *l, const struct effect *f)
 	return f->transfer != INDEX_NONE && l->transfer[f->transfer].external;
 }
 
+/* Room for this many effects, beyond what so many swaps may need to end. */
+static bool room_for(const struct ledger *l, uint64_t swaps, uint64_t effects)
+{
+	const uint64_t rescue = RESCUE_EFFECTS_BASE + RESCUE_EFFECTS_PER_SWAP * swaps;
+	const uint32_t txs = l->effect_by_tx.slot_count / 2 - l->effect_by_tx.count;
+	return l->capacity.effects - l->effect_count >= rescue + effects &&
+		txs > rescue * RESCUE_VARIANTS;
+}
+
 bool ledger_room(const struct ledger *l)
 {
-	const uint64_t rescue = RESCUE_EFFECTS_BASE +
-		(uint64_t)RESCUE_EFFECTS_PER_SWAP * l->active_swap_count;
-	const uint32_t txs = l->effect_by_tx.slot_count / 2 - l->effect_by_tx.count;
-	return l->capacity.effects - l->effect_count > rescue && txs > rescue * RESCUE_VARIANTS;
+	return room_for(l, l->active_swap_count, 1);
+}
+
+/* Each effect, transfer and swap may make coins of ours before others are spent long enough. */
+static bool coins_full(
+	const struct ledger *l, enum layer_id layer, uint32_t swaps, uint32_t transfers)
+{
+	uint64_t coins = (uint64_t)ledger_coins(l, layer, true) + l->transfers_waiting + transfers +
+		RESCUE_COINS_PER_SWAP * ((uint64_t)l->active_swap_count + swaps);
+	for (uint32_t i = 0; i < l->open_effect_count; i++) {
+		const struct effect *f = &l->effect[l->open_effect[i]];
+		coins += f->layer == layer && f->confirmed_height == 0;
+	}
+	return coins > l->capacity.coins;
+}
+
+const char *ledger_full(const struct ledger *l, uint32_t swaps, uint32_t transfers)
+{
+	const uint64_t active = (uint64_t)l->active_swap_count + swaps;
+	if (l->capacity.swaps - l->swap_count < swaps)
+		return "capacity.swaps";
+	if (l->capacity.transfers - l->transfer_count < transfers)
+		return "capacity.transfers";
+	if (!room_for(l, active, swaps + (uint64_t)l->transfers_waiting + transfers))
+		return "capacity.effects";
+	for (unsigned i = 0; i < LAYER_COUNT; i++)
+		if (layer_family((enum layer_id)i) == FAMILY_UTXO && l->layer[i].born &&
+			coins_full(l, (enum layer_id)i, swaps, transfers))
+			return "capacity.coins";
+	return NULL;
 }
 
 /* ---- lookups ---- */

@@ -44,9 +44,13 @@
 #define RESCUE_EFFECTS_BASE 16u
 #define RESCUE_EFFECTS_PER_SWAP 2u
 #define RESCUE_VARIANTS 3u
+/* And coins that a swap can make on one layer: change and refund of our lock-up, or our claim. */
+#define RESCUE_COINS_PER_SWAP 2u
 
 struct ledger_capacity {
-	uint32_t swaps, transfers, effects, coins, postings;
+	uint32_t swaps, transfers, effects, postings;
+	uint32_t coins; /* from outside, of each layer; and as many that our own transactions make
+			 */
 	uint32_t book_accounts, book_rows; /* 0: no customers' accounts */
 };
 
@@ -190,7 +194,8 @@ struct coin {
 	struct hash256 spent_by;
 	uint32_t effect;  /* reserved by; INDEX_NONE */
 	uint32_t free_at; /* place in its layer's free_coin; INDEX_NONE: not free */
-	bool own;         /* change or proceeds of our own transaction: usable at depth 1 */
+	bool own;         /* change or proceeds of our own transaction: usable at depth 1. It has
+			   * a slot of those that are kept for these */
 	bool young;       /* in its layer's young_coin */
 };
 
@@ -208,6 +213,15 @@ struct credit {
 	uint64_t height;       /* 0: reorganised away */
 	uint64_t final_height; /* became available at this tip; 0: not yet */
 	struct amount amount;
+};
+
+/* Slots for coins of one layer, from outside or our own: what others send takes no slot from what
+ * our transactions under way are about to make. */
+struct coin_slots {
+	uint32_t count; /* in use, or to be used again; at most capacity.coins */
+	uint32_t next;  /* where the search for one to be used again goes on */
+	uint32_t gone;  /* at least so many can be used again; counted with each block */
+	bool full;      /* none can be, as of this block: looked already */
 };
 
 struct layer_state {
@@ -233,7 +247,7 @@ struct layer_state {
 	/* UTXO: indexes into coins */
 	uint32_t *young_coin, young_coin_count; /* in blocks, not final */
 	uint32_t *free_coin, free_coin_count;   /* final, unspent, reserved by nothing */
-	uint64_t coin_full_height;              /* no slot was left at this tip; 0 */
+	struct coin_slots coins[2];             /* from outside; our own */
 	bool reconciled;                        /* at least once */
 	struct block_ref reconciled_at;
 	struct amount difference; /* of the last reconciliation: absolute */
@@ -260,7 +274,6 @@ struct ledger {
 	uint32_t transfer_first;                  /* all before it have one */
 	uint32_t *active_swap, active_swap_count; /* not terminal, or with a leg still open */
 	uint32_t *open_effect, open_effect_count; /* not final and not void */
-	uint32_t coin_next;                       /* where the search for a slot goes on */
 	struct map swap_by_id, swap_by_hash, paid_hash, transfer_by_id, effect_by_id, effect_by_tx,
 		coin_by_outpoint;
 	struct map by_idempotency; /* 32-byte hash of scope and key -> idem index */
@@ -351,8 +364,15 @@ struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 bool variant_signed(const struct effect_variant *v);
 /* A payout that somebody else signs. */
 bool effect_external(const struct ledger *l, const struct effect *f);
-/* Room for new business, beyond what the swaps under way may need to end. */
+/* Coins that the list can hold, of all layers. */
+uint32_t ledger_coins_max(const struct ledger_capacity *capacity);
+/* So many slots of a layer's coins (own: of ours) are taken and can't be used again yet. */
+uint32_t ledger_coins(const struct ledger *l, enum layer_id layer, bool own);
+/* Effects are left for new business, beyond what the swaps under way may need to end. */
 bool ledger_room(const struct ledger *l);
+/* The key of the configuration whose table is too full for so much new business, beside all that
+ * was taken already and is to end; NULL: there is room. Static. */
+const char *ledger_full(const struct ledger *l, uint32_t swaps, uint32_t transfers);
 /* Our hold invoice of a swap that ended without our claiming it: what is held is to go back, and
  * nobody shall pay it any more. */
 bool swap_wants_cancel(const struct swap *s);

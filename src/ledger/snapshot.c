@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "ledger/fold.h"
 
-#define VERSION 3u
+#define VERSION 4u
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
@@ -352,7 +352,9 @@ static void io_coin_lists(struct codec *c, struct layer_state *s, const struct l
 	s->free_coin_count = io_below(c, s->free_coin_count, bound);
 	io_list(c, s->young_coin, s->young_coin_count, l->coin_count);
 	io_list(c, s->free_coin, s->free_coin_count, l->coin_count);
-	io_u64(c, &s->coin_full_height);
+	for (unsigned own = 0; own < ARRAY_LEN(s->coins); own++)
+		s->coins[own].next = io_below(
+			c, s->coins[own].next, l->coin_count + (l->coin_count == 0));
 }
 
 static void io_layer_state(struct codec *c, struct layer_state *s, const struct ledger *l)
@@ -415,13 +417,12 @@ static void io_counts(struct codec *c, struct ledger *l)
 	l->swap_count = io_below(c, l->swap_count, k->swaps + 1);
 	l->transfer_count = io_below(c, l->transfer_count, k->transfers + 1);
 	l->effect_count = io_below(c, l->effect_count, k->effects + 1);
-	l->coin_count = io_below(c, l->coin_count, k->coins + 1);
+	l->coin_count = io_below(c, l->coin_count, ledger_coins_max(k) + 1);
 	l->active_swap_count = io_below(c, l->active_swap_count, l->swap_count + 1);
 	l->open_effect_count = io_below(c, l->open_effect_count, l->effect_count + 1);
 	l->idem_count = io_below(c, l->idem_count, l->swap_count + l->transfer_count + 1);
 	l->transfers_waiting = io_below(c, l->transfers_waiting, l->transfer_count + 1);
 	l->transfer_first = io_below(c, l->transfer_first, l->transfer_count + 1);
-	l->coin_next = io_below(c, l->coin_next, l->coin_count + 1);
 	io_u64(c, &l->seq);
 	io_u64(c, &l->time_ms);
 	io_bool(c, &l->latched);
@@ -533,6 +534,7 @@ static enum err index_all(struct ledger *l)
 		coin_key(key, k->layer, &k->at.txid, k->at.index);
 		TRY(put_new(&l->coin_by_outpoint, key, i));
 	}
+	TRY(coins_index(l));
 	for (uint32_t i = 0; i < l->effect_count; i++) {
 		const struct effect *f = &l->effect[i];
 		TRY(put_new(&l->effect_by_id, f->id.b, i));

@@ -379,6 +379,24 @@ static void put_work(struct buf *out, const struct node_status *node)
 	metric_ms(out, imbalance, "", node->imbalance_milli);
 }
 
+static void put_coins(
+	struct buf *out, const struct ledger *l, const struct layer_view *view, size_t count)
+{
+	char labels[LABELS_SIZE];
+	metric_head(out, "sluice_coins", METRIC_GAUGE,
+		"Coins in the ledger's list, from outside or made by our own transactions.");
+	for (size_t i = 0; i < count; i++) {
+		const enum layer_id id = view[i].id;
+		for (unsigned own = 0; layer_family(id) == FAMILY_UTXO && own < 2; own++)
+			metric_u64(out, "sluice_coins",
+				labels_of(labels, "layer=\"%s\",from=\"%s\"", layer_name(id),
+					own ? "own" : "outside"),
+				ledger_coins(l, id, own));
+	}
+	put_one(out, "sluice_coins_max", METRIC_GAUGE, "As many of each as capacity allows.",
+		l->capacity.coins);
+}
+
 static void put_snapshots(struct buf *out, const struct snapshots_stat *s)
 {
 	static const char age[] = "sluice_snapshot_age_seconds",
@@ -485,4 +503,5 @@ void api_put_metrics(struct buf *out, const struct api *api)
 	put_calls(out, api, view, count);
 	put_tasks(out);
 	put_money(out, l, view, count);
+	put_coins(out, l, view, count);
 }

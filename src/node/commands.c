@@ -25,6 +25,18 @@ static enum err refuse_amount(
 	return ERR_REJECTED;
 }
 
+/* What is taken must have room to end. */
+static enum err check_room(
+	const struct ledger *l, struct engine_refusal *r, uint32_t swaps, uint32_t transfers)
+{
+	const char *key = ledger_full(l, swaps, transfers);
+	if (key == NULL)
+		return OK;
+	r->code = "capacity_full";
+	(void)snprintf(r->detail, sizeof r->detail, "%s allows no more than there is now", key);
+	return ERR_REJECTED;
+}
+
 uint64_t engine_rate(const struct ledger *l, enum layer_id layer)
 {
 	const struct layer_params *p = &l->params.layer[layer];
@@ -224,7 +236,7 @@ static enum err check_swap(struct engine *e, struct command_result *out, struct 
 	if (amount_cmp(c->dest_amount, engine_free_funds(l, c->to)) >= 0)
 		return refuse(
 			&out->refusal, "insufficient_liquidity", "more than is available now");
-	return ledger_room(l) ? OK : ERR_FULL;
+	return check_room(l, &out->refusal, 1, 0);
 }
 
 enum err engine_swap_offer(struct engine *e, struct command_result *out, struct leg_offer *offer,
@@ -396,8 +408,7 @@ static enum err check_transfers(const struct engine *e, struct command_result *o
 				&out->refusal, "invalid_address", "the destination is our own");
 		TRY(check_invoice(l, &out->refusal, c, i));
 	}
-	if (!ledger_room(l) || l->capacity.transfers - l->transfer_count < count)
-		return ERR_FULL;
+	TRY(check_room(l, &out->refusal, 0, count));
 	const struct amount ours = payable(l, layer);
 	if (transfers_need(l, &need, c, count) != OK || amount_cmp(need, ours) > 0)
 		return refuse_amount(&out->refusal, "insufficient_funds",

@@ -103,7 +103,9 @@ static const struct plain_key plain_keys[] = {
 		"transactions of ours that the ledger can hold: three for each swap, one for each "
 		"payout",
 		offsetof(struct config, capacity.effects), 64, 1u << 23},
-	{"capacity.coins", CONFIG_U32, "262144", "coins of ours that the ledger can hold",
+	{"capacity.coins", CONFIG_U32, "262144",
+		"coins from outside that the ledger can hold, on each layer; and as many of its "
+		"own",
 		offsetof(struct config, capacity.coins), 64, 1u << 23},
 	{"capacity.postings", CONFIG_U32, "262144", "postings kept to undo reorganisations with",
 		offsetof(struct config, capacity.postings), 1024, 1u << 23},

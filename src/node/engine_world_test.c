@@ -28,7 +28,10 @@ static void world_open(struct world *w)
 		.segment_size = 16u << 20,
 		.group_max = 2u << 20,
 		.synchronous = true};
-	CHECK(ledger_create(&w->ledger, &capacity, &w->seal, 7) == OK);
+	struct ledger_capacity room = capacity;
+	if (w->coins != 0)
+		room.coins = w->coins;
+	CHECK(ledger_create(&w->ledger, &room, &w->seal, 7) == OK);
 	CHECK(journal_open(&w->journal, &config, replay, w->ledger, &error) == OK);
 	const struct engine_config engine = {.journal = w->journal, .ledger = w->ledger};
 	CHECK(engine_create(&w->engine, &engine) == OK);
@@ -128,11 +131,11 @@ void world_deposit_coin(struct world *w, uint64_t sat)
 	world_block(w, LAYER_BITCOIN, &e, 1);
 }
 
-static void begin(struct world *w, bool bob)
+static void begin(struct world *w, bool bob, uint32_t coins)
 {
 	struct amount balance;
 	struct params_problem problem;
-	*w = (struct world){.now = 1000000, .disk = file_sim_create()};
+	*w = (struct world){.now = 1000000, .disk = file_sim_create(), .coins = coins};
 	secp_init(w->seal.b);
 	w->wallet_secret.b[31] = 5;
 	w->preimage.b[3] = 9;
@@ -174,13 +177,18 @@ static void begin(struct world *w, bool bob)
 
 void world_begin(struct world *w)
 {
-	begin(w, false);
+	begin(w, false, 0);
+}
+
+void world_begin_coins(struct world *w, uint32_t coins)
+{
+	begin(w, false, coins);
 }
 
 void world_begin_bob(struct world *w)
 {
 	struct block_ref birth = {.height = 100};
-	begin(w, true);
+	begin(w, true, 0);
 	birth.hash.b[0] = (uint8_t)(LAYER_BOB + 1);
 	w->tip[LAYER_BOB] = 100;
 	w->tip_hash[LAYER_BOB] = birth.hash;

@@ -15,6 +15,7 @@
 
 struct world {
 	struct file_sim *disk;
+	uint32_t coins; /* capacity.coins; 0: enough */
 	struct journal *journal;
 	struct ledger *ledger;
 	struct engine *engine;
@@ -39,6 +40,8 @@ void world_blocks(struct world *w, enum layer_id layer, unsigned count);
 void world_reorg(struct world *w, enum layer_id layer, unsigned depth);
 void world_deposit_coin(struct world *w, uint64_t sat);
 void world_begin(struct world *w);
+/* With room for so few coins. */
+void world_begin_coins(struct world *w, uint32_t coins);
 /* With BOB as a third layer: tokens, gas apart, and heads that stand at the birth. */
 void world_begin_bob(struct world *w);
 #define WORLD_GAS UINT64_C(1000000000000000000) /* ether that it has */

@@ -494,6 +494,62 @@ static void test_intents_refused(void)
 	world_drop(&w);
 }
 
+static bool overflow_is(const struct world *w, uint64_t sat)
+{
+	return amount_cmp(ledger_balance(w->ledger, LAYER_BITCOIN, ACCOUNT_OVERFLOW),
+		       amount_of(ASSET_BTC, sat)) == 0;
+}
+
+static void pay_one(struct world *w, uint8_t number)
+{
+	CHECK(request(w, number, 1) == OK);
+	struct effect *f = effect_of(w, number, 0);
+	const struct hash256 tx = world_prepare(w, f);
+	confirm(w, f, &tx);
+	world_blocks(w, LAYER_BITCOIN, 3);
+	all_are(w, number, 1, TRANSFER_FINAL);
+}
+
+/* More coins than the list has places for. Those that others send are booked apart and stop
+ * nothing; new payouts are refused before there is no place for what they would make, and are taken
+ * again when coins were spent for long enough. */
+static void test_coins_full(void)
+{
+	const uint32_t coins = 4;
+	struct world w;
+	struct command_result result;
+	world_begin_coins(&w, coins);
+	for (unsigned i = 0; i < 5; i++)
+		world_deposit_coin(&w, 1000);
+	CHECK(overflow_is(&w, 2000) && ledger_coins(w.ledger, LAYER_BITCOIN, false) == coins);
+	const struct amount all = w.chain[LAYER_BITCOIN];
+	world_reorg(&w, LAYER_BITCOIN, 1);
+	CHECK(overflow_is(&w, 1000));
+	w.chain[LAYER_BITCOIN] = ledger_custody(w.ledger, LAYER_BITCOIN);
+	world_deposit_coin(&w, 1000);
+	CHECK(overflow_is(&w, 2000) && amount_cmp(all, w.chain[LAYER_BITCOIN]) == 0);
+	CHECK(engine_reconciled(w.engine, w.now, LAYER_BITCOIN, &w.ledger->layer[LAYER_BITCOIN].tip,
+		      all, amount_zero(ASSET_BTC), amount_zero(ASSET_BTC)) == OK);
+	CHECK(!w.ledger->latched);
+	world_blocks(&w, LAYER_BITCOIN, 3);
+
+	for (uint8_t i = 1; i <= coins; i++) {
+		pay_one(&w, i);
+		CHECK(ledger_coins(w.ledger, LAYER_BITCOIN, true) == i && overflow_is(&w, 2000));
+	}
+	const struct transfer_command more = command_of(&w, coins + 1, 0);
+	CHECK(engine_transfers(w.engine, &result, &more, 1) == ERR_REJECTED);
+	CHECK(strcmp(result.refusal.code, "capacity_full") == 0);
+	CHECK(strncmp(result.refusal.detail, "capacity.coins", strlen("capacity.coins")) == 0);
+	world_blocks(&w, LAYER_BITCOIN, LEDGER_RECENT_BLOCKS);
+	CHECK(ledger_coins(w.ledger, LAYER_BITCOIN, true) < coins);
+	world_replay(&w);
+	pay_one(&w, coins + 1);
+	CHECK(overflow_is(&w, 2000) && !w.ledger->latched);
+	CHECK(amount_is_zero(ledger_balance(w.ledger, LAYER_BITCOIN, ACCOUNT_INFLIGHT)));
+	world_end(&w);
+}
+
 int main(void)
 {
 	test_together();
@@ -508,5 +564,6 @@ int main(void)
 	test_external_sent_past_us();
 	test_external_refused();
 	test_intents_refused();
+	test_coins_full();
 	return EXIT_SUCCESS;
 }

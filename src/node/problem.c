@@ -39,6 +39,7 @@ static const struct problem_kind kinds[] = {
 	{"transaction_rejected", 422, false, "none", "The node rejected the transaction"},
 	{"rate_limited", 429, true, "none", "Too many requests"},
 	{"cpu_budget_exceeded", 503, true, "none", "The request takes too much CPU time"},
+	{"capacity_full", 503, true, "none", "A table is full"},
 	{"layer_unavailable", 503, true, "none", "The layer's node can't be reached"},
 	{"not_durable", 503, true, "unknown", "The result is not durable yet"},
 	{"not_ready", 503, true, "none", "Not ready yet"},

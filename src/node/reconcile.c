@@ -11,7 +11,8 @@ struct layer_run {
 	struct amount asked_books; /* CHANNEL: the custody accounts then */
 	struct layer_scan found;   /* waits until the ledger has folded its block */
 	uint32_t waits;
-	enum err said; /* why it could not be done, when that was logged last */
+	enum err said;          /* why it could not be done, when that was logged last */
+	struct amount overflow; /* of coins without a place in the list, when it was logged last */
 };
 
 struct reconciler {
@@ -74,6 +75,21 @@ static void tell_surplus(const struct layer_run *run, struct amount before)
 		"%s: %s %s arrived by block %llu without a transaction to us: in suspense:in",
 		layer_name(run->layer), text, asset_name(more.asset),
 		(unsigned long long)run->found.block.height);
+}
+
+/* Coins that the list had no place for are safe, and of no use. */
+static void tell_overflow(struct layer_run *run)
+{
+	const struct amount now = ledger_balance(
+		engine_ledger(run->r->config.engine), run->layer, ACCOUNT_OVERFLOW);
+	char text[AMOUNT_TEXT_SIZE];
+	if (amount_cmp(now, run->overflow) > 0) {
+		amount_format(text, now);
+		log_line(LOG_WARNING,
+			"%s: capacity.coins is too small: %s %s of ours can't be spent from here",
+			layer_name(run->layer), text, asset_name(now.asset));
+	}
+	run->overflow = now;
 }
 
 /* What commands under way may have moved already without our having been told. */
@@ -159,6 +175,7 @@ static void weigh(void *ctx)
 			&found->block, found->wallet, found->locked, found->gas);
 	if (err == OK)
 		tell_surplus(run, before);
+	tell_overflow(run);
 	again(run, err == OK ? run->r->config.interval_ms : RECONCILE_RETRY_MS);
 }
 
@@ -238,7 +255,9 @@ enum err reconcile_create(struct reconciler **out, const struct reconcile_config
 		return ERR_FULL;
 	r->config = *config;
 	for (unsigned i = 0; i < LAYER_COUNT; i++)
-		r->run[i] = (struct layer_run){.r = r, .layer = (enum layer_id)i};
+		r->run[i] = (struct layer_run){.r = r,
+			.layer = (enum layer_id)i,
+			.overflow = amount_zero(layer_asset((enum layer_id)i))};
 	*out = r;
 	return OK;
 }

@@ -303,7 +303,9 @@ static void same_ring(const struct layer_state *a, const struct layer_state *b)
 		EQ(account);
 	EQ(reconciled), EQ(reconciled_at.height), EQ(difference_missing), EQ(reconciled_ms);
 	EQ(reconciled_seq), EQ(retired_count);
-	EQ(young_coin_count), EQ(free_coin_count), EQ(coin_full_height);
+	EQ(young_coin_count), EQ(free_coin_count);
+	for (unsigned i = 0; i < 2; i++)
+		EQ(coins[i].count), EQ(coins[i].next);
 	for (uint32_t i = 0; i < a->young_coin_count; i++)
 		EQ(young_coin[i]);
 	for (uint32_t i = 0; i < a->free_coin_count; i++)
@@ -320,7 +322,7 @@ static void same_ring(const struct layer_state *a, const struct layer_state *b)
 static void same(const struct ledger *a, const struct ledger *b)
 {
 	EQ(swap_count), EQ(transfer_count), EQ(effect_count), EQ(coin_count), EQ(idem_count);
-	EQ(transfers_waiting), EQ(transfer_first), EQ(coin_next), EQ(latched);
+	EQ(transfers_waiting), EQ(transfer_first), EQ(latched);
 	EQ(latch_reason), EQ(latch_seq), EQ(durability), EQ(durability_ms), EQ(seq), EQ(time_ms),
 		EQ(posting_count), EQ(has_params);
 	for (uint32_t i = 0; i < a->swap_count; i++)
