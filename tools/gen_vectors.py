@@ -261,6 +261,14 @@ def elements_taproot(source):
                      "const char *fields[9]"] + texts("sighash", "key") + ["uint64_t vsize"], rows)
     for name in ("genesis", "asset"):
         yield f"static const char elements_{name}[] =\n\t{text(vectors[name])};"
+    opening = vectors["opening"]
+    for name, value in opening.items():
+        if name == "value":
+            yield f"static const uint64_t elements_opening_value = {value}u;"
+        elif name.endswith("proof"):
+            yield f"static const struct slice elements_opening_{name} = {blob(value)};"
+        else:
+            yield f"static const char elements_opening_{name}[] =\n\t{text(value)};"
     for name, value in vectors["tree"].items():
         if isinstance(value, int):
             yield f"static const uint32_t elements_tree_{name} = {value}u;"
