@@ -167,6 +167,8 @@ enum simevm_refusal simevm_pool_add(struct sim_evm *e, uint32_t tx)
 		return SIMEVM_GAS_LOW;
 	if (t->tx.gas_limit > e->block_gas)
 		return SIMEVM_GAS_HIGH;
+	if (t->price < simevm_next_base_fee(e) && !e->geth)
+		return SIMEVM_FEE_LOW; /* geth keeps it until the fee falls */
 	if (cost_of(e, t) > from.balance)
 		return SIMEVM_NO_FUNDS;
 	const uint32_t other = t->foreign ? SIMEVM_NONE

@@ -145,6 +145,8 @@ static const struct {
 		"replacement transaction underpriced"},
 	[SIMEVM_GAS_LOW] = {RPC_SERVER_ERROR, "intrinsic gas too low", "intrinsic gas too low"},
 	[SIMEVM_GAS_HIGH] = {RPC_SERVER_ERROR, "intrinsic gas too high", "exceeds block gas limit"},
+	[SIMEVM_FEE_LOW] = {RPC_TX_REJECTED, "max fee per gas less than block base fee",
+		"max fee per gas less than block base fee"},
 	[SIMEVM_FOREIGN] = {RPC_SERVER_ERROR, "invalid chain id", "invalid sender"},
 	[SIMEVM_POOL_FULL] = {RPC_SERVER_ERROR, "txpool is full", "txpool is full"},
 };

@@ -112,11 +112,12 @@ static void set_access_list(struct text *out, struct slice list)
 }
 
 /* What depends on the type. */
-static void set_typed(struct text *out, const struct simevm_tx *t)
+static void set_typed(struct text *out, const struct sim_evm *e, const struct simevm_tx *t)
 {
-	const bool mined = t->state == SIMEVM_MINED;
+	/* of one that waits: what it would pay now (anvil), or the most (geth) */
+	const u128 waiting = e->geth ? t->price : simevm_price(t, simevm_next_base_fee(e));
 	js_set_quantity(out, "type", t->tx.type);
-	js_set_quantity(out, "gasPrice", mined ? t->paid : t->price);
+	js_set_quantity(out, "gasPrice", t->state == SIMEVM_MINED ? t->paid : waiting);
 	if (t->tx.type == EVM_TYPE_FEE_MARKET) {
 		js_set_quantity(out, "maxFeePerGas", t->price);
 		js_set_quantity(out, "maxPriorityFeePerGas", t->priority);
@@ -130,7 +131,7 @@ void simevm_tx_json(struct text *out, const struct sim_evm *e, uint32_t tx)
 	const struct simevm_tx *t = e->tx[tx];
 	const bool mined = t->state == SIMEVM_MINED;
 	js_open(out, '{');
-	set_typed(out, t);
+	set_typed(out, e, t);
 	js_set_quantity(out, "chainId", t->tx.chain_id);
 	js_set_quantity(out, "nonce", t->tx.nonce);
 	js_set_quantity(out, "gas", t->tx.gas_limit);

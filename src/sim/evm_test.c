@@ -4,122 +4,24 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "sim/evm_chain.h"
-#include "sim/rpc_test.h"
+#include "sim/evm_scene_test.h"
 
-#define START_MS UINT64_C(1700000000000)
 #define CHAIN_ID 31u /* as tests/live starts anvil */
 #define GAS_PRICE UINT64_C(60000000)
-#define ETHER UINT64_C(1000000000000000000)
-
-struct scene {
-	struct seckey key[4];
-	struct evm_address who[4]; /* client, provider, watcher, nobody's yet */
-	struct evm_address contract;
-	uint64_t nonce[4];
-};
-
-static struct sim_evm *chain(struct peer *p)
-{
-	return simevm_of(p->network);
-}
-
-static const char *addr(const struct evm_address *a)
-{
-	static char text[4][43];
-	static unsigned turn;
-	char *t = text[turn++ % 4];
-	memcpy(t, "0x", 2);
-	hex_encode(t + 2, a->b, 20);
-	return t;
-}
-
-static void scene_init(struct scene *s)
-{
-	*s = (struct scene){0};
-	for (unsigned i = 0; i < 4; i++) {
-		struct pubkey pub;
-		s->key[i].b[0] = 0x21;
-		s->key[i].b[31] = (uint8_t)(i + 1);
-		CHECK(pubkey_from_seckey(&pub, &s->key[i]) == OK);
-		CHECK(evm_address_from_pubkey(&s->who[i], &pub) == OK);
-	}
-}
-
-static struct evm_tx transfer(const struct scene *s, unsigned from, unsigned to, uint64_t wei)
-{
-	return (struct evm_tx){.chain_id = CHAIN_ID,
-		.nonce = s->nonce[from],
-		.gas_price = amount_of(ASSET_RBTC, GAS_PRICE),
-		.gas_limit = 21000,
-		.to = s->who[to],
-		.value = amount_of(ASSET_RBTC, wei)};
-}
-
-/* Signs and sends; the caller asks what came of it. */
-static struct hash256 send(
-	struct peer *p, const struct scene *s, unsigned from, const struct evm_tx *tx)
-{
-	static uint8_t storage[EVM_TX_MAX];
-	static char hex[2 * EVM_TX_MAX + 1];
-	struct buf raw = buf_init(storage, sizeof storage);
-	struct hash256 digest, hash;
-	uint8_t sig[64];
-	int id;
-	evm_tx_put_unsigned(&raw, tx);
-	keccak256(&digest, buf_slice(&raw));
-	CHECK(ecdsa_sign(sig, &id, &digest, &s->key[from]) == OK);
-	raw = buf_init(storage, sizeof storage);
-	evm_tx_put_signed(&raw, tx, sig, id);
-	keccak256(&hash, buf_slice(&raw));
-	hex_encode(hex, raw.ptr, raw.len);
-	(void)peer_call(p, "eth_sendRawTransaction", "[\"0x%s\"]", hex);
-	return hash;
-}
-
-static void mine(struct peer *p)
-{
-	p->now_ms += 1000;
-	(void)peer_call(p, "evm_mine", "[]");
-}
-
-static const struct json *receipt(struct peer *p, const struct hash256 *hash)
-{
-	char hex[65];
-	hex_encode(hex, hash->b, 32);
-	return peer_call(p, "eth_getTransactionReceipt", "[\"0x%s\"]", hex);
-}
-
-/* Sends, mines, and gives the receipt's status; 2: there is none. */
-static unsigned did(struct peer *p, struct scene *s, unsigned from, const struct evm_tx *tx)
-{
-	const struct hash256 hash = send(p, s, from, tx);
-	uint64_t status;
-	ACCEPTED(p);
-	CHECK(json_type(receipt(p, &hash)) == JSON_NULL); /* not mined yet */
-	mine(p);
-	s->nonce[from] = tx->nonce + 1;
-	return json_get_quantity(receipt(p, &hash), "status", &status) == OK ? (unsigned)status : 2;
-}
-
 static void setup(struct peer *p, struct scene *s)
 {
-	for (unsigned i = 0; i < 3; i++) {
-		(void)peer_call(p, "anvil_setBalance", "[\"%s\", \"0x8ac7230489e80000\"]",
-			addr(&s->who[i]));
-		ACCEPTED(p);
-	}
-	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", addr(&s->who[0]));
+	scene_fund(p, s);
+	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", scene_address(&s->who[0]));
 	CHECK(strcmp((const char *)json_string(p->answer).ptr, "0x8ac7230489e80000") == 0);
 
-	struct evm_tx tx = transfer(s, 0, 0, 0);
+	struct evm_tx tx = scene_transfer(s, 0, 0, 0);
 	tx.create = true;
 	tx.to = (struct evm_address){0};
 	tx.gas_limit = 1000000;
 	tx.data = slice_of(evm_htlc_creation_code, evm_htlc_creation_code_len);
 	evm_create_address(&s->contract, &s->who[0], 0);
-	CHECK(did(p, s, 0, &tx) == 1);
-	(void)peer_call(p, "eth_getCode", "[\"%s\", \"latest\"]", addr(&s->contract));
+	CHECK(scene_did(p, s, 0, &tx) == 1);
+	(void)peer_call(p, "eth_getCode", "[\"%s\", \"latest\"]", scene_address(&s->contract));
 	uint8_t code[8192];
 	size_t len;
 	const struct slice text = json_string(p->answer);
@@ -127,8 +29,8 @@ static void setup(struct peer *p, struct scene *s)
 	CHECK(hex_decode_var(code, &len, sizeof code, slice_of(text.ptr + 2, text.len - 2)) == OK);
 	keccak256(&hash, slice_of(code, len));
 	CHECK(hash256_eq(&hash, &evm_htlc_runtime_code_hash));
-	(void)peer_call(p, "eth_getCode", "[\"%s\", \"0x0\"]", addr(&s->contract));
-	(void)peer_call(p, "eth_getCode", "[\"%s\", \"latest\"]", addr(&s->who[0]));
+	(void)peer_call(p, "eth_getCode", "[\"%s\", \"0x0\"]", scene_address(&s->contract));
+	(void)peer_call(p, "eth_getCode", "[\"%s\", \"latest\"]", scene_address(&s->who[0]));
 }
 
 static void test_basics(struct peer *p, const struct scene *s)
@@ -146,12 +48,12 @@ static void test_basics(struct peer *p, const struct scene *s)
 	CHECK(json_type(p->answer) == JSON_NULL);
 	(void)peer_call(p, "eth_getTransactionByHash", "[\"0x%064d\"]", 11);
 	(void)peer_call(p, "eth_getTransactionReceipt", "[\"0x%064d\"]", 11);
-	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"0x999\"]", addr(&s->who[0]));
+	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"0x999\"]", scene_address(&s->who[0]));
 	CHECK(p->code == -32602);
-	(void)peer_call(
-		p, "eth_getBalance", "[\"%s\", {\"blockNumber\": \"0x0\"}]", addr(&s->who[0]));
+	(void)peer_call(p, "eth_getBalance", "[\"%s\", {\"blockNumber\": \"0x0\"}]",
+		scene_address(&s->who[0]));
 	(void)peer_call(p, "eth_getBalance", "[\"%s\", {\"blockHash\": \"0x%064d\"}]",
-		addr(&s->who[0]), 11);
+		scene_address(&s->who[0]), 11);
 	CHECK(p->code == -32001);
 	(void)peer_call(p, "eth_getLogs", "[{\"blockHash\": \"0x%064d\"}]", 11);
 	CHECK(p->code == -32000);
@@ -164,63 +66,68 @@ static void test_basics(struct peer *p, const struct scene *s)
 
 static void test_pool(struct peer *p, struct scene *s)
 {
-	struct evm_tx tx = transfer(s, 0, 1, 5);
+	struct evm_tx tx = scene_transfer(s, 0, 1, 5);
 	tx.nonce = 0;
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32003, "nonce too low");
-	tx = transfer(s, 3, 1, 5);
-	(void)send(p, s, 3, &tx);
+	tx = scene_transfer(s, 3, 1, 5);
+	(void)scene_send(p, s, 3, &tx);
 	REFUSED(p, -32003, "Insufficient funds for gas * price + value");
-	tx = transfer(s, 0, 1, 5);
+	tx = scene_transfer(s, 0, 1, 5);
 	tx.gas_limit = 20999;
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32000, "intrinsic gas too low");
 
 	/* a gap: mined only when it is filled, then both at once */
-	tx = transfer(s, 0, 1, 7);
+	tx = scene_transfer(s, 0, 1, 7);
 	tx.nonce += 1;
-	const struct hash256 later = send(p, s, 0, &tx);
+	const struct hash256 later = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32003, "transaction already imported");
-	mine(p);
-	CHECK(json_type(receipt(p, &later)) == JSON_NULL);
-	(void)peer_call(p, "eth_getTransactionCount", "[\"%s\", \"pending\"]", addr(&s->who[0]));
+	scene_mine(p);
+	CHECK(json_type(scene_receipt(p, &later)) == JSON_NULL);
+	(void)peer_call(
+		p, "eth_getTransactionCount", "[\"%s\", \"pending\"]", scene_address(&s->who[0]));
 	tx.nonce -= 1;
-	const struct hash256 first = send(p, s, 0, &tx);
+	const struct hash256 first = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
-	(void)peer_call(p, "eth_getTransactionCount", "[\"%s\", \"pending\"]", addr(&s->who[0]));
-	(void)peer_call(p, "eth_getTransactionCount", "[\"%s\", \"latest\"]", addr(&s->who[0]));
+	(void)peer_call(
+		p, "eth_getTransactionCount", "[\"%s\", \"pending\"]", scene_address(&s->who[0]));
+	(void)peer_call(
+		p, "eth_getTransactionCount", "[\"%s\", \"latest\"]", scene_address(&s->who[0]));
 	tx.value = amount_of(ASSET_RBTC, 8);
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32003, "replacement transaction underpriced");
 	FILE *record = p->record;
 	p->record = NULL; /* geth asks for a tenth more, anvil for anything */
 	tx.gas_price = amount_of(ASSET_RBTC, GAS_PRICE + GAS_PRICE / 10 - 1);
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32003, "replacement transaction underpriced");
 	p->record = record;
 	tx.gas_price = amount_of(ASSET_RBTC, GAS_PRICE + GAS_PRICE / 10);
-	const struct hash256 second = send(p, s, 0, &tx);
+	const struct hash256 second = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
-	mine(p);
-	CHECK(json_type(receipt(p, &first)) == JSON_NULL);
-	CHECK(json_type(receipt(p, &second)) == JSON_OBJECT);
-	CHECK(json_type(receipt(p, &later)) == JSON_OBJECT);
+	scene_mine(p);
+	CHECK(json_type(scene_receipt(p, &first)) == JSON_NULL);
+	CHECK(json_type(scene_receipt(p, &second)) == JSON_OBJECT);
+	CHECK(json_type(scene_receipt(p, &later)) == JSON_OBJECT);
 	s->nonce[0] += 2;
 	(void)peer_call(p, "eth_getBlockByNumber", "[\"latest\", true]");
-	(void)peer_call(p, "eth_getTransactionCount", "[\"%s\", \"latest\"]", addr(&s->who[0]));
-	(void)peer_call(p, "eth_getTransactionCount", "[\"%s\", \"0x1\"]", addr(&s->who[0]));
-	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", addr(&s->who[0]));
-	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", addr(&s->who[1]));
+	(void)peer_call(
+		p, "eth_getTransactionCount", "[\"%s\", \"latest\"]", scene_address(&s->who[0]));
+	(void)peer_call(
+		p, "eth_getTransactionCount", "[\"%s\", \"0x1\"]", scene_address(&s->who[0]));
+	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", scene_address(&s->who[0]));
+	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", scene_address(&s->who[1]));
 
 	/* for another chain: accepted and never mined, as anvil does */
-	tx = transfer(s, 0, 1, 9);
+	tx = scene_transfer(s, 0, 1, 9);
 	tx.chain_id = CHAIN_ID + 1;
-	const struct hash256 foreign = send(p, s, 0, &tx);
+	const struct hash256 foreign = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
-	mine(p);
-	CHECK(json_type(receipt(p, &foreign)) == JSON_NULL);
+	scene_mine(p);
+	CHECK(json_type(scene_receipt(p, &foreign)) == JSON_NULL);
 }
 
 /* ---- the contract ---- */
@@ -242,11 +149,8 @@ static struct evm_htlc terms(const struct scene *s, uint8_t seed, uint64_t timel
 static struct evm_tx call_of(
 	const struct scene *s, unsigned from, struct buf *data, struct amount value)
 {
-	struct evm_tx tx = transfer(s, from, 0, 0);
-	tx.to = s->contract;
-	tx.gas_limit = 200000;
+	struct evm_tx tx = scene_call(s, from, &s->contract, buf_slice(data));
 	tx.value = value;
-	tx.data = buf_slice(data);
 	return tx;
 }
 
@@ -272,10 +176,10 @@ static unsigned act(struct peer *p, struct scene *s, unsigned from, enum what wh
 	(void)peer_call(p, "eth_call",
 		"[{\"from\": \"%s\", \"to\": \"%s\", \"data\": \"0x%s\", \"value\": \"0x%llx\"}, "
 		"\"latest\"]",
-		addr(&s->who[from]), addr(&s->contract), hex,
+		scene_address(&s->who[from]), scene_address(&s->contract), hex,
 		(unsigned long long)simevm_wei(value));
 	const struct evm_tx tx = call_of(s, from, &data, value);
-	return did(p, s, from, &tx);
+	return scene_did(p, s, from, &tx);
 }
 
 static uint64_t swaps(struct peer *p, const struct evm_htlc *h, const char *where)
@@ -286,7 +190,7 @@ static uint64_t swaps(struct peer *p, const struct evm_htlc *h, const char *wher
 	evm_htlc_swaps_call(&data, h);
 	hex_encode(hex, data.ptr, data.len);
 	(void)peer_call(p, "eth_call", "[{\"to\": \"%s\", \"data\": \"0x%s\"}, %s]",
-		addr(&h->contract), hex, where);
+		scene_address(&h->contract), hex, where);
 	const struct slice word = json_string(p->answer);
 	CHECK(word.len == 66);
 	return word.ptr[65] == '1';
@@ -294,14 +198,14 @@ static uint64_t swaps(struct peer *p, const struct evm_htlc *h, const char *wher
 
 static uint64_t height(struct peer *p)
 {
-	return simevm_height(chain(p));
+	return simevm_height(scene_chain(p));
 }
 
 static void logs_of(struct peer *p, const struct scene *s, uint64_t from)
 {
 	(void)peer_call(p, "eth_getLogs",
 		"[{\"address\": \"%s\", \"fromBlock\": \"0x%llx\", \"toBlock\": \"latest\"}]",
-		addr(&s->contract), (unsigned long long)from);
+		scene_address(&s->contract), (unsigned long long)from);
 	ACCEPTED(p);
 }
 
@@ -321,7 +225,7 @@ static void test_claim(struct peer *p, struct scene *s)
 	CHECK(swaps(p, &h, "\"latest\"") == 0);
 	CHECK(act(p, s, 1, CLAIM, &h, &preimage) == 0);
 	CHECK(act(p, s, 0, LOCK, &h, NULL) == 0);
-	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", addr(&s->who[1]));
+	(void)peer_call(p, "eth_getBalance", "[\"%s\", \"latest\"]", scene_address(&s->who[1]));
 	logs_of(p, s, from);
 	CHECK(json_count(p->answer) == 3);
 	hex_encode(topic, evm_htlc_topic_claim.b, 32);
@@ -352,7 +256,7 @@ static void test_refund(struct peer *p, struct scene *s)
 	CHECK(act(p, s, 0, LOCK, &h, NULL) == 1);
 	CHECK(act(p, s, 0, LOCK, &k, NULL) == 1);
 	CHECK(act(p, s, 0, REFUND, &h, NULL) == 0);
-	mine(p);
+	scene_mine(p);
 	CHECK(act(p, s, 2, REFUND, &h, NULL) == 0); /* not the refundee's to call in this form */
 	CHECK(act(p, s, 0, REFUND, &h, NULL) == 1);
 	CHECK(act(p, s, 0, REFUND, &h, NULL) == 0);
@@ -385,9 +289,10 @@ static unsigned odd(struct peer *p, struct scene *s, const uint8_t *bytes, size_
 	(void)peer_call(p, "eth_call",
 		"[{\"from\": \"%s\", \"to\": \"%s\", \"data\": \"0x%s\", \"value\": \"0x%llx\"}, "
 		"\"latest\"]",
-		addr(&s->who[0]), addr(&s->contract), hex, (unsigned long long)wei);
+		scene_address(&s->who[0]), scene_address(&s->contract), hex,
+		(unsigned long long)wei);
 	const struct evm_tx tx = call_of(s, 0, &data, amount_of(ASSET_RBTC, wei));
-	return did(p, s, 0, &tx);
+	return scene_did(p, s, 0, &tx);
 }
 
 static void test_odd_calls(struct peer *p, struct scene *s)
@@ -428,12 +333,12 @@ static void test_odd_calls(struct peer *p, struct scene *s)
 	CHECK(odd(p, s, (const uint8_t *)"\x12\x34\x56", 3, 0) == 0);
 	CHECK(odd(p, s, (const uint8_t *)"", 0, 1) == 0);
 	(void)peer_call(p, "eth_call", "[{\"to\": \"%s\", \"data\": \"0x54fd4d50\"}, \"0x0\"]",
-		addr(&s->contract));
+		scene_address(&s->contract));
 	(void)peer_call(p, "eth_call", "[{\"to\": \"%s\", \"data\": \"0x\"}, \"latest\"]",
-		addr(&s->who[0]));
+		scene_address(&s->who[0]));
 	(void)peer_call(p, "eth_estimateGas",
-		"[{\"from\": \"%s\", \"to\": \"%s\", \"value\": \"0x1\"}]", addr(&s->who[0]),
-		addr(&s->who[1]));
+		"[{\"from\": \"%s\", \"to\": \"%s\", \"value\": \"0x1\"}]",
+		scene_address(&s->who[0]), scene_address(&s->who[1]));
 	/* out of gas: all of it is gone, and nothing else */
 	struct hash256 preimage;
 	struct evm_htlc h = terms(s, 8, height(p) + 50, 1, &preimage);
@@ -442,7 +347,7 @@ static void test_odd_calls(struct peer *p, struct scene *s)
 	evm_htlc_lock_call(&data, &h);
 	struct evm_tx tx = call_of(s, 0, &data, h.amount);
 	tx.gas_limit = 40000;
-	CHECK(did(p, s, 0, &tx) == 0);
+	CHECK(scene_did(p, s, 0, &tx) == 0);
 	CHECK(swaps(p, &h, "\"latest\"") == 0);
 }
 
@@ -451,8 +356,9 @@ static void test_odd_calls(struct peer *p, struct scene *s)
 static u128 supply(struct peer *p)
 {
 	u128 sum = 0;
-	for (uint32_t i = 0; i < chain(p)->account_count; i++)
-		sum += simevm_account_at(chain(p), &chain(p)->account[i].address, height(p))
+	for (uint32_t i = 0; i < scene_chain(p)->account_count; i++)
+		sum += simevm_account_at(
+			scene_chain(p), &scene_chain(p)->account[i].address, height(p))
 			       .balance;
 	return sum;
 }
@@ -465,10 +371,10 @@ static void test_reorg(struct peer *p, struct scene *s)
 	char where[128], hex[65];
 	CHECK(act(p, s, 0, LOCK, &h, NULL) == 1);
 	const uint64_t locked_at = height(p);
-	hex_encode(hex, simevm_tip(chain(p))->hash.b, 32);
+	hex_encode(hex, simevm_tip(scene_chain(p))->hash.b, 32);
 	(void)snprintf(where, sizeof where, "{\"blockHash\": \"0x%s\"}", hex);
 	CHECK(act(p, s, 1, CLAIM, &h, &preimage) == 1);
-	mine(p);
+	scene_mine(p);
 	CHECK(swaps(p, &h, where) == 1); /* as of that block */
 	CHECK(swaps(p, &h, "\"latest\"") == 0);
 	const uint64_t nonce_before = s->nonce[1];
@@ -478,9 +384,9 @@ static void test_reorg(struct peer *p, struct scene *s)
 	ACCEPTED(p);
 	CHECK(height(p) == locked_at + 3);
 	CHECK(swaps(p, &h, "\"latest\"") == 1);
-	CHECK(simevm_account_at(chain(p), &s->who[1], height(p)).nonce == nonce_before - 1);
-	CHECK(simevm_next_nonce(chain(p), &s->who[1]) == nonce_before);
-	mine(p);
+	CHECK(simevm_account_at(scene_chain(p), &s->who[1], height(p)).nonce == nonce_before - 1);
+	CHECK(simevm_next_nonce(scene_chain(p), &s->who[1]) == nonce_before);
+	scene_mine(p);
 	CHECK(swaps(p, &h, "\"latest\"") == 0);
 
 	/* the lock goes too, for good: a lock-up that never was */
@@ -492,7 +398,8 @@ static void test_reorg(struct peer *p, struct scene *s)
 	CHECK(json_count(p->answer) == 1); /* an orphan keeps its logs, marked removed */
 	bool removed;
 	CHECK(json_get_bool(json_at(p->answer, 0), "removed", &removed) == OK && removed);
-	(void)peer_call(p, "eth_call", "[{\"to\": \"%s\"}, %s]", addr(&s->contract), where);
+	(void)peer_call(
+		p, "eth_call", "[{\"to\": \"%s\"}, %s]", scene_address(&s->contract), where);
 	REFUSED(p, -32001, "Resource not found");
 	s->nonce[0] -= 1;
 	s->nonce[1] -= 1;
@@ -503,65 +410,66 @@ static void test_reorg(struct peer *p, struct scene *s)
 
 static void test_levers(struct peer *p, struct scene *s)
 {
-	struct evm_tx tx = transfer(s, 0, 1, 5);
+	struct evm_tx tx = scene_transfer(s, 0, 1, 5);
 	char hex[65];
 	(void)peer_call(p, "sim_style", "[\"geth\"]");
 	tx.chain_id = 1;
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32000, "invalid sender");
-	tx = transfer(s, 0, 1, 5);
+	tx = scene_transfer(s, 0, 1, 5);
 	tx.nonce = 0;
-	(void)send(p, s, 0, &tx);
+	(void)scene_send(p, s, 0, &tx);
 	REFUSED(p, -32000, "nonce too low");
 	(void)peer_call(p, "sim_style", "[\"anvil\"]");
 
 	(void)peer_call(p, "sim_fee_rate", "[\"0x7270e00\"]"); /* twice as dear */
-	tx = transfer(s, 0, 1, 5);
-	const struct hash256 hash = send(p, s, 0, &tx);
+	tx = scene_transfer(s, 0, 1, 5);
+	const struct hash256 hash = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
-	mine(p);
-	CHECK(json_type(receipt(p, &hash)) == JSON_NULL);
+	scene_mine(p);
+	CHECK(json_type(scene_receipt(p, &hash)) == JSON_NULL);
 	(void)peer_call(p, "eth_gasPrice", "[]");
 	(void)peer_call(p, "sim_fee_rate", "[60000000]");
 	hex_encode(hex, hash.b, 32);
 	(void)peer_call(p, "sim_hold", "[\"0x%s\"]", hex);
-	mine(p);
-	CHECK(json_type(receipt(p, &hash)) == JSON_NULL);
+	scene_mine(p);
+	CHECK(json_type(scene_receipt(p, &hash)) == JSON_NULL);
 	(void)peer_call(p, "sim_evict", "[\"0x%s\"]", hex);
 	(void)peer_call(p, "eth_getTransactionByHash", "[\"0x%s\"]", hex);
 	CHECK(json_type(p->answer) == JSON_NULL);
-	CHECK(simevm_next_nonce(chain(p), &s->who[0]) == tx.nonce);
-	(void)send(p, s, 0, &tx);
+	CHECK(simevm_next_nonce(scene_chain(p), &s->who[0]) == tx.nonce);
+	(void)scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
 	(void)peer_call(p, "sim_hold", "[\"0x%s\", false]", hex);
 	(void)peer_call(p, "evm_setAutomine", "[true]");
-	(void)peer_call(p, "sim_fund", "[\"%s\", \"1.5\"]", addr(&s->who[3]));
+	(void)peer_call(p, "sim_fund", "[\"%s\", \"1.5\"]", scene_address(&s->who[3]));
 	ACCEPTED(p);
 	tx.nonce++;
-	const struct hash256 auto_mined = send(p, s, 0, &tx);
+	const struct hash256 auto_mined = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
-	CHECK(json_type(receipt(p, &auto_mined)) == JSON_OBJECT);
-	CHECK(json_type(receipt(p, &hash)) == JSON_OBJECT);
+	CHECK(json_type(scene_receipt(p, &auto_mined)) == JSON_OBJECT);
+	CHECK(json_type(scene_receipt(p, &hash)) == JSON_OBJECT);
 	(void)peer_call(p, "evm_setAutomine", "[false]");
-	CHECK(simevm_account_at(chain(p), &s->who[3], height(p)).balance >= ETHER + ETHER / 2);
+	CHECK(simevm_account_at(scene_chain(p), &s->who[3], height(p)).balance >=
+		ETHER + ETHER / 2);
 }
 
 /* A thousand of one account wait, and are mined in their order within the block's gas. */
 static void test_many(struct peer *p, struct scene *s)
 {
-	const uint64_t first = simevm_next_nonce(chain(p), &s->who[0]);
-	struct evm_tx tx = transfer(s, 0, 1, 1);
+	const uint64_t first = simevm_next_nonce(scene_chain(p), &s->who[0]);
+	struct evm_tx tx = scene_transfer(s, 0, 1, 1);
 	for (unsigned i = 0; i < 2000; i++) {
 		tx.nonce = first + 1999 - i; /* last first */
-		(void)send(p, s, 0, &tx);
+		(void)scene_send(p, s, 0, &tx);
 		ACCEPTED(p);
 	}
-	CHECK(simevm_next_nonce(chain(p), &s->who[0]) == first + 2000);
-	mine(p);
-	CHECK(simevm_tip(chain(p))->tx_count == SIM_EVM_BLOCK_GAS / 21000);
-	mine(p);
-	CHECK(chain(p)->pool_count == 1); /* the one for another chain */
-	CHECK(simevm_next_nonce(chain(p), &s->who[0]) == first + 2000);
+	CHECK(simevm_next_nonce(scene_chain(p), &s->who[0]) == first + 2000);
+	scene_mine(p);
+	CHECK(simevm_tip(scene_chain(p))->tx_count == SIM_EVM_BLOCK_GAS / 21000);
+	scene_mine(p);
+	CHECK(scene_chain(p)->pool_count == 1); /* the one for another chain */
+	CHECK(simevm_next_nonce(scene_chain(p), &s->who[0]) == first + 2000);
 }
 
 int main(int argc, char **argv)
@@ -571,10 +479,10 @@ int main(int argc, char **argv)
 	secp_init(seed);
 	for (unsigned i = 0; i < 3; i++) {
 		const struct sim_evm_config config = {
-			.seed = 1 + i / 2, .now_ms = START_MS, .chain_id = CHAIN_ID};
-		struct peer p = {.now_ms = START_MS, .network = sim_evm_create(&config)};
+			.seed = 1 + i / 2, .now_ms = SCENE_START_MS, .chain_id = CHAIN_ID};
+		struct peer p = {.now_ms = SCENE_START_MS, .network = sim_evm_create(&config)};
 		struct scene s;
-		scene_init(&s);
+		scene_init(&s, CHAIN_ID, ASSET_RBTC, GAS_PRICE);
 		if (i == 0 && argc > 1) {
 			p.record = fopen(argv[1], "w");
 			CHECK(p.record != NULL);

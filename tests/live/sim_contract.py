@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The simulated networks against the real nodes: the same blocks, transactions and questions, the same answers.
 
-usage: sim_contract.py bitcoin|evm RECORDER
+usage: sim_contract.py bitcoin|evm|bob RECORDER
 RECORDER is a test program of src/sim that writes every exchange of its run into a file. What the simulation
 answered is then asked of Bitcoin Core or anvil. Exit status 77: no such node here.
 """
@@ -150,6 +150,8 @@ def bitcoin(record, work):
 
 EVM_IGNORED = {"hash", "blockHash", "parentHash", "stateRoot", "transactionsRoot", "receiptsRoot", "timestamp", "size",
                "mixHash", "blockTimestamp"}
+# Said by the node of a rollup only; what it comes to is in the balances.
+EVM_IGNORED |= {"l1Fee", "l1GasPrice", "l1BaseFeeScalar", "l1BlobBaseFee", "l1BlobBaseFeeScalar"}
 
 
 def as_ours(ours, theirs):
@@ -179,19 +181,32 @@ def evm_compare(line, answer, bad):
 
 
 def evm(record, work):
-    bad, count = [], 0
     with peers.anvil("--no-mining") as rpc:
-        node = Node(rpc.url)
-        node("anvil_mine", ["0x1"])  # where ours has the contract that it comes with
-        for line in record:
+        return evm_play(record, rpc.url)
+
+
+def bob(record, work):
+    node = peers.BobNode(None, "--no-mining")
+    try:
+        node.start()
+        return evm_play(record, node.url)
+    finally:
+        node.stop()
+
+
+def evm_play(record, url):
+    bad, count = [], 0
+    node = Node(url)
+    node("anvil_mine", ["0x1"])  # where ours has the contract that it comes with
+    for line in record:
+        answer = node(line["call"], line["params"])
+        for _ in range(100):  # anvil may know a block before its receipts
+            if line["call"] != "eth_getTransactionReceipt" or answer.get("result") or not line.get("result"):
+                break
+            time.sleep(0.02)
             answer = node(line["call"], line["params"])
-            for _ in range(100):  # anvil may know a block before its receipts
-                if line["call"] != "eth_getTransactionReceipt" or answer.get("result") or not line.get("result"):
-                    break
-                time.sleep(0.02)
-                answer = node(line["call"], line["params"])
-            evm_compare(line, answer, bad)
-            count += 1
+        evm_compare(line, answer, bad)
+        count += 1
     return bad, f"{count} exchanges"
 
 
@@ -202,7 +217,7 @@ def main():
         subprocess.run([recorder, path], check=True)
         with open(path) as f:
             record = [loads(line) for line in f]
-        bad, said = {"bitcoin": bitcoin, "evm": evm}[network](record, work)
+        bad, said = {"bitcoin": bitcoin, "evm": evm, "bob": bob}[network](record, work)
     for b in bad:
         print(b)
     print(f"{network}: {said}, {len(bad)} differ")
