@@ -94,6 +94,18 @@ void call_refused(struct call *c, const struct engine_refusal *refusal)
 	answer_problem(c, refusal->code, refusal->detail, NULL);
 }
 
+void call_not_taken(struct call *c, enum err err)
+{
+	struct node_status node;
+	c->api->ports.status(c->api->ports.ctx, &node);
+	if (err == ERR_FULL && node.journal.full)
+		call_problem(c, "storage_full",
+			"the journal has no room: what is under way goes on, nothing new is taken");
+	else
+		call_problem(
+			c, "overloaded", "the engine takes nothing new now (%s)", err_name(err));
+}
+
 /* ---- later ---- */
 
 enum err pending_create(struct api *api, uint64_t map_seed)

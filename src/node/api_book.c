@@ -162,8 +162,7 @@ static void answer_batch(
 	else if (answer->book_full)
 		call_problem(c, "book_full", "capacity.book_accounts or capacity.book_transfers");
 	else
-		call_problem(
-			c, "overloaded", "the engine takes no new batches now (%s)", err_name(err));
+		call_not_taken(c, err);
 }
 
 /* The body of a batch, when all that comes before it is as it should be; false: answered. */

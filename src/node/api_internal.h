@@ -108,6 +108,8 @@ NONNULL_ALL void call_problem_fields(
 /* Takes a token of the peer from the limit; false: answered. */
 MUST_USE NONNULL_ALL bool call_take(struct call *c, struct rate_limit *limit);
 NONNULL_ALL void call_refused(struct call *c, const struct engine_refusal *refusal);
+/* What the engine could not append: the disk is full, or too much at once. */
+NONNULL_ALL void call_not_taken(struct call *c, enum err err);
 /* When an answer may depend on everything that the ledger shows now: durable, or what the journal's
  * mode calls answerable. Takes body. location may be NULL. A call
  * whose idempotency key is set (call_idempotency) keeps it in flight until then. */
@@ -211,7 +213,7 @@ void latency_maps_destroy(struct latency_maps *m);
 
 /* Everything that /readyz asks for. */
 struct readiness {
-	bool journal, journal_sound, signer, params, latch_clear;
+	bool journal, journal_sound, journal_room, signer, params, latch_clear;
 	bool layer[LAYER_COUNT], reconciled[LAYER_COUNT]; /* of enabled layers */
 	bool ready;
 };

@@ -72,5 +72,5 @@ void handle_journal_mode_set(struct call *c)
 	if (e == OK)
 		call_answer_synced(c, 200, mode_json(call_ledger(c)), NULL);
 	else
-		call_problem(c, "overloaded", "the engine takes nothing now (%s)", err_name(e));
+		call_not_taken(c, e);
 }

@@ -233,5 +233,5 @@ void handle_latch(struct call *c)
 		call_problem(c, "not_reconciled",
 			"every layer must reconcile without a difference first");
 	else
-		call_problem(c, "overloaded", "the engine takes nothing now (%s)", err_name(e));
+		call_not_taken(c, e);
 }

@@ -19,10 +19,12 @@ void api_readiness(const struct api *api, struct readiness *out)
 	api->ports.status(api->ports.ctx, &node);
 	*out = (struct readiness){.journal = node.journal_ok,
 		.journal_sound = node.scrub.damaged == 0,
+		.journal_room = !node.journal.full,
 		.signer = node.signer_connected,
 		.params = l->has_params,
 		.latch_clear = !l->latched};
-	out->ready = out->journal && out->journal_sound && out->signer && out->params;
+	out->ready = out->journal && out->journal_sound && out->journal_room && out->signer &&
+		out->params;
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		struct layer_info info = {.err = ERR_UNAVAILABLE};
 		if (!api->config->layer[i].enabled)
@@ -43,6 +45,7 @@ void handle_readyz(struct call *c)
 	json_set_bool(v, "ready", r.ready);
 	json_set_bool(v, "journal", r.journal);
 	json_set_bool(v, "journal_sound", r.journal_sound);
+	json_set_bool(v, "journal_room", r.journal_room);
 	json_set_bool(v, "signer", r.signer);
 	json_set_bool(v, "parameters", r.params);
 	json_set_bool(v, "latched", !r.latch_clear);

@@ -472,6 +472,9 @@ static void put_node(struct buf *out, const struct api *api, const struct ledger
 	metric_latency(out, "sluice_loop_turn_duration_seconds", "", api->metrics.loop_turn);
 	put_one(out, "sluice_journal_free_bytes", METRIC_GAUGE, "Space left for the journal.",
 		node.journal.bytes_free);
+	put_one(out, "sluice_journal_full", METRIC_GAUGE,
+		"1 where the disk has no room for another segment: nothing new is taken.",
+		node.journal.full);
 	put_snapshots(out, &node.snapshots);
 	put_one(out, "sluice_event_streams", METRIC_GAUGE, "Open event streams.",
 		events_stream_count(api->events));

@@ -124,7 +124,7 @@ static void take_signed(struct call *c, const struct effect *f, struct slice psb
 	const enum err made = engine_prepared(
 		c->api->engine, c->wall_ms, &id, 0, &txid, fee, buf_slice(&raw));
 	if (made != OK) {
-		call_problem(c, "overloaded", "it can't be journaled now (%s)", err_name(made));
+		call_not_taken(c, made);
 		return;
 	}
 	const struct ledger *l = call_ledger(c);

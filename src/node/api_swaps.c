@@ -204,8 +204,7 @@ static void answer_command(struct call *c, enum err err, const struct command_re
 	else if (err == ERR_REJECTED)
 		call_refused(c, &result->refusal);
 	else
-		call_problem(
-			c, "overloaded", "the engine takes no new swaps now (%s)", err_name(err));
+		call_not_taken(c, err);
 }
 
 /* The node has made its invoice: only now is there a swap. A process that dies in between leaves

@@ -293,8 +293,7 @@ static void make_transfers(struct call *c, uint32_t count)
 	if (e == ERR_REJECTED)
 		call_refused(c, &result.refusal);
 	else if (e != OK)
-		call_problem(
-			c, "overloaded", "the engine takes no new transfers now (%s)", err_name(e));
+		call_not_taken(c, e);
 	else if (count == 0)
 		answer_one(c, 201);
 	else

@@ -113,6 +113,20 @@ static void turn_scrub(struct core *k)
 			error.text, (unsigned long long)count);
 }
 
+static void turn_room(struct core *k)
+{
+	struct journal_stat stat;
+	journal_stat(k->journal, &stat);
+	if (stat.full && !k->journal_full)
+		log_line(LOG_ERROR,
+			"journal: the disk has no room for another segment: what is under way goes "
+			"on in the %llu bytes that are left, nothing new is taken",
+			(unsigned long long)stat.bytes_free);
+	else if (!stat.full && k->journal_full)
+		log_line(LOG_INFO, "journal: the disk has room again");
+	k->journal_full = stat.full;
+}
+
 static enum err restore(struct core *k, const char *dir, struct journal_start *start)
 {
 	const struct snapshots_source source = {.ops = k->c.files,
@@ -433,6 +447,7 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 	engine_on_durable(k->engine);
 	turn_log(k);
 	turn_scrub(k);
+	turn_room(k);
 	if (k->snapshots != NULL)
 		snapshots_turn(k->snapshots);
 	effect_runner_run(k->effects, &effects_next);

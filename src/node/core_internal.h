@@ -39,6 +39,7 @@ struct core {
 	uint64_t map_seed;
 	char journal_dir[CONFIG_TEXT_SIZE + 16];
 	struct journal *journal;
+	bool journal_full;           /* as it was last logged */
 	struct journal_scrub *scrub; /* NULL: none */
 	struct log_index *log;       /* NULL: it could not be opened; nothing else needs it */
 	struct ledger *ledger;

@@ -44,6 +44,7 @@ static const struct problem_kind kinds[] = {
 	{"not_durable", 503, true, "unknown", "The result is not durable yet"},
 	{"not_ready", 503, true, "none", "Not ready yet"},
 	{"overloaded", 503, true, "none", "Too much at once"},
+	{"storage_full", 503, true, "none", "The disk is full"},
 	{"submit_unknown", 503, true, "unknown", "The node gave no usable answer"},
 };
 

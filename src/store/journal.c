@@ -173,6 +173,7 @@ void journal_stat(const struct journal *j, struct journal_stat *out)
 		.sync_ns_max = counter(&c->sync_ns_max),
 		.segment = (uint32_t)counter(&c->segment),
 		.bytes_free = counter(&c->bytes_free),
+		.full = atomic_load_explicit(&j->wants_spare, memory_order_relaxed),
 	};
 }
 

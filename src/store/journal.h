@@ -138,6 +138,7 @@ struct journal_stat {
 	uint64_t sync_ns_max;
 	uint32_t segment;
 	uint64_t bytes_free;
+	bool full; /* the disk has no room for another segment: only what is essential is taken */
 };
 NONNULL_ALL void journal_stat(const struct journal *j, struct journal_stat *out);
 

@@ -98,17 +98,14 @@ static bool free_place(char path[FILE_PATH_SIZE], const struct journal_collect *
 	return false;
 }
 
-/* Under a name that means nothing, until it is zeros. */
-static enum err recycle(bool *done, const struct journal_collect *c, const char *from)
+/* What lost its name becomes zeros, and then gets one of a recycled segment. */
+static enum err recycle(bool *done, const struct journal_collect *c, const char *being)
 {
 	const struct file_ops *ops = c->ops;
-	char being[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+	char to[FILE_PATH_SIZE];
 	uint64_t size = 0;
 	int file;
 	*done = false;
-	TRY(file_path_join(being, c->dir, JOURNAL_RECYCLING_NAME));
-	TRY(ops->rename(ops->ctx, from, being));
-	TRY(ops->sync_dir(ops->ctx, c->dir)); /* its old name is gone before its bytes are */
 	if (!free_place(to, c))
 		return ops->unlink(ops->ctx, being);
 	TRY(ops->open(ops->ctx, &file, being, FILE_WRITE | FILE_DIRECT));
@@ -125,17 +122,24 @@ static enum err recycle(bool *done, const struct journal_collect *c, const char 
 	return err;
 }
 
-static enum err free_segment(
-	struct journal_collected *out, const struct journal_collect *c, uint32_t segment)
+/* It is freed when it has a name that means nothing, durably: before its bytes are gone, and
+ * whatever becomes of them. */
+static enum err free_segment(struct journal_collected *out, const struct journal_collect *c,
+	const struct kept_records *kept)
 {
-	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE];
+	const struct file_ops *ops = c->ops;
+	char name[JOURNAL_NAME_SIZE], path[FILE_PATH_SIZE], being[FILE_PATH_SIZE];
 	bool recycled = false;
-	journal_segment_name(name, segment);
+	journal_segment_name(name, kept->segment);
 	TRY(file_path_join(path, c->dir, name));
-	TRY(recycle(&recycled, c, path));
+	TRY(file_path_join(being, c->dir, JOURNAL_RECYCLING_NAME));
+	TRY(ops->rename(ops->ctx, path, being));
+	TRY(ops->sync_dir(ops->ctx, c->dir));
 	out->freed++;
+	out->last_seq = kept->last_seq;
+	TRY(recycle(&recycled, c, being));
 	out->recycled += recycled;
-	return c->ops->sync_dir(c->ops->ctx, c->dir);
+	return ops->sync_dir(ops->ctx, c->dir);
 }
 
 static enum err collect_one(struct journal_collected *out, const struct journal_collect *c,
@@ -148,10 +152,8 @@ static enum err collect_one(struct journal_collected *out, const struct journal_
 		err = kept_records_write(&bytes, &kept, c->ops, c->dir);
 	if (err == OK) {
 		out->kept_bytes += bytes;
-		err = free_segment(out, c, segment);
+		err = free_segment(out, c, &kept);
 	}
-	if (err == OK)
-		out->last_seq = kept.last_seq;
 	kept_records_fini(&kept);
 	return err;
 }

@@ -37,20 +37,25 @@ static bool is_hurried(void *ctx)
 	return atomic_load_explicit(&f->hurried, memory_order_relaxed) || state_of(f) == STOP;
 }
 
+static bool is_given_up(const struct journal_filler *f)
+{
+	return atomic_load_explicit(&f->given_up, memory_order_relaxed);
+}
+
 static enum err fill(struct journal_filler *f)
 {
 	const struct file_ops *ops = f->ops;
 	const uint64_t step_ns = JOURNAL_FILL_STEP * NS_PER_S / JOURNAL_FILL_RATE;
 	uint64_t at;
 	TRY(ops->size(ops->ctx, &at, f->file));
-	while (at < f->size) {
+	while (at < f->size && !is_given_up(f)) {
 		const uint64_t due = clock_mono_ns() + step_ns;
 		at = f->size - at > JOURNAL_FILL_STEP ? at + JOURNAL_FILL_STEP : f->size;
 		TRY(ops->preallocate(ops->ctx, f->file, at));
 		if (at < f->size)
 			(void)!eventcount_await(&f->changed, due, is_hurried, f);
 	}
-	return ops->fdatasync(ops->ctx, f->file);
+	return is_given_up(f) ? ERR_CANCELLED : ops->fdatasync(ops->ctx, f->file);
 }
 
 static void filler_main(void *ctx)
@@ -84,6 +89,7 @@ void journal_filler_ask(struct journal_filler *f, int file, uint64_t size)
 	f->file = file;
 	f->size = size;
 	atomic_store_explicit(&f->hurried, false, memory_order_relaxed);
+	atomic_store_explicit(&f->given_up, false, memory_order_relaxed);
 	set_state(f, ASKED);
 }
 
@@ -102,4 +108,10 @@ enum err journal_filler_wait(struct journal_filler *f)
 	const enum err result = f->result;
 	set_state(f, IDLE);
 	return result;
+}
+
+void journal_filler_give_up(struct journal_filler *f)
+{
+	atomic_store_explicit(&f->given_up, true, memory_order_relaxed);
+	(void)!journal_filler_wait(f);
 }

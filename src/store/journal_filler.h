@@ -2,9 +2,9 @@
  * one is used, so that no commit waits for that: JOURNAL_FILL_RATE bytes a second, because the disk
  * is the commits', until it is hurried. Asleep when it has nothing to do.
  *
- * Invariants: one file at a time; wait after ask, once. The space was taken before (reserve), so
- * that the disk can't be full meanwhile.
- * Threads: ask and wait of one thread at a time. Ownership: the file is borrowed from ask to wait.
+ * Invariants: one file at a time; wait or give_up after ask, once. The space was taken before
+ * (reserve), so that the disk can't be full meanwhile. Threads: ask, wait and give_up of one thread
+ * at a time. Ownership: the file is borrowed from ask to wait or give_up.
  */
 #ifndef STORE_JOURNAL_FILLER_H
 #define STORE_JOURNAL_FILLER_H
@@ -22,7 +22,8 @@ struct journal_filler {
 	/* [FILL] release on each change: pairs with the acquire in the other side's look: the file
 	 * and the size, then that they are there; the result, then that it is */
 	_Atomic uint32_t state;
-	_Atomic bool hurried; /* go on without pauses */
+	_Atomic bool hurried;  /* go on without pauses */
+	_Atomic bool given_up; /* go on no more */
 	int file;
 	uint64_t size;
 	enum err result;
@@ -38,5 +39,8 @@ NONNULL_ALL void journal_filler_ask(struct journal_filler *f, int file, uint64_t
 NONNULL_ALL void journal_filler_hurry(struct journal_filler *f);
 /* Hurries, until it is filled and synced. Errors of sys/file. */
 MUST_USE NONNULL_ALL enum err journal_filler_wait(struct journal_filler *f);
+/* Ends it after the step under way: nobody needs the file now. As much of it as is filled can be
+ * gone on with, by another process, too. */
+NONNULL_ALL void journal_filler_give_up(struct journal_filler *f);
 
 #endif

@@ -76,6 +76,18 @@ int main(void)
 	}
 	CHECK(clock_mono_ns() - begun < 20 * SLOWLY_NS);
 
+	/* given up in the middle: at once, without a sync, and gone on with later */
+	begun = clock_mono_ns();
+	for (unsigned i = 0; i < 20; i++) {
+		new_file(&f);
+		await(&disk.steps, 1);
+		journal_filler_give_up(&f);
+		CHECK(disk.steps < 8 && disk.syncs == 0);
+		journal_filler_ask(&f, 7, SIZE);
+		CHECK(journal_filler_wait(&f) == OK && disk.steps == 8 && disk.syncs == 1);
+	}
+	CHECK(clock_mono_ns() - begun < 20 * SLOWLY_NS);
+
 	for (unsigned i = 1; i <= 8; i++) {
 		disk.step_fails = i;
 		new_file(&f);

@@ -330,7 +330,9 @@ enum err journal_tail_open(
 
 void journal_tail_close(struct journal_tail *t)
 {
-	(void)!await_filled(t);
+	if (t->filling) /* who opens it next goes on */
+		journal_filler_give_up(t->filler);
+	t->filling = false;
 	if (t->file != FILE_NONE)
 		t->ops->close(t->ops->ctx, t->file);
 	if (t->spare_file != FILE_NONE)
