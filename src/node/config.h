@@ -53,6 +53,7 @@ struct snapshot_settings {
 	uint32_t keep;          /* the newest of them */
 	uint32_t collect_after; /* groups behind a snapshot, then segments are freed; 0: never */
 	uint32_t keep_segments; /* that could be freed, and are not */
+	uint64_t write_rate;    /* bytes a second; 0: as fast as the disk is */
 };
 
 struct config {

@@ -58,6 +58,10 @@ static const struct plain_key plain_keys[] = {
 	{"snapshots.keep_segments", CONFIG_U32, "0",
 		"segments that could be freed, and are kept all the same",
 		offsetof(struct config, snapshots.keep_segments), 0, 1000000},
+	{"snapshots.write_rate", CONFIG_U64, "67108864",
+		"bytes of a snapshot that are written in a second, so that the journal has the "
+		"disk; 0: as fast as it goes",
+		offsetof(struct config, snapshots.write_rate), 0, UINT64_C(1) << 40},
 	{"http.bind", CONFIG_TEXT, "127.0.0.1", "address that the API listens on",
 		offsetof(struct config, http_bind), 0, 0},
 	{"http.port", CONFIG_U16, "8480", "port of the API; 0: any free one",

@@ -15,6 +15,14 @@
 #include "sys/pages.h"
 #include "sys/thread.h"
 
+/* Synced before the next one is written: what is written in a sixteenth of a second, if not more.
+ */
+#define PIECE_MAX ((size_t)4 << 20)
+#define PIECE_MIN ((size_t)4 << 10)
+#define PIECES_PER_S 16u
+#define MS_PER_S 1000u
+#define NS_PER_MS 1000000u
+
 struct snapshots {
 	struct snapshots_config c;
 	bool said; /* the last attempt's failure was said: the maker's */
@@ -169,10 +177,55 @@ static enum err check_room(const struct snapshots *s, uint64_t len)
 	return free_bytes >= len && free_bytes - len >= SNAPSHOT_SPARE_BYTES ? OK : ERR_FULL;
 }
 
+static void lock(struct snapshots *s)
+{
+	CHECK(pthread_mutex_lock(&s->mutex) == 0);
+}
+
+static void unlock(struct snapshots *s)
+{
+	CHECK(pthread_mutex_unlock(&s->mutex) == 0);
+}
+
+struct pacing {
+	struct snapshots *s;
+	uint64_t begun_ns;
+};
+
+/* Until so much may have been written. */
+static enum err wait_paced(void *ctx, uint64_t written)
+{
+	const struct pacing *p = ctx;
+	struct snapshots *s = p->s;
+	const uint64_t due_ms = written * MS_PER_S / s->c.settings.write_rate;
+	lock(s);
+	for (;;) {
+		const uint64_t passed_ms = (clock_mono_ns() - p->begun_ns) / NS_PER_MS;
+		if (is_stopped(s) || passed_ms >= due_ms)
+			break;
+		(void)thread_cond_wait_ms(&s->work, &s->mutex, due_ms - passed_ms);
+	}
+	unlock(s);
+	return is_stopped(s) ? ERR_CANCELLED : OK;
+}
+
+static enum err write_file(struct snapshots *s, struct snapshot_file *f, uint8_t *bytes, size_t len)
+{
+	struct pacing p = {.s = s, .begun_ns = clock_mono_ns()};
+	const uint64_t piece = s->c.settings.write_rate / PIECES_PER_S;
+	const struct file_pace pace = {.piece = piece > PIECE_MAX ? PIECE_MAX
+			: piece < PIECE_MIN                       ? PIECE_MIN
+								  : (size_t)piece,
+		.wait = wait_paced,
+		.ctx = &p};
+	const bool paced = s->c.settings.write_rate > 0 && !s->c.synchronous;
+	return snapshot_file_write(
+		s->c.source.ops, s->c.source.dir, f, bytes, len, paced ? &pace : NULL);
+}
+
 static enum err write_state(
 	struct snapshots *s, uint64_t *file_bytes, struct ledger *l, const struct journal_start *at)
 {
-	const struct snapshots_source *source = &s->c.source;
 	const size_t cap = snapshot_size(l);
 	uint8_t *bytes = malloc(SNAPSHOT_FILE_HEAD_SIZE + cap), *scratch = malloc(cap);
 	struct snapshot_file f = {.at = *at};
@@ -183,7 +236,7 @@ static enum err write_state(
 		ledger_hash(l, &f.state_hash);
 		err = check_room(s, len);
 		if (err == OK)
-			err = snapshot_file_write(source->ops, source->dir, &f, bytes, len);
+			err = write_file(s, &f, bytes, len);
 		*file_bytes = len;
 	}
 	free(scratch);
@@ -205,16 +258,6 @@ static enum err make(struct snapshots *s, uint64_t *seq, uint64_t *file_bytes)
 	TRY(err);
 	*seq = at.chain.next_seq - 1;
 	return snapshot_file_prune(&removed, s->c.source.ops, s->c.source.dir, s->c.settings.keep);
-}
-
-static void lock(struct snapshots *s)
-{
-	CHECK(pthread_mutex_lock(&s->mutex) == 0);
-}
-
-static void unlock(struct snapshots *s)
-{
-	CHECK(pthread_mutex_unlock(&s->mutex) == 0);
 }
 
 static void say(struct snapshots *s, enum err err, uint64_t seq, uint64_t bytes)

@@ -39,17 +39,23 @@ static struct snapshots_source source_of(const struct file_ops *ops, const char 
 		.up_to = UINT64_MAX};
 }
 
-static struct snapshots *snapshots_of(
-	const struct file_ops *ops, const char *dir, const struct journal *j, bool synchronous)
+static struct snapshots *snapshots_paced(const struct file_ops *ops, const char *dir,
+	const struct journal *j, bool synchronous, uint64_t rate)
 {
 	struct snapshots *s;
 	const struct snapshots_config config = {.source = source_of(ops, dir),
-		.settings = {.every_bytes = 1, .keep = 2},
+		.settings = {.every_bytes = 1, .keep = 2, .write_rate = rate},
 		.journal = j,
 		.floor_seq = UINT64_MAX,
 		.synchronous = synchronous};
 	CHECK(snapshots_create(&s, &config) == OK);
 	return s;
+}
+
+static struct snapshots *snapshots_of(
+	const struct file_ops *ops, const char *dir, const struct journal *j, bool synchronous)
+{
+	return snapshots_paced(ops, dir, j, synchronous, 0);
 }
 
 /* ---- a start, both ways ---- */
@@ -284,8 +290,8 @@ static void test_folded(const struct world *w)
 	struct snapshot_file forged = list.file[0].f;
 	CHECK(snapshot_file_load(&bytes, &state, ops, DIR, &forged) == OK);
 	forged.state_hash.b[31] ^= 1;
-	CHECK(snapshot_file_write(ops, DIR, &forged, bytes, SNAPSHOT_FILE_HEAD_SIZE + state.len) ==
-		OK);
+	CHECK(snapshot_file_write(
+		      ops, DIR, &forged, bytes, SNAPSHOT_FILE_HEAD_SIZE + state.len, NULL) == OK);
 	free(bytes);
 	CHECK(restored_from(&source) == list.file[1].seq);
 	if (mutant_choose(MUTANT_SNAPSHOT_OF_ANY_STATE))
@@ -331,6 +337,7 @@ static void test_growth(struct world *w)
 		{"transaction", &l->effect_count, 450},
 		{"coin", &l->coin_count, 130},
 		{"idempotency key", &l->idem_count, 80},
+		{"customer's transfer", &l->book.row_count, 64},
 	};
 	CHECK(l->swap_count > 0 && l->transfer_count > 0 && l->effect_count > 0);
 	l->swap[l->swap_count] = l->swap[0];
@@ -397,6 +404,35 @@ static enum err remove_name(void *ctx, const char *name)
 	return OK;
 }
 
+static enum err remove_snapshot(void *ctx, const char *name)
+{
+	return strstr(name, ".snap") != NULL ? remove_name(ctx, name) : OK;
+}
+
+/* No faster than allowed; and given up at once where nobody wants it any more. */
+static void check_paced(const struct file_ops *ops, const struct journal *j)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	const uint64_t rate = 512u << 10, slow = 4u << 10, piece = 32u << 10;
+	struct snapshots_stat stat;
+	CHECK(ops->list(NULL, REAL_DIR, remove_snapshot, NULL) == OK);
+	struct snapshots *s = snapshots_paced(ops, REAL_DIR, j, false, slow);
+	snapshots_turn(s);
+	const uint64_t begun = clock_mono_ns();
+	snapshots_destroy(s);
+	CHECK(clock_mono_ns() - begun < 5000000000u);
+
+	s = snapshots_paced(ops, REAL_DIR, j, false, rate);
+	snapshots_turn(s);
+	do {
+		(void)nanosleep(&pause, NULL);
+		snapshots_stat(s, &stat);
+	} while (stat.made == 0);
+	CHECK(stat.last_bytes > 20 * slow);
+	CHECK(stat.last_ns / 1000 >= (stat.last_bytes - piece) * 1000000 / rate);
+	snapshots_destroy(s);
+}
+
 static void test_thread(struct world *w)
 {
 	const struct file_ops *ops = file_system();
@@ -426,6 +462,7 @@ static void test_thread(struct world *w)
 		snapshots_stat(c.snapshots, &stat);
 	} while (stat.made == 0);
 	snapshots_destroy(c.snapshots);
+	check_paced(ops, c.to);
 	journal_close(c.to);
 	journal_close(j);
 	CHECK(journal_open(&j, &from, apply, l, &error) == OK);

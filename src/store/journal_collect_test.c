@@ -159,7 +159,7 @@ static enum err snapshot(struct world *w, uint32_t *segment)
 	free(list);
 	CHECK(err == ERR_NOT_FOUND && snapshot_file_seq(&f) == w->last);
 	*segment = f.at.segment;
-	TRY(snapshot_file_write(ops, DIR, &f, bytes, sizeof bytes));
+	TRY(snapshot_file_write(ops, DIR, &f, bytes, sizeof bytes, NULL));
 	return snapshot_file_prune(&removed, ops, DIR, 1);
 }
 
@@ -600,7 +600,7 @@ static enum err real_snapshot(struct real *r, uint32_t *segment)
 	if (snapshot_file_seq(&f) == 0)
 		return ERR_NOT_FOUND;
 	*segment = f.at.segment;
-	TRY(snapshot_file_write(ops, REAL_DIR, &f, bytes, sizeof bytes));
+	TRY(snapshot_file_write(ops, REAL_DIR, &f, bytes, sizeof bytes, NULL));
 	return snapshot_file_prune(&removed, ops, REAL_DIR, 1);
 }
 

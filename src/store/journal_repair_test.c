@@ -523,7 +523,7 @@ static void free_before(struct file_sim *sim, uint32_t segment)
 		if (f.at.segment < segment)
 			continue;
 		struct snapshot_file file = {.at = f.at};
-		CHECK(snapshot_file_write(ops, "d", &file, bytes, sizeof bytes) == OK);
+		CHECK(snapshot_file_write(ops, "d", &file, bytes, sizeof bytes, NULL) == OK);
 		break;
 	}
 	CHECK(f.at.segment == segment);

@@ -135,14 +135,14 @@ static enum err path_of(char path[FILE_PATH_SIZE], const char *dir, uint64_t seq
 }
 
 enum err snapshot_file_write(const struct file_ops *ops, const char *dir, struct snapshot_file *f,
-	uint8_t *bytes, size_t len)
+	uint8_t *bytes, size_t len, const struct file_pace *pace)
 {
 	char path[FILE_PATH_SIZE];
 	CHECK(len >= SNAPSHOT_FILE_HEAD_SIZE);
 	TRY(path_of(path, dir, snapshot_file_seq(f)));
 	snapshot_file_encode(
 		bytes, f, slice_of(bytes + SNAPSHOT_FILE_HEAD_SIZE, len - SNAPSHOT_FILE_HEAD_SIZE));
-	return file_write_atomic(ops, path, slice_of(bytes, len));
+	return file_write_atomic_paced(ops, path, slice_of(bytes, len), pace);
 }
 
 /* The sequence of a snapshot's name, or of one that was not finished; 0: neither. */

@@ -47,9 +47,10 @@ MUST_USE NONNULL_ALL enum err snapshot_file_check(
 NONNULL_ALL void snapshot_file_name(char name[SNAPSHOT_FILE_NAME_SIZE], uint64_t seq);
 
 /* bytes: SNAPSHOT_FILE_HEAD_SIZE bytes of room, then the state; len: of all of it. The head is
- * filled in. Errors of sys/file; then nothing of it is there, or all of it. */
-MUST_USE NONNULL_ALL enum err snapshot_file_write(const struct file_ops *ops, const char *dir,
-	struct snapshot_file *f, uint8_t *bytes, size_t len);
+ * filled in. pace: NULL: at once. Errors of sys/file, or of pace; then nothing of it is there, or
+ * all of it. */
+MUST_USE enum err snapshot_file_write(const struct file_ops *ops, const char *dir,
+	struct snapshot_file *f, uint8_t *bytes, size_t len, const struct file_pace *pace);
 
 struct snapshot_list {
 	uint32_t count;

@@ -153,7 +153,7 @@ static enum err make(struct file_sim *sim, uint64_t durable)
 		goto out;
 	CHECK(snapshot_file_seq(&f) == durable && fold.seq == durable);
 	state_put(bytes, &fold);
-	err = snapshot_file_write(ops, DIR, &f, bytes, SNAPSHOT_FILE_HEAD_SIZE + STATE_SIZE);
+	err = snapshot_file_write(ops, DIR, &f, bytes, SNAPSHOT_FILE_HEAD_SIZE + STATE_SIZE, NULL);
 	if (err == OK)
 		err = snapshot_file_prune(&removed, ops, DIR, KEEP);
 out:

@@ -387,13 +387,29 @@ const char *file_why(enum err err)
 	return err_name(err);
 }
 
-static enum err write_new(const struct file_ops *ops, const char *path, struct slice content)
+/* Each piece is synced, so that the last sync has no more to do than the others. */
+static enum err write_pieces(
+	const struct file_ops *ops, int file, struct slice content, const struct file_pace *pace)
 {
+	for (size_t at = 0; at < content.len;) {
+		const size_t left = content.len - at, len = left < pace->piece ? left : pace->piece;
+		TRY(file_write_all(ops, file, content.ptr + at, len, at));
+		at += len;
+		if (at < content.len) {
+			TRY(ops->fdatasync(ops->ctx, file));
+			TRY(pace->wait(pace->ctx, at));
+		}
+	}
+	return OK;
+}
+
+static enum err write_new(const struct file_ops *ops, const char *path, struct slice content,
+	const struct file_pace *pace)
+{
+	const struct file_pace none = {.piece = SIZE_MAX};
 	int file = FILE_NONE;
 	TRY(ops->open(ops->ctx, &file, path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE));
-	enum err err = OK;
-	if (content.len > 0)
-		err = file_write_all(ops, file, content.ptr, content.len, 0);
+	enum err err = write_pieces(ops, file, content, pace == NULL ? &none : pace);
 	if (err == OK)
 		err = ops->fsync(ops->ctx, file);
 	ops->close(ops->ctx, file);
@@ -402,12 +418,18 @@ static enum err write_new(const struct file_ops *ops, const char *path, struct s
 
 enum err file_write_atomic(const struct file_ops *ops, const char *path, struct slice content)
 {
+	return file_write_atomic_paced(ops, path, content, NULL);
+}
+
+enum err file_write_atomic_paced(const struct file_ops *ops, const char *path, struct slice content,
+	const struct file_pace *pace)
+{
 	char parent[FILE_PATH_SIZE], temporary[FILE_PATH_SIZE];
 	TRY(file_path_parent(parent, path));
 	const int n = snprintf(temporary, sizeof temporary, "%s.tmp", path);
 	if (n < 0 || (size_t)n >= sizeof temporary)
 		return ERR_RANGE;
-	enum err err = write_new(ops, temporary, content);
+	enum err err = write_new(ops, temporary, content, pace);
 	if (err == OK)
 		err = ops->rename(ops->ctx, temporary, path);
 	if (err != OK) {

@@ -94,6 +94,16 @@ MUST_USE NONNULL_ALL enum err file_read_exact(
  * is there; what a caller may rely on is decided by reading it again. */
 MUST_USE NONNULL_ALL enum err file_write_atomic(
 	const struct file_ops *ops, const char *path, struct slice content);
+/* The same, in pieces that are each synced, so that others who use the disk meanwhile wait for
+ * little. wait is called between them, with what is written; other than OK gives it up. */
+struct file_pace {
+	size_t piece; /* bytes */
+	enum err (*wait)(void *ctx, uint64_t written);
+	void *ctx;
+};
+/* pace: NULL: at once. */
+MUST_USE enum err file_write_atomic_paced(const struct file_ops *ops, const char *path,
+	struct slice content, const struct file_pace *pace);
 /* A folder whose name survives a power cut: made where it is not there, and its parent synced.
  * Where it was there before, a parent that may not be opened is no error: somebody else made it. */
 MUST_USE NONNULL_ALL enum err file_make_dir(const struct file_ops *ops, const char *path);

@@ -177,6 +177,45 @@ static void test_atomic_write(void)
 	file_sim_destroy(a.sim);
 }
 
+struct pieces {
+	unsigned count, stop_at;
+	uint64_t written;
+};
+
+static enum err wait_piece(void *ctx, uint64_t written)
+{
+	struct pieces *p = ctx;
+	CHECK(written == p->written + 100);
+	p->written = written;
+	return ++p->count == p->stop_at ? ERR_CANCELLED : OK;
+}
+
+/* In pieces: the whole of it, or what was there before. */
+static void test_paced_write(void)
+{
+	struct file_sim *sim = file_sim_create();
+	const struct file_ops *ops = file_sim_ops(sim);
+	uint8_t content[450], bytes[sizeof content];
+	size_t len;
+	memset(content, 'p', sizeof content);
+	CHECK(ops->mkdir(ops->ctx, "d") == OK && ops->sync_dir(ops->ctx, ".") == OK);
+	CHECK(file_write_atomic(ops, "d/f", slice_str("old")) == OK);
+	for (unsigned stop_at = 4; stop_at <= 5; stop_at++) {
+		struct pieces p = {.stop_at = stop_at};
+		const struct file_pace pace = {.piece = 100, .wait = wait_piece, .ctx = &p};
+		const uint64_t syncs = file_sim_count(sim, FILE_SIM_SYNC);
+		const enum err err = file_write_atomic_paced(
+			ops, "d/f", slice_of(content, sizeof content), &pace);
+		CHECK(p.count == 4 && err == (stop_at == 4 ? ERR_CANCELLED : OK));
+		CHECK(file_sim_count(sim, FILE_SIM_SYNC) == syncs + (err == OK ? 5 : 4));
+		CHECK(file_read_all(ops, "d/f", bytes, &len, sizeof bytes) == OK);
+		CHECK(slice_eq(slice_of(bytes, len),
+			err == OK ? slice_of(content, sizeof content) : slice_str("old")));
+		CHECK(file_read_all(ops, "d/f.tmp", bytes, &len, sizeof bytes) == ERR_NOT_FOUND);
+	}
+	file_sim_destroy(sim);
+}
+
 static void test_sim_model(void)
 {
 	struct file_sim *sim = file_sim_create(), *after;
@@ -275,6 +314,7 @@ int main(void)
 	test_sim_model();
 	test_stray();
 	test_atomic_write();
+	test_paced_write();
 	test_make_dir();
 	return EXIT_SUCCESS;
 }
