@@ -36,6 +36,7 @@ done
 
 passed=0 failed=0 skipped=0
 jobs=$(nproc)
+waiting=$((2 * jobs)) # tests with whole programs wait for one another most of the time
 started=$SECONDS
 
 bold="" red="" green="" dim="" off=""
@@ -68,12 +69,13 @@ one() {
 	return $status
 }
 # build STAGE DIR OPTION...: configured once, then kept; counts as one failed test when it fails.
+# With needed="SUITE...": only what the tests of these suites run.
 build() {
 	local stage=$1 dir=$2 log=$2/meson-logs/build.txt begun=$SECONDS
 	shift 2
 	mkdir -p "$dir/meson-logs"
 	if { [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@"; } >"$log" 2>&1 &&
-		ninja -C "$dir" -j "$jobs" >>"$log" 2>&1; then
+		targets=$(${needed:+tools/test_targets.py "$dir" $needed}) && ninja -C "$dir" -j "$jobs" $targets >>"$log" 2>&1; then
 		line "$stage" build "$dir" $((SECONDS - begun)) "$dim"
 		return 0
 	fi
@@ -82,14 +84,14 @@ build() {
 	grep -E 'error|warning:|FAILED|undefined|ERROR' "$log" | head -n 25 | indent
 	return 1
 }
-# tests STAGE DIR SUITE...: meson's tests of these suites, counted from its own log.
+# tests STAGE DIR SUITE...: meson's tests of these suites, counted from its own log; at_once of them, or one a processor.
 tests() {
 	local stage=$1 dir=$2 begun=$SECONDS suites=() report counts ok bad skip
 	shift 2
 	for suite in "$@"; do suites+=(--suite "$suite"); done
 	report=$dir/meson-logs/$stage.json
 	rm -f "$report"
-	${wrapper:-} meson test -C "$dir" --no-rebuild --num-processes "$jobs" --logbase "$stage" --timeout-multiplier "${slower:-1}" \
+	${wrapper:-} meson test -C "$dir" --no-rebuild --num-processes "${at_once:-$jobs}" --logbase "$stage" --timeout-multiplier "${slower:-1}" \
 		"${suites[@]}" \
 		>"$dir/meson-logs/$stage-meson.txt" 2>&1
 	if ! counts=$(python3 tools/test_counts.py "$report" 2>/dev/null); then
@@ -141,7 +143,8 @@ sanitizer_runs() { # KIND RUNNER...
 
 stage_gcc() {
 	build gcc build || return
-	tests gcc build unit sim lint fuzz e2e
+	tests gcc build unit sim lint fuzz
+	at_once=$waiting tests e2e build e2e
 }
 stage_style() {
 	one style clang-format check_format
@@ -153,7 +156,7 @@ stage_clang() {
 	one clang clang-tidy check_tidy
 }
 stage_asan() {
-	CC=clang build asan build-asan -Db_sanitize=address,undefined -Db_lundef=false \
+	needed="unit race fuzz sanitised" CC=clang build asan build-asan -Db_sanitize=address,undefined -Db_lundef=false \
 		-Dc_args=-fno-sanitize-recover=all || return
 	slower=4 ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		tests asan build-asan unit race fuzz sanitised
@@ -171,7 +174,7 @@ stage_tsan() {
 		echo "vm.mmap_rnd_bits is over $MMAP_RND_BITS_MAX and setarch -R is refused (a container?)" | indent
 		return
 	fi
-	CC=clang build tsan build-tsan -Db_sanitize=thread -Db_lundef=false || return
+	needed=race CC=clang build tsan build-tsan -Db_sanitize=thread -Db_lundef=false || return
 	slower=10 TSAN_OPTIONS=halt_on_error=1 tests tsan build-tsan race
 }
 stage_live() {
@@ -181,7 +184,7 @@ stage_live() {
 			one live "$peer" "tools/peers/$peer.sh"
 		done
 	fi
-	tests live build live
+	at_once=$waiting tests live build live
 }
 stage_fuzz() {
 	CC=clang build fuzz build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false || return
