@@ -164,7 +164,7 @@ void op_call(struct frame *f)
 	const bool pays = !word_is_zero(o.value);
 	uint64_t gas = frame_reach(f, &o.to);
 	if (pays && f->fixed) {
-		frame_fail(f);
+		frame_fail(f, f->fixed ? SIMEVM_FAIL_STATIC : SIMEVM_FAIL_GAS);
 		return;
 	}
 	if (pays)
@@ -234,7 +234,7 @@ void op_sstore(struct frame *f)
 {
 	const struct word key = frame_pop(f), to = frame_pop(f);
 	if (f->fixed || f->gas <= GAS_STIPEND) {
-		frame_fail(f);
+		frame_fail(f, f->fixed ? SIMEVM_FAIL_STATIC : SIMEVM_FAIL_GAS);
 		return;
 	}
 	uint64_t gas = draft_slot_warm(f->m->draft, &f->self, key) ? GAS_COLD_SLOAD : 0;
@@ -257,7 +257,7 @@ void op_log(struct frame *f)
 	log.topic_count = f->code->bytes.ptr[f->pc] & 0xfu;
 	const struct word from = frame_pop(f), count = frame_pop(f);
 	if (f->fixed) {
-		frame_fail(f);
+		frame_fail(f, f->fixed ? SIMEVM_FAIL_STATIC : SIMEVM_FAIL_GAS);
 		return;
 	}
 	if (!frame_memory(f, from, count, &at, &len) ||
@@ -281,6 +281,7 @@ static void keep_code(
 	const bool odd = m->draft->e->rollup && out->data_len > 0 && out->data[0] == 0xef;
 	if (out->data_len > CODE_MAX || odd || out->gas_left < gas) {
 		out->ok = false;
+		out->failure = odd ? SIMEVM_FAIL_CODE : SIMEVM_FAIL_GAS;
 		out->gas_left = 0;
 		return;
 	}

@@ -197,11 +197,37 @@ struct simevm_call {
 	uint64_t height; /* whose state it sees */
 	uint64_t number; /* of the block that it runs in */
 };
-enum simevm_call_result { SIMEVM_CALL_OK, SIMEVM_CALL_REVERTED, SIMEVM_CALL_NO_FUNDS };
-/* *data: owned by the caller, what it returned or why it reverted. *gas_used: what the whole
- * transaction would take, before anything is given back. */
-NONNULL_ALL enum simevm_call_result simevm_call(struct sim_evm *e, uint8_t **data,
-	uint32_t *data_len, uint64_t *gas_used, const struct simevm_call *call);
+enum simevm_call_result {
+	SIMEVM_CALL_OK,
+	SIMEVM_CALL_REVERTED,
+	SIMEVM_CALL_NO_FUNDS,
+	SIMEVM_CALL_FAILED
+};
+/* Why code ended that did not say why. */
+enum simevm_failure {
+	SIMEVM_FAIL_NONE,
+	SIMEVM_FAIL_GAS,
+	SIMEVM_FAIL_MEMORY,       /* no gas for it */
+	SIMEVM_FAIL_MEMORY_LIMIT, /* nobody has */
+	SIMEVM_FAIL_OPERAND,
+	SIMEVM_FAIL_UNDERFLOW,
+	SIMEVM_FAIL_OVERFLOW,
+	SIMEVM_FAIL_OPCODE,
+	SIMEVM_FAIL_INVALID, /* the instruction of that name */
+	SIMEVM_FAIL_JUMP,
+	SIMEVM_FAIL_OFFSET,
+	SIMEVM_FAIL_STATIC,
+	SIMEVM_FAIL_CODE, /* a created contract's */
+	SIMEVM_FAILURE_COUNT
+};
+struct simevm_called {
+	enum simevm_call_result result;
+	enum simevm_failure failure; /* FAILED */
+	uint8_t *data;               /* the caller's; what it returned, or why it reverted */
+	uint32_t data_len;
+	uint64_t gas_used; /* by the whole transaction, before anything is given back */
+};
+NONNULL_ALL struct simevm_called simevm_call(struct sim_evm *e, const struct simevm_call *call);
 
 /* ---- evm_fee.c: rollups ---- */
 
@@ -285,6 +311,7 @@ extern const size_t simevm_call_row_count, simevm_fee_row_count, simevm_sim_row_
 #define RPC_TX_REJECTED (-32003)
 #define RPC_METHOD_UNKNOWN (-32601)
 #define RPC_INVALID_PARAMS (-32602)
+#define RPC_INTERNAL_ERROR (-32603)
 
 void simevm_rpc(struct sim_network *n, struct sim_reply *reply, uint64_t now_ms, const char *method,
 	const struct sim_params *params);

@@ -187,8 +187,7 @@ void simevm_execute(struct sim_evm *e, uint32_t tx)
 
 /* ---- calls ---- */
 
-enum simevm_call_result simevm_call(struct sim_evm *e, uint8_t **data, uint32_t *data_len,
-	uint64_t *gas_used, const struct simevm_call *call)
+struct simevm_called simevm_call(struct sim_evm *e, const struct simevm_call *call)
 {
 	const struct simevm_intrinsic intrinsic = data_gas(e, call->data, call->create);
 	const struct simevm_block *block = &e->block[e->chain[call->height]];
@@ -203,32 +202,33 @@ enum simevm_call_result simevm_call(struct sim_evm *e, uint8_t **data, uint32_t 
 		.number = call->number,
 		.time_s = block->time_s,
 		.base_fee = block->base_fee};
+	struct simevm_called called = {.gas_used = intrinsic.gas};
 	struct simevm_draft d;
 	struct simevm_outcome out;
 	struct word answer;
-	*data = NULL;
-	*data_len = 0;
 	if (simevm_oracle(e, &answer, call)) {
-		*gas_used = intrinsic.gas;
-		*data = sim_alloc(WORD_SIZE);
-		*data_len = WORD_SIZE;
-		word_store(*data, answer);
-		return SIMEVM_CALL_OK;
+		called.data = sim_alloc(WORD_SIZE);
+		called.data_len = WORD_SIZE;
+		word_store(called.data, answer);
+		return called;
 	}
 	simevm_draft_init(&d, e, call->height);
 	const struct simevm_version from = draft_account(&d, &call->from)->now;
-	if (from.balance < call->value) {
-		simevm_draft_fini(&d);
-		return SIMEVM_CALL_NO_FUNDS;
-	}
 	if (call->create)
 		evm_create_address(&m.to, &call->from, from.nonce);
 	simevm_run(&d, &out, &scene, &m);
-	*gas_used = intrinsic.gas + m.gas - out.gas_left;
-	if (*gas_used < intrinsic.floor)
-		*gas_used = intrinsic.floor;
-	*data = out.data;
-	*data_len = out.data_len;
 	simevm_draft_fini(&d);
-	return out.ok ? SIMEVM_CALL_OK : SIMEVM_CALL_REVERTED;
+	called.gas_used += m.gas - out.gas_left;
+	if (called.gas_used < intrinsic.floor)
+		called.gas_used = intrinsic.floor;
+	called.data = out.data;
+	called.data_len = out.data_len;
+	called.failure = out.failure;
+	if (from.balance < call->value)
+		called.result = SIMEVM_CALL_NO_FUNDS;
+	else if (out.failure != SIMEVM_FAIL_NONE)
+		called.result = SIMEVM_CALL_FAILED;
+	else if (!out.ok)
+		called.result = SIMEVM_CALL_REVERTED;
+	return called;
 }

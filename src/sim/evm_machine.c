@@ -15,23 +15,30 @@
 #define PUSH_1 0x60u
 #define DUP_1 0x80u
 #define SWAP_1 0x90u
+#define INVALID 0xfeu
 
 /* ---- a frame's means ---- */
 
-void frame_fail(struct frame *f)
+void frame_fail(struct frame *f, enum simevm_failure why)
 {
+	f->failure = f->state == MACHINE_FAILED ? f->failure : why;
 	f->state = MACHINE_FAILED;
 	f->gas = 0;
 }
 
-bool frame_charge(struct frame *f, uint64_t gas)
+static bool charge(struct frame *f, uint64_t gas, enum simevm_failure why)
 {
 	if (f->state == MACHINE_FAILED || f->gas < gas) {
-		frame_fail(f);
+		frame_fail(f, why);
 		return false;
 	}
 	f->gas -= gas;
 	return true;
+}
+
+bool frame_charge(struct frame *f, uint64_t gas)
+{
+	return charge(f, gas, SIMEVM_FAIL_GAS);
 }
 
 struct word frame_pop(struct frame *f)
@@ -55,7 +62,8 @@ bool frame_memory(struct frame *f, struct word at, struct word len, uint32_t *fr
 	if (word_is_zero(len))
 		return f->state != MACHINE_FAILED;
 	if (word_u64(at) > MEMORY_MAX || word_u64(len) > MEMORY_MAX) {
-		frame_fail(f);
+		const bool fits = word_u64(at) != UINT64_MAX && word_u64(len) != UINT64_MAX;
+		frame_fail(f, fits ? SIMEVM_FAIL_MEMORY_LIMIT : SIMEVM_FAIL_OPERAND);
 		return false;
 	}
 	*from = (uint32_t)word_u64(at);
@@ -63,7 +71,8 @@ bool frame_memory(struct frame *f, struct word at, struct word len, uint32_t *fr
 	const uint32_t end = (*from + *count + WORD_SIZE - 1) / WORD_SIZE * WORD_SIZE;
 	if (end <= f->memory_len)
 		return f->state != MACHINE_FAILED;
-	if (!frame_charge(f, memory_gas(end / WORD_SIZE) - memory_gas(f->memory_len / WORD_SIZE)))
+	const uint64_t gas = memory_gas(end / WORD_SIZE) - memory_gas(f->memory_len / WORD_SIZE);
+	if (!charge(f, gas, SIMEVM_FAIL_MEMORY))
 		return false;
 	uint8_t *memory = sim_alloc(end);
 	if (f->memory_len > 0)
@@ -395,7 +404,7 @@ static void op_returndatacopy(struct frame *f)
 	const uint64_t from = word_u64(f->stack[f->stack_len - 2]);
 	const uint64_t len = word_u64(f->stack[f->stack_len - 3]);
 	if (from > f->returned_len || len > f->returned_len - from)
-		frame_fail(f); /* nothing is padded here (EIP-211) */
+		frame_fail(f, SIMEVM_FAIL_OFFSET); /* nothing is padded here (EIP-211) */
 	else
 		copy_to_memory(f, slice_of(f->returned, f->returned_len));
 }
@@ -477,7 +486,7 @@ static void jump(struct frame *f, struct word to)
 {
 	const uint64_t at = word_u64(to);
 	if (at >= f->code->bytes.len || (f->code->jump[at / 8] >> at % 8 & 1) == 0)
-		frame_fail(f);
+		frame_fail(f, SIMEVM_FAIL_JUMP);
 	else
 		f->pc = (uint32_t)at - 1; /* the step comes on top */
 }
@@ -653,9 +662,13 @@ static void step(struct frame *f)
 	/* the end of the code stops */
 	const uint8_t op = f->pc < f->code->bytes.len ? f->code->bytes.ptr[f->pc] : 0;
 	const struct instruction i = instruction_of(op);
-	if ((i.run == NULL && i.of_two == NULL) || (i.later && !f->m->draft->e->rollup) ||
-		f->stack_len < i.in || f->stack_len - i.in + i.out > STACK_MAX) {
-		frame_fail(f);
+	const bool known = i.run != NULL || i.of_two != NULL;
+	if (!known || (i.later && !f->m->draft->e->rollup)) {
+		frame_fail(f, op == INVALID ? SIMEVM_FAIL_INVALID : SIMEVM_FAIL_OPCODE);
+		return;
+	}
+	if (f->stack_len < i.in || f->stack_len - i.in + i.out > STACK_MAX) {
+		frame_fail(f, f->stack_len < i.in ? SIMEVM_FAIL_UNDERFLOW : SIMEVM_FAIL_OVERFLOW);
 		return;
 	}
 	if (!frame_charge(f, i.gas))
@@ -674,7 +687,8 @@ void machine_run(struct frame *f, struct simevm_outcome *out)
 	f->stack = sim_alloc((size_t)STACK_MAX * sizeof *f->stack);
 	while (f->state == MACHINE_RUNS)
 		step(f);
-	*out = (struct simevm_outcome){.ok = f->state == MACHINE_STOPPED, .gas_left = f->gas};
+	*out = (struct simevm_outcome){
+		.ok = f->state == MACHINE_STOPPED, .failure = f->failure, .gas_left = f->gas};
 	if (f->state != MACHINE_FAILED && f->out_len > 0) {
 		out->data = sim_copy(f->memory + f->out_at, f->out_len);
 		out->data_len = f->out_len;

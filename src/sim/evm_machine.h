@@ -99,7 +99,8 @@ struct simevm_message {
 
 struct simevm_outcome {
 	bool ok;
-	uint8_t *data; /* owns; returned, or the reason of a revert */
+	enum simevm_failure failure; /* NONE also where it reverted, or never began */
+	uint8_t *data;               /* owns; returned, or the reason of a revert */
 	uint32_t data_len;
 	uint64_t gas_left;
 };
@@ -130,6 +131,7 @@ struct frame {
 	uint32_t pc;
 	bool fixed; /* may change nothing */
 	enum machine_state state;
+	enum simevm_failure failure;
 	struct word *stack;
 	uint32_t stack_len;
 	uint8_t *memory; /* owns */
@@ -158,7 +160,7 @@ NONNULL_ALL bool frame_charge(struct frame *f, uint64_t gas);
 /* Memory from `at` on is there, and paid for. False: it can't be. */
 NONNULL_ALL bool frame_memory(
 	struct frame *f, struct word at, struct word len, uint32_t *from, uint32_t *count);
-NONNULL_ALL void frame_fail(struct frame *f);
+NONNULL_ALL void frame_fail(struct frame *f, enum simevm_failure why);
 NONNULL_ALL struct word frame_pop(struct frame *f);
 NONNULL_ALL void frame_push(struct frame *f, struct word w);
 NONNULL_ALL void word_from_address(struct word *w, const struct evm_address *a);

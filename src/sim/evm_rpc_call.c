@@ -67,38 +67,57 @@ static bool call_params(struct simevm_rpc_call *c, struct call_params *p)
 	return true;
 }
 
-struct called {
-	enum simevm_call_result result;
-	uint8_t *data; /* owns */
-	uint32_t data_len;
-	uint64_t gas_used;
+/* How code can end that does not say why. */
+static const struct {
+	const char *anvil, *geth;
+} failures[SIMEVM_FAILURE_COUNT] = {
+	[SIMEVM_FAIL_GAS] = {"OutOfGas", "out of gas"},
+	[SIMEVM_FAIL_MEMORY] = {"MemoryOOG", "out of gas"},
+	[SIMEVM_FAIL_MEMORY_LIMIT] = {"MemoryLimitOOG", "out of gas"},
+	[SIMEVM_FAIL_OPERAND] = {"InvalidOperandOOG", "gas uint64 overflow"},
+	[SIMEVM_FAIL_UNDERFLOW] = {"StackUnderflow", "stack underflow"},
+	[SIMEVM_FAIL_OVERFLOW] = {"StackOverflow", "stack limit reached"},
+	[SIMEVM_FAIL_OPCODE] = {"OpcodeNotFound", "invalid opcode"},
+	[SIMEVM_FAIL_INVALID] = {"InvalidFEOpcode", "invalid opcode: INVALID"},
+	[SIMEVM_FAIL_JUMP] = {"InvalidJump", "invalid jump destination"},
+	[SIMEVM_FAIL_OFFSET] = {"OutOfOffset", "return data out of bounds"},
+	[SIMEVM_FAIL_STATIC] = {"StateChangeDuringStaticCall", "write protection"},
+	[SIMEVM_FAIL_CODE] = {"CreateContractStartingWithEF",
+		"invalid code: must not begin with 0xef"},
 };
 
-static struct called run(struct sim_evm *e, const struct simevm_call *call)
-{
-	struct called out = {0};
-	out.result = simevm_call(e, &out.data, &out.data_len, &out.gas_used, call);
-	return out;
-}
-
-/* Why it did not go; false: it did. */
-static bool say_refused(struct simevm_rpc_call *c, const struct called *out)
+static void say_reverted(struct simevm_rpc_call *c, const struct simevm_called *out)
 {
 	char selector[9];
 	hex_encode(selector, out->data, out->data_len < 4 ? 0 : 4);
-	if (out->result == SIMEVM_CALL_OK)
-		return false;
-	if (out->result == SIMEVM_CALL_NO_FUNDS) {
-		sim_reply_error(
-			c->reply, RPC_TX_REJECTED, "Insufficient funds for gas * price + value");
-		return true;
-	}
 	if (c->e->geth || out->data_len < 4)
 		sim_reply_error(c->reply, RPC_REVERTED, "execution reverted");
 	else
 		sim_reply_error(
 			c->reply, RPC_REVERTED, "execution reverted: custom error 0x%s", selector);
 	js_hex(&c->reply->data, "0x", out->data, out->data_len);
+}
+
+static void say_failed(struct simevm_rpc_call *c, enum simevm_failure why)
+{
+	if (c->e->geth)
+		sim_reply_error(c->reply, RPC_SERVER_ERROR, "%s", failures[why].geth);
+	else
+		sim_reply_error(c->reply, RPC_INTERNAL_ERROR, "EVM error %s", failures[why].anvil);
+}
+
+/* Why it did not go; false: it did. */
+static bool say_refused(struct simevm_rpc_call *c, const struct simevm_called *out)
+{
+	switch (out->result) {
+	case SIMEVM_CALL_OK: return false;
+	case SIMEVM_CALL_REVERTED: say_reverted(c, out); break;
+	case SIMEVM_CALL_FAILED: say_failed(c, out->failure); break;
+	case SIMEVM_CALL_NO_FUNDS:
+		sim_reply_error(
+			c->reply, RPC_TX_REJECTED, "Insufficient funds for gas * price + value");
+		break;
+	}
 	return true;
 }
 
@@ -106,7 +125,7 @@ static void rpc_call(struct simevm_rpc_call *c)
 {
 	struct call_params p;
 	if (call_params(c, &p)) {
-		const struct called out = run(c->e, &p.call);
+		const struct simevm_called out = simevm_call(c->e, &p.call);
 		if (!say_refused(c, &out))
 			js_hex(c->out, "0x", out.data, out.data_len);
 		free(out.data);
@@ -117,7 +136,7 @@ static void rpc_call(struct simevm_rpc_call *c)
 static bool goes_with(struct sim_evm *e, struct simevm_call call, uint64_t gas)
 {
 	call.gas = gas;
-	const struct called out = run(e, &call);
+	const struct simevm_called out = simevm_call(e, &call);
 	free(out.data);
 	return out.result == SIMEVM_CALL_OK;
 }
@@ -145,7 +164,7 @@ static void rpc_estimate_gas(struct simevm_rpc_call *c)
 	struct call_params p;
 	if (call_params(c, &p)) {
 		p.call.number = p.call.height + 1; /* it would be in the next block */
-		const struct called out = run(c->e, &p.call);
+		const struct simevm_called out = simevm_call(c->e, &p.call);
 		if (!say_refused(c, &out))
 			js_quantity(c->out, least_gas(c->e, &p.call, out.gas_used));
 		free(out.data);

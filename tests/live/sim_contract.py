@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The simulated networks against the real nodes: the same blocks, transactions and questions, the same answers.
 
-usage: sim_contract.py bitcoin|evm|bob RECORDER
+usage: sim_contract.py bitcoin|evm|bob|machine RECORDER
 RECORDER is a test program of src/sim that writes every exchange of its run into a file. What the simulation
 answered is then asked of Bitcoin Core or anvil. Exit status 77: no such node here.
 """
@@ -217,7 +217,7 @@ def main():
         subprocess.run([recorder, path], check=True)
         with open(path) as f:
             record = [loads(line) for line in f]
-        bad, said = {"bitcoin": bitcoin, "evm": evm, "bob": bob}[network](record, work)
+        bad, said = {"bitcoin": bitcoin, "evm": evm, "bob": bob, "machine": bob}[network](record, work)
     for b in bad:
         print(b)
     print(f"{network}: {said}, {len(bad)} differ")
