@@ -464,6 +464,28 @@ static enum client_exit command_psbt(struct cli *cli)
 	return exit;
 }
 
+static enum client_exit command_address(struct cli *cli)
+{
+	struct asking a;
+	char body[64];
+	uint8_t id[16];
+	if (cli->argument == NULL || hex_decode(id, sizeof id, slice_str(cli->argument)) != OK)
+		return cli_usage(cli, "address: an ID of your choice has %zu hexadecimal digits",
+			2 * sizeof id);
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	(void)snprintf(body, sizeof body, "{\"id\":\"%s\"}", cli->argument);
+	struct json *v = ask_with(&a, &exit, "/v1/addresses", body);
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	else if (exit == CLIENT_OK)
+		(void)printf("%s\n", json_get_string(v, "address"));
+	json_free(v);
+	cli_end(cli);
+	return exit;
+}
+
 /* ---- tools ---- */
 
 static enum client_exit command_keygen(struct cli *cli)
@@ -536,6 +558,8 @@ const struct cli_command cli_query_commands[] = {
 	{"psbt", "psbt ID [FILE]",
 		"an external payout as a PSBT to sign; signed, from FILE (operators)", command_psbt,
 		2},
+	{"address", "address ID", "a deposit address, the same for the same ID (operators)",
+		command_address, 1},
 	{"keygen", "keygen FILE", "make a key for gas", command_keygen, 1},
 	{"settings", "settings", "every setting with its meaning and default", command_settings, 0},
 };

@@ -18,6 +18,8 @@ enum key_use {
 };
 
 enum { KEY_INDEX_RECEIVE = 0, KEY_INDEX_CHANGE = 1, KEY_INDEX_COUNT };
+/* With an index below it: the deposit address of that index, whose keys are not the wallet's. */
+#define KEY_INDEX_DEPOSIT (UINT32_C(1) << 31)
 
 struct key_path {
 	enum key_use use;

@@ -53,6 +53,9 @@ struct layer_ops {
 	enum err (*check)(struct layer *layer, layer_info_cb cb, void *ctx);
 	enum err (*block_at)(struct layer *layer, uint64_t height, layer_block_cb cb, void *ctx);
 	enum err (*watch_wallet)(struct layer *layer, const struct pubkey *wallet);
+	/* NULL: there are none. */
+	enum err (*watch_deposits)(
+		struct layer *layer, const struct descriptor *descriptor, uint32_t count);
 	enum err (*watch_coin)(struct layer *layer, const struct btc_outpoint *coin);
 	enum err (*watch_lock)(struct layer *layer, const struct id128 *swap, struct slice leg);
 	enum err (*watch_lock_at)(

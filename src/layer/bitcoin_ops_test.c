@@ -1,3 +1,4 @@
+#include "btc/descriptor.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
 #include "layer/adapter.h"
@@ -229,6 +230,42 @@ static void test_scan(void)
 	world_end();
 }
 
+/* Deposit addresses count as ours, by their own scripts alone. */
+static void test_scan_deposits(void)
+{
+	static struct descriptor d;
+	static const char text[] =
+		"wpkh(tpubD6NzVbkrYhZ4YoC6CCDAcAepZNS4voBjbtkxiT9whviyexRZLJRTT4kCb7R8mjYFpiPWgjak"
+		"ugKv38ZvQCdjmaAqm86igrjHFqTjKwr7MoL/0/*)";
+	struct descriptor_scripts of;
+	uint8_t longer[34] = {0};
+	world_begin();
+	world_mine();
+	CHECK(descriptor_parse_unchecked(&d, network_by_name(LAYER_BITCOIN, slice_str("regtest")),
+		      slice_str(text)) == OK);
+	CHECK(layer_watch_deposits(fake.layer, &d, 2) == OK);
+	CHECK(descriptor_derive(&of, &d, 0, 1) == OK && of.output_len == 22);
+	struct json *one = unspent(&deposit, wallet_spk, "0.5");
+	struct json *two = unspent(&claim, wallet_spk, "2");
+	json_set_hex(two, "scriptPubKey", "", of.output, of.output_len);
+	chain.unspent = json_array();
+	json_push(chain.unspent, one);
+	json_push(chain.unspent, two);
+	CHECK(layer_scan(fake.layer, NULL, 0, on_scan, NULL) == OK);
+	fake_run(&fake, 10000);
+	CHECK(scanned.err == OK);
+	CHECK(amount_cmp(scanned.wallet, amount_of(ASSET_BTC, 250000000)) == 0);
+	/* what was not asked for is no answer */
+	memcpy(longer, of.output, of.output_len);
+	json_set_hex(two, "scriptPubKey", "", longer, sizeof longer);
+	CHECK(layer_scan(fake.layer, NULL, 0, on_scan, NULL) == OK);
+	fake_run(&fake, 10000);
+	CHECK(scanned.err == ERR_FORMAT);
+	json_free(chain.unspent);
+	chain.unspent = NULL;
+	world_end();
+}
+
 static void test_check(void)
 {
 	world_begin();
@@ -450,6 +487,7 @@ int main(void)
 	test_other_assets();
 	test_sidechain();
 	test_both(LAYER_BITCOIN);
+	test_scan_deposits();
 	test_btcd();
 	test_old_tip();
 	return EXIT_SUCCESS;

@@ -1,4 +1,5 @@
 #include "base/hex.h"
+#include "btc/descriptor.h"
 #include "crypto/hash.h"
 #include "layer/bitcoin_world_test.h"
 #include <stdlib.h>
@@ -59,6 +60,87 @@ static void test_back_pressure(void)
 	fake_run(&fake, 2000);
 	CHECK(fake.block_count == 3);
 	check_all();
+	world_end();
+}
+
+/* ---- deposit addresses ---- */
+
+#define TPUB                                                                                       \
+	"tpubD6NzVbkrYhZ4YoC6CCDAcAepZNS4voBjbtkxiT9whviyexRZLJRTT4kCb7R8mjYFpiPWgjak"             \
+	"ugKv38ZvQCdjmaAqm86igrjHFqTjKwr7MoL"
+
+static struct descriptor descriptor;
+
+static void watch_deposits(const char *text, uint32_t count)
+{
+	const struct network *regtest = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	CHECK(descriptor_parse_unchecked(&descriptor, regtest, slice_str(text)) == OK);
+	CHECK(layer_watch_deposits(fake.layer, &descriptor, count) == OK);
+}
+
+static struct chain_tx pay(uint8_t number, struct slice script, uint64_t value)
+{
+	static const uint8_t key_path[66] = {1, 64};
+	const struct btc_outpoint from = {.txid = {{9}}, .index = number};
+	struct chain_tx tx;
+	chain_tx(&tx, &chain, &from, slice_of(key_path, 66), script, value);
+	return tx;
+}
+
+/* Each index below the count, of whatever length its script is, and its spend; no other script,
+ * also not one that is ours with zeros behind it. */
+static void test_deposits(const char *text)
+{
+	struct descriptor_scripts of[4];
+	struct chain_tx paid[5];
+	uint8_t longer[34] = {0};
+	world_begin();
+	watch_deposits(text, 3);
+	for (uint32_t i = 0; i < ARRAY_LEN(of); i++) {
+		CHECK(descriptor_derive(&of[i], &descriptor, 0, i) == OK);
+		paid[i] = pay((uint8_t)i, slice_of(of[i].output, of[i].output_len), 1000 + i);
+	}
+	memcpy(longer, of[0].output, of[0].output_len);
+	paid[4] = pay(4, slice_of(longer, sizeof longer), 7);
+	const bool same = of[0].output_len == sizeof longer;
+	chain_mine(&chain, paid, same ? 4 : 5);
+	world_start();
+	fake_run(&fake, 3000);
+	CHECK(fake_event_count(&fake, CHAIN_COIN_CREATED) == 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct chain_event *e = &fake.event[i];
+		CHECK(e->key_index == (KEY_INDEX_DEPOSIT | i) && hash256_eq(&e->tx, &paid[i].txid));
+		CHECK(amount_cmp(e->amount, amount_of(ASSET_BTC, 1000 + i)) == 0);
+	}
+	/* one more is given, and what was found is followed */
+	CHECK(layer_watch_deposits(fake.layer, &descriptor, 4) == OK);
+	const struct btc_outpoint at = {.txid = paid[1].txid};
+	struct chain_tx more[2];
+	chain_tx(&more[0], &chain, &at, slice_of((const uint8_t *)"\x01\x00", 2),
+		slice_of((const uint8_t *)"\x51", 1), 10);
+	more[1] = pay(5, slice_of(of[3].output, of[3].output_len), 88);
+	chain_mine(&chain, more, 2);
+	fake_run(&fake, 3000);
+	const struct chain_event *spent = fake_event(&fake, CHAIN_COIN_SPENT);
+	CHECK(hash256_eq(&spent->at.tx, &paid[1].txid) && hash256_eq(&spent->tx, &more[0].txid));
+	CHECK(fake_event_count(&fake, CHAIN_COIN_CREATED) == 4);
+	CHECK(fake.event[fake.event_count - 1].key_index == (KEY_INDEX_DEPOSIT | 3));
+	world_end();
+}
+
+static void test_deposits_refused(void)
+{
+	struct descriptor other;
+	world_begin();
+	watch_deposits("wpkh(" TPUB "/0/*)", 2);
+	other = descriptor;
+	CHECK(layer_watch_deposits(fake.layer, &other, 3) == ERR_STATE);
+	world_end();
+	world_begin(); /* a script that is no witness program's */
+	const struct network *regtest = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
+	CHECK(descriptor_parse_unchecked(
+		      &other, regtest, slice_str("multi(1," TPUB "/0/*," TPUB "/1/*)")) == OK);
+	CHECK(layer_watch_deposits(fake.layer, &other, 1) == ERR_RANGE);
 	world_end();
 }
 
@@ -524,6 +606,10 @@ int main(void)
 {
 	test_all(LAYER_LIQUID);
 	test_all(LAYER_BITCOIN);
+	test_deposits("wpkh(" TPUB "/0/*)");
+	test_deposits("tr(" TPUB "/0/*)");
+	test_deposits("wsh(sortedmulti(2," TPUB "/0/*," TPUB "/1/*))");
+	test_deposits_refused();
 	test_reorganisations(true);
 	return EXIT_SUCCESS;
 }

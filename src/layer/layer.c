@@ -48,6 +48,14 @@ enum err layer_watch_wallet(struct layer *layer, const struct pubkey *wallet)
 	return layer->ops->watch_wallet(layer, wallet);
 }
 
+enum err layer_watch_deposits(
+	struct layer *layer, const struct descriptor *descriptor, uint32_t count)
+{
+	if (layer->ops->watch_deposits == NULL)
+		return ERR_STATE;
+	return layer->ops->watch_deposits(layer, descriptor, count);
+}
+
 enum err layer_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
 {
 	return layer->ops->watch_coin(layer, coin);

@@ -25,7 +25,8 @@
 
 struct layer;
 struct ln_node;
-struct offload; /* rt/offload.h */
+struct offload;    /* rt/offload.h */
+struct descriptor; /* btc/descriptor.h */
 
 /* ---- initialise ---- */
 
@@ -125,6 +126,13 @@ MUST_USE NONNULL_ALL enum err layer_start(struct layer *layer, const struct bloc
 void layer_stop(struct layer *layer);
 /* Our own scripts and account, from the wallet's public key. Call before layer_start. */
 MUST_USE NONNULL_ALL enum err layer_watch_wallet(struct layer *layer, const struct pubkey *wallet);
+/* Bitcoin: the descriptor's addresses below `count`, besides: what pays them is a coin of ours
+ * whose key_index is KEY_INDEX_DEPOSIT and the address's. Again where there are more of them. The
+ * descriptor is borrowed until the layer is destroyed. ERR_STATE: not on this layer, or another
+ * descriptor than before; ERR_RANGE, ERR_FULL: over LAYER_DEPOSITS_MAX, or what a script can be. */
+#define LAYER_DEPOSITS_MAX ((UINT32_C(1) << 16) + 1024u)
+MUST_USE NONNULL_ALL enum err layer_watch_deposits(
+	struct layer *layer, const struct descriptor *descriptor, uint32_t count);
 /* A coin of ours whose spend is to be reported (coins found by scripts are added by the adapter).
  */
 MUST_USE NONNULL_ALL enum err layer_watch_coin(

@@ -21,6 +21,7 @@ static const struct {
 	[ACCOUNT_GAS_RESERVED] = {"gas:reserved", false},
 	[ACCOUNT_GAS_SPENT] = {"gas:spent", false},
 	[ACCOUNT_GAS_EXTERNAL] = {"gas:external", false},
+	[ACCOUNT_WATCHED] = {"watched", true},
 };
 
 const char *account_name(enum account a)

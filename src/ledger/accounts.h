@@ -28,6 +28,8 @@ enum account {
 	ACCOUNT_GAS_RESERVED, /* promised to an effect that is not confirmed */
 	ACCOUNT_GAS_SPENT,
 	ACCOUNT_GAS_EXTERNAL, /* it came from here */
+	/* custody, too: final, on deposit addresses, whose keys the signer does not have */
+	ACCOUNT_WATCHED,
 	ACCOUNT_COUNT
 };
 

@@ -11,6 +11,8 @@ static enum err apply_params(struct ledger *l, struct reader *in)
 		return ERR_RANGE;
 	/* another wallet or network under the same books would make them a lie */
 	if (l->has_params) {
+		if (deposits_used(l) && !hash256_eq(&p.deposits, &l->params.deposits))
+			return ERR_STATE;
 		if (memcmp(p.wallet.b, l->params.wallet.b, sizeof p.wallet.b) != 0)
 			return ERR_STATE;
 		for (unsigned i = 0; i < LAYER_COUNT; i++) {
@@ -300,6 +302,7 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 		struct rec_submitted submitted;
 		struct rec_build_failed build_failed;
 		struct rec_first_layer first_layer;
+		struct rec_address address;
 	} r;
 	enum layer_id layer;
 	struct block_ref keep;
@@ -338,6 +341,7 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 	case REC_FIRST_LAYER:
 		TRY(rec_first_layer_get(in, &r.first_layer));
 		return fold_first_layer(l, &r.first_layer);
+	case REC_ADDRESS: TRY(rec_address_get(in, &r.address)); return fold_address(l, &r.address);
 	case REC_TYPE_COUNT: break;
 	}
 	return ERR_FORMAT;

@@ -49,6 +49,11 @@ enum account coin_account(const struct coin *c);
 /* After a change of what makes it free. */
 NONNULL_ALL void coin_refresh(struct ledger *l, struct coin *c);
 
+/* deposit addresses */
+NONNULL_ALL enum err fold_address(struct ledger *l, const struct rec_address *r);
+/* Addresses were given, or paid to: they stay those of this descriptor. */
+NONNULL_ALL bool deposits_used(const struct ledger *l);
+
 /* effects */
 NONNULL_ALL enum err fold_intent(struct ledger *l, const struct rec_intent *r);
 NONNULL_ALL enum err fold_call_off(struct ledger *l, const struct rec_bump *r);

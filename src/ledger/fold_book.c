@@ -53,7 +53,7 @@ static u128 room_of(const struct ledger *l, enum layer_id layer)
 	struct amount left;
 	uint8_t raw[16];
 	if (l->latched ||
-		amount_sub(&left, ledger_unclaimed(l, layer), l->layer[layer].promised) != OK ||
+		amount_sub(&left, ledger_uncredited(l, layer), l->layer[layer].promised) != OK ||
 		amount_sub(&left, left, l->layer[layer].queued) != OK)
 		return 0;
 	amount_store(raw, left);

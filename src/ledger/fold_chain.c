@@ -196,7 +196,7 @@ static struct amount expected(struct ledger *l, enum layer_id layer, enum accoun
 }
 
 /* What was journaled without a block (reservations, their release) stays when blocks go, but the
- * coin or credit that it spoke of may be in another account now. The sum of the three is right:
+ * coin or credit that it spoke of may be in another account now. The sum of all is right:
  * move what is in the wrong one. */
 static void rebook(struct ledger *l, enum layer_id layer, enum account a)
 {
@@ -254,6 +254,8 @@ enum err fold_reorg(struct ledger *l, enum layer_id layer, const struct block_re
 	swaps_reorg(l, layer, keep->height, deep);
 	rebook(l, layer, ACCOUNT_RESERVED);
 	rebook(l, layer, ACCOUNT_INFLIGHT);
+	if (layer_family(layer) == FAMILY_UTXO)
+		rebook(l, layer, ACCOUNT_WATCHED);
 	if (layer_gas_apart(layer))
 		rebook(l, layer, ACCOUNT_GAS_RESERVED);
 	swaps_evaluate_all(l);

@@ -1,5 +1,6 @@
 /* The wallet's coins on UTXO layers. Each unspent one is booked in one account: `inflight` until it
- * is deep, then `available`, or `reserved` while an effect has it. */
+ * is deep, then `available` (or `watched`, where the signer has no key for it), or `reserved` while
+ * an effect has it. */
 #include "ledger/fold.h"
 
 void coin_key(
@@ -27,7 +28,9 @@ enum account coin_account(const struct coin *c)
 {
 	if (c->final_height == 0)
 		return ACCOUNT_INFLIGHT;
-	return c->effect == INDEX_NONE ? ACCOUNT_AVAILABLE : ACCOUNT_RESERVED;
+	if (c->effect != INDEX_NONE)
+		return ACCOUNT_RESERVED;
+	return coin_watched(c) ? ACCOUNT_WATCHED : ACCOUNT_AVAILABLE;
 }
 
 void coin_refresh(struct ledger *l, struct coin *c)
@@ -142,6 +145,8 @@ void coin_created(
 	struct sat value;
 	struct coin *c = coin_at(l, layer, &e->at);
 	struct effect *f = effect_of_tx(l, &e->tx);
+	/* what we pay to a deposit address is a deposit like any other */
+	const bool ours = f != NULL && (e->key_index & KEY_INDEX_DEPOSIT) == 0;
 
 	/* what our own transactions pay back to us is posted with them */
 	if (f != NULL)
@@ -152,19 +157,18 @@ void coin_created(
 		return;
 	if (c == NULL) {
 		uint8_t key[COIN_KEY_SIZE];
-		c = coin_slot(l, layer, f != NULL);
+		c = coin_slot(l, layer, ours);
 		if (c == NULL) {
 			/* ours, and on the chain, but nothing will spend it */
-			ledger_post(l, layer, height,
-				f == NULL ? ACCOUNT_EXTERNAL : ACCOUNT_INFLIGHT, ACCOUNT_OVERFLOW,
-				e->amount);
+			ledger_post(l, layer, height, ours ? ACCOUNT_INFLIGHT : ACCOUNT_EXTERNAL,
+				ACCOUNT_OVERFLOW, e->amount);
 			return;
 		}
 		*c = (struct coin){.layer = layer,
 			.at = {.txid = e->at.tx, .index = e->at.index},
 			.value = value,
 			.key_index = e->key_index,
-			.own = f != NULL,
+			.own = ours,
 			.effect = INDEX_NONE,
 			.free_at = INDEX_NONE};
 		coin_key(key, layer, &e->at.tx, e->at.index);
@@ -172,7 +176,7 @@ void coin_created(
 	}
 	c->created_height = height;
 	coin_young(l, c);
-	if (f == NULL)
+	if (!ours)
 		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 }
 

@@ -160,6 +160,16 @@ static void put_book(struct digest *d, const struct book *book)
 	}
 }
 
+static void put_addresses(struct digest *d, const struct ledger *l)
+{
+	buf_le32(&d->buf, l->address_count);
+	flush(d);
+	for (uint32_t i = 0; i < l->address_count; i++) {
+		buf_put(&d->buf, l->address[i].b, sizeof l->address[i].b);
+		flush(d);
+	}
+}
+
 void ledger_hash(const struct ledger *l, struct hash256 *out)
 {
 	static _Thread_local struct digest d;
@@ -182,6 +192,7 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_put(&d.buf, c->at.txid.b, 32);
 		buf_le32(&d.buf, c->at.index);
 		buf_le64(&d.buf, c->value.raw);
+		buf_le32(&d.buf, c->key_index);
 		buf_le64(&d.buf, c->created_height);
 		buf_le64(&d.buf, c->final_height);
 		buf_le64(&d.buf, c->spent_height);
@@ -204,5 +215,6 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		flush(&d);
 	}
 	put_book(&d, &l->book);
+	put_addresses(&d, l);
 	*out = d.state;
 }

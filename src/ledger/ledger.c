@@ -28,12 +28,14 @@ static enum err create_tables(struct ledger *l)
 	l->open_effect = calloc(c->effects, sizeof *l->open_effect);
 	l->idem = calloc((size_t)c->swaps + c->transfers, sizeof *l->idem);
 	l->posting = calloc(c->postings, sizeof *l->posting);
+	l->address = calloc((size_t)c->addresses + 1, sizeof *l->address);
 	l->dirty = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty);
 	l->dirty_round = calloc((size_t)c->swaps + c->transfers, sizeof *l->dirty_round);
 	l->round = 1;
 	if (l->swap == NULL || l->transfer == NULL || l->effect == NULL || l->coin == NULL ||
 		l->active_swap == NULL || l->open_effect == NULL || l->idem == NULL ||
-		l->posting == NULL || l->dirty == NULL || l->dirty_round == NULL)
+		l->posting == NULL || l->address == NULL || l->dirty == NULL ||
+		l->dirty_round == NULL)
 		return ERR_FULL;
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		struct layer_state *s = &l->layer[i];
@@ -65,6 +67,7 @@ static enum err create_maps(struct ledger *l, uint64_t seed)
 	TRY(create_map(&l->coin_by_outpoint, ledger_coins_max(c), COIN_KEY_SIZE, seed));
 	TRY(create_map(&l->by_idempotency, c->swaps + c->transfers, 32, seed));
 	TRY(book_init(&l->book, c->book_accounts, c->book_rows, seed));
+	TRY(create_map(&l->address_by_id, c->addresses, 16, seed));
 	return blobs_create(&l->blobs, c->effects * BLOB_CHUNKS_PER_EFFECT);
 }
 
@@ -73,6 +76,7 @@ enum err ledger_create(struct ledger **out, const struct ledger_capacity *capaci
 {
 	CHECK(capacity->swaps > 0 && capacity->transfers > 0 && capacity->effects > 0);
 	CHECK(capacity->coins > 0 && capacity->postings > 0);
+	CHECK(capacity->addresses <= LEDGER_ADDRESSES_MAX);
 	struct ledger *l = calloc(1, sizeof *l);
 	if (l == NULL)
 		return ERR_FULL;
@@ -116,6 +120,7 @@ void ledger_destroy(struct ledger *l)
 	free(l->open_effect);
 	free(l->idem);
 	free(l->posting);
+	free(l->address);
 	free(l->dirty);
 	free(l->dirty_round);
 	free(l->swap_by_id.slot);
@@ -126,6 +131,7 @@ void ledger_destroy(struct ledger *l)
 	free(l->effect_by_tx.slot);
 	free(l->coin_by_outpoint.slot);
 	free(l->by_idempotency.slot);
+	free(l->address_by_id.slot);
 	book_fini(&l->book);
 	blobs_destroy(l->blobs);
 	bytes_wipe(&l->seal, sizeof l->seal);
@@ -223,12 +229,20 @@ struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer,
 	return amount_of_u128(account_asset(layer, a), t->out > t->in ? t->out - t->in : 0);
 }
 
+struct amount ledger_uncredited(const struct ledger *l, enum layer_id layer)
+{
+	struct amount left = amount_zero(layer_asset(layer)), all;
+	if (amount_add(&all, ledger_balance(l, layer, ACCOUNT_AVAILABLE),
+		    ledger_balance(l, layer, ACCOUNT_WATCHED)) == OK)
+		(void)!amount_sub(&left, all, ledger_balance_credit(l, layer, ACCOUNT_CUSTOMER));
+	return left;
+}
+
 struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer)
 {
-	struct amount left = amount_zero(layer_asset(layer));
-	(void)!amount_sub(&left, ledger_balance(l, layer, ACCOUNT_AVAILABLE),
-		ledger_balance_credit(l, layer, ACCOUNT_CUSTOMER));
-	return left;
+	const struct amount left = ledger_uncredited(l, layer);
+	const struct amount online = ledger_balance(l, layer, ACCOUNT_AVAILABLE);
+	return amount_cmp(left, online) < 0 ? left : online;
 }
 
 struct amount ledger_gas(const struct ledger *l, enum layer_id layer)

@@ -32,6 +32,11 @@
 #define TEXT_REASON_SIZE 80u
 #define LEDGER_CREDITS 8192u /* of each account layer, not yet deep: back-pressure beyond */
 #define INDEX_NONE UINT32_MAX
+/* Deposit addresses: what a scan of a node's unspent outputs asks for at once. */
+#define LEDGER_ADDRESSES_MAX (UINT32_C(1) << 16)
+/* Addresses beyond those that were given are watched all the same, so many: another program that
+ * knows the descriptor may have shown them. As wallets' gap limits, and some. */
+#define LEDGER_ADDRESSES_AHEAD 100u
 /* Signed bytes outlive the end of their effect by so many blocks: a reorganisation deeper than what
  * counts as final finds them again. As deep as adapters can follow one. */
 #define EFFECT_KEPT_BLOCKS 64u
@@ -52,6 +57,7 @@ struct ledger_capacity {
 	uint32_t coins; /* from outside, of each layer; and as many that our own transactions make
 			 */
 	uint32_t book_accounts, book_rows; /* 0: no customers' accounts */
+	uint32_t addresses;                /* given for deposits; at most LEDGER_ADDRESSES_MAX */
 };
 
 /* A lock-up of a leg, as seen. */
@@ -187,7 +193,7 @@ struct coin {
 	enum layer_id layer;
 	struct btc_outpoint at;
 	struct sat value;
-	uint32_t key_index;
+	uint32_t key_index;      /* of ours; KEY_INDEX_DEPOSIT and a deposit address's */
 	uint64_t created_height; /* 0: slot free or reorganised away */
 	uint64_t final_height;   /* became available at this tip; 0: not yet */
 	uint64_t spent_height;   /* 0: unspent */
@@ -283,6 +289,11 @@ struct ledger {
 	uint64_t posting_count;  /* ever */
 	struct blobs *blobs;
 	struct book book; /* customers' accounts */
+	/* Whom each deposit address was given to, by its index: each index once, in order, for
+	 * ever */
+	struct id128 *address;
+	uint32_t address_count;
+	struct map address_by_id;
 	bool latched;
 	char latch_reason[TEXT_REASON_SIZE];
 	enum durability durability; /* as it was last recorded */
@@ -343,6 +354,8 @@ NONNULL_ALL bool ledger_hash_used(const struct ledger *l, const struct hash256 *
 struct swap *ledger_swap(const struct ledger *l, const struct id128 *id);
 struct transfer *ledger_transfer(const struct ledger *l, const struct id128 *id);
 struct effect *ledger_effect(const struct ledger *l, const struct id128 *id);
+/* The index of the deposit address that was given under this id; INDEX_NONE. */
+NONNULL_ALL uint32_t ledger_address(const struct ledger *l, const struct id128 *id);
 const struct idempotency *ledger_idempotency(const struct ledger *l, const struct hash256 *key);
 
 /* A variant's signed bytes; false when it was dropped. */
@@ -354,8 +367,11 @@ MUST_USE NONNULL_ALL bool ledger_raw(
 struct amount ledger_balance(const struct ledger *l, enum layer_id layer, enum account a);
 /* out - in. */
 struct amount ledger_balance_credit(const struct ledger *l, enum layer_id layer, enum account a);
-/* What is available, less what customers are owed: zero where that is more. */
+/* What is available and customers are not owed: what is on deposit addresses is theirs first. */
 struct amount ledger_unclaimed(const struct ledger *l, enum layer_id layer);
+/* What is available or on deposit addresses, less what customers are owed; zero where that is more.
+ */
+struct amount ledger_uncredited(const struct ledger *l, enum layer_id layer);
 /* Gas of ours, where that is another asset: free or reserved. */
 struct amount ledger_gas(const struct ledger *l, enum layer_id layer);
 /* Sum of the custody accounts. */
@@ -364,6 +380,8 @@ struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 bool variant_signed(const struct effect_variant *v);
 /* A payout that somebody else signs. */
 bool effect_external(const struct ledger *l, const struct effect *f);
+/* On a deposit address: ours, and not the signer's to spend. */
+bool coin_watched(const struct coin *c);
 /* Coins that the list can hold, of all layers. */
 uint32_t ledger_coins_max(const struct ledger_capacity *capacity);
 /* So many slots of a layer's coins (own: of ours) are taken and can't be used again yet. */

@@ -117,6 +117,7 @@ void params_put(struct buf *out, const struct ledger_params *p)
 	buf_le64(out, p->offer_ttl_ms);
 	buf_le64(out, p->observation_ms);
 	buf_le64(out, p->payout_wait_ms);
+	buf_put(out, p->deposits.b, sizeof p->deposits.b);
 }
 
 enum err params_get(struct reader *in, struct ledger_params *p)
@@ -129,7 +130,10 @@ enum err params_get(struct reader *in, struct ledger_params *p)
 	p->quote_ttl_ms = reader_le64(in);
 	p->offer_ttl_ms = reader_le64(in);
 	p->observation_ms = reader_le64(in);
-	p->payout_wait_ms = in->left > 0 ? reader_le64(in) : 0; /* older journals have none */
+	/* older journals have neither of these */
+	p->payout_wait_ms = in->left > 0 ? reader_le64(in) : 0;
+	if (in->left > 0)
+		reader_copy(in, p->deposits.b, sizeof p->deposits.b);
 	return reader_finish(in);
 }
 

@@ -51,6 +51,8 @@ struct ledger_params {
 	uint64_t observation_ms; /* from a block to our reaction, at most */
 	/* how long a payout of coins may wait for others to leave with, at most; 0: not at all */
 	uint64_t payout_wait_ms;
+	/* Bitcoin: what the deposit descriptor pays to, hashed; zero: there is none */
+	struct hash256 deposits;
 };
 
 /* CHANNEL: what a payment may cost at most besides its amount. ERR_RANGE: over all there is. */

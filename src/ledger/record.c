@@ -30,6 +30,7 @@ const char *record_name(uint16_t type)
 		[REC_BOOK_TRANSFERS] = "book_transfers",
 		[REC_FACT] = "fact",
 		[REC_FIRST_LAYER] = "first_layer",
+		[REC_ADDRESS] = "address",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }
@@ -480,6 +481,19 @@ enum err rec_first_layer_get(struct reader *in, struct rec_first_layer *r)
 	r->safe_height = reader_le64(in);
 	r->final_height = reader_le64(in);
 	r->data_fee = reader_le64(in);
+	return reader_finish(in);
+}
+
+void rec_address_put(struct buf *out, const struct rec_address *r)
+{
+	buf_put(out, r->id.b, sizeof r->id.b);
+	buf_le32(out, r->index);
+}
+
+enum err rec_address_get(struct reader *in, struct rec_address *r)
+{
+	reader_copy(in, r->id.b, sizeof r->id.b);
+	r->index = reader_le32(in);
 	return reader_finish(in);
 }
 

@@ -36,6 +36,7 @@ enum record_type {
 	REC_BOOK_TRANSFERS,
 	REC_FACT,
 	REC_FIRST_LAYER,
+	REC_ADDRESS,
 	REC_TYPE_COUNT
 };
 
@@ -141,6 +142,12 @@ struct rec_latch {
 	char reason[TEXT_REASON_SIZE];
 };
 
+/* A deposit address was given. */
+struct rec_address {
+	struct id128 id; /* the operator's name for it */
+	uint32_t index;  /* of the descriptor: the next one */
+};
+
 struct rec_durability {
 	enum durability mode;
 	uint32_t interval_ms; /* 0 but for DURABILITY_INTERVAL */
@@ -182,6 +189,9 @@ MUST_USE NONNULL_ALL enum err rec_latch_get(struct reader *in, struct rec_latch 
 
 NONNULL_ALL void rec_durability_put(struct buf *out, const struct rec_durability *r);
 MUST_USE NONNULL_ALL enum err rec_durability_get(struct reader *in, struct rec_durability *r);
+
+NONNULL_ALL void rec_address_put(struct buf *out, const struct rec_address *r);
+MUST_USE NONNULL_ALL enum err rec_address_get(struct reader *in, struct rec_address *r);
 
 #define REC_BOOK_TRANSFER_SIZE 72u
 #define REC_BOOK_HEAD_SIZE (9u + 32u + 32u + 1u + 4u) /* what is before the first item */

@@ -91,6 +91,25 @@ static void test_fact(void)
 	CHECK(rec_fact_get(&in, &layer, &back, &key) == ERR_FORMAT);
 }
 
+static void test_address(void)
+{
+	uint8_t storage[64];
+	const struct rec_address r = {.id = {{3, [15] = 4}}, .index = 0x01020304};
+	struct rec_address back;
+	struct buf out = buf_init(storage, sizeof storage);
+	rec_address_put(&out, &r);
+	struct reader in = reader_init(buf_slice(&out));
+	CHECK(rec_address_get(&in, &back) == OK);
+	CHECK(id128_eq(&back.id, &r.id) && back.index == r.index);
+	for (size_t len = 0; len < out.len; len++) {
+		in = reader_init(slice_of(storage, len));
+		CHECK(rec_address_get(&in, &back) != OK);
+	}
+	storage[out.len++] = 0;
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_address_get(&in, &back) == ERR_FORMAT);
+}
+
 static void test_prepared_is_sealed(void)
 {
 	static uint8_t storage[1024], plain[RECORD_RAW_MAX];
@@ -185,6 +204,7 @@ int main(void)
 {
 	test_events();
 	test_fact();
+	test_address();
 	test_prepared_is_sealed();
 	test_intent_bounds();
 	test_intent_owners();

@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "ledger/fold.h"
 
-#define VERSION 4u
+#define VERSION 5u
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
@@ -423,6 +423,7 @@ static void io_counts(struct codec *c, struct ledger *l)
 	l->idem_count = io_below(c, l->idem_count, l->swap_count + l->transfer_count + 1);
 	l->transfers_waiting = io_below(c, l->transfers_waiting, l->transfer_count + 1);
 	l->transfer_first = io_below(c, l->transfer_first, l->transfer_count + 1);
+	l->address_count = io_below(c, l->address_count, k->addresses + 1);
 	io_u64(c, &l->seq);
 	io_u64(c, &l->time_ms);
 	io_bool(c, &l->latched);
@@ -494,6 +495,8 @@ static void io_ledger(struct codec *c, struct ledger *l)
 		io_coin(c, &l->coin[i], l);
 	for (uint32_t i = 0; !codec_failed(c) && i < l->idem_count; i++)
 		io_idempotency(c, &l->idem[i], l);
+	for (uint32_t i = 0; !codec_failed(c) && i < l->address_count; i++)
+		io_id(c, &l->address[i]);
 	io_list(c, l->active_swap, l->active_swap_count, l->swap_count);
 	io_list(c, l->open_effect, l->open_effect_count, l->effect_count);
 	for (unsigned i = 0; !codec_failed(c) && i < LAYER_COUNT; i++)
@@ -528,6 +531,8 @@ static enum err index_all(struct ledger *l)
 		TRY(index_transfer(l, i));
 	for (uint32_t i = 0; i < l->idem_count; i++)
 		TRY(put_new(&l->by_idempotency, l->idem[i].key.b, i));
+	for (uint32_t i = 0; i < l->address_count; i++)
+		TRY(put_new(&l->address_by_id, l->address[i].b, i));
 	for (uint32_t i = 0; i < l->coin_count; i++) {
 		const struct coin *k = &l->coin[i];
 		uint8_t key[COIN_KEY_SIZE];
@@ -556,6 +561,7 @@ size_t snapshot_size(const struct ledger *l)
 	size += ((size_t)l->transfer_count + l->coin_count + l->idem_count) * STRUCT_PART_MAX;
 	size += (size_t)l->effect_count * effect;
 	size += kept * STRUCT_PART_MAX;
+	size += (size_t)l->address_count * sizeof *l->address;
 	size += (size_t)LAYER_COUNT * (LEDGER_RECENT_BLOCKS + 4) * 256;
 	size += (size_t)l->book.account_count * 128 + (size_t)l->book.row_count * BOOK_ROW_SIZE;
 	for (unsigned i = 0; i < LAYER_COUNT; i++)

@@ -18,6 +18,9 @@ const struct route api_routes[] = {
 	{"GET", "/v1/transfers/{id}", SCOPE_OPERATOR, handle_transfer_get},
 	{"GET", "/v1/transfers/{id}/psbt", SCOPE_OPERATOR, handle_psbt_get},
 	{"POST", "/v1/transfers/{id}/psbt", SCOPE_OPERATOR, handle_psbt_set},
+	{"POST", "/v1/addresses", SCOPE_OPERATOR, handle_address_create},
+	{"GET", "/v1/addresses/{id}", SCOPE_OPERATOR, handle_address_get},
+	{"GET", "/v1/deposits", SCOPE_OPERATOR, handle_deposit_list},
 	{"POST", "/v1/transactions", SCOPE_OPERATOR, handle_transaction_submit},
 	{"GET", "/v1/transactions/{layer}/{id}", SCOPE_OPERATOR, handle_transaction_get},
 	{"GET", "/v1/layers", SCOPE_TAKER, handle_layers},
@@ -245,6 +248,7 @@ enum err api_create(struct api **out, const struct api_config *config)
 	api->tokens = config->tokens;
 	api->ports = config->ports;
 	api->log = config->log;
+	api->deposits = config->deposits;
 	api->cluster = config->cluster;
 	api->task_request = cpu_task_kind("http_request");
 	api->task_decode = cpu_task_kind("transaction_decode");

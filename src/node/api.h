@@ -67,7 +67,8 @@ struct api_ports {
 
 struct api_config {
 	struct loop *loop;
-	struct log_index *log; /* NULL: proofs can't be given */
+	struct log_index *log;             /* NULL: proofs can't be given */
+	const struct descriptor *deposits; /* NULL: no addresses are given */
 	struct id128 cluster;
 	struct engine *engine;
 	const struct config *config;

@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "base/mutant.h"
 #include "node/api.h"
+#include "node/deposits.h"
 #include "node/encode.h"
 #include "node/events.h"
 #include "node/fields.h"
@@ -73,6 +74,7 @@ struct api {
 	const struct token_set *tokens;
 	struct api_ports ports;
 	struct log_index *log;
+	const struct descriptor *deposits;
 	struct id128 cluster;
 	struct quote_key quote_key;
 	struct rate_limit *requests, *swaps;
@@ -184,6 +186,9 @@ void handle_transfer_get(struct call *c);
 void handle_transfer_list(struct call *c);
 void handle_psbt_get(struct call *c);
 void handle_psbt_set(struct call *c);
+void handle_address_create(struct call *c);
+void handle_address_get(struct call *c);
+void handle_deposit_list(struct call *c);
 void handle_transaction_submit(struct call *c);
 void handle_transaction_get(struct call *c);
 void handle_layers(struct call *c);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "node/deposits.h"
 
 static const char base_yaml[] =
 	"http: {port: 0, body_max: 65536}\n"
@@ -16,7 +17,7 @@ static const char base_yaml[] =
 	"contract: '0xcccccccccccccccccccccccccccccccccccccccc'}\n"
 	"swap: {fee_ppm: 2000, quote_ttl_ms: 60000, offer_ttl_ms: 3600000, observation_ms: 2000}\n"
 	"capacity: {swaps: 1024, transfers: 1024, effects: 4096, coins: 1024, postings: 4096, "
-	"book_accounts: 64, book_transfers: 256}\n";
+	"book_accounts: 64, book_transfers: 256, addresses: 64}\n";
 
 /* ---- ports ---- */
 
@@ -218,12 +219,12 @@ static void fund(struct world *w)
 		world_block(w, LAYER_BITCOIN, NULL, 0);
 }
 
-void world_open(struct world *w, const char *yaml)
+static void open_world(struct world *w, const char *yaml, const char *const *set, size_t set_count)
 {
 	char text[4096];
 	struct buf b = buf_init(text, sizeof text);
 	struct config_error error;
-	const struct config_source source = {.path = NULL};
+	const struct config_source source = {.path = NULL, .set = set, .set_count = set_count};
 	uint32_t line;
 	*w = (struct world){.disk = file_sim_create(),
 		.seal = {{9}},
@@ -242,8 +243,13 @@ void world_open(struct world *w, const char *yaml)
 	secp_init(w->seal.b);
 	CHECK(loop_create(&w->loop, &(struct loop_config){.timer_max = 0}) == OK);
 	open_engine(w);
+	const struct config_layer *bitcoin = &w->config.layer[LAYER_BITCOIN];
+	CHECK(set_count == 0 ||
+		deposits_read(&w->deposits, bitcoin->params.network, bitcoin->deposit_descriptor) ==
+			NULL);
 	const struct api_config api = {.loop = w->loop,
 		.log = w->log,
+		.deposits = set_count > 0 ? &w->deposits : NULL,
 		.cluster = journal_cluster(w->journal),
 		.engine = w->engine,
 		.config = &w->config,
@@ -263,6 +269,17 @@ void world_open(struct world *w, const char *yaml)
 		.body_max = w->config.http_body_max};
 	CHECK(http_server_create(&w->server, w->loop, &http, api_handle, w->api) == OK);
 	fund(w);
+}
+
+void world_open(struct world *w, const char *yaml)
+{
+	open_world(w, yaml, NULL, 0);
+}
+
+void world_open_deposits(struct world *w)
+{
+	static const char *const set[] = {"bitcoin.deposit_descriptor=" WORLD_DESCRIPTOR};
+	open_world(w, "", set, ARRAY_LEN(set));
 }
 
 void world_close(struct world *w)

@@ -2,6 +2,7 @@
  * layers that answer what a test tells them. Only tests link it. */
 #ifndef NODE_API_WORLD_TEST_H
 #define NODE_API_WORLD_TEST_H
+#include "btc/descriptor.h"
 #include "node/api.h"
 #include "sys/file_sim.h"
 
@@ -22,6 +23,7 @@ struct world {
 	struct engine *engine;
 	struct config config;
 	struct ledger_params params;
+	struct descriptor deposits;
 	struct token_set tokens;
 	struct seal_key seal;
 	struct api *api;
@@ -41,6 +43,11 @@ struct world {
 
 /* yaml is added to a configuration for regtest on any free port. */
 NONNULL_ALL void world_open(struct world *w, const char *yaml);
+/* The same with deposit addresses. */
+#define WORLD_DESCRIPTOR                                                                           \
+	"wpkh(tpubD6NzVbkrYhZ4YoC6CCDAcAepZNS4voBjbtkxiT9whviyexRZLJRTT4kCb7R8mjYFpiPWgjak"        \
+	"ugKv38ZvQCdjmaAqm86igrjHFqTjKwr7MoL/0/*)#zrvgeaf4"
+NONNULL_ALL void world_open_deposits(struct world *w);
 NONNULL_ALL void world_close(struct world *w);
 /* One block of a layer, with these events. */
 void world_block(

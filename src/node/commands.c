@@ -464,3 +464,17 @@ enum err engine_transfer(
 {
 	return engine_transfers(e, out, c, 1);
 }
+
+enum err engine_address(struct engine *e, uint32_t *index, uint64_t now_ms, const struct id128 *id)
+{
+	const struct ledger *l = e->ledger;
+	*index = ledger_address(l, id);
+	if (*index != INDEX_NONE)
+		return ERR_EXISTS;
+	const struct rec_address r = {.id = *id, .index = l->address_count};
+	struct buf record = engine_record(e, now_ms);
+	rec_address_put(&record, &r);
+	TRY(engine_append(e, REC_ADDRESS, &record, 0));
+	*index = r.index;
+	return OK;
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "node/config_keys.h"
+#include "node/deposits.h"
 #include "node/engine.h"
 #include "sys/file.h"
 #include "sys/yaml.h"
@@ -68,16 +69,16 @@ static const char *put_number(uint8_t *field, const struct config_key *key, cons
 	return NULL;
 }
 
-static const char *put_text(uint8_t *field, const char *value)
+static const char *put_text(uint8_t *field, size_t size, const char *value)
 {
 	const size_t len = strlen(value);
-	if (len >= CONFIG_TEXT_SIZE)
+	if (len >= size)
 		return "is too long";
 	for (size_t i = 0; i < len; i++) {
 		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
 			return "has a control character in it";
 	}
-	memset(field, 0, CONFIG_TEXT_SIZE);
+	memset(field, 0, size);
 	memcpy(field, value, len);
 	return NULL;
 }
@@ -145,7 +146,8 @@ static const char *put_value(struct config *c, const struct config_key *key, con
 {
 	uint8_t *field = (uint8_t *)c + key->offset;
 	switch (key->type) {
-	case CONFIG_TEXT: return put_text(field, value);
+	case CONFIG_TEXT: return put_text(field, CONFIG_TEXT_SIZE, value);
+	case CONFIG_DESCRIPTOR: return put_text(field, CONFIG_DESCRIPTOR_SIZE, value);
 	case CONFIG_BOOL: {
 		const bool on = strcmp(value, "true") == 0;
 		if (!on && strcmp(value, "false") != 0)
@@ -474,12 +476,18 @@ void config_params(struct ledger_params *out, const struct config *c)
 	out->offer_ttl_ms = c->offer_ttl_ms;
 	out->payout_wait_ms = c->payout_wait_ms;
 	out->observation_ms = c->observation_ms;
+	const struct config_layer *bitcoin = &c->layer[LAYER_BITCOIN];
+	struct descriptor d;
+	if (bitcoin->enabled && bitcoin->deposit_descriptor[0] != '\0' &&
+		deposits_read(&d, bitcoin->params.network, bitcoin->deposit_descriptor) == NULL)
+		deposits_id(&out->deposits, &d);
 }
 
 /* Values of these types are written with quotes. */
 static bool is_quoted(enum config_type type)
 {
-	return type == CONFIG_TEXT || type == CONFIG_AMOUNT || type == CONFIG_DEPTH;
+	return type == CONFIG_TEXT || type == CONFIG_DESCRIPTOR || type == CONFIG_AMOUNT ||
+		type == CONFIG_DEPTH;
 }
 
 void config_explain(struct buf *out)
@@ -533,7 +541,8 @@ static void show_value(struct buf *out, const struct config *c, const struct con
 	} v;
 	char amount[AMOUNT_TEXT_SIZE];
 	switch (key->type) {
-	case CONFIG_TEXT: buf_printf(out, "%s", (const char *)field); return;
+	case CONFIG_TEXT:
+	case CONFIG_DESCRIPTOR: buf_printf(out, "%s", (const char *)field); return;
 	case CONFIG_BOOL:
 		memcpy(&v.on, field, sizeof v.on);
 		buf_printf(out, "%s", v.on ? "true" : "false");

@@ -13,6 +13,7 @@
 #include "sys/loop.h"
 
 #define CONFIG_TEXT_SIZE 256u
+#define CONFIG_DESCRIPTOR_SIZE 4096u
 #define CONFIG_FILE_MAX (256u * 1024u)
 
 struct config_layer {
@@ -32,6 +33,7 @@ struct config_layer {
 	uint64_t poll_ms;
 	uint64_t birth_height; /* the first block that can hold coins of ours; 0: the tip when the
 				  journal is new */
+	char deposit_descriptor[CONFIG_DESCRIPTOR_SIZE]; /* Bitcoin (node/deposits.h) */
 	char contract[CONFIG_TEXT_SIZE]; /* as written; params.contract is what it means */
 	char token[CONFIG_TEXT_SIZE];    /* likewise, and params.token */
 	struct layer_params params;

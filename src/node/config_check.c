@@ -1,6 +1,8 @@
 /* What the values of a configuration say together. */
 #include "node/config.h"
 
+#include "node/deposits.h"
+
 /* One line. */
 PRINTF_LIKE(3, 4)
 static void problem(struct buf *out, uint32_t *count, const char *fmt, ...)
@@ -70,6 +72,12 @@ static void check_layer(const struct config *c, enum layer_id id, struct buf *ou
 		problem(out, count, "%s.node: lnd or cln", name);
 	if (layer_family(id) == FAMILY_CHANNEL && l->credential_file[0] == '\0')
 		problem(out, count, "%s.credential_file: is needed", name);
+	struct descriptor d;
+	const char *wrong = l->deposit_descriptor[0] == '\0'
+		? NULL
+		: deposits_read(&d, p->network, l->deposit_descriptor);
+	if (wrong != NULL)
+		problem(out, count, "%s.deposit_descriptor: %s", name, wrong);
 	if (layer_gas_apart(id) && l->token[0] == '\0')
 		problem(out, count, "%s.token: is needed", name);
 	if (l->poll_ms > l->rpc_timeout_ms * 10)

@@ -137,6 +137,12 @@ static void test_check(struct config *c)
 		{"bitcoin: {enabled: true, rpc_url: 'ftp://x'}\n", "bitcoin.rpc_url: "},
 		{"bitcoin: {enabled: true, outage_ms: 1}\n", "bitcoin.outage_ms: "},
 		{"rootstock: {enabled: true}\n", "rootstock.contract: "},
+		{"bitcoin: {enabled: true, deposit_descriptor: 'wpkh(xprv9s21ZrQH143K3QTDL4LXw2F7H"
+		 "EK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMP"
+		 "Hi/*)#n9g43y4k'}\n",
+			"bitcoin.deposit_descriptor: "},
+		{"bitcoin: {enabled: true, deposit_descriptor: 'tr(deadbeef)'}\n",
+			"bitcoin.deposit_descriptor: "},
 		{"bitcoin: {enabled: true}\nrootstock: {enabled: true, network: regtest, contract: "
 		 "'0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed'}\n",
 			"one layer's network is a test network"},

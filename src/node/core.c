@@ -303,9 +303,24 @@ static enum err open_layers(struct core *k)
 	return OK;
 }
 
+static enum err open_deposits(struct core *k)
+{
+	const struct config_layer *c = &k->config->layer[LAYER_BITCOIN];
+	if (!c->enabled || c->deposit_descriptor[0] == '\0')
+		return OK;
+	k->deposits = calloc(1, sizeof *k->deposits);
+	if (k->deposits == NULL)
+		return ERR_FULL;
+	const char *wrong = deposits_read(k->deposits, c->params.network, c->deposit_descriptor);
+	if (wrong != NULL)
+		log_line(LOG_ERROR, "bitcoin.deposit_descriptor: %s", wrong);
+	return wrong == NULL ? OK : ERR_FORMAT;
+}
+
 static enum err open_workers(struct core *k)
 {
-	const struct watch_config watch = {.loop = k->loop, .engine = k->engine, .layer = k->layer};
+	const struct watch_config watch = {
+		.loop = k->loop, .engine = k->engine, .layer = k->layer, .deposits = k->deposits};
 	const struct reconcile_config reconcile = {.loop = k->loop,
 		.engine = k->engine,
 		.layer = k->layer,
@@ -347,6 +362,8 @@ enum err core_create(struct core **out, enum core_end *end, const struct core_co
 		err = open_layers(k);
 	}
 	if (err == OK)
+		err = open_deposits(k);
+	if (err == OK)
 		err = open_workers(k);
 	if (err != OK) {
 		core_destroy(k);
@@ -385,6 +402,7 @@ void core_destroy(struct core *k)
 	journal_close(k->journal);
 	engine_destroy(k->engine);
 	ledger_destroy(k->ledger);
+	free(k->deposits);
 	if (k->has_waker)
 		loop_waker_remove(k->loop, k->waker);
 	free(k);
@@ -444,6 +462,10 @@ enum err core_turn(struct core *k, uint64_t *wait_ms)
 		return ERR_IO;
 	}
 	engine_flush(k->engine);
+	if (watch_addresses(k->watch) != OK) {
+		log_line(LOG_ERROR, "bitcoin: a deposit address can't be watched");
+		return ERR_FULL;
+	}
 	engine_on_durable(k->engine);
 	turn_log(k);
 	turn_scrub(k);

@@ -71,6 +71,7 @@ enum err core_start_api(struct core *k)
 {
 	const struct api_config api = {.loop = k->loop,
 		.log = k->log,
+		.deposits = k->deposits,
 		.cluster = journal_cluster(k->journal),
 		.engine = k->engine,
 		.config = k->config,

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "node/core.h"
+#include "node/deposits.h"
 #include "node/effect_runner.h"
 #include "node/reconcile.h"
 #include "node/snapshots.h"
@@ -47,6 +48,7 @@ struct core {
 	struct snapshots *snapshots;       /* NULL: it could not be begun; nothing else needs it */
 	struct engine *engine;
 	struct effect_runner *effects;
+	struct descriptor *deposits; /* owned; NULL: none */
 	struct watch *watch;
 	struct reconciler *reconciler;
 	struct api *api;

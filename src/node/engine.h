@@ -107,6 +107,12 @@ struct book_transfers_command {
 	const struct book_transfer *transfer; /* borrows */
 	uint32_t count;
 };
+/* The next deposit address, under the operator's name for it: the same name has the same address.
+ * ERR_EXISTS: it had one before, *index says which; ERR_FULL: capacity.addresses are given, or back
+ * off; ERR_STATE: there is no descriptor. */
+MUST_USE NONNULL_ALL enum err engine_address(
+	struct engine *e, uint32_t *index, uint64_t now_ms, const struct id128 *id);
+
 struct book_answer {
 	uint64_t seq;
 	const uint8_t *result; /* borrows */

@@ -12,7 +12,8 @@ static const struct ledger_capacity capacity = {.swaps = 64,
 	.coins = 256,
 	.postings = 4096,
 	.book_accounts = 64,
-	.book_rows = 20000};
+	.book_rows = 20000,
+	.addresses = 40};
 
 static enum err replay(void *ctx, const struct journal_record *r)
 {

@@ -8,7 +8,7 @@
 #include "ledger/ledger.h"
 #include "rt/latency.h"
 
-#define METRICS_ROUTES_MAX 32u
+#define METRICS_ROUTES_MAX 40u
 #define METRICS_STATUS_COUNT 16u /* statuses that we give, and one for all others */
 #define METRICS_TEXT_MAX (512u * 1024u)
 

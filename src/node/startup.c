@@ -23,6 +23,8 @@ static enum err take_params(struct core *k, const struct pubkey *wallet)
 	struct ledger_params p;
 	config_params(&p, k->config);
 	p.wallet = *wallet;
+	if (k->ledger->has_params && p.layer[LAYER_BITCOIN].network == NULL)
+		p.deposits = k->ledger->params.deposits;
 	/* a layer that is switched off keeps its parameters: what is under way there goes on */
 	for (unsigned i = 0; k->ledger->has_params && i < LAYER_COUNT; i++)
 		if (p.layer[i].network == NULL)
@@ -51,7 +53,8 @@ static void on_hello(void *ctx, const struct signer_info *info)
 	} else if (!k->signer_known) {
 		if (take_params(k, &info->wallet) != OK) {
 			log_line(LOG_ERROR,
-				"the signer's wallet or a network is not this journal's");
+				"the signer's wallet, a network or bitcoin.deposit_descriptor is "
+				"not this journal's");
 			core_stop(k, CORE_END_DATA);
 			return;
 		}
@@ -220,7 +223,7 @@ void core_start_layer(void *layer_start)
 	if (s->following || k->stopping)
 		return;
 	/* a scan of our scripts needs the scripts */
-	enum err err = layer_watch_wallet(k->layer[s->id], &k->ledger->params.wallet);
+	enum err err = watch_scripts(k->watch, s->id);
 	if (err == OK)
 		err = layer_check(k->layer[s->id], on_checked, s);
 	if (err != OK)

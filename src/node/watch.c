@@ -8,7 +8,8 @@ enum { WATCHED_SOURCE = 1u << 0, WATCHED_DEST = 1u << 1 };
 struct watch {
 	struct watch_config config;
 	bool started[LAYER_COUNT];
-	uint8_t *swap; /* WATCHED_*, by index */
+	uint32_t addresses; /* given when the scripts were last watched */
+	uint8_t *swap;      /* WATCHED_*, by index */
 };
 
 /* ---- what was seen ---- */
@@ -178,6 +179,29 @@ static size_t cursor_of(const struct layer_state *s, struct block_ref cursor[LAY
 	return n;
 }
 
+_Static_assert(LEDGER_ADDRESSES_MAX + LEDGER_ADDRESSES_AHEAD <= LAYER_DEPOSITS_MAX,
+	"every address is watched");
+
+enum err watch_scripts(struct watch *w, enum layer_id id)
+{
+	const struct ledger *l = engine_ledger(w->config.engine);
+	struct layer *layer = w->config.layer[id];
+	TRY(layer_watch_wallet(layer, &l->params.wallet));
+	if (id != LAYER_BITCOIN || w->config.deposits == NULL)
+		return OK;
+	w->addresses = l->address_count;
+	return layer_watch_deposits(
+		layer, w->config.deposits, l->address_count + LEDGER_ADDRESSES_AHEAD);
+}
+
+enum err watch_addresses(struct watch *w)
+{
+	const struct ledger *l = engine_ledger(w->config.engine);
+	if (!w->started[LAYER_BITCOIN] || l->address_count == w->addresses)
+		return OK;
+	return watch_scripts(w, LAYER_BITCOIN);
+}
+
 enum err watch_start(struct watch *w, enum layer_id id)
 {
 	const struct ledger *l = engine_ledger(w->config.engine);
@@ -192,7 +216,7 @@ enum err watch_start(struct watch *w, enum layer_id id)
 		.ctx = w};
 
 	w->started[id] = true;
-	TRY(layer_watch_wallet(layer, &l->params.wallet));
+	TRY(watch_scripts(w, id));
 	/* spent ones, too: a reorganisation can undo the spend, and another may follow */
 	for (uint32_t i = 0; layer_family(id) == FAMILY_UTXO && i < l->coin_count; i++)
 		if (l->coin[i].layer == id && l->coin[i].created_height != 0)

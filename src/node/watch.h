@@ -14,7 +14,8 @@ struct watch;
 struct watch_config {
 	struct loop *loop;
 	struct engine *engine;
-	struct layer *const *layer; /* LAYER_COUNT */
+	struct layer *const *layer;        /* LAYER_COUNT */
+	const struct descriptor *deposits; /* of Bitcoin's deposit addresses; NULL: none */
 };
 
 /* Returns owned; subscribes to the engine. */
@@ -24,6 +25,11 @@ void watch_destroy(struct watch *w);
 NONNULL_ALL void watch_sweep(struct watch *w);
 /* Spends of a swap's destination leg are seen. */
 NONNULL_ALL bool watch_has_dest(const struct watch *w, uint32_t swap);
+/* Our own scripts on this layer: what a scan of it needs. Again after addresses were given. Errors
+ * as layer_watch_wallet and layer_watch_deposits. */
+MUST_USE NONNULL_ALL enum err watch_scripts(struct watch *w, enum layer_id layer);
+/* Those that were given since, before anybody is told of them. */
+MUST_USE NONNULL_ALL enum err watch_addresses(struct watch *w);
 /* Watch what the ledger holds on this layer and follow its chain from the ledger's last block. */
 MUST_USE NONNULL_ALL enum err watch_start(struct watch *w, enum layer_id layer);
 

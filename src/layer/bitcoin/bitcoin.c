@@ -113,6 +113,7 @@ const struct layer_ops bitcoin_ops = {
 	.check = utxo_check_node,
 	.block_at = utxo_block_at,
 	.watch_wallet = utxo_watch_wallet,
+	.watch_deposits = utxo_watch_deposits,
 	.watch_coin = utxo_watch_coin,
 	.watch_lock = utxo_watch_lock,
 	.watch_lock_at = utxo_watch_lock_at,

@@ -9,6 +9,8 @@ struct layer *utxo_allocate(const struct utxo_rules *rules)
 	if (b == NULL)
 		return NULL;
 	b->rules = rules;
+	table_init(&b->deposit, sizeof(struct deposit_watch), sizeof(struct script_key),
+		LAYER_DEPOSITS_MAX);
 	table_init(&b->coin, sizeof(struct coin_watch), sizeof(struct point_key), UTXO_COINS_MAX);
 	table_init(&b->lock, sizeof(struct lock_watch), sizeof(struct id128), UTXO_LOCKS_MAX);
 	table_init(
@@ -29,8 +31,8 @@ struct layer *utxo_allocate(const struct utxo_rules *rules)
 void utxo_release(struct layer *layer)
 {
 	struct utxo *b = utxo_of(layer);
-	struct table *const all[] = {
-		&b->coin, &b->lock, &b->script, &b->hash, &b->point, &b->seen, &b->pool};
+	struct table *const all[] = {&b->deposit, &b->coin, &b->lock, &b->script, &b->hash,
+		&b->point, &b->seen, &b->pool};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		table_fini(all[i]);
 	free(b->pool_todo);

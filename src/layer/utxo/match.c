@@ -32,6 +32,48 @@ enum err utxo_watch_wallet(struct layer *layer, const struct pubkey *wallet)
 	return OK;
 }
 
+/* Only scripts that fit are watched: those of witness programs. */
+static bool script_key_of(struct script_key *out, struct slice script)
+{
+	if (script.len == 0 || script.len > sizeof out->b)
+		return false;
+	*out = (struct script_key){{0}};
+	memcpy(out->b, script.ptr, script.len);
+	return true;
+}
+
+const struct deposit_watch *utxo_deposit(const struct utxo *b, struct slice script)
+{
+	struct script_key key;
+	if (b->deposit_count == 0 || !script_key_of(&key, script))
+		return NULL;
+	const struct deposit_watch *d = table_get(&b->deposit, &key);
+	/* a longer script that ends in zeros is another one */
+	return d != NULL && d->len == script.len ? d : NULL;
+}
+
+enum err utxo_watch_deposits(
+	struct layer *layer, const struct descriptor *descriptor, uint32_t count)
+{
+	struct utxo *b = utxo_of(layer);
+	if (b->descriptor != NULL && b->descriptor != descriptor)
+		return ERR_STATE;
+	b->descriptor = descriptor;
+	while (b->deposit_count < count) {
+		struct descriptor_scripts scripts;
+		struct script_key key;
+		TRY(descriptor_derive(&scripts, descriptor, 0, b->deposit_count));
+		if (!script_key_of(&key, slice_of(scripts.output, scripts.output_len)))
+			return ERR_RANGE;
+		struct deposit_watch *d = table_put(&b->deposit, &key);
+		if (d == NULL)
+			return ERR_FULL;
+		d->len = (uint8_t)scripts.output_len;
+		d->index = b->deposit_count++;
+	}
+	return OK;
+}
+
 enum err utxo_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
 {
 	struct point_key key;
@@ -167,6 +209,21 @@ static enum err match_input(struct utxo *b, const struct btc_txin *in, const str
 	return emit(ctx, &e);
 }
 
+/* Which of our addresses an output pays; false: none. */
+static bool is_ours(const struct utxo *b, struct slice script, uint32_t *key_index)
+{
+	for (uint32_t i = 0; b->has_wallet && i < KEY_INDEX_COUNT; i++) {
+		if (!slice_eq(slice_of(b->wallet[i].b, sizeof b->wallet[i].b), script))
+			continue;
+		*key_index = i;
+		return true;
+	}
+	const struct deposit_watch *d = utxo_deposit(b, script);
+	if (d != NULL)
+		*key_index = KEY_INDEX_DEPOSIT | d->index;
+	return d != NULL;
+}
+
 static enum err match_output(struct utxo *b, const struct btc_txout *out,
 	const struct btc_outpoint *at, bool coinbase, uint64_t height, match_emit emit, void *ctx)
 {
@@ -177,19 +234,16 @@ static enum err match_output(struct utxo *b, const struct btc_txout *out,
 		.flags = coinbase ? CHAIN_LOCK_COINBASE : 0u,
 		.amount = amount_of(layer_asset(b->layer.config.id), out->value.raw)};
 
-	if (out->script.len != sizeof key.b)
-		return OK;
-	memcpy(key.b, out->script.ptr, sizeof key.b);
 	point_key_of(&where, at);
-	for (uint32_t i = 0; height > 0 && b->has_wallet && i < KEY_INDEX_COUNT; i++) {
-		if (memcmp(b->wallet[i].b, key.b, sizeof key.b) != 0)
-			continue;
+	if (height > 0 && is_ours(b, out->script, &e.key_index)) {
 		if (table_put(&b->coin, &where) == NULL)
 			return ERR_FULL;
 		e.kind = CHAIN_COIN_CREATED;
-		e.key_index = i;
 		return emit(ctx, &e);
 	}
+	if (out->script.len != sizeof key.b)
+		return OK;
+	memcpy(key.b, out->script.ptr, sizeof key.b);
 	const struct script_watch *script = table_get(&b->script, &key);
 	const struct lock_watch *lock = script == NULL ? NULL : table_get(&b->lock, &script->swap);
 	if (lock == NULL)

@@ -14,8 +14,9 @@
 enum { OURS_WALLET = 1, OURS_LOCK };
 
 struct scan_script {
-	struct script_key script;
-	uint32_t kind;
+	struct script_key script; /* zeros behind a shorter one */
+	uint8_t len;
+	uint8_t kind;
 };
 
 /* A lock-up that is asked about, and what comes of its terms. */
@@ -83,23 +84,33 @@ static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
 	}
 }
 
+/* The script that was asked for and that an entry names; NULL: none. */
+static const struct scan_script *script_of(const struct scan_op *s, const struct json *output)
+{
+	const struct slice hex = json_string(json_get(output, "scriptPubKey"));
+	struct script_key key = {{0}};
+	const size_t len = hex.len / 2;
+	if (len == 0 || len > sizeof key.b || hex_decode(key.b, len, hex) != OK)
+		return NULL;
+	const struct scan_script *ours = table_get(&s->script, &key);
+	return ours != NULL && ours->len == len ? ours : NULL;
+}
+
 /* One unspent output; `found` holds those before it, so that none counts twice. */
 static enum err add_output(struct scan_op *s, struct table *found, const struct json *output)
 {
 	struct btc_outpoint at;
 	struct point_key key;
-	struct script_key script;
 	struct sat value;
 	uint64_t index;
 
 	TRY(core_answer_hash(&at.txid, json_get(output, "txid")));
 	TRY(json_get_u64(output, "vout", &index));
-	TRY(json_get_hex(output, "scriptPubKey", script.b, sizeof script.b));
 	if (index > UINT32_MAX)
 		return ERR_RANGE;
 	at.index = (uint32_t)index;
 	point_key_of(&key, &at);
-	const struct scan_script *ours = table_get(&s->script, &script);
+	const struct scan_script *ours = script_of(s, output);
 	if (ours == NULL || table_get(found, &key) != NULL)
 		return ERR_FORMAT;
 	if (table_put(found, &key) == NULL)
@@ -179,7 +190,7 @@ static enum err scan_send(struct scan_op *s)
 	for (uint32_t i = 0; i < s->script.item_count; i++) {
 		const struct scan_script *ours = table_at(&s->script, i);
 		char hex[2 * sizeof ours->script.b + 1], text[sizeof hex + 8];
-		hex_encode(hex, ours->script.b, sizeof ours->script.b);
+		hex_encode(hex, ours->script.b, ours->len);
 		(void)snprintf(text, sizeof text, "raw(%s)", hex);
 		json_push(list, json_new_string(text));
 	}
@@ -196,11 +207,13 @@ static void scan_ask(void *op)
 		scan_end(s, err, "cannot ask the node");
 }
 
-static enum err add_script(struct scan_op *s, const struct script_key *script, uint32_t kind)
+static enum err add_script(
+	struct scan_op *s, const struct script_key *script, size_t len, uint8_t kind)
 {
 	struct scan_script *ours = table_put(&s->script, script);
 	if (ours == NULL)
 		return ERR_FULL;
+	ours->len = (uint8_t)len;
 	ours->kind = kind;
 	return OK;
 }
@@ -237,10 +250,14 @@ static enum err take_scripts(struct scan_op *s)
 		TRY(lock->err);
 		if (table_put(&s->lock, &lock->at) == NULL)
 			return ERR_FULL;
-		TRY(add_script(s, &lock->script, OURS_LOCK));
+		TRY(add_script(s, &lock->script, sizeof lock->script, OURS_LOCK));
 	}
 	for (uint32_t i = 0; b->has_wallet && i < KEY_INDEX_COUNT; i++)
-		TRY(add_script(s, &b->wallet[i], OURS_WALLET));
+		TRY(add_script(s, &b->wallet[i], sizeof b->wallet[i], OURS_WALLET));
+	for (uint32_t i = 0; i < b->deposit.item_count; i++) {
+		const struct deposit_watch *d = table_at(&b->deposit, i);
+		TRY(add_script(s, &d->script, d->len, OURS_WALLET));
+	}
 	return OK;
 }
 
@@ -294,7 +311,7 @@ enum err utxo_scan(struct layer *layer, const struct layer_lock_ref *lock, size_
 		.calling = true,
 		.out = {.wallet = amount_zero(asset), .locked = amount_zero(asset)}};
 	table_init(&s->script, sizeof(struct scan_script), sizeof(struct script_key),
-		LAYER_SCAN_LOCKS_MAX + KEY_INDEX_COUNT);
+		LAYER_SCAN_LOCKS_MAX + KEY_INDEX_COUNT + LAYER_DEPOSITS_MAX);
 	table_init(
 		&s->lock, sizeof(struct point_key), sizeof(struct point_key), LAYER_SCAN_LOCKS_MAX);
 	enum err err = take_locks(s, lock, lock_count);

@@ -11,6 +11,7 @@
 #ifndef LAYER_UTXO_UTXO_H
 #define LAYER_UTXO_UTXO_H
 #include "btc/block.h"
+#include "btc/descriptor.h"
 #include "btc/htlc.h"
 #include "btc/tx.h"
 #include "layer/adapter.h"
@@ -42,6 +43,11 @@ struct coin_watch {
 };
 struct script_key {
 	uint8_t b[34];
+};
+struct deposit_watch { /* by script, zeros behind a shorter one */
+	struct script_key script;
+	uint8_t len;
+	uint32_t index;
 };
 struct lock_watch { /* by swap */
 	struct id128 swap;
@@ -99,6 +105,9 @@ struct utxo {
 	const struct utxo_rules *rules;
 	bool has_wallet;
 	struct script_key wallet[KEY_INDEX_COUNT];
+	const struct descriptor *descriptor; /* borrows; of deposits; NULL: none */
+	uint32_t deposit_count;              /* its indexes below are watched */
+	struct table deposit;
 	struct table coin, lock, script, hash, point, seen;
 	struct chain_event *event; /* owned; CHAIN_EVENTS_MAX of them */
 
@@ -137,6 +146,10 @@ typedef enum err (*match_emit)(void *ctx, const struct chain_event *event);
 MUST_USE enum err utxo_match(struct utxo *b, const struct btc_tx *tx, const struct hash256 *txid,
 	uint64_t height, match_emit emit, void *ctx);
 enum err utxo_watch_wallet(struct layer *layer, const struct pubkey *wallet);
+enum err utxo_watch_deposits(
+	struct layer *layer, const struct descriptor *descriptor, uint32_t count);
+/* The deposit address of this script; NULL: none is watched. */
+const struct deposit_watch *utxo_deposit(const struct utxo *b, struct slice script);
 enum err utxo_watch_coin(struct layer *layer, const struct btc_outpoint *coin);
 enum err utxo_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg);
 enum err utxo_watch_lock_at(

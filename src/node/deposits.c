@@ -1,0 +1,71 @@
+#include "node/deposits.h"
+
+#include "crypto/hash.h"
+
+#define IDENTITY_SCRIPTS 2u /* of one index alone, other descriptors could have the same */
+
+static const struct {
+	enum err err;
+	const char *why;
+} refusals[] = {
+	{ERR_DENIED,
+		"holds a private key, or needs one (a hardened step behind the xpub): give the "
+		"public descriptor"},
+	{ERR_CHECKSUM, "its check sum, or that of a key, is missing or wrong"},
+	{ERR_NETWORK, "has keys of another network"},
+	{ERR_STATE, "is of a kind that is not read here"},
+	{ERR_FULL, "is too long"},
+	{ERR_RANGE, "has a number that can't be, or could not be spent"},
+};
+
+static const char *why_not(enum err err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+		if (refusals[i].err == err)
+			return refusals[i].why;
+	return "is no output descriptor";
+}
+
+/* What a signed sweep of it can be checked and sent as. */
+static bool can_be_swept(const struct descriptor *d)
+{
+	const enum descriptor_kind kind = d->script.kind;
+	if (d->sh)
+		return false;
+	return d->wsh ? kind == DESCRIPTOR_MULTI || kind == DESCRIPTOR_SORTEDMULTI
+		      : kind == DESCRIPTOR_WPKH || kind == DESCRIPTOR_TR;
+}
+
+const char *deposits_read(struct descriptor *out, const struct network *network, const char *text)
+{
+	const enum err err = descriptor_parse(out, network, slice_str(text));
+	if (err != OK)
+		return why_not(err);
+	if (!can_be_swept(out))
+		return "must be wpkh(), tr(), or wsh() of multi() or sortedmulti()";
+	if (!out->ranged)
+		return "has one address only: it must end in /*";
+	if (out->alternative_count > 1)
+		return "has several chains of addresses: give the one for receiving";
+	return NULL;
+}
+
+void deposits_id(struct hash256 *out, const struct descriptor *d)
+{
+	uint8_t script[IDENTITY_SCRIPTS][DEPOSITS_SCRIPT_MAX];
+	struct slice part[IDENTITY_SCRIPTS];
+	for (uint32_t i = 0; i < IDENTITY_SCRIPTS; i++)
+		part[i] = slice_of(script[i], deposits_script(script[i], d, i));
+	sha256_parts(out, part, IDENTITY_SCRIPTS);
+}
+
+size_t deposits_script(
+	uint8_t script[DEPOSITS_SCRIPT_MAX], const struct descriptor *d, uint32_t index)
+{
+	struct descriptor_scripts scripts;
+	/* but for one key in 2^127, which nobody can make */
+	CHECK(descriptor_derive(&scripts, d, 0, index) == OK);
+	CHECK(scripts.output_len <= DEPOSITS_SCRIPT_MAX);
+	memcpy(script, scripts.output, scripts.output_len);
+	return scripts.output_len;
+}
