@@ -5,6 +5,7 @@
 #include "client/begin.h"
 #include "sys/guard.h"
 #include "sys/rand.h"
+#include "wire/utxo_build.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -66,6 +67,8 @@ static const char *address_fault(enum err err, enum layer_id layer)
 {
 	if (err == ERR_NETWORK)
 		return "is an address of another network than";
+	if (err == ERR_RANGE)
+		return "is confidential, and lock-ups are explicit: give the unconfidential one of";
 	if (err == ERR_STATE)
 		return "demands something that is not known here, for a payment on";
 	if (err == ERR_NOT_FOUND)
@@ -81,12 +84,15 @@ _Static_assert(CLI_ADDRESS_SIZE <= sizeof((struct rescue *)0)->to_address &&
 		CLI_ADDRESS_SIZE <= sizeof((struct rescue *)0)->refund_address,
 	"what is read fits into a rescue file");
 
-/* An address, or a URI (BIP-21, BIP-321): the address into out, canonical. ERR_FORMAT: too long. */
+/* An address, or a URI (BIP-21, BIP-321): the address into out, canonical. ERR_FORMAT: too long;
+ * ERR_RANGE: a claim or a refund can't be blinded. */
 static enum err parse_address(char out[CLI_ADDRESS_SIZE], struct layer_payment *p,
 	const struct network *network, const char *text)
 {
 	char address[LAYER_ADDRESS_TEXT_SIZE];
 	TRY(layer_payment_parse(network->layer, network, p, slice_str(text)));
+	if (utxo_destination_blinded(network->layer, p->destination_len))
+		return ERR_RANGE;
 	TRY(layer_address_format(
 		network->layer, network, address, slice_of(p->destination, p->destination_len)));
 	if (strlen(address) >= CLI_ADDRESS_SIZE)

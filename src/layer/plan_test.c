@@ -90,6 +90,34 @@ static void test_addresses(void)
 		ERR_NETWORK);
 }
 
+/* Liquid has two addresses for a script. */
+static void test_confidential_addresses(void)
+{
+	static const char *const addresses[] = {
+		"el1qqv4far4h9s5c6nx7hy3wtzu25awafpxlszt8wmzt82ztt7sj8ex7djavdxy4e3tkukj57spkr9j0nd"
+		"l6ywkhkl70d2k7ucgfn",
+		"ert1qewkxnz2uc4mwtf20gqmpje8eklaz8ttmqjmw5e"};
+	const struct network *liquid = network_by_name(LAYER_LIQUID, slice_str("regtest"));
+	char again[LAYER_ADDRESS_TEXT_SIZE];
+	uint8_t to[LAYER_DESTINATION_MAX];
+	size_t len;
+	for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+		CHECK(layer_address_check(
+			      LAYER_LIQUID, liquid, to, &len, slice_str(addresses[i])) == OK);
+		CHECK(len == (i == 0 ? 33 + 22 : 22));
+		CHECK(layer_address_format(LAYER_LIQUID, liquid, again, slice_of(to, len)) == OK);
+		CHECK(strcmp(again, addresses[i]) == 0);
+		CHECK(layer_address_format(LAYER_LIQUID, liquid, again, slice_of(to, len - 1)) ==
+			ERR_FORMAT);
+		CHECK(layer_address_check(
+			      LAYER_BITCOIN, bitcoin, to, &len, slice_str(addresses[i])) != OK);
+	}
+	struct amount explicit_fee, fee;
+	CHECK(layer_fee_bound(&explicit_fee, LAYER_LIQUID, SIGN_LOCK, 100) == OK);
+	CHECK(layer_fee_bound(&fee, LAYER_LIQUID, SIGN_PAYOUT, 100) == OK);
+	CHECK(amount_cmp(fee, explicit_fee) > 0);
+}
+
 /* What is made is read again: URI and address name the same payment. */
 static void test_payments(void)
 {
@@ -424,6 +452,7 @@ int main(void)
 {
 	init();
 	test_addresses();
+	test_confidential_addresses();
 	test_payments();
 	test_legs();
 	test_bitcoin_payout();

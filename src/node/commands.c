@@ -4,6 +4,7 @@
 #include "layer/layer.h"
 #include "ledger/clock.h"
 #include "wire/bolt11.h"
+#include "wire/elements_address.h"
 
 #include <stdio.h>
 
@@ -317,16 +318,19 @@ static bool pays_ourselves(const struct ledger *l, const struct transfer_command
 {
 	uint8_t script[34];
 	struct evm_address account;
+	struct pubkey key;
+	struct slice to = slice_of(c->destination, c->destination_len);
 	if (layer_family(c->layer) == FAMILY_CHANNEL)
 		return false; /* the node does not pay itself */
 	if (layer_family(c->layer) == FAMILY_ACCOUNT)
 		return wallet_account(&account, &l->params.wallet, c->layer) == OK &&
 			c->destination_len == sizeof account.b &&
 			memcmp(account.b, c->destination, sizeof account.b) == 0;
+	if (c->layer == LAYER_LIQUID)
+		(void)elements_destination_split(&to, &key, to);
 	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
 		if (wallet_script(script, &l->params.wallet, c->layer, i) == OK &&
-			c->destination_len == sizeof script &&
-			memcmp(script, c->destination, sizeof script) == 0)
+			slice_eq(to, slice_of(script, sizeof script)))
 			return true;
 	return false;
 }

@@ -5,6 +5,7 @@
 #include "crypto/hash.h"
 #include "layer/layer.h"
 #include "ledger/clock.h"
+#include "wire/utxo_build.h"
 
 #include <stdio.h>
 
@@ -67,12 +68,10 @@ static enum err intend(
 
 /* ---- resources ---- */
 
-/* Of an output to a script; nothing where there are no outputs. */
+/* Of an output to a script or another destination; nothing where there are no outputs. */
 static uint64_t output_weight(enum layer_id layer, size_t script_len)
 {
-	return layer_family(layer) == FAMILY_UTXO
-		? btc_output_weight(layer_sizes(layer), script_len)
-		: 0;
+	return layer_family(layer) == FAMILY_UTXO ? utxo_output_weight(layer, script_len) : 0;
 }
 
 /* ---- approvals ---- */
@@ -453,10 +452,15 @@ static void decide_payout(
 	decide_payout(e, now_ms, at + count / 2, count - count / 2, left);
 }
 
+static bool leaves_alone(const struct transfer *t)
+{
+	return t->alone || utxo_destination_blinded(t->layer, t->destination_len);
+}
+
 /* A clock that was set back lets nothing wait longer. */
 static uint64_t waits_until(const struct ledger *l, const struct transfer *t, uint64_t now_ms)
 {
-	const bool company = layer_payees_max(t->layer) > 1 && !t->alone;
+	const bool company = layer_payees_max(t->layer) > 1 && !leaves_alone(t);
 	return company && now_ms >= t->created_ms ? t->created_ms + l->params.payout_wait_ms : 0;
 }
 
@@ -475,7 +479,7 @@ static void decide_payouts(
 		waiting--;
 		if (t->layer != layer)
 			continue;
-		if (t->alone) {
+		if (leaves_alone(t)) {
 			decide_payout(e, now_ms, &i, 1, left);
 			continue;
 		}

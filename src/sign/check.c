@@ -203,7 +203,7 @@ static enum err check_limits(struct check *c, uint64_t now_ms)
 /* All payees but the first, whose place the terms name themselves. */
 static void payees_hash(struct hash256 *out, const struct signing_request *r)
 {
-	uint8_t text[(BTC_PAYEE_MAX - 1) * (4 + BTC_SCRIPT_STD_MAX + 16)], amount[16];
+	uint8_t text[(BTC_PAYEE_MAX - 1) * (4 + SIGNING_DESTINATION_MAX + 16)], amount[16];
 	struct buf b = buf_init(text, sizeof text);
 	for (uint32_t i = 0; i < r->more_count; i++) {
 		amount_store(amount, r->more[i].amount);

@@ -1,5 +1,7 @@
 /* Layers of coins: own payments (payout, lock) and spends of a lock-up (claim, refund). */
 #include "sign/check_internal.h"
+#include "wire/elements_address.h"
+#include "wire/utxo_build.h"
 #include "wire/utxo_tx.h"
 
 #define P2TR_SIZE 34u
@@ -87,9 +89,13 @@ static enum err check_feerate(struct check *c, uint64_t vsize)
 static uint64_t payment_vsize(const struct check *c, const struct utxo *u)
 {
 	const struct btc_sizes *sizes = layer_sizes(c->r->network->layer);
+	const uint32_t payees = 1 + c->r->more_count;
 	uint64_t outputs = 0;
-	for (uint32_t i = 0; i < u->tx.out_count; i++)
-		outputs += btc_output_weight(sizes, u->tx.out[i].script.len);
+	for (uint32_t i = 0; i < u->tx.out_count; i++) {
+		const bool paid = c->r->purpose == SIGN_PAYOUT && i < payees;
+		outputs += utxo_output_weight(c->r->network->layer,
+			paid ? signing_payee(c->r, i).to.len : u->tx.out[i].script.len);
+	}
 	return btc_payment_vsize(sizes, u->tx.in_count, outputs, false);
 }
 
@@ -124,21 +130,30 @@ static enum err check_our_key(struct check *c, const struct xonly *key, const ch
 
 /* ---- payout, lock ---- */
 
-/* Script and amount of output i, from the terms. */
-static enum err payee_of(
-	struct check *c, struct utxo *u, uint32_t i, struct slice *script, struct sat *value)
+static bool has_address(const struct network *network, struct slice destination)
 {
 	char text[BTC_ADDRESS_TEXT_SIZE];
+	struct slice script = destination;
+	struct pubkey key;
+	if (network->layer == LAYER_LIQUID &&
+		elements_destination_split(&script, &key, destination) && !pubkey_valid(&key))
+		return false;
+	return btc_address_format(text, network, script) == OK;
+}
 
+/* Destination and amount of output i, from the terms. */
+static enum err payee_of(
+	struct check *c, struct utxo *u, uint32_t i, struct slice *to, struct sat *value)
+{
 	if (c->r->purpose == SIGN_PAYOUT) {
 		const struct sign_payee payee = signing_payee(c->r, i);
-		if (btc_address_format(text, c->r->network, payee.to) != OK)
+		if (!has_address(c->r->network, payee.to))
 			return check_refuse(
 				c, RULE_PAYEE, "%u: a script without an address", (unsigned)i);
 		if (payee.amount.asset != c->value.asset ||
 			amount_to_sat(value, payee.amount) != OK)
 			return check_refuse(c, RULE_AMOUNT, "%u: out of range", (unsigned)i);
-		*script = payee.to;
+		*to = payee.to;
 		return OK;
 	}
 	TRY(parse_leg(c, u));
@@ -147,7 +162,7 @@ static enum err payee_of(
 		u->leg.timelock - u->tx.locktime > c->limit->lock_blocks_max)
 		return check_refuse(c, RULE_LEG_TIMELOCK, "the refund opens %u blocks from now",
 			(unsigned)(u->leg.timelock - u->tx.locktime));
-	*script = slice_of(u->tree.script_pubkey, sizeof u->tree.script_pubkey);
+	*to = slice_of(u->tree.script_pubkey, sizeof u->tree.script_pubkey);
 	*value = u->leg.amount;
 	c->lock_hash = u->leg.hash;
 	return OK;
@@ -172,13 +187,13 @@ static enum err check_coins(struct check *c, const struct utxo *u)
 /* Output i pays what the terms say. */
 static enum err check_payee(struct check *c, struct utxo *u, uint32_t i)
 {
-	struct slice script = {0};
+	struct slice to = {0};
 	struct sat value = {0};
 
-	TRY(payee_of(c, u, i, &script, &value));
+	TRY(payee_of(c, u, i, &to, &value));
 	if (value.raw == 0 || value.raw > SAT_MAX_RAW)
 		return check_refuse(c, RULE_AMOUNT, "%u: out of range", (unsigned)i);
-	if (!slice_eq(u->tx.out[i].script, script) && !MUTANT(PAYEE_NOT_CHECKED))
+	if (!utxo_tx_pays(&u->t, i, to) && !MUTANT(PAYEE_NOT_CHECKED))
 		return check_refuse(
 			c, RULE_OUTPUT_PAYEE, "output %u pays somebody else", (unsigned)i);
 	if (u->tx.out[i].value.raw != value.raw)
@@ -205,7 +220,7 @@ static enum err check_payment(struct check *c, struct utxo *u)
 	for (uint32_t i = 0; i < payees; i++)
 		TRY(check_payee(c, u, i));
 	TRY(change_script(c, &change));
-	if (u->tx.out_count > payees && !slice_eq(u->tx.out[payees].script, change) &&
+	if (u->tx.out_count > payees && !utxo_tx_pays(&u->t, payees, change) &&
 		!MUTANT(CHANGE_NOT_CHECKED))
 		return check_refuse(
 			c, RULE_OUTPUT_CHANGE, "output %u is not our change", (unsigned)payees);
@@ -225,7 +240,7 @@ static enum err check_call_off(struct check *c, struct utxo *u)
 	TRY(change_script(c, &home));
 	if (u->tx.out_count != 1)
 		return check_refuse(c, RULE_OUTPUT_COUNT, "what is called off pays one output");
-	if (!slice_eq(u->tx.out[0].script, home))
+	if (!utxo_tx_pays(&u->t, 0, home))
 		return check_refuse(c, RULE_OUTPUT_CHANGE, "the coins do not come back to us");
 	c->value = amount_zero(c->value.asset);
 	record->input_count = u->tx.in_count;
@@ -272,7 +287,7 @@ static enum err check_spend(struct check *c, struct utxo *u)
 	if (memcmp(c->r->input[0].script, u->tree.script_pubkey, sizeof u->tree.script_pubkey) != 0)
 		return check_refuse(c, RULE_INPUT_SCRIPT, "not the script of the leg");
 	TRY(change_script(c, &home));
-	if (!slice_eq(u->tx.out[0].script, home))
+	if (!utxo_tx_pays(&u->t, 0, home))
 		return check_refuse(c, RULE_OUTPUT_CHANGE, "the proceeds do not come to us");
 	c->value = amount_of(c->value.asset, u->total.raw);
 	c->lockup = u->tx.in[0].prev;
@@ -284,12 +299,15 @@ static enum err check_spend(struct check *c, struct utxo *u)
 
 /* ---- what is to be signed ---- */
 
-static void fill_task(struct check *c, struct utxo *u)
+static enum err fill_task(struct check *c, struct utxo *u)
 {
+	struct hash256 seed;
 	const enum btc_htlc_leaf leaf = c->r->purpose == SIGN_CLAIM ? BTC_LEAF_CLAIM
 								    : BTC_LEAF_REFUND;
 
-	utxo_tx_spends(&u->t, u->spent);
+	signing_blind_seed(&seed, c->r, &c->wallet->key);
+	if (utxo_tx_spends(&u->t, u->spent, &seed) != OK)
+		return check_refuse(c, RULE_TX_ENCODING, "can't be blinded");
 	c->task->ecdsa = false;
 	c->task->count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++) {
@@ -307,6 +325,7 @@ static void fill_task(struct check *c, struct utxo *u)
 		else
 			utxo_tx_script_path(&item->digest, &u->t, i, &u->tree.leaf_hash[leaf]);
 	}
+	return OK;
 }
 
 enum err check_utxo(struct check *c)
@@ -327,6 +346,5 @@ enum err check_utxo(struct check *c)
 	case SIGN_DEPLOY: return check_refuse(c, RULE_PURPOSE, "not on a layer of coins");
 	}
 	TRY(check_fee(c));
-	fill_task(c, &u);
-	return OK;
+	return fill_task(c, &u);
 }

@@ -3,6 +3,8 @@
 #include "crypto/hash.h"
 #include "layer/layer.h"
 #include "sign/sample.h"
+#include "wire/elements_address.h"
+#include "wire/elements_blind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #define TIP 1000u
 
 static struct sample_world world;
+static const struct seckey receiver = {{[31] = 9}}; /* of what is blinded */
 
 static void make_leg(struct buf *leg, enum layer_id id, const struct id128 *swap, bool we_claim)
 {
@@ -22,7 +25,8 @@ static void make_leg(struct buf *leg, enum layer_id id, const struct id128 *swap
 	const struct leg_party theirs = {.key = world.other, .address = world.stranger};
 	struct hash256 preimage;
 
-	CHECK(wallet_swap_key(&ours.key, &world.wallet.key, LAYER_BITCOIN, swap) == OK);
+	const enum layer_id keys = layer_family(id) == FAMILY_UTXO ? id : LAYER_BITCOIN;
+	CHECK(wallet_swap_key(&ours.key, &world.wallet.key, keys, swap) == OK);
 	CHECK(amount_parse(&offer.amount, asset, slice_str("0.004")) == OK);
 	sample_preimage(&preimage, swap->b[0]);
 	sha256(&offer.hash, slice_of(preimage.b, sizeof preimage.b));
@@ -32,15 +36,15 @@ static void make_leg(struct buf *leg, enum layer_id id, const struct id128 *swap
 }
 
 static void make_plan(struct layer_plan *plan, struct buf *leg, struct buf *to, enum layer_id id,
-	enum sign_purpose purpose, uint32_t n)
+	enum sign_purpose purpose, bool blinded, uint32_t n)
 {
-	const bool bitcoin = id == LAYER_BITCOIN;
+	const bool coins = layer_family(id) == FAMILY_UTXO;
 
 	*plan = (struct layer_plan){.variant = 0,
 		.purpose = purpose,
 		.tip_height = TIP,
 		.fee = {1500},
-		.rate = bitcoin ? 10000 : 60000000,
+		.rate = coins ? 10000 : 60000000,
 		.nonce = n,
 		.gas_limit = layer_gas_limit(LAYER_ROOTSTOCK, purpose),
 		.amount = amount_zero(layer_asset(id))};
@@ -55,7 +59,11 @@ static void make_plan(struct layer_plan *plan, struct buf *leg, struct buf *to, 
 		CHECK(amount_parse(&plan->amount, layer_asset(id), slice_str("0.004")) == OK);
 		uint8_t script[34];
 		btc_script_p2tr(script, &world.other);
-		if (bitcoin)
+		struct pubkey key;
+		CHECK(pubkey_from_seckey(&key, &receiver) == OK);
+		if (blinded)
+			buf_put(to, key.b, sizeof key.b);
+		if (coins)
 			buf_put(to, script, sizeof script);
 		else
 			buf_put(to, world.stranger.b, sizeof world.stranger.b);
@@ -71,14 +79,34 @@ static void make_plan(struct layer_plan *plan, struct buf *leg, struct buf *to, 
 	}
 }
 
+/* It balances, the payee can open what it is paid, and nobody else finds an amount in it. */
+static void check_blinded(struct slice raw, const struct signing_request *r)
+{
+	struct elements_txin in[4];
+	struct elements_txout out[6], spent[4];
+	struct elements_tx tx = {.in = in, .out = out};
+	struct elements_opening got;
+	const struct hash256 *asset = &elements_network_of(r->network)->policy_asset;
+	size_t used;
+	CHECK(elements_tx_parse(&tx, &used, 4, 6, raw) == OK && used == raw.len);
+	for (uint32_t i = 0; i < tx.in_count; i++)
+		spent[i] = (struct elements_txout){.asset = elements_asset_of(asset),
+			.value = elements_value_of(r->input[i].value)};
+	CHECK(elements_check_balance(&tx, spent) == OK);
+	CHECK(elements_value_form(&out[0].value) == ELEMENTS_COMMITMENT);
+	CHECK(elements_open(&got, &out[0], &receiver) == OK && got.value.raw == 400000);
+	CHECK(hash256_eq(&got.asset, asset));
+	CHECK(tx.out_count == 4 && elements_value_form(&out[2].value) == ELEMENTS_COMMITMENT);
+}
+
 static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpose purpose,
-	uint32_t n, uint32_t variant)
+	bool blinded, uint32_t n, uint32_t variant)
 {
 	static uint8_t encoded[SIGNING_REQUEST_MAX], raw_bytes[SIGNING_REQUEST_MAX];
 	static struct sign_task task;
 	static struct layer_plan plan;
 	static struct signing_answer signatures;
-	uint8_t leg_bytes[SIGNING_LEG_MAX], to_bytes[64];
+	uint8_t leg_bytes[SIGNING_LEG_MAX], to_bytes[LAYER_DESTINATION_MAX];
 	struct buf out = buf_init(encoded, sizeof encoded),
 		   raw = buf_init(raw_bytes, sizeof raw_bytes);
 	struct buf leg = buf_init(leg_bytes, sizeof leg_bytes),
@@ -88,7 +116,7 @@ static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpo
 	struct hash256 txid;
 	struct amount fee;
 
-	make_plan(&plan, &leg, &to, id, purpose, n);
+	make_plan(&plan, &leg, &to, id, purpose, blinded, n);
 	plan.variant = variant;
 	plan.rate += variant * plan.rate / 2;
 	plan.fee.raw += 500 * variant;
@@ -104,6 +132,8 @@ static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpo
 	CHECK(sign_task_run(&signatures, &task, &world.key) == OK);
 	CHECK(signing_request_parse(&r, buf_slice(&out)) == OK);
 	CHECK(signing_assemble(&raw, &txid, &r, &signatures, &world.wallet.key) == OK);
+	if (blinded)
+		check_blinded(buf_slice(&raw), &r);
 	/* both sides count the same fee */
 	struct amount cost = task.record.cost;
 	if (purpose == SIGN_PAYOUT || purpose == SIGN_LOCK) {
@@ -119,17 +149,23 @@ int main(void)
 	static const struct {
 		enum layer_id id;
 		enum sign_purpose purpose;
+		bool blinded;
 	} rows[] = {
-		{LAYER_BITCOIN, SIGN_PAYOUT},
-		{LAYER_BITCOIN, SIGN_LOCK},
-		{LAYER_BITCOIN, SIGN_CLAIM},
-		{LAYER_BITCOIN, SIGN_REFUND},
-		{LAYER_ROOTSTOCK, SIGN_PAYOUT},
-		{LAYER_ROOTSTOCK, SIGN_LOCK},
-		{LAYER_ROOTSTOCK, SIGN_CLAIM},
-		{LAYER_ROOTSTOCK, SIGN_REFUND},
-		{LAYER_ROOTSTOCK, SIGN_NONCE_FILL},
-		{LAYER_ROOTSTOCK, SIGN_DEPLOY},
+		{LAYER_BITCOIN, SIGN_PAYOUT, false},
+		{LAYER_BITCOIN, SIGN_LOCK, false},
+		{LAYER_BITCOIN, SIGN_CLAIM, false},
+		{LAYER_BITCOIN, SIGN_REFUND, false},
+		{LAYER_LIQUID, SIGN_PAYOUT, false},
+		{LAYER_LIQUID, SIGN_PAYOUT, true},
+		{LAYER_LIQUID, SIGN_LOCK, false},
+		{LAYER_LIQUID, SIGN_CLAIM, false},
+		{LAYER_LIQUID, SIGN_REFUND, false},
+		{LAYER_ROOTSTOCK, SIGN_PAYOUT, false},
+		{LAYER_ROOTSTOCK, SIGN_LOCK, false},
+		{LAYER_ROOTSTOCK, SIGN_CLAIM, false},
+		{LAYER_ROOTSTOCK, SIGN_REFUND, false},
+		{LAYER_ROOTSTOCK, SIGN_NONCE_FILL, false},
+		{LAYER_ROOTSTOCK, SIGN_DEPLOY, false},
 	};
 	const uint8_t seed[32] = {1};
 	struct sign_state *state;
@@ -139,7 +175,8 @@ int main(void)
 	CHECK(sign_state_create(&state, 4) == OK);
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (uint32_t variant = 0; variant < 3; variant++)
-			sign_one(state, rows[i].id, rows[i].purpose, i + 1, variant);
+			sign_one(state, rows[i].id, rows[i].purpose, rows[i].blinded, i + 1,
+				variant);
 	sign_state_destroy(state);
 	return EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include "sim/bitcoin_chain.h"
 #include "sim/elements_rules.h"
 #include "wire/elements_address.h"
+#include "wire/elements_blind.h"
 #include "wire/elements_block.h"
 #include "wire/elements_build.h"
 #include "wire/elements_sighash.h"
@@ -80,50 +81,25 @@ static const struct elements_txout *output_at(
 	return &simel_tx(b->tx[source->tx])->out[source->vout];
 }
 
-/* What of an asset goes in and comes out; false: something of the transaction is blinded. */
-static bool sum_asset(const struct sim_bitcoin *b, const struct elements_tx *tx,
-	const struct simbtc_source *source, const struct hash256 *asset, uint64_t sum[2])
-{
-	struct hash256 own;
-	struct sat value;
-	sum[0] = sum[1] = 0;
-	for (uint32_t i = 0; i < tx->in_count + tx->out_count; i++) {
-		const bool out = i >= tx->in_count;
-		const struct elements_txout *o = out ? &tx->out[i - tx->in_count]
-						     : output_at(b, &source[i]);
-		if (!elements_asset_read(&own, &o->asset) ||
-			!elements_value_read(&value, &o->value))
-			return false;
-		if (hash256_eq(&own, asset))
-			sum[out] += value.raw;
-	}
-	return true;
-}
-
 static const char *balance(const struct sim_bitcoin *b, const struct simbtc_tx *t,
 	const struct simbtc_source *source, uint64_t *fee, char text[128])
 {
-	static const char unbalanced[] = "bad-txns-in-ne-out, value in != value out";
 	const struct elements_tx *tx = simel_tx(t);
-	struct hash256 asset;
+	struct elements_txout *spent = sim_alloc(tx->in_count * sizeof *spent);
 	struct sat value;
-	uint64_t sum[2];
 	(void)text;
 	*fee = 0;
 	for (uint32_t i = 0; i < tx->in_count; i++)
-		if (tx->in[i].issues || tx->in[i].pegin)
-			return "simulation: no issuances and no peg-ins";
-	for (uint32_t i = 0; i < tx->in_count + tx->out_count; i++) {
-		const struct elements_txout *o = i < tx->in_count ? output_at(b, &source[i])
-								  : &tx->out[i - tx->in_count];
-		if (!elements_asset_read(&asset, &o->asset) ||
-			!sum_asset(b, tx, source, &asset, sum) || sum[0] != sum[1])
-			return unbalanced;
-		if (i >= tx->in_count && elements_txout_is_fee(o) &&
-			elements_txout_holds(&value, o, &simel_network()->policy_asset))
+		spent[i] = *output_at(b, &source[i]);
+	const enum err err = elements_check_balance(tx, spent);
+	free(spent);
+	for (uint32_t i = 0; i < tx->out_count; i++)
+		if (elements_txout_is_fee(&tx->out[i]) &&
+			elements_txout_holds(&value, &tx->out[i], &simel_network()->policy_asset))
 			*fee += value.raw;
-	}
-	return NULL;
+	return err == OK           ? NULL
+		: err == ERR_STATE ? "simulation: no issuances and no peg-ins"
+				   : "bad-txns-in-ne-out, value in != value out";
 }
 
 static void *sighash_prepare(

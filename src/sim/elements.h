@@ -1,10 +1,10 @@
 /* sim/elements: an elementsd on a chain of its own.
  *
  * The simulated Bitcoin node (sim/bitcoin.h) by the rules of Elements: its transactions, whose
- * assets balance one by one and whose fee is an output; its Taproot, with a leaf version, tags and
- * messages of its own; its headers; the words and numbers of elementsd 23. The chain begins as
- * elementsd's liquidregtest does, with all coins in one output, which pay the faucet. Not
- * simulated beyond that: blinded outputs, issuances (sim_mint makes coins of any asset), peg-ins,
+ * assets balance, blinded or not, and whose fee is an output; its Taproot, with a leaf version,
+ * tags and messages of its own; its headers; the words and numbers of elementsd 23. The chain
+ * begins as elementsd's liquidregtest does, with all coins in one output, which pay the faucet. Not
+ * simulated beyond that: issuances (sim_mint makes coins of any asset), peg-ins,
  * wallets, and what signs a block: no elementsd takes this chain.
  */
 #ifndef SIM_ELEMENTS_H

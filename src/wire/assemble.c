@@ -14,8 +14,9 @@ struct utxo {
 	uint8_t witness[BTC_INPUT_MAX][BTC_HTLC_WITNESS_MAX];
 };
 
-static enum err load(struct utxo *u, const struct signing_request *r)
+static enum err load(struct utxo *u, const struct signing_request *r, const struct pubkey *wallet)
 {
+	struct hash256 seed;
 	if (utxo_tx_open(&u->t, r->network, r->unsigned_tx) != OK ||
 		u->t.tx.in_count != r->input_count)
 		return ERR_FORMAT;
@@ -25,8 +26,8 @@ static enum err load(struct utxo *u, const struct signing_request *r)
 		u->spent[i] = (struct btc_txout){.value = r->input[i].value,
 			.script = slice_of(r->input[i].script, sizeof r->input[i].script)};
 	}
-	utxo_tx_spends(&u->t, u->spent);
-	return OK;
+	signing_blind_seed(&seed, r, wallet);
+	return utxo_tx_spends(&u->t, u->spent, &seed);
 }
 
 /* A coin of ours: the script is the one that the key path names, the signature its output key's. */
@@ -86,7 +87,7 @@ static enum err assemble_utxo(struct buf *raw, struct hash256 *txid,
 	const struct pubkey *wallet)
 {
 	struct utxo u;
-	TRY(load(&u, r));
+	TRY(load(&u, r, wallet));
 	if (a->signature_count != u.t.tx.in_count)
 		return ERR_CHECKSUM;
 	for (uint32_t i = 0; i < u.t.tx.in_count; i++) {

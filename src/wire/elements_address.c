@@ -187,6 +187,25 @@ static void confidential_base58_put(struct buf *out, const struct elements_netwo
 	base58_put(out, slice_of(payload, sizeof payload));
 }
 
+void elements_destination_put(struct buf *out, const struct elements_address *a)
+{
+	if (a->confidential)
+		buf_put(out, a->blinding.b, sizeof a->blinding.b);
+	buf_put(out, a->script, a->script_len);
+}
+
+bool elements_destination_split(
+	struct slice *script, struct pubkey *blinding, struct slice destination)
+{
+	const size_t key_len = sizeof blinding->b;
+	*script = destination;
+	if (destination.len <= key_len || (destination.ptr[0] & 0xfe) != 0x02)
+		return false;
+	memcpy(blinding->b, destination.ptr, key_len);
+	*script = slice_of(destination.ptr + key_len, destination.len - key_len);
+	return true;
+}
+
 enum err elements_address_format(char text[ELEMENTS_ADDRESS_TEXT_SIZE],
 	const struct elements_network *network, struct slice script, const struct pubkey *blinding)
 {

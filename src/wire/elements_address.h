@@ -45,6 +45,13 @@ struct elements_address {
  * ERR_RANGE: a witness version or length that has no rule yet. */
 MUST_USE NONNULL_ALL enum err elements_address_parse(
 	struct elements_address *out, const struct elements_network *network, struct slice text);
+/* What is paid to, in one piece: the output script, behind the key that it is blinded for where
+ * there is one (no script of an address begins like a key). */
+#define ELEMENTS_DESTINATION_MAX (33u + BTC_SCRIPT_STD_MAX)
+NONNULL_ALL void elements_destination_put(struct buf *out, const struct elements_address *a);
+/* true: it is to be blinded, for *blinding. *script borrows from the destination. */
+NONNULL_ALL bool elements_destination_split(
+	struct slice *script, struct pubkey *blinding, struct slice destination);
 /* blinding NULL: not confidential. ERR_FORMAT where the script has no address. */
 MUST_USE enum err elements_address_format(char text[ELEMENTS_ADDRESS_TEXT_SIZE],
 	const struct elements_network *network, struct slice script, const struct pubkey *blinding);

@@ -18,12 +18,24 @@ static struct slice extra_of(const struct elements_txout *o)
 
 /* ---- fields as points ---- */
 
-static enum err read_generator(struct point *out, const struct elements_asset *a)
+/* The field that was read last, since most of a transaction are alike. */
+struct generator {
+	struct elements_asset field;
+	struct point point;
+};
+
+static enum err read_generator(struct generator *g, const struct elements_asset *a)
 {
 	struct hash256 id;
+	struct point read;
+	if (memcmp(&g->field, a, sizeof *a) == 0)
+		return OK;
 	if (elements_asset_read(&id, a))
-		return asset_generator(out, &id);
-	return commitment_read(out, COMMITMENT_ASSET, a->b);
+		TRY(asset_generator(&read, &id));
+	else
+		TRY(commitment_read(&read, COMMITMENT_ASSET, a->b));
+	*g = (struct generator){*a, read};
+	return OK;
 }
 
 /* The amount as a point of the asset's. some false: explicitly nothing. */
@@ -279,25 +291,26 @@ static enum err check_balance(const struct elements_tx *tx, const struct element
 {
 	struct point input[SURJECTION_INPUTS_MAX];
 	struct point_sum in = {.some = false}, out = {.some = false}, value;
-	struct point generator;
+	struct generator g = {.field = {{0}}};
 
 	if (tx->in_count > SURJECTION_INPUTS_MAX)
 		return ERR_CHECKSUM;
 	for (uint32_t i = 0; i < tx->in_count; i++) {
-		TRY(read_generator(&input[i], &spent[i].asset));
-		TRY(read_value(&value, &spent[i].value, &input[i]));
+		TRY(read_generator(&g, &spent[i].asset));
+		input[i] = g.point;
+		TRY(read_value(&value, &spent[i].value, &g.point));
 		add(&in, &value);
 	}
 	for (uint32_t i = 0; i < tx->out_count; i++) {
-		TRY(read_generator(&generator, &tx->out[i].asset));
-		TRY(read_value(&value, &tx->out[i].value, &generator));
+		TRY(read_generator(&g, &tx->out[i].asset));
+		TRY(read_value(&value, &tx->out[i].value, &g.point));
 		add(&out, &value);
 	}
 	if (in.some != out.some || (in.some && !point_eq(&in.point, &out.point)))
 		return ERR_CHECKSUM;
 	for (uint32_t i = 0; i < tx->out_count; i++) {
-		TRY(read_generator(&generator, &tx->out[i].asset));
-		TRY(check_output(&tx->out[i], &generator, input, tx->in_count));
+		TRY(read_generator(&g, &tx->out[i].asset));
+		TRY(check_output(&tx->out[i], &g.point, input, tx->in_count));
 	}
 	return OK;
 }

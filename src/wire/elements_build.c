@@ -1,4 +1,5 @@
 #include "wire/elements_build.h"
+#include "wire/elements_blind.h"
 #include "wire/elements_build_internal.h"
 
 #define TX_VERSION 2u
@@ -19,6 +20,22 @@ const struct btc_sizes elements_sizes = {
 	.output_witness = PROOFS_NONE,
 	.change_dust = {330 + DUST_EXCESS},
 };
+
+static const uint8_t beside_script[] = {0x6a};
+const struct slice elements_beside_script = {beside_script, sizeof beside_script};
+
+/* Commitments and a nonce in the place of numbers, and proofs with their lengths. */
+#define BLINDED_BASE (33u + 33u + 33u + 1u)
+#define BLINDED_WITNESS                                                                            \
+	(3u + RANGE_PROOF_SIZE + 1u + 2u + BTC_INPUT_MAX / 8u + 32u * (1u + SURJECTION_USED))
+
+_Static_assert(2 + BTC_INPUT_MAX / 8 + 32 * (1 + SURJECTION_USED) < 0xfd, "its length is one byte");
+
+uint64_t elements_blinded_weight(size_t script_len)
+{
+	return 4 * (BLINDED_BASE + script_len) + BLINDED_WITNESS +
+		4 * (BLINDED_BASE + sizeof beside_script) + BLINDED_WITNESS;
+}
 
 /* ---- what may be built ---- */
 
@@ -62,7 +79,9 @@ static enum err check_coin(const struct elements_plan *p, uint32_t i)
 
 static enum err check_pay(const struct elements_plan *p, const struct elements_pay *pay)
 {
-	if (!value_valid(pay->value))
+	const bool beside = pay->value.raw == 0 && pay->blinding != NULL &&
+		slice_eq(pay->script, elements_beside_script);
+	if (!value_valid(pay->value) && !beside)
 		return ERR_RANGE;
 	if (pay->script.len == 0 || (pay->blinding != NULL && !pubkey_valid(pay->blinding)))
 		return ERR_FORMAT;

@@ -20,7 +20,8 @@
 /* Of transactions that are explicit throughout, their fee's output among what is fixed. */
 extern const struct btc_sizes elements_sizes;
 
-#define ELEMENTS_PAY_MAX (BTC_PAYEE_MAX + 1u) /* outputs beside the fee's: payees and change */
+/* Outputs beside the fee's: payees, change, and what is blinded to balance one of them. */
+#define ELEMENTS_PAY_MAX (BTC_PAYEE_MAX + 2u)
 
 /* An output that is ours to spend, and what it holds. */
 struct elements_coin {
@@ -33,7 +34,7 @@ struct elements_coin {
 struct elements_pay {
 	struct slice script; /* not empty: that would be a fee */
 	struct hash256 asset;
-	struct sat value;
+	struct sat value;              /* zero: of a blinded output that nobody can spend */
 	const struct pubkey *blinding; /* the receiver's; NULL: explicit */
 };
 
@@ -61,6 +62,12 @@ MUST_USE NONNULL_ALL enum err elements_build(struct buf *raw, const struct eleme
  * was asked is not proved by their form: the blinder is our own node, or we unblind them. */
 MUST_USE NONNULL_ALL enum err elements_blinded_check(
 	const struct elements_tx *asked, const struct elements_tx *blinded);
+
+/* An output of nothing that nobody can spend: blinded, it takes what the only other blinded output
+ * needs to balance. */
+extern const struct slice elements_beside_script;
+/* What a blinded payee's output weighs once it is one, together with such an output. */
+NONNULL_ALL uint64_t elements_blinded_weight(size_t script_len);
 
 /* Outputs below are not relayed; of explicit outputs of the policy asset. */
 struct sat elements_dust_limit(struct slice script);

@@ -1,6 +1,7 @@
 #include "wire/signing.h"
 
 #include "crypto/hash.h"
+#include "wire/elements_address.h"
 #include "wire/elements_build.h"
 
 /* Encodings of requests and answers. The first byte is the version of the encoding; everything is
@@ -10,12 +11,12 @@
 #define REQUEST_VERSION_MANY 2u /* behind the first payee's amount come the others */
 #define ANSWER_VERSION 1u
 #define CAIP2_MAX 64u
-#define DESTINATION_MAX 42u /* an output script that has an address, or a 20-byte address */
 
-_Static_assert(DESTINATION_MAX == BTC_SCRIPT_STD_MAX, "payouts go to what has an address");
+_Static_assert(
+	SIGNING_DESTINATION_MAX == ELEMENTS_DESTINATION_MAX, "payouts go to what has an address");
 _Static_assert(1 + 4 + 4 + 160 + 4 + BTC_INPUT_MAX * 65 <= SIGNING_ANSWER_MAX, "an answer fits");
 _Static_assert(SIGNING_TX_MAX + SIGNING_LEG_MAX + CAIP2_MAX +
-			BTC_PAYEE_MAX * (DESTINATION_MAX + 4 + 16) +
+			BTC_PAYEE_MAX * (SIGNING_DESTINATION_MAX + 4 + 16) +
 			BTC_INPUT_MAX * (8 + 34 + KEY_PATH_SIZE) + 512 <=
 		SIGNING_REQUEST_MAX,
 	"a request fits");
@@ -121,7 +122,7 @@ static enum err get_bytes(struct reader *in, struct slice *out, size_t len_max)
 static enum err get_payee(struct reader *in, struct sign_payee *p, enum asset asset)
 {
 	uint8_t amount[16];
-	TRY(get_bytes(in, &p->to, DESTINATION_MAX));
+	TRY(get_bytes(in, &p->to, SIGNING_DESTINATION_MAX));
 	reader_copy(in, amount, sizeof amount);
 	p->amount = amount_load(asset, amount);
 	return in->failed ? ERR_SHORT : OK;
@@ -201,6 +202,17 @@ enum err signing_request_parse(struct signing_request *out, struct slice in)
 void signing_request_digest(struct hash256 *out, struct slice encoded)
 {
 	tagged_hash(out, "sluice/signing-request", encoded);
+}
+
+void signing_blind_seed(
+	struct hash256 *out, const struct signing_request *r, const struct pubkey *wallet)
+{
+	uint8_t variant[4];
+	const struct slice part[] = {slice_of(wallet->b, sizeof wallet->b),
+		slice_of(r->session.b, sizeof r->session.b), slice_of(variant, sizeof variant),
+		r->unsigned_tx};
+	store_le32(variant, r->variant);
+	tagged_hash_parts(out, "sluice/signing/blind", part, ARRAY_LEN(part));
 }
 
 /* ---- answers ---- */

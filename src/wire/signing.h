@@ -27,6 +27,7 @@ enum sign_purpose {
 
 #define SIGNING_TX_MAX (64u * 1024u)
 #define SIGNING_LEG_MAX 256u
+#define SIGNING_DESTINATION_MAX 75u
 #define SIGNING_REQUEST_MAX (96u * 1024u)
 
 struct sign_input {
@@ -35,7 +36,8 @@ struct sign_input {
 	struct key_path key;
 };
 
-/* Who is paid: an output script (UTXO) or a 20-byte address (ACCOUNT), and how much. */
+/* Who is paid, and how much: an output script (UTXO; on Liquid behind the key that it is blinded
+ * for, where there is one) or a 20-byte address (ACCOUNT). */
 struct sign_payee {
 	struct slice to;
 	struct amount amount;
@@ -46,9 +48,9 @@ struct signing_request {
 	uint32_t variant;     /* 0, then one up for each replacement */
 	enum sign_purpose purpose;
 	const struct network *network;
-	struct slice
-		unsigned_tx;  /* UTXO: stripped serialisation. ACCOUNT: the EIP-155 signing bytes */
-	uint32_t input_count; /* UTXO */
+	struct slice unsigned_tx; /* UTXO: stripped serialisation, unblinded. ACCOUNT: the EIP-155
+				     signing bytes */
+	uint32_t input_count;     /* UTXO */
 	struct sign_input input[BTC_INPUT_MAX];
 	struct key_path account; /* ACCOUNT */
 	struct key_path change;  /* where change or proceeds go: must be ours */
@@ -89,6 +91,12 @@ struct signing_answer {
 #define SIGNING_ANSWER_MAX 8192u
 NONNULL_ALL void signing_answer_put(struct buf *out, const struct signing_answer *a);
 MUST_USE NONNULL_ALL enum err signing_answer_parse(struct signing_answer *out, struct slice in);
+
+/* Of what a request has blinded (Liquid): who signs and who assembles blind alike, what was checked
+ * explicitly. It is as secret as the wallet's public key, by which all of our coins can be found.
+ */
+NONNULL_ALL void signing_blind_seed(
+	struct hash256 *out, const struct signing_request *r, const struct pubkey *wallet);
 
 /* Put signatures into the transaction: the bytes to submit and their id. Checks every signature
  * against the request first (ERR_CHECKSUM), so that a broken signer costs no broadcast. ERR_FORMAT:

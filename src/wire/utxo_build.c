@@ -3,6 +3,7 @@
 #include "wire/elements_address.h"
 #include "wire/elements_build.h"
 #include "wire/elements_sighash.h"
+#include "wire/signing.h"
 
 static const uint8_t p2tr_prefix[] = {0x51, 0x20};
 
@@ -10,6 +11,23 @@ struct sat utxo_dust_limit(const struct network *network, struct slice script)
 {
 	return network->layer == LAYER_LIQUID ? elements_dust_limit(script)
 					      : btc_dust_limit(script);
+}
+
+bool utxo_destination_blinded(enum layer_id layer, size_t destination_len)
+{
+	return layer == LAYER_LIQUID && destination_len > BTC_SCRIPT_STD_MAX;
+}
+
+size_t utxo_destination_max(enum layer_id layer)
+{
+	return layer == LAYER_LIQUID ? ELEMENTS_DESTINATION_MAX : BTC_SCRIPT_STD_MAX;
+}
+
+uint64_t utxo_output_weight(enum layer_id layer, size_t destination_len)
+{
+	return utxo_destination_blinded(layer, destination_len)
+		? elements_blinded_weight(destination_len - sizeof(struct pubkey))
+		: btc_output_weight(layer_sizes(layer), destination_len);
 }
 
 static struct elements_coin coin_of(const struct elements_network *chain,
@@ -23,27 +41,46 @@ static struct elements_coin coin_of(const struct elements_network *chain,
 		.value = value};
 }
 
-/* The payees' outputs, taken from what is there. */
-static enum err take_payees(struct elements_pay *pay, struct sat *left,
-	const struct elements_network *chain, const struct btc_payment *p)
+/* The payees' outputs, taken from what is there. key: room for one each. */
+static enum err take_payees(struct elements_pay *pay, struct pubkey *key, uint32_t *blinded,
+	struct sat *left, const struct elements_network *chain, const struct btc_payment *p)
 {
+	*blinded = 0;
 	for (uint32_t i = 0; i < p->payee_count; i++) {
 		const struct btc_txout *payee = &p->payee[i];
-		if (payee->script.len == 0 || payee->script.len > BTC_SCRIPT_STD_MAX ||
+		struct slice script;
+		const bool hidden = elements_destination_split(&script, &key[i], payee->script);
+		if (script.len == 0 || script.len > BTC_SCRIPT_STD_MAX ||
 			payee->value.raw > SAT_MAX_RAW || !sat_sub(left, *left, payee->value))
 			return ERR_RANGE;
-		pay[i] = (struct elements_pay){.script = payee->script,
+		pay[i] = (struct elements_pay){.script = script,
 			.asset = chain->policy_asset,
-			.value = payee->value};
+			.value = payee->value,
+			.blinding = hidden ? &key[i] : NULL};
+		*blinded += hidden;
 	}
 	return OK;
+}
+
+/* Our coins are explicit, and so is our change: one payee that is blinded needs something beside.
+ */
+static void put_beside(struct elements_pay *pay, uint32_t *pay_count, uint32_t payee_count)
+{
+	for (uint32_t i = 0; i < payee_count; i++)
+		if (pay[i].blinding != NULL)
+			pay[(*pay_count)++] = (struct elements_pay){
+				.script = elements_beside_script,
+				.asset = pay[i].asset,
+				.blinding = pay[i].blinding};
 }
 
 static enum err elements_payment(struct buf *raw, struct sat *change,
 	const struct elements_network *chain, const struct btc_payment *p)
 {
 	struct elements_coin coin[BTC_INPUT_MAX];
-	struct elements_pay pay[BTC_PAYEE_MAX + 1];
+	struct elements_pay pay[ELEMENTS_PAY_MAX];
+	struct pubkey key[BTC_PAYEE_MAX];
+	uint32_t blinded;
 	struct elements_plan plan = {.coin = coin,
 		.coin_count = p->coin_count,
 		.pay = pay,
@@ -63,7 +100,7 @@ static enum err elements_payment(struct buf *raw, struct sat *change,
 		coin[i] = coin_of(chain, &p->coin[i].at, p->coin[i].value,
 			slice_of(p2tr_prefix, sizeof p2tr_prefix));
 	}
-	TRY(take_payees(pay, &left, chain, p));
+	TRY(take_payees(pay, key, &blinded, &left, chain, p));
 	if (!sat_sub(&left, left, p->fee))
 		return ERR_RANGE;
 	if (left.raw < elements_sizes.change_dust.raw) {
@@ -75,6 +112,8 @@ static enum err elements_payment(struct buf *raw, struct sat *change,
 			.asset = chain->policy_asset,
 			.value = left};
 	}
+	if (blinded == 1)
+		put_beside(pay, &plan.pay_count, p->payee_count);
 	TRY(elements_build(raw, &plan));
 	*change = left;
 	return OK;

@@ -1,5 +1,6 @@
 /* Transactions of ours on layers of coins: what is built is read as one of Bitcoin's, is as large
- * as was said, and pays what was planned; on Liquid nothing else than explicit L-BTC gets through.
+ * as was said, and pays what was planned; on Liquid nothing else than L-BTC gets through, which is
+ * explicit until it is blinded.
  */
 #include "wire/utxo_build.h"
 #include "wire/utxo_tx.h"
@@ -21,11 +22,25 @@ static const struct network *regtest(enum layer_id layer)
 	return network_by_name(layer, slice_str("regtest"));
 }
 
-static void build(struct buf *raw, struct sat *change, enum layer_id layer, uint64_t fee)
+/* blinded: the payee's destination has the receiver's key. */
+static uint8_t destination[33 + 34];
+static const struct seckey receiver = {{[31] = 9}};
+
+static struct slice payee_of(bool blinded)
+{
+	struct pubkey key;
+	CHECK(pubkey_from_seckey(&key, &receiver) == OK);
+	memcpy(destination, key.b, sizeof key.b);
+	memcpy(destination + 33, payee_script, sizeof payee_script);
+	return blinded ? slice_of(destination, sizeof destination)
+		       : slice_of(payee_script, sizeof payee_script);
+}
+
+static void build_to(
+	struct buf *raw, struct sat *change, enum layer_id layer, uint64_t fee, bool blinded)
 {
 	struct btc_coin coin[COINS];
-	const struct btc_txout payee = {
-		.value = {VALUE_RAW}, .script = slice_of(payee_script, sizeof payee_script)};
+	const struct btc_txout payee = {.value = {VALUE_RAW}, .script = payee_of(blinded)};
 	struct btc_payment p = {.coin = coin,
 		.coin_count = COINS,
 		.payee = &payee,
@@ -39,11 +54,16 @@ static void build(struct buf *raw, struct sat *change, enum layer_id layer, uint
 	CHECK(utxo_build_payment(raw, change, regtest(layer), &p) == OK);
 }
 
+static void build(struct buf *raw, struct sat *change, enum layer_id layer, uint64_t fee)
+{
+	build_to(raw, change, layer, fee, false);
+}
+
 /* Written with witnesses of the right size, the transaction has the size that its fee is for. */
 static uint64_t signed_vsize(struct utxo_tx *u)
 {
 	static uint8_t witness[66] = {1, 64};
-	uint8_t bytes[4096];
+	static uint8_t bytes[64 * 1024];
 	struct buf raw = buf_init(bytes, sizeof bytes);
 	struct hash256 txid;
 	for (uint32_t i = 0; i < u->tx.in_count; i++)
@@ -167,13 +187,114 @@ static void test_messages(void)
 	for (uint32_t i = 0; i < COINS; i++)
 		spent[i] = (struct btc_txout){.value = {COIN_RAW},
 			.script = slice_of(change_script, sizeof change_script)};
-	utxo_tx_spends(&u, spent);
+	CHECK(utxo_tx_spends(&u, spent, NULL) == OK);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		u.network = network_by_name(LAYER_LIQUID, slice_str(names[i]));
 		utxo_tx_key_path(&message[i], &u, 0);
 		for (size_t k = 0; k < i; k++)
 			CHECK(!hash256_eq(&message[i], &message[k]));
 	}
+}
+
+/* ---- what is blinded ---- */
+
+static const struct hash256 seed_of_blinding = {{5}};
+
+static void spends(struct btc_txout spent[COINS])
+{
+	for (uint32_t i = 0; i < COINS; i++)
+		spent[i] = (struct btc_txout){.value = {COIN_RAW},
+			.script = slice_of(change_script, sizeof change_script)};
+}
+
+/* Read explicitly, with something beside that is not shown; blinded before it is hashed. */
+static void test_blinded(void)
+{
+	static struct utxo_tx u;
+	uint8_t bytes[4096];
+	struct buf raw = buf_init(bytes, sizeof bytes);
+	struct sat change;
+	struct btc_txout spent[COINS];
+	struct elements_opening got;
+	struct hash256 message, again;
+	const struct slice to = payee_of(true), script = payee_of(false);
+	build_to(&raw, &change, LAYER_LIQUID, FEE_RAW, true);
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	CHECK(u.tx.out_count == 2 && u.out[0].value.raw == VALUE_RAW && u.fee.raw == FEE_RAW);
+	CHECK(u.out[1].value.raw == change.raw && u.elements.tx.out_count == 4);
+	CHECK(utxo_tx_pays(&u, 0, to) && !utxo_tx_pays(&u, 0, script));
+	CHECK(utxo_tx_pays(&u, 1, slice_of(change_script, sizeof change_script)));
+	destination[5] ^= 1;
+	CHECK(!utxo_tx_pays(&u, 0, to));
+	destination[5] ^= 1;
+	spends(spent);
+	CHECK(utxo_tx_spends(&u, spent, NULL) == ERR_FORMAT); /* nothing to blind it by */
+	CHECK(utxo_tx_spends(&u, spent, &seed_of_blinding) == OK);
+	utxo_tx_key_path(&message, &u, 0);
+	CHECK(elements_open(&got, &u.elements.out[0], &receiver) == OK);
+	CHECK(got.value.raw == VALUE_RAW);
+	/* as large as was said, but for two proofs of three inputs in place of sixty-four */
+	const uint64_t said = btc_payment_vsize(
+		&elements_sizes, COINS, utxo_output_weight(LAYER_LIQUID, to.len), true);
+	const uint64_t is = signed_vsize(&u);
+	CHECK(is <= said && said - is <= 8);
+	/* the same for who does it again, which is what signer and engine do */
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	CHECK(utxo_tx_spends(&u, spent, &seed_of_blinding) == OK);
+	utxo_tx_key_path(&again, &u, 0);
+	CHECK(hash256_eq(&message, &again));
+	for (size_t n = 0; n < raw.len; n++)
+		CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), slice_of(bytes, n)) != OK);
+}
+
+static void without_beside(struct elements_tx *tx)
+{
+	tx->out[2] = tx->out[3];
+	tx->out_count = 3;
+}
+static void beside_is_explicit(struct elements_tx *tx)
+{
+	tx->out[2].nonce = (struct elements_nonce){{0}};
+}
+static void beside_two(struct elements_tx *tx)
+{
+	tx->out[1].nonce = tx->out[0].nonce;
+}
+static void no_key(struct elements_tx *tx)
+{
+	memset(tx->out[0].nonce.b + 1, 0xff, 32);
+}
+
+static void test_blinded_refusals(void)
+{
+	static void (*const changes[])(struct elements_tx * tx) = {
+		without_beside, beside_is_explicit, beside_two, no_key};
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		uint8_t bytes[4096], changed[4096];
+		struct buf raw = buf_init(bytes, sizeof bytes), again = buf_init(changed, 4096);
+		static struct utxo_tx u;
+		struct sat change;
+		build_to(&raw, &change, LAYER_LIQUID, FEE_RAW, true);
+		CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+		changes[i](&u.elements.tx);
+		elements_tx_put(&again, &u.elements.tx);
+		CHECK(!again.overflow);
+		CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&again)) == ERR_FORMAT);
+	}
+}
+
+static void test_destinations(void)
+{
+	struct slice script;
+	struct pubkey key;
+	const struct slice to = payee_of(true);
+	CHECK(elements_destination_split(&script, &key, to) && script.len == 34);
+	CHECK(memcmp(key.b, destination, 33) == 0);
+	CHECK(!elements_destination_split(&script, &key, payee_of(false)) && script.len == 34);
+	CHECK(!elements_destination_split(&script, &key, slice_of(destination, 33)));
+	CHECK(utxo_destination_blinded(LAYER_LIQUID, to.len));
+	CHECK(!utxo_destination_blinded(LAYER_LIQUID, 34));
+	CHECK(!utxo_destination_blinded(LAYER_BITCOIN, to.len));
 }
 
 int main(void)
@@ -184,5 +305,8 @@ int main(void)
 	test_payment(LAYER_LIQUID, &elements_sizes);
 	test_refusals();
 	test_messages();
+	test_blinded();
+	test_blinded_refusals();
+	test_destinations();
 	return EXIT_SUCCESS;
 }

@@ -22,6 +22,8 @@ FEE_MAX = decimal.Decimal("0.00002")
 # Nobody here has a key of them: what a client is paid can only stay there.
 ADDRESSES = ("ert1qzp9d42vxkmfzg854psyk62acvg33qhnz4drgnp", "ert1qewkxnz2uc4mwtf20gqmpje8eklaz8ttmqjmw5e",
              "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl", "ert1qm2rrg76zr63d68gr5h53e5ynl9nqmwfn6nfn3t", "ert1q9q5j52ev95hz7vp3xgengdfkxuurjw3mvnktmz")
+# One of somebody's, as its owner would give it.
+CONFIDENTIAL = "el1qqv4far4h9s5c6nx7hy3wtzu25awafpxlszt8wmzt82ztt7sj8ex7djavdxy4e3tkukj57spkr9j0ndl6ywkhkl70d2k7ucgfn"
 LAYER = """
 liquid: {enabled: true, network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0,
   outage_ms: 0, depth: "0:2", final_depth: 3, claim_blocks: 1, lock_blocks: 70, funding_blocks: 20, swap_max: "0.5",
@@ -116,18 +118,26 @@ class Case(swap_e2e.Case):
         check(decimal.Decimal("0.04") - FEE_MAX <= got < decimal.Decimal("0.04"), f"{got} came back")
         print(f"{run.name}: refunded, {got} back")
 
+    def paid(self, body, key):
+        sent = self.p.ask("/v1/transfers", {"layer": "liquid", **body}, key=key)
+        return self.p.wait("a payout", lambda: (got := self.p.ask("/v1/transfers/" + sent["id"]))["state"] == "final" and got, SECONDS)
+
     def payout(self):
-        """To an address of somebody's, and to none that is confidential."""
-        sent = self.p.ask("/v1/transfers", {"layer": "liquid", "to": ADDRESSES[2], "amount": "0.05"}, key="swap-liquid-payout-1")
-        self.p.wait("the payout", lambda: self.p.ask("/v1/transfers/" + sent["id"])["state"] == "final", SECONDS)
+        """To an address of somebody's, in plain sight, and to a confidential one, where nobody else sees how much."""
+        self.paid({"to": ADDRESSES[2], "amount": "0.05"}, "swap-liquid-payout-1")
         check(self.client.balance("liquid", ADDRESSES[2]) == decimal.Decimal("0.05"), "the payee has another amount")
-        blinded = "el1qqv4far4h9s5c6nx7hy3wtzu25awafpxlszt8wmzt82ztt7sj8ex7djavdxy4e3tkukj57spkr9j0ndl6ywkhkl70d2k7ucgfn"
-        try:
-            self.p.ask("/v1/transfers", {"layer": "liquid", "to": blinded, "amount": "0.05"}, key="swap-liquid-blinded-1")
-            raise AssertionError("a confidential address was taken")
-        except provider.HttpError as e:
-            check(e.status == 422 or e.status == 400, e)
-        print("payout: final")
+        sent = self.paid({"to": CONFIDENTIAL, "amount": "0.0512"}, "swap-liquid-payout-2")
+        check(sent["to"] == CONFIDENTIAL, sent)
+        output = self.nodes.liquid.gettxout(sent["transactions"][-1]["id"], 0)
+        check("value" not in output and output["valuecommitment"][:2] in ("08", "09"), output)
+        check(output["assetcommitment"][:2] in ("0a", "0b") and output["commitmentnonce"][:2] in ("02", "03"), output)
+        print("payouts: final")
+
+    def refused(self):
+        """What the client is paid by a claim can't be blinded: it says so before anything happens."""
+        run = self.client.swap("confidential-claim", "bitcoin", "liquid", "0.01", CONFIDENTIAL)
+        self.p.wait("the client's end", run.done, SECONDS)
+        check(run.process.returncode == 2 and "confidential" in run.text(), f"{run.process.returncode}: {run.text()}")
 
 
 def main(bin_dir):
@@ -143,7 +153,7 @@ def main(bin_dir):
             case = Case(deployed, client)
             vanished = case.vanished()
             next(vanished)
-            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.lightning, case.provider_killed, case.payout):
+            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.lightning, case.provider_killed, case.payout, case.refused):
                 step()
             for _ in vanished:
                 pass

@@ -1,5 +1,5 @@
 /* The pure half: addresses, the terms of a lock-up, and plans turned into unsigned transactions
- * with everything that a signer needs to check them. Only explicit addresses are paid. */
+ * with everything that a signer needs to check them. */
 #include "layer/utxo/utxo.h"
 #include "btc/build.h"
 #include "btc/script.h"
@@ -10,26 +10,36 @@
 /* Satoshi per 1,000 vbytes; beyond it a rate is a mistake: a tenth of a coin for a kilobyte. */
 #define RATE_MAX 10000000u
 
-_Static_assert(LAYER_DESTINATION_MAX >= BTC_SCRIPT_STD_MAX, "a destination is an output script");
-_Static_assert(LAYER_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE, "an address fits");
+_Static_assert(LAYER_DESTINATION_MAX >= ELEMENTS_DESTINATION_MAX, "a destination fits");
+_Static_assert(LAYER_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE &&
+		LAYER_ADDRESS_TEXT_SIZE >= ELEMENTS_ADDRESS_TEXT_SIZE,
+	"an address fits");
 _Static_assert(BTC_HTLC_SIZE <= SIGNING_LEG_MAX, "terms fit into a signing request");
 _Static_assert(LAYER_FEE_BOUND_INPUTS <= BTC_INPUT_MAX, "a bound for what can be built");
 
 static enum err address_check(const struct network *network, uint8_t *destination,
 	size_t *destination_len, struct slice text)
 {
-	struct elements_address blinded;
-	const enum err err = btc_address_parse(destination, destination_len, network, text);
 	const struct elements_network *chain = elements_network_of(network);
-	/* a confidential address is one, but nothing is paid to it */
-	if (err != OK && chain != NULL && elements_address_parse(&blinded, chain, text) == OK)
-		return ERR_RANGE;
-	return err;
+	struct elements_address a;
+	struct buf out = buf_init(destination, LAYER_DESTINATION_MAX);
+	if (chain == NULL)
+		return btc_address_parse(destination, destination_len, network, text);
+	TRY(elements_address_parse(&a, chain, text));
+	elements_destination_put(&out, &a);
+	*destination_len = out.len;
+	return OK;
 }
 
 static enum err address_format(const struct network *network, char *text, struct slice destination)
 {
-	return btc_address_format(text, network, destination);
+	const struct elements_network *chain = elements_network_of(network);
+	struct slice script;
+	struct pubkey key;
+	if (chain == NULL)
+		return btc_address_format(text, network, destination);
+	const bool hidden = elements_destination_split(&script, &key, destination);
+	return elements_address_format(text, chain, script, hidden ? &key : NULL);
 }
 
 static enum err funding_address(
@@ -284,7 +294,10 @@ static enum err fee_bound(
 	case SIGN_PAYOUT:
 	case SIGN_LOCK:
 		vsize = btc_payment_vsize(sizes, LAYER_FEE_BOUND_INPUTS,
-			btc_output_weight(sizes, BTC_SCRIPT_STD_MAX), true);
+			utxo_output_weight(id,
+				purpose == SIGN_LOCK ? BTC_SCRIPT_STD_MAX
+						     : utxo_destination_max(id)),
+			true);
 		break;
 	case SIGN_CLAIM: vsize = btc_spend_vsize(sizes, BTC_LEAF_CLAIM); break;
 	case SIGN_REFUND: vsize = btc_spend_vsize(sizes, BTC_LEAF_REFUND); break;
