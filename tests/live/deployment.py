@@ -12,12 +12,11 @@ class Deployment(provider.Provider):
     """The provider as tools/demo configures it."""
     config = (ROOT / "tools/demo/sluice.yaml").read_text()
     policy = (ROOT / "tools/demo/policy.yaml").read_text()
-    lightning = (ROOT / "tools/demo/lightning.yaml").read_text()
 
     def __init__(self, bin_dir, nodes, **options):
         self.nodes = nodes
         super().__init__(bin_dir, nodes.bitcoin.url, nodes.rootstock.url, nodes.contract, auth=nodes.auth,
-                         lightning=nodes.lightning, **options)
+                         more=nodes.beside.values(), **options)
 
     def __exit__(self, kind, *error):
         interrupted = kind is KeyboardInterrupt  # no failure: no log is shown
@@ -26,17 +25,20 @@ class Deployment(provider.Provider):
     def start(self):
         self.start_signer()
         self.start_daemon()
-        count = 3 if self.nodes.lightning else 2
+        count = 2 + len(self.nodes.beside)
         self.wait("all networks followed",
                   lambda: (self.root / "log").read_text().count(": following from block") >= count)
 
     def fund(self, bitcoin=("2", "2", "2"), rootstock=("5",)):
         """Pays, waits until the books have it and the provider is ready to swap."""
         layers = self.layers()
-        want = {"bitcoin": bitcoin, "rootstock": rootstock}
+        want = {"bitcoin": bitcoin, "rootstock": rootstock, **{n: b.stock for n, b in self.nodes.beside.items() if b.stock}}
         for layer, amounts in want.items():
+            address = layers[layer]["funding_address"]
+            if layer in self.nodes.beside:
+                self.nodes.beside[layer].provide(address)
             for amount in amounts:
-                self.nodes.fund(layer, layers[layer]["funding_address"], amount)
+                self.nodes.fund(layer, address, amount)
         for layer, amounts in want.items():
             total = sum(map(decimal.Decimal, amounts))
             self.wait(f"{total} on {layer} in the books", lambda: self.available(layer) >= total)

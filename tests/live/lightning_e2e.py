@@ -23,7 +23,7 @@ SETTINGS = ["bitcoin.block_interval_ms=2000", "lightning.block_interval_ms=2000"
 
 def main(bin_dir):
     bin_dir = pathlib.Path(bin_dir)
-    with nets.RealNets(BLOCK_MS, lightning=True) as real, deployment.Deployment(
+    with nets.RealNets(BLOCK_MS, layers=("lightning",)) as real, deployment.Deployment(
             bin_dir, real, settings=SETTINGS) as deployed:
         deployed.start()
         deployed.fund()

@@ -11,17 +11,18 @@ import subprocess
 import threading
 import time
 
+import beside
 import lnds
 import peers
+from beside import COIN, ROOT, WEI
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-COIN, WEI = 10 ** 8, 10 ** 18
 UNIT = {"bitcoin": COIN, "rootstock": WEI}
 OTHER = {"bitcoin": "rootstock", "rootstock": "bitcoin"}
 GAS_PRICE = 60000000  # legacy, as on Rootstock
 # As tools/demo/sluice.yaml has them. Time locks are so many blocks; faster blocks make shorter ones, and leave a loaded
 # machine less time to stall.
-DEMO_BLOCK_MS = {"bitcoin": 200, "rootstock": 100}
+DEMO_BLOCK_MS = {"bitcoin": 200, "rootstock": 100, "liquid": 100, "bob": 100}
+ON_CHAINS = tuple(DEMO_BLOCK_MS)  # with a clock of their own; Lightning's is Bitcoin's
 BY_HAND = {"bitcoin": 0, "rootstock": 0}
 # What Rootstock's network is called by its chain id; anvil takes any.
 CHAIN_IDS = {"testnet": 31, "regtest": 33}
@@ -54,48 +55,19 @@ class Ticker(threading.Thread):
         self.join()
 
 
-class Lightning:
-    """Two nodes with a channel between them, alice the provider's, bob the taker's: {name: {"url", "macaroon" in hex}}."""
-
-    def __init__(self, nodes):
-        self.nodes = nodes
-
-    def settings(self, name, folder):
-        """Its keys as lines of a configuration; the macaroon is written into the folder."""
-        path = folder / f"{name}.macaroon"
-        path.write_bytes(bytes.fromhex(self.nodes[name]["macaroon"]))
-        path.chmod(0o600)
-        return f"  rpc_url: {self.nodes[name]['url']}\n  credential_file: {path}\n"
-
-
-class SimLightning(Lightning):
-    def lever(self, name):
-        return peers.Rpc(self.nodes[name]["url"])
-
-    def msat(self, name):
-        """What its side of the channel has, without what is under way."""
-        return self.lever(name).sim_balance()["local_msat"]
-
-
-class RealLightning(Lightning):
-    """Of lnds.Pair."""
-
-    def settings(self, name, folder):
-        node = self.nodes[name]
-        return f"  rpc_url: {node.url}\n  credential_file: {node.macaroon}\n  ca_file: {node.cert}\n"
-
-    def msat(self, name):
-        return int(self.nodes[name].rest("GET", "/v1/balance/channels")["local_balance"]["msat"])
-
-
 class Nets:
-    """lightning: Lightning, or None. bitcoin, rootstock: their calls (peers.Rpc). contract, chain_id, network: of Rootstock. auth: of Bitcoin's node.
-    block_ms: the clock's interval by layer, 0: by hand. Amounts are text in whole coins."""
-    bitcoin = rootstock = lightning = contract = chain_id = None
+    """bitcoin, rootstock: their calls (peers.Rpc). contract, chain_id, network: of Rootstock. auth: of Bitcoin's node.
+    beside: {name: beside.Beside}. block_ms: the clock's interval by layer, 0: by hand. Amounts are text in whole coins."""
+    bitcoin = rootstock = contract = chain_id = None
     network, auth = "regtest", ("u", "p")
 
-    def __init__(self, block_ms=None):
-        self.block_ms = block_ms or DEMO_BLOCK_MS
+    def __init__(self, block_ms=None, layers=()):
+        """layers: names of those beside Bitcoin and Rootstock."""
+        self.block_ms, self.wanted, self.beside = block_ms or DEMO_BLOCK_MS, layers, {}
+
+    @property
+    def lightning(self):
+        return self.beside.get("lightning")
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -109,8 +81,15 @@ class Nets:
     def rpc(self, layer):
         return getattr(self, layer)
 
+    def fund(self, layer, address, amount):
+        if layer in self.beside:
+            return self.beside[layer].fund(address, amount)
+        return self.fund_bitcoin(address, amount) if layer == "bitcoin" else self.fund_rootstock(address, amount)
+
     def balance(self, layer, address):
         """What is there, in the chain's own words."""
+        if layer in self.beside:
+            return self.beside[layer].balance(address)
         if layer == "rootstock":
             return decimal.Decimal(int(self.rootstock.eth_getBalance(address.lower(), "latest"), 16)) / WEI
         found = self.bitcoin.scantxoutset("start", [f"addr({address})"])["total_amount"]
@@ -119,12 +98,11 @@ class Nets:
 
 class RealNets(Nets):
     """Bitcoin Core on regtest and anvil with our contract on it. nodes: {layer: peers.Node}, which can be started again.
-    lightning: two lnds on this Bitcoin Core, too."""
+    Beside them there may be two lnds on this Bitcoin Core, and BOB on an anvil of its own."""
     title = "Bitcoin Core on regtest and anvil"
 
-    def __init__(self, block_ms=None, network="regtest", bitcoin_options=(), lightning=False):
-        super().__init__(block_ms)
-        self.with_lightning = lightning
+    def __init__(self, block_ms=None, network="regtest", bitcoin_options=(), layers=()):
+        super().__init__(block_ms, layers)
         self.network, self.chain_id, self.bitcoin_options = network, CHAIN_IDS[network], bitcoin_options
 
     def open(self, stack):
@@ -135,11 +113,14 @@ class RealNets(Nets):
         self.wallet = self.nodes["bitcoin"].wallet
         self.rich, self.sink = self.rootstock.eth_accounts()[0], self.wallet.getnewaddress()
         self.contract, self.tickers = self.deploy(), {}
-        if self.with_lightning:
+        if "lightning" in self.wanted:
             pair = stack.enter_context(lnds.on(self.nodes["bitcoin"]))
-            self.lightning = RealLightning({"alice": pair.alice, "bob": pair.bob})
+            self.beside["lightning"] = beside.RealLightning({"alice": pair.alice, "bob": pair.bob})
+        if "bob" in self.wanted:
+            self.nodes["bob"] = stack.enter_context(peers.restartable("bob", "--no-mining"))
+            self.beside["bob"] = beside.RealBob(self.nodes["bob"])
         for layer, interval in self.block_ms.items():
-            if interval:
+            if interval and layer in self.nodes:
                 ticker = self.tickers[layer] = Ticker(lambda layer=layer: self.mine(layer), interval)
                 ticker.start()
                 stack.callback(ticker.stop)
@@ -149,7 +130,9 @@ class RealNets(Nets):
         return self.tickers[layer].mining
 
     def mine(self, layer, count=1):
-        if layer == "bitcoin":
+        if layer in self.beside:
+            self.beside[layer].mine(count)
+        elif layer == "bitcoin":
             self.bitcoin.generatetoaddress(count, self.sink)
         else:
             self.rootstock.anvil_mine(hex(count))
@@ -163,23 +146,28 @@ class RealNets(Nets):
         self.mine("rootstock")
         return self.rootstock.eth_getTransactionReceipt(tx)["contractAddress"]
 
-    def fund(self, layer, address, amount):
-        if layer == "bitcoin":
-            return self.wallet.sendtoaddress(address, amount)
-        return self.send(to=address.lower(), value=hex(units(layer, amount)), gas=hex(21000))
+    def fund_bitcoin(self, address, amount):
+        return self.wallet.sendtoaddress(address, amount)
+
+    def fund_rootstock(self, address, amount):
+        return self.send(to=address.lower(), value=hex(units("rootstock", amount)), gas=hex(21000))
 
 
 class SimNets(Nets):
-    """sluice-devnet. latency: of a call, in milliseconds, "LOW-HIGH"."""
+    """sluice-devnet, which has them all. latency: of a call, in milliseconds, "LOW-HIGH"."""
     title = "simulated by sluice-devnet"
+    BESIDE = {"lightning": lambda told: beside.SimLightning({name: told[f"lightning-{name}"] for name in ("alice", "bob")}),
+              "liquid": lambda told: beside.SimLiquid(told["liquid"]), "bob": lambda told: beside.SimBob(told["bob"])}
 
-    def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth, loop_backend="auto"):
-        super().__init__(block_ms)
+    def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth, loop_backend="auto",
+                 layers=("lightning",)):
+        super().__init__(block_ms, layers)
         self.auth, password = auth, ["--bitcoin-auth", ":".join(auth)] if auth else []
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
                         "--rootstock-port", "0", "--lightning-alice-port", "0", "--lightning-bob-port", "0",
                         "--liquid-port", "0", "--bob-port", "0", "--loop-backend", loop_backend, *password]
-        self.command += [word for layer in UNIT for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
+        self.command += [word for layer in ON_CHAINS if layer in self.block_ms
+                         for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
 
     def open(self, stack):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
@@ -188,15 +176,16 @@ class SimNets(Nets):
         self.bitcoin = peers.Rpc(told["bitcoin"]["url"], ":".join(self.auth) if self.auth else None)
         self.rootstock = peers.Rpc(told["rootstock"]["url"])
         self.contract, self.chain_id = told["rootstock"]["contract"], told["chain_id"]
-        self.lightning = SimLightning({name: told[f"lightning-{name}"] for name in ("alice", "bob")})
+        self.beside = {name: self.BESIDE[name](told) for name in self.wanted}
 
     def mine(self, layer, count=1):
         self.rpc(layer).sim_mine(count)
 
-    def fund(self, layer, address, amount):
-        if layer == "bitcoin":
-            return self.bitcoin.sim_fund(address, amount)
-        return self.rootstock.sim_fund(address.lower(), hex(units(layer, amount)))
+    def fund_bitcoin(self, address, amount):
+        return self.bitcoin.sim_fund(address, amount)
+
+    def fund_rootstock(self, address, amount):
+        return self.rootstock.sim_fund(address.lower(), hex(units("rootstock", amount)))
 
 
 def open_nets(kind, bin_dir, **options):

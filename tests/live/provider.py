@@ -38,20 +38,6 @@ rootstock: {{enabled: true, network: {network}, rpc_url: "{rootstock}", poll_ms:
 """
 
 
-LIGHTNING = """
-lightning:
-  enabled: true
-  network: regtest
-{node}  poll_ms: 20
-  block_interval_ms: 1000
-  outage_ms: 0
-  lock_blocks: 60
-  funding_blocks: 30
-  force_close_blocks: 2
-  swap_max: "1"
-"""
-
-
 class HttpError(Exception):
     def __init__(self, status, body):
         super().__init__(f"{status}: {body[:300]}")
@@ -63,11 +49,12 @@ class HttpError(Exception):
 
 
 class Provider:
-    """bin_dir: where sluiced and sluice-signer are. urls: of the two nodes. settings: "key=value" for --set."""
-    config, policy, lightning = CONFIG, POLICY, LIGHTNING
+    """bin_dir: where sluiced and sluice-signer are. urls: of the two nodes. settings: "key=value" for --set. more: other
+    networks (beside.Beside)."""
+    config, policy = CONFIG, POLICY
 
     def __init__(self, bin_dir, bitcoin, rootstock, contract, network="regtest", auth=None, settings=(), root=None,
-                 loop_backend="auto", lightning=None):
+                 loop_backend="auto", more=()):
         self.bin = pathlib.Path(bin_dir)
         self.root = pathlib.Path(root or tempfile.mkdtemp(prefix="sluice-provider-"))
         self.port, self.settings = free_port(), [f"loop_backend={loop_backend}", *settings]
@@ -81,9 +68,9 @@ class Provider:
             self.settings += [f"bitcoin.rpc_user={user}", f"bitcoin.rpc_password_file={self.root}/password"]
         fields = dict(root=self.root, port=self.port, bitcoin=bitcoin, rootstock=rootstock, contract=contract,
                       network=network)
-        self._write("policy.yaml", self.policy.format(**fields))
-        more = self.lightning.format(node=lightning.settings("alice", self.root)) if lightning else ""
-        self._write("sluice.yaml", self.config.format(**fields) + more)
+        sections = {side: "".join(net.section(side, self.root) for net in more) for side in ("provider", "policy")}
+        self._write("policy.yaml", self.policy.format(**fields) + sections["policy"])
+        self._write("sluice.yaml", self.config.format(**fields) + sections["provider"])
         self.secret = secrets.token_hex(32)  # of the wallet, for whoever signs beside the signer
         self._write("seed", self.secret + "\n")
         made = subprocess.run([self.bin / "sluice-signer", "init", "--dir", self.root / "signer", "--fast-kdf",
@@ -102,7 +89,7 @@ class Provider:
     def __exit__(self, *error):
         self.end_daemon()
         self.end_signer()
-        if error[0] is not None:
+        if error[0] is not None and (self.root / "log").exists():
             print(f"--- {self.root}/log (end)")
             print("\n".join((self.root / "log").read_text(errors="replace").split("\n")[-30:]))
         shutil.rmtree(self.root, ignore_errors=True)

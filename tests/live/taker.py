@@ -17,14 +17,7 @@ BITCOIN_ADDRESSES = ("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080",
                      "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry",
                      "bcrt1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqc8gma6")
 
-
-LIGHTNING = """lightning:
-  network: regtest
-{node}  poll_ms: 40
-  block_interval_ms: 200
-  drift_permille: 0
-  outage_ms: 0
-"""
+COINS = ("bitcoin", "liquid")  # a wallet pays a URI there, and a claim its own fee
 
 
 class Swap:
@@ -75,10 +68,10 @@ class Swap:
         return [e for e in out if isinstance(e, dict)]
 
     def worth(self, swap):
-        """What must reach the client at least: on Bitcoin its claim pays its fee out of the amount."""
+        """What must reach the client at least: where value is coins its claim pays its fee out of the amount."""
         fees = [coins(e["transaction"]["fee_at_most"]) for e in self.events()
                 if e["event"] == "transaction" and e["transaction"]["purpose"] == "claim"]
-        return coins(swap["destination_amount"]) - (max(fees) if swap["to"] == "bitcoin" else 0)
+        return coins(swap["destination_amount"]) - (max(fees) if swap["to"] in COINS else 0)
 
     def vanish(self):
         self.process.kill()
@@ -110,12 +103,12 @@ class Taker:
         template = (nets.ROOT / "tools/demo/client.yaml").read_text()
         text = template.format(root=self.root, provider=provider_url, user=user, bitcoin=nodes.bitcoin.url,
                                rootstock=nodes.rootstock.url)
-        if nodes.lightning:
-            text += LIGHTNING.format(node=nodes.lightning.settings("bob", self.root))
-        self.config.write_text(text)
+        self.config.write_text(text + "".join(net.section("client", self.root) for net in nodes.beside.values()))
         self.processes = []
         if gas:
             nodes.fund("rootstock", self.gas_address, gas)
+            for net in nodes.beside.values():
+                net.equip(self.gas_address)
 
     def write(self, name, text):
         path = self.root / name

@@ -26,17 +26,23 @@ FRAME_SECONDS = 0.1
 LIMIT_SECONDS = 150
 READ_SECONDS = 2
 AWAY_SECONDS = 1.5
-FINAL = {"bitcoin": 3, "rootstock": 4, "lightning": 1}  # final_depth in sluice.yaml
-NAMES = {"bitcoin": "Bitcoin", "rootstock": "Rootstock", "lightning": "Lightning"}
-UNITS = {"bitcoin": "BTC", "rootstock": "RBTC", "lightning": "BTC"}
+FINAL = {"bitcoin": 3, "rootstock": 4, "lightning": 1, "liquid": 3, "bob": 4}  # final_depth in *.yaml
+NAMES = {"bitcoin": "Bitcoin", "rootstock": "Rootstock", "lightning": "Lightning", "liquid": "Liquid", "bob": "BOB"}
+UNITS = {"bitcoin": "BTC", "rootstock": "RBTC", "lightning": "BTC", "liquid": "L-BTC", "bob": "WBTC"}
+BESIDE = {"sim": ("lightning", "liquid"), "real": ()}  # no package has an elementsd
+COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
 BLOCK_MS = {**nets.DEMO_BLOCK_MS, "lightning": nets.DEMO_BLOCK_MS["bitcoin"]}  # its clock is Bitcoin's
 TERMINAL = {"completed", "refunded", "expired", "declined", "breached"}
 PENDING, ACTIVE, DONE, LOST = range(4)
 BAR_MAX = 8
-THERE, BACK, KILLED, VANISHED, OUT, IN = 1, 2, 3, 4, 5, 6
+THERE, BACK, KILLED, VANISHED = 1, 2, 3, 4
 TITLES = {THERE: "Bitcoin to Rootstock", BACK: "Rootstock to Bitcoin", KILLED: "the provider is killed half-way",
-          VANISHED: "the client vanishes after paying", OUT: "Bitcoin to Lightning", IN: "Lightning to Rootstock"}
-ON_LIGHTNING = (OUT, IN)
+          VANISHED: "the client vanishes after paying"}
+# Those that follow, where both networks are there: from, to, amount.
+TOUR = (("bitcoin", "lightning", "0.011"), ("lightning", "rootstock", "0.012"), ("rootstock", "liquid", "0.013"),
+        ("liquid", "bob", "0.014"), ("bob", "bitcoin", "0.0125"))
+# Nobody here has their keys: what a client is paid stays there.
+TO = {"bitcoin": taker.BITCOIN_ADDRESSES[2], "liquid": "ert1qzp9d42vxkmfzg854psyk62acvg33qhnz4drgnp"}
 PANEL_LINES = 6  # of one swap
 
 
@@ -49,9 +55,9 @@ def short(amount):
 class View:
     """One swap as it is shown: what the provider's API says of it, and what its client does."""
 
-    def __init__(self, number):
-        self.number, self.title = number, TITLES[number]
-        self.run = self.swap = self.began = self.ended = None
+    def __init__(self, number, title):
+        self.number, self.title = number, title
+        self.run = self.swap = self.source = self.began = self.ended = None
         self.note = self.result = ""
         self.gone = False          # the client will never claim
         self.client_refund = None  # a stage, once the client takes its own back
@@ -69,8 +75,12 @@ class View:
 class Demo:
     def __init__(self, options, screen):
         self.options, self.screen = options, screen
-        titles = [n for n in TITLES if not options.real or n not in ON_LIGHTNING]
-        self.views = {number: View(number) for number in titles}
+        self.kind = "real" if options.real else "sim"
+        there = {"bitcoin", "rootstock", *BESIDE[self.kind]}
+        tour = [leg for leg in TOUR if there.issuperset(leg[:2])]
+        self.tour = dict(enumerate(tour, max(TITLES) + 1))
+        titles = {**TITLES, **{n: f"{NAMES[a]} to {NAMES[b]}" for n, (a, b, _) in self.tour.items()}}
+        self.views = {number: View(number, title) for number, title in titles.items()}
         self.shown = THERE  # beside VANISHED
         self.heights, self.down = {}, False
         self.scenes = []
@@ -219,17 +229,17 @@ class Demo:
         view = self.views[number]
         if number != VANISHED:
             self.shown = number
-        view.began = time.monotonic()
+        view.began, view.source = time.monotonic(), source
         view.run = self.client.swap(f"swap-{number}", source, destination, amount, to_address, *more)
         return view
 
     def pay(self, view):
-        """Somebody's Bitcoin wallet pays the URI that the client printed, once it has checked the terms."""
+        """Somebody's wallet pays the URI that the client printed, once it has checked the terms."""
         while view.run.payment() is None:
             if view.run.done():
                 raise RuntimeError(f"sluice swap ended with {view.run.process.returncode}:\n{view.run.text()}")
             yield
-        self.nodes.fund("bitcoin", *view.run.payment())
+        self.nodes.fund(view.source, *view.run.payment())
 
     def settle(self, view, address, received=None):
         """Until the provider has finished and the client has what it paid for, by the chain's own word."""
@@ -275,22 +285,27 @@ class Demo:
         self.down = False
         view.note = "started again: " + self.replayed()
         yield from self.settle(view, there)
-        if self.nodes.lightning:
-            yield from self.scene_lightning()
+        for number in self.tour:
+            yield from self.pause()
+            yield from self.scene_tour(number)
 
-    def scene_lightning(self):
-        """Out to the client's own Lightning node, which holds the payment until the client says the preimage; and in from
-        it: the provider's node holds what the client pays until it has the preimage from the other chain."""
-        yield from self.pause()
-        before = self.nodes.lightning.msat("bob")
-        view = self.begin(OUT, "bitcoin", "lightning", "0.011", None)
-        yield from self.pay(view)
-        yield from self.settle(view, None, lambda: taker.msat_coins(self.nodes.lightning.msat("bob") - before))
+    def scene_tour(self, number):
+        """To Lightning: the client's own node holds the payment until the client says the preimage; from it: the provider's
+        node holds what the client pays until it has the preimage from the other chain. From Liquid a wallet pays, from BOB
+        the client's own account."""
+        source, dest, amount = self.tour[number]
+        if dest == "lightning":
+            before = self.nodes.lightning.msat("bob")
+            address, received = None, lambda: taker.msat_coins(self.nodes.lightning.msat("bob") - before)
+        else:
+            address, received = self.fresh(dest), None
+        view = self.begin(number, source, dest, amount, address)
+        if source in taker.COINS:
+            yield from self.pay(view)
+        yield from self.settle(view, address, received)
 
-        yield from self.pause()
-        there = self.client.fresh_account()
-        view = self.begin(IN, "lightning", "rootstock", "0.012", there)
-        yield from self.settle(view, there)
+    def fresh(self, layer):
+        return TO[layer] if layer in TO else self.client.fresh_account()
 
     def pause(self):
         """So that a person can read what came before."""
@@ -341,14 +356,14 @@ class Demo:
     def run(self):
         with contextlib.ExitStack() as stack:
             self.nodes = stack.enter_context(
-                nets.open_nets("real" if self.options.real else "sim", self.options.bin))
+                nets.open_nets(self.kind, self.options.bin, layers=BESIDE[self.kind]))
             folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-demo-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             for name in ("provider", "client"):
                 (folder / name).mkdir(mode=0o700)
             self.provider = stack.enter_context(
                 deployment.Deployment(self.options.bin, self.nodes, root=folder / "provider"))
-            count = "three" if self.nodes.lightning else "two"
+            count = COUNTS[2 + len(self.nodes.beside)]
             self.say(self.screen.paint(f" {count} networks ({self.nodes.title}), a signer, a provider, a client", "dim"))
             self.provider.start()
             self.provider.fund()
