@@ -557,8 +557,10 @@ static void decide_revealed(struct thinking *t)
 		const struct view_lock *lock = &v->lock[i];
 		const enum lock_fault fault = verify_lock(lock, leg, t->tip[SIDE_DEST], 1);
 		const uint64_t depth = view_depth(t->tip[SIDE_DEST], lock->spend_height);
+		/* who asks later than it ended is told the end alone, not how long it was held */
+		const bool past = is_channel(t, SIDE_DEST) && lock->spend == LOCK_SPEND_CLAIM;
 		if (fault == LOCK_FOREIGN || fault == LOCK_COINBASE || fault == LOCK_AMOUNT ||
-			fault == LOCK_TIMELOCK)
+			(fault == LOCK_TIMELOCK && !past))
 			continue;
 		if (depth == 0)
 			open = open == NULL || open->height == 0 ? lock : open;
