@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "base/mutant.h"
 #include "layer/lightning/dialect.h"
 #include "net/lines.h"
 #include "sys/file.h"
@@ -116,7 +117,7 @@ static void release(struct ln_call *c)
 		call_free(c);
 }
 
-/* No more answers; what is under way is cancelled, and its end frees the call. */
+/* No more answers; what is under way is cancelled, and its end releases the call. */
 static void call_end(struct ln_call *c)
 {
 	struct ln_node *node = c->node;
@@ -125,12 +126,14 @@ static void call_end(struct ln_call *c)
 	call_leave(c);
 	if (c->open)
 		http_client_cancel(node->config.client, c->http);
-	release(c);
 }
 
 void ln_call_stop(struct ln_call *call)
 {
+	if (call->node == NULL)
+		return;
 	call_end(call);
+	release(call);
 }
 
 /* May free the call. */
@@ -302,7 +305,7 @@ static void again(struct ln_call *c)
 /* After a payment's own request, unless nothing was done: what became of it is asked by hash. */
 static bool pay_becomes_payment(struct ln_call *c, enum err err)
 {
-	if (err == ERR_UNAVAILABLE || err == ERR_DENIED)
+	if (err == ERR_UNAVAILABLE || err == ERR_DENIED || MUTANT(UNKNOWN_IS_FAILED))
 		return false;
 	c->question.ask = LN_ASK_PAYMENT;
 	c->streams = c->node->dialect->stream[LN_ASK_PAYMENT].put != NULL;
@@ -593,7 +596,7 @@ static enum err ask(struct ln_node *node, struct ln_call **out, const struct ln_
 	node->call_count++;
 	const enum err err = begin(c);
 	if (err != OK) {
-		call_end(c);
+		ln_call_stop(c);
 		return err;
 	}
 	if (out != NULL)
@@ -651,7 +654,7 @@ void ln_node_destroy(struct ln_node *node)
 		return;
 	while (node->call != NULL) {
 		CHECK(!node->call->held);
-		call_end(node->call);
+		ln_call_stop(node->call);
 	}
 	bytes_wipe(node->header, sizeof node->header);
 	free(node->url);
