@@ -61,7 +61,12 @@
 	X(WEI_OF_64_BITS, "wei-of-64-bits")                                                        \
 	X(PAYEE_NOT_CHECKED, "payee-not-checked")                                                  \
 	X(CHANGE_NOT_CHECKED, "change-not-checked")                                                \
-	X(DIFFERENCE_IGNORED, "difference-ignored")
+	X(DIFFERENCE_IGNORED, "difference-ignored")                                                \
+	X(HEIGHT_BELIEVED, "height-believed")                                                      \
+	X(PART_FAILED_IS_FAILED, "part-failed-is-failed")                                          \
+	X(INVOICE_BELIEVED, "invoice-believed")                                                    \
+	X(NEVER_CANCELLED, "never-cancelled")                                                      \
+	X(MARGIN_IGNORED, "margin-ignored")
 
 enum mutant {
 	MUTANT_NONE,

@@ -33,9 +33,12 @@ struct descriptor; /* btc/descriptor.h */
 struct layer_config {
 	enum layer_id id;
 	const struct network *network;
-	struct loop *loop;           /* borrows */
-	struct upstream *upstream;   /* borrows; CHANNEL: NULL */
-	struct ln_node *lightning;   /* borrows; CHANNEL only (layer/lightning/node.h) */
+	struct loop *loop;         /* borrows */
+	struct upstream *upstream; /* borrows; CHANNEL: NULL */
+	struct ln_node *lightning; /* borrows; CHANNEL only (layer/lightning/node.h) */
+	/* CHANNEL: borrows; Bitcoin's of the same network, which a node's height is held against;
+	 * NULL: it is believed */
+	struct layer *chain;
 	bool taker;                  /* CHANNEL: it pays what the provider claims */
 	struct offload *offload;     /* borrows: for checking large answers; NULL: in place */
 	uint64_t poll_ms;            /* of the tip and the mempool; 0: 1,000 */

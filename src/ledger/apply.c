@@ -54,7 +54,7 @@ static enum err take_payment_hash(
 	if (bolt11_decode(&invoice, r->destination) != OK)
 		return ERR_FORMAT;
 	*hash = invoice.payment_hash;
-	return ledger_hash_used(l, hash) ? ERR_STATE : OK;
+	return ledger_hash_used(l, hash) && !MUTANT(HASH_TWICE) ? ERR_STATE : OK;
 }
 
 static enum err apply_transfer(struct ledger *l, struct reader *in)

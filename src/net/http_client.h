@@ -157,6 +157,8 @@ NONNULL_ALL struct slice http_local_body(const struct http_local_request *reques
 NONNULL_ALL void http_local_answer(
 	struct http_local_request *request, enum err err, unsigned status, struct slice body);
 
+/* It asked for its answer in parts. */
+NONNULL_ALL bool http_local_listens(const struct http_local_request *request);
 /* A part of the answer to a request that asked for parts (CHECK); the request stays the handler's.
  * False: nobody listens any more, or the part is over the bound, which ends the call. */
 MUST_USE NONNULL_ALL bool http_local_part(struct http_local_request *request, struct slice part);

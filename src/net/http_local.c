@@ -240,6 +240,11 @@ static void give_part(struct local_call *call, struct slice part)
 	client->in_callback = nested;
 }
 
+bool http_local_listens(const struct http_local_request *request)
+{
+	return request->call != NULL && request->call->part != NULL;
+}
+
 bool http_local_part(struct http_local_request *request, struct slice part)
 {
 	struct local_call *call = request->call;

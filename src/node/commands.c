@@ -350,7 +350,7 @@ static enum err check_invoice(const struct ledger *l, struct engine_refusal *ref
 	if (amount_to_sat(&amount, c->amount) != OK ||
 		invoice.amount_msat != amount.raw * BOLT11_MSAT_PER_SAT)
 		return refuse(refusal, "invalid_amount", "the invoice asks for another amount");
-	bool used = ledger_hash_used(l, &invoice.payment_hash);
+	bool used = ledger_hash_used(l, &invoice.payment_hash) && !MUTANT(HASH_TWICE);
 	for (uint32_t k = 0; k < index; k++)
 		used = used || slice_eq(text, slice_of(all[k].destination, all[k].destination_len));
 	if (used)

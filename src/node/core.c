@@ -276,6 +276,15 @@ static uint32_t lag_max(const struct core *k, const struct config_layer *c)
 	return blocks < LAYER_CURSOR_MAX ? (uint32_t)blocks : LAYER_CURSOR_MAX;
 }
 
+/* Whose blocks a channel's time is counted in. */
+static struct layer *chain_of(const struct core *k, enum layer_id id)
+{
+	const struct network *of[] = {k->config->layer[id].params.network,
+		k->config->layer[LAYER_BITCOIN].params.network};
+	const bool same = k->layer[LAYER_BITCOIN] != NULL && strcmp(of[0]->name, of[1]->name) == 0;
+	return same ? k->layer[LAYER_BITCOIN] : NULL;
+}
+
 static enum err open_layers(struct core *k)
 {
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
@@ -293,6 +302,7 @@ static enum err open_layers(struct core *k)
 			.loop = k->loop,
 			.upstream = k->upstream[i],
 			.lightning = layer_family(id) == FAMILY_CHANNEL ? k->lightning : NULL,
+			.chain = layer_family(id) == FAMILY_CHANNEL ? chain_of(k, id) : NULL,
 			.offload = k->c.offload,
 			.poll_ms = c->poll_ms,
 			.lag_max = lag_max(k, c),

@@ -321,7 +321,7 @@ static enum err decide_command(
 
 static enum err decide_cancel(struct engine *e, uint64_t now_ms, const struct swap *s)
 {
-	if (!swap_wants_cancel(s) || s->cancel_effect != INDEX_NONE)
+	if (!swap_wants_cancel(s) || s->cancel_effect != INDEX_NONE || MUTANT(NEVER_CANCELLED))
 		return ERR_STATE;
 	return decide_command(e, now_ms, s, SIGN_CANCEL);
 }

@@ -192,7 +192,9 @@ static void on_back(void *ctx)
 		deliver(v, OK, v->status, text_slice(&v->body));
 		return;
 	}
-	if (v->way.fault == FAULT_CUT && !write_part(v, text_slice(&v->body)))
+	/* who does not listen to parts sees nothing of half an answer */
+	const bool shown = v->local == NULL || http_local_listens(v->local);
+	if (v->way.fault == FAULT_CUT && shown && !write_part(v, text_slice(&v->body)))
 		return;
 	sim_visit_cut(v);
 }

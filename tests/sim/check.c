@@ -28,7 +28,8 @@ bool check_is_overdue(const struct world *w, enum layer_id layer, uint64_t timel
 {
 	static const uint64_t slack[NETS_COUNT] = {
 		[LAYER_BITCOIN] = 3600000 / WORLD_BITCOIN_BLOCK_MS,
-		[LAYER_ROOTSTOCK] = 3600000 / WORLD_ROOTSTOCK_BLOCK_MS};
+		[LAYER_ROOTSTOCK] = 3600000 / WORLD_ROOTSTOCK_BLOCK_MS,
+		[LAYER_LIGHTNING] = 3600000 / WORLD_BITCOIN_BLOCK_MS};
 	return nets_height(&w->nets, layer) > timelock + slack[layer];
 }
 
@@ -64,12 +65,13 @@ void check_step(struct world *w)
 		return;
 	w->checks++;
 	say_states(w, l);
-	for (unsigned i = 0; i < NETS_COUNT; i++)
+	for (unsigned i = 0; i < w->nets.count; i++)
 		check_accounts(w, l, (enum layer_id)i);
 	check_deadlines(w, l);
 	takers_check_deadlines(w);
 	takers_check_books(w, l);
 	operator_check_books(w, l);
+	lnds_check(w, l, false);
 }
 
 /* ---- books and chain ---- */
@@ -99,8 +101,9 @@ static void check_chain(struct world *w, const struct ledger *l, enum layer_id l
 	struct hash256 tip;
 	struct amount books;
 	char a[AMOUNT_TEXT_SIZE], b[AMOUNT_TEXT_SIZE];
-	if (!l->layer[layer].born || world_lax(w, HAZARD_UNEQUAL))
-		return;
+	if (layer_family(layer) == FAMILY_CHANNEL || !l->layer[layer].born ||
+		world_lax(w, HAZARD_UNEQUAL))
+		return; /* channels have no blocks: lnds_check */
 	nets_tip(&tip, &w->nets, layer);
 	if (!hash256_eq(&tip, &l->layer[layer].tip.hash))
 		return;
@@ -169,7 +172,7 @@ void check_fold(struct world *w)
 
 /* ---- the end ---- */
 
-static bool books_settled(const struct ledger *l)
+static bool books_settled(const struct world *w, const struct ledger *l)
 {
 	if (l->open_effect_count > 0)
 		return false;
@@ -180,7 +183,7 @@ static bool books_settled(const struct ledger *l)
 		if (l->transfer[i].state != TRANSFER_FINAL &&
 			l->transfer[i].state != TRANSFER_FAILED)
 			return false;
-	for (unsigned i = 0; i < NETS_COUNT; i++)
+	for (unsigned i = 0; i < w->nets.count; i++)
 		if (!amount_is_zero(ledger_balance(l, (enum layer_id)i, ACCOUNT_INFLIGHT)))
 			return false;
 	return true;
@@ -190,9 +193,9 @@ bool check_settled(struct world *w)
 {
 	const struct ledger *l = host_ledger(&w->host);
 	struct hash256 tip;
-	if (l == NULL || !operator_done(w) || !books_settled(l))
+	if (l == NULL || !operator_done(w) || !books_settled(w, l))
 		return false;
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	for (unsigned i = 0; i < w->nets.count; i++) {
 		nets_tip(&tip, &w->nets, (enum layer_id)i);
 		if (!hash256_eq(&tip, &l->layer[i].tip.hash))
 			return false;
@@ -202,7 +205,7 @@ bool check_settled(struct world *w)
 
 static void say_open(struct world *w, const struct ledger *l)
 {
-	for (unsigned i = 0; i < NETS_COUNT; i++)
+	for (unsigned i = 0; i < w->nets.count; i++)
 		world_say(w, LANE_WORLD, TRACE_NOTE,
 			"%s: the books are at %llu, the network at %llu",
 			layer_name((enum layer_id)i), (unsigned long long)l->layer[i].tip.height,
@@ -230,12 +233,13 @@ void check_end(struct world *w)
 	for (uint32_t i = 0; i < l->swap_count; i++)
 		if (l->swap[i].state == SWAP_BREACHED)
 			world_wrong(w, "swap %u: the provider lost both sides", i);
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	for (unsigned i = 0; i < w->nets.count; i++) {
 		check_chain(w, l, (enum layer_id)i);
 		const struct sim_network *n = sim_node_network(w->nets.node[i]);
 		n->ops->state_hash(n, &h);
 		trace_mix(&w->trace, slice_of(h.b, sizeof h.b));
 	}
+	lnds_check(w, l, !world_lax(w, HAZARD_STAYS));
 	check_fold(w);
 	check_media(w);
 	takers_check_end(w);

@@ -17,7 +17,7 @@
 #define BREAK_PERMILLE 15u    /* of pieces, while faults last */
 #define CHUNKS_MAX 8u
 
-static const uint16_t ports[NETS_COUNT] = {[LAYER_BITCOIN] = 18443, [LAYER_ROOTSTOCK] = 4444};
+static const uint16_t ports[NETS_CHAINS] = {[LAYER_BITCOIN] = 18443, [LAYER_ROOTSTOCK] = 4444};
 
 /* A request that the node has; it outlives its connection. */
 struct visit {
@@ -266,7 +266,7 @@ void door_open(struct door *d, struct world *w)
 	draw_init(&d->draw, w->seed, "door", 0);
 	CHECK(streams_create(&d->streams, w->loop, &config) == OK);
 	streams_virtual_latency(d->streams, draw_between(&d->draw, 0, LATENCY_MAX_MS));
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_CHAINS; i++) {
 		d->place[i] = (struct door_place){.door = d, .layer = i};
 		CHECK(stream_listen_tcp(d->streams, &d->place[i].listener, "127.0.0.1", ports[i],
 			      on_accept, &d->place[i]) == OK);

@@ -78,7 +78,7 @@ static void node_spoils(struct world *w, const struct plan_item *i)
 	static const char *const kinds[] = {"error", "unavailable", "http500", "brackets", "hang",
 		"timeout", "lost_reply", "cut", "half", "garbage"};
 	/* sending a transaction is where it hurts most */
-	static const char *const send[NETS_COUNT] = {[LAYER_BITCOIN] = "sendrawtransaction",
+	static const char *const send[NETS_CHAINS] = {[LAYER_BITCOIN] = "sendrawtransaction",
 		[LAYER_ROOTSTOCK] = "eth_sendRawTransaction"};
 	const char *kind = kinds[i->b % ARRAY_LEN(kinds)];
 	nets_node_lever(&w->nets, i->layer, "sim_fault", "[\"%s\", \"%s\", %u]",
@@ -230,10 +230,13 @@ void faults_strike(struct world *w, const struct plan_item *item)
 		[PLAN_DISK_SLOW] = disk_slow,
 	};
 	char text[PLAN_TEXT_SIZE];
-	CHECK(strike[item->kind] != NULL);
+	CHECK(strike[item->kind] != NULL || item->layer == LAYER_LIGHTNING);
 	plan_text(text, item);
 	world_say(w, LANE_WORLD, TRACE_FAULT, "%s", text);
-	strike[item->kind](w, item);
+	if (item->layer == LAYER_LIGHTNING)
+		lnds_strike(w, item);
+	else
+		strike[item->kind](w, item);
 }
 
 static void end_spike(struct world *w, enum layer_id layer)
@@ -244,21 +247,25 @@ static void end_spike(struct world *w, enum layer_id layer)
 
 void faults_turn(struct world *w)
 {
-	for (unsigned i = 0; i < NETS_COUNT; i++)
+	lnds_turn(w, false);
+	for (unsigned i = 0; i < NETS_CHAINS; i++)
 		if (w->nets.spike_end_ms[i] != 0 && now_of(w) >= w->nets.spike_end_ms[i])
 			end_spike(w, (enum layer_id)i);
 }
 
 void faults_end(struct world *w)
 {
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	for (unsigned i = 0; i < w->nets.count; i++) {
 		const enum layer_id layer = (enum layer_id)i;
 		for (unsigned who = 0; who < ACTOR_COUNT; who++)
 			w->nets.wire[who][i] = (struct wire){0};
+		if (layer == LAYER_LIGHTNING)
+			continue;
 		end_spike(w, layer);
 		nets_node_lever(&w->nets, layer, "sim_fault_clear", "[]");
 		nets_node_lever(&w->nets, layer, "sim_latency", "[20, 400]");
 	}
+	lnds_turn(w, true);
 	lies_end(&w->nets);
 	w->keeper.down_until_ms = w->keeper.refuse_until_ms = 0;
 	w->keeper.twice = w->keeper.cut_in = 0;

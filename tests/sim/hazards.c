@@ -31,6 +31,7 @@ static const struct {
 	{hazards_process, &hazards_process_count},
 	{hazards_disk, &hazards_disk_count},
 	{hazards_trust, &hazards_trust_count},
+	{hazards_channel, &hazards_channel_count},
 };
 
 const struct hazard *hazard_at(size_t index)
@@ -66,7 +67,7 @@ void hazard_plan(struct plan *p, const struct hazard *h, uint64_t seed)
 {
 	struct draw draw;
 	draw_init(&draw, seed, h->name, 0);
-	*p = (struct plan){.seed = seed, .hazard = h};
+	*p = (struct plan){.seed = seed, .hazard = h, .lightning = h->lightning};
 	uint64_t at = BEGIN_MS + draw_between(&draw, 0, SPREAD_MS);
 	for (uint32_t i = 0; i < h->work_count; i++) {
 		const struct hazard_work *work = &h->work[i];
@@ -75,6 +76,9 @@ void hazard_plan(struct plan *p, const struct hazard *h, uint64_t seed)
 		p->item[p->count++] = (struct plan_item){.at_ms = at,
 			.kind = work->kind,
 			.layer = work->layer,
+			.to = h->lightning                     ? work->to
+				: work->layer == LAYER_BITCOIN ? LAYER_ROOTSTOCK
+							       : LAYER_BITCOIN,
 			.a = work->sat != 0 ? work->sat : sat,
 			.b = work->manner};
 	}

@@ -37,11 +37,11 @@ enum hazard_lax {
 #define HAZARD_DIES 99u
 
 struct hazard_work {
-	enum plan_kind kind; /* PLAN_SWAP, PLAN_PAYOUT, PLAN_DEPOSIT */
-	enum layer_id layer;
-	uint64_t manner;   /* of a taker */
-	uint64_t after_ms; /* the work before it */
-	uint64_t sat;      /* 0: drawn */
+	enum plan_kind kind;     /* PLAN_SWAP, PLAN_PAYOUT, PLAN_DEPOSIT */
+	enum layer_id layer, to; /* to: of a swap with Lightning; otherwise the other chain */
+	uint64_t manner;         /* of a taker */
+	uint64_t after_ms;       /* the work before it */
+	uint64_t sat;            /* 0: drawn */
 };
 
 struct hazard {
@@ -61,7 +61,8 @@ struct hazard {
 	void (*told)(struct world *w, struct http_local_request *request);
 	/* When all is over; what is not as it should be is said by world_wrong. */
 	void (*end)(struct world *w);
-	uint32_t lax; /* HAZARD_* */
+	bool lightning; /* there is Lightning in the world */
+	uint32_t lax;   /* HAZARD_* */
 	enum mutant mutant[HAZARD_MUTANTS_MAX];
 	uint32_t mutant_count;
 	uint64_t settle_minutes; /* after the last work; 0: HAZARD_SETTLE_MINUTES */
@@ -69,6 +70,9 @@ struct hazard {
 #define HAZARD_SETTLE_MINUTES 150u
 /* The one piece of work of most scenarios. */
 #define SWAP_FROM(from) .work = {{.kind = PLAN_SWAP, .layer = (from)}}, .work_count = 1
+#define SWAP_BETWEEN(from, dest)                                                                   \
+	.lightning = true, .work = {{.kind = PLAN_SWAP, .layer = (from), .to = (dest)}},           \
+	.work_count = 1
 #define PAYOUT_ON(where) .work = {{.kind = PLAN_PAYOUT, .layer = (where)}}, .work_count = 1
 
 /* What a scenario keeps between its turns. */
@@ -117,8 +121,8 @@ NONNULL_ALL void hazard_evict_taker(struct world *w, uint32_t taker, enum sign_p
 NONNULL_ALL void hazard_expect(struct world *w, uint32_t swap, enum swap_state state);
 
 extern const struct hazard hazards_time[], hazards_race[], hazards_chain[], hazards_fee[],
-	hazards_process[], hazards_disk[], hazards_trust[];
+	hazards_process[], hazards_disk[], hazards_trust[], hazards_channel[];
 extern const size_t hazards_time_count, hazards_race_count, hazards_chain_count, hazards_fee_count,
-	hazards_process_count, hazards_disk_count, hazards_trust_count;
+	hazards_process_count, hazards_disk_count, hazards_trust_count, hazards_channel_count;
 
 #endif

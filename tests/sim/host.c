@@ -50,6 +50,11 @@ static const char config_text[] =
 	"block_interval_ms: 12000, drift_permille: 50, outage_ms: 150000, depth: '0:4', "
 	"final_depth: 6, claim_blocks: 10, lock_blocks: 140, funding_blocks: 60, swap_min: 0.0005, "
 	"swap_max: 1, bump_blocks: 5}\n";
+static const char lightning_text[] =
+	"lightning: {enabled: true, network: regtest, rpc_url: 'http://lightning', "
+	"credential_file: '%s', poll_ms: 10000, rpc_timeout_ms: 20000, "
+	"block_interval_ms: 60000, drift_permille: 50, outage_ms: 150000, lock_blocks: 60, "
+	"funding_blocks: 12, force_close_blocks: 20, swap_min: 0.0005, swap_max: 1}\n";
 
 struct host_settings {
 	struct config config;
@@ -368,7 +373,7 @@ void host_init(struct host *h, struct world *w)
 	const struct config_source source = {.path = NULL};
 	static uint8_t storage[CONFIG_EXPLAIN_MAX];
 	struct buf problems = buf_init(storage, sizeof storage);
-	char text[4096], contract[41];
+	char text[4096], lightning[512] = "", contract[41];
 	uint32_t line;
 	const bool small = w->plan.subsets > 0, sockets = w->plan.sockets;
 	*h = (struct host){.w = w,
@@ -388,6 +393,10 @@ void host_init(struct host *h, struct world *w)
 				: capacity_text,
 		sockets ? DOOR_BITCOIN : "http://bitcoin",
 		sockets ? DOOR_ROOTSTOCK : "http://rootstock", contract);
+	if (w->plan.lightning)
+		(void)snprintf(lightning, sizeof lightning, lightning_text, w->nets.lnds.macaroon);
+	CHECK(strlen(text) + strlen(lightning) < sizeof text);
+	memcpy(text + strlen(text), lightning, strlen(lightning) + 1);
 	if (config_load_text(&h->settings->config, slice_str(text), &source, &error) != OK ||
 		config_check(&h->settings->config, &problems) != OK) {
 		(void)fprintf(stderr, "%s%s\n", error.text, buf_cstr(&problems));

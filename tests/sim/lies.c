@@ -59,7 +59,7 @@ void lies_imposter(struct nets *n, enum layer_id layer, uint64_t until_ms)
 /* The digit that a scan's amount is made less by; NULL: there is nothing. */
 static char *scan_digit(enum layer_id layer, char *text)
 {
-	static const char *const key[NETS_COUNT] = {
+	static const char *const key[NETS_CHAINS] = {
 		[LAYER_BITCOIN] = "\"amount\":", [LAYER_ROOTSTOCK] = "\"result\":\"0x"};
 	char *at = strstr(text, key[layer]);
 	if (at == NULL)
@@ -88,7 +88,7 @@ static char *block_digit(char *text)
 
 enum lie lies_take(struct nets *n, enum layer_id layer, struct slice request)
 {
-	static const char *const scans[NETS_COUNT] = {
+	static const char *const scans[NETS_CHAINS] = {
 		[LAYER_BITCOIN] = "scantxoutset", [LAYER_ROOTSTOCK] = "eth_getBalance"};
 	struct lies *l = &n->lies[layer];
 	if (l->scans > 0 && n->w->birth[layer] != 0 && asks_for(request, scans[layer])) {

@@ -11,7 +11,7 @@ static const char usage[] =
 	"sluice-sim: a whole deployment in one process, from one seed, on virtual time\n"
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
-	"             [--exhaust N [--states N]] [--sockets] [--tight]\n"
+	"             [--exhaust N [--states N]] [--sockets] [--lightning] [--tight]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
 	"             [--scenario NAME|all] [--hazard NAME|all [--mutants] [--mutant NAME]]\n"
 	"             [--hazards] [--plan] [--trace] [--timeline FILE.svg]\n"
@@ -25,6 +25,7 @@ static const char usage[] =
 	"  --exhaust N     the power fails everywhere, N parts of what is unsynced stay\n"
 	"  --states N      fails where fewer different disks came of that, all runs together\n"
 	"  --sockets       the provider's HTTP over simulated sockets, whatever the seed says\n"
+	"  --lightning     with Lightning, whatever the seed says\n"
 	"  --tight         tables and queues are as small as may be, and fill up\n"
 	"  --hazard NAME   brings it about on purpose; all: one after the other\n"
 	"  --mutants       and again without each defence that it needs: must be found\n"
@@ -74,7 +75,7 @@ static bool parse(struct options *o, int argc, char **argv)
 	} flags[] = {{"--trace", &o->trace}, {"--plan", &o->plan}, {"--twice", &o->twice},
 		{"--minimise", &o->minimise}, {"--mutants", &o->mutants},
 		{"--hazards", &o->hazards}, {"--sockets", &o->profile.sockets},
-		{"--tight", &o->profile.tight}};
+		{"--tight", &o->profile.tight}, {"--lightning", &o->profile.lightning}};
 	const struct {
 		const char *name, **text;
 	} texts[] = {{"--timeline", &o->timeline}, {"--scenario", &o->scenario},
@@ -176,6 +177,8 @@ static void say_command(const struct plan *p, const struct options *o)
 		f->deposits, f->faults);
 	if (o->profile.sockets)
 		(void)printf(" --sockets");
+	if (o->profile.lightning)
+		(void)printf(" --lightning");
 	if (o->profile.tight)
 		(void)printf(" --tight");
 	if (o->subsets > 0)

@@ -43,7 +43,7 @@ static void on_rootstock_block(void *ctx)
 
 static void arm(struct nets *n, enum layer_id layer)
 {
-	static const loop_cb run[NETS_COUNT] = {
+	static const loop_cb run[NETS_CHAINS] = {
 		[LAYER_BITCOIN] = on_bitcoin_block, [LAYER_ROOTSTOCK] = on_rootstock_block};
 	const uint64_t wait = draw_wait(&n->blocks[layer], n->block_ms[layer]);
 	CHECK(loop_timer_set(n->w->loop, &n->block_timer[layer], wait, run[layer], n) == OK);
@@ -51,7 +51,7 @@ static void arm(struct nets *n, enum layer_id layer)
 
 void nets_start(struct nets *n)
 {
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	for (unsigned i = 0; i < NETS_CHAINS; i++) {
 		/* a reorganisation doesn't take off what the faucet pays with */
 		nets_mine(n, (enum layer_id)i, PLAN_REORG_DEPTH_MAX);
 		arm(n, (enum layer_id)i);
@@ -157,8 +157,13 @@ static void on_served(void *ctx, enum err err, unsigned status, struct slice bod
 
 void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered)
 {
-	static const char bitcoin[] = "http://bitcoin";
+	static const char bitcoin[] = "http://bitcoin", lightning[] = "http://lightning";
 	const bool btc = strncmp(http_local_url(request), bitcoin, sizeof bitcoin - 1) == 0;
+	if (strncmp(http_local_url(request), lightning, sizeof lightning - 1) == 0) {
+		n->requests++;
+		lnds_serve(n, who, request);
+		return;
+	}
 	struct guest *g = sim_alloc(sizeof *g);
 	*g = (struct guest){.request = request, .answered = answered};
 	nets_ask(n, who, btc ? LAYER_BITCOIN : LAYER_ROOTSTOCK, http_local_body(request), on_served,
@@ -213,18 +218,32 @@ static void on_lever(void *ctx, const struct sim_node_answer *a)
 	*(bool *)ctx = true;
 }
 
-void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...)
+PRINTF_LIKE(3, 0)
+static void node_lever(struct sim_node *node, const char *method, const char *fmt, va_list args)
 {
 	char params[512], text[1024];
 	bool done = false;
-	va_list args;
-	va_start(args, fmt);
 	CHECK(vsnprintf(params, sizeof params, fmt, args) < (int)sizeof params);
-	va_end(args);
 	(void)snprintf(
 		text, sizeof text, "{\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
-	sim_node_request(n->node[layer], NULL, slice_str(text), on_lever, &done);
+	sim_node_request(node, NULL, slice_str(text), on_lever, &done);
 	CHECK(done);
+}
+
+void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	node_lever(n->node[layer], method, fmt, args);
+	va_end(args);
+}
+
+void nets_door_lever(struct sim_node *node, const char *method, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	node_lever(node, method, fmt, args);
+	va_end(args);
 }
 
 uint64_t nets_height(const struct nets *n, enum layer_id layer)
@@ -235,6 +254,10 @@ uint64_t nets_height(const struct nets *n, enum layer_id layer)
 
 void nets_tip(struct hash256 *out, struct nets *n, enum layer_id layer)
 {
+	if (layer == LAYER_LIGHTNING) {
+		lnds_tip(out, n);
+		return;
+	}
 	const struct json *v = layer == LAYER_BITCOIN
 		? nets_lever(n, layer, "getbestblockhash", "[]")
 		: nets_lever(n, layer, "eth_getBlockByNumber", "[\"latest\", false]");
@@ -280,10 +303,11 @@ void nets_init(struct nets *n, struct world *w)
 		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
 	const struct sim_evm_config evm = {
 		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
-	struct sim_network *network[NETS_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
+	struct sim_network *network[NETS_CHAINS] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
 		[LAYER_ROOTSTOCK] = sim_evm_create(&evm)};
 	sim_evm_contract(&n->contract, network[LAYER_ROOTSTOCK]);
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	n->count = NETS_CHAINS;
+	for (unsigned i = 0; i < NETS_CHAINS; i++) {
 		const struct sim_node_config config = {.seed = draw_between(&seeds, 1, UINT64_MAX),
 			.latency_low_ms = 20,
 			.latency_high_ms = 400,
@@ -294,14 +318,18 @@ void nets_init(struct nets *n, struct world *w)
 		n->block_ms[i] = i == LAYER_BITCOIN ? WORLD_BITCOIN_BLOCK_MS
 						    : WORLD_ROOTSTOCK_BLOCK_MS;
 	}
+	if (w->plan.lightning)
+		lnds_open(n, &seeds);
 }
 
 void nets_fini(struct nets *n)
 {
 	lies_fini(n);
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
+	for (unsigned i = 0; i < n->count; i++) {
 		loop_timer_cancel(n->w->loop, &n->block_timer[i]);
 		json_free(n->lever[i].answer);
-		sim_node_destroy(n->node[i]);
 	}
+	lnds_close(n);
+	for (unsigned i = 0; i < NETS_CHAINS; i++)
+		sim_node_destroy(n->node[i]);
 }

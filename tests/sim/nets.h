@@ -1,4 +1,4 @@
-/* sim/nets: the two simulated networks of a world: blocks by a random clock, and what goes wrong
+/* sim/nets: the simulated networks of a world: blocks by a random clock, and what goes wrong
  * between a program and its node.
  *
  * All programs ask the same nodes, each over a transport of its own, which may be down, slow or
@@ -7,6 +7,7 @@
 #ifndef SIM_NETS_H
 #define SIM_NETS_H
 #include "base/network.h"
+#include "lnds.h"
 #include "draw.h"
 #include "net/http_client.h"
 #include "sim/bitcoin.h"
@@ -17,9 +18,12 @@
 
 struct world;
 
-/* Networks of a world: Bitcoin and Rootstock, by their layers' numbers. */
-#define NETS_COUNT 2u
-_Static_assert(LAYER_BITCOIN < NETS_COUNT && LAYER_ROOTSTOCK < NETS_COUNT, "both have a place");
+/* Networks of a world, by their layers' numbers: Bitcoin and Rootstock, and in some worlds
+ * Lightning, whose blocks are Bitcoin's. */
+#define NETS_COUNT 3u
+#define NETS_CHAINS 2u
+_Static_assert(LAYER_BITCOIN < NETS_CHAINS && LAYER_ROOTSTOCK < NETS_CHAINS, "both have a place");
+_Static_assert(LAYER_LIGHTNING == NETS_CHAINS, "behind the chains");
 
 enum actor { ACTOR_PROVIDER, ACTOR_TAKERS, ACTOR_COUNT };
 
@@ -42,6 +46,8 @@ struct lies {
 
 struct nets {
 	struct world *w;
+	uint32_t count; /* NETS_CHAINS, or with Lightning NETS_COUNT */
+	struct lnds lnds;
 	struct lies lies[NETS_COUNT];
 	struct sim_node *node[NETS_COUNT];
 	struct peer lever[NETS_COUNT]; /* borrows the network */
@@ -66,8 +72,9 @@ typedef void (*nets_answer_cb)(void *ctx, enum err err, unsigned status, struct 
 void nets_ask(struct nets *n, enum actor who, enum layer_id layer, struct slice body,
 	nets_answer_cb cb, void *ctx);
 NONNULL_ALL bool nets_is_up(const struct nets *n, enum actor who, enum layer_id layer);
-/* A request to "http://bitcoin" or "http://rootstock"; takes it. *answered, which outlives the
- * nets, is set when its answer comes; NULL: nobody wants to know. */
+/* A request to "http://bitcoin", "http://rootstock" or "http://lightning"; takes it. *answered,
+ * which outlives the nets, is set when its answer comes, of Lightning never; NULL: nobody wants to
+ * know. */
 void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered);
 /* Until then the provider's node is another one, of a longer chain from the same first block. */
 NONNULL_ALL void lies_imposter(struct nets *n, enum layer_id layer, uint64_t until_ms);
@@ -91,6 +98,8 @@ NONNULL_ALL char *nets_raw(struct nets *n, const struct json *txid);
 /* A lever of the node itself: sim_fault, sim_latency, sim_fault_clear. */
 PRINTF_LIKE(4, 5)
 void nets_node_lever(struct nets *n, enum layer_id layer, const char *method, const char *fmt, ...);
+PRINTF_LIKE(3, 4)
+void nets_door_lever(struct sim_node *node, const char *method, const char *fmt, ...);
 NONNULL_ALL uint64_t nets_height(const struct nets *n, enum layer_id layer);
 NONNULL_ALL void nets_mine(struct nets *n, enum layer_id layer, uint32_t count);
 /* The hash of its best block, as the layer's adapter writes it. */

@@ -24,7 +24,7 @@ static void on_request(void *ctx, struct http_local_request *request)
 void operator_init(struct world *w)
 {
 	draw_init(&w->deposits, w->seed, "deposits", 0);
-	for (unsigned i = 0; i < NETS_COUNT; i++)
+	for (unsigned i = 0; i < w->nets.count; i++)
 		w->deposited[i] = amount_zero(layer_asset((enum layer_id)i));
 	CHECK(http_client_create_local(&w->operator, w->loop, on_request, w) == OK);
 }
@@ -133,21 +133,20 @@ static void ask(void *ctx)
 		again(p);
 }
 
-/* One more payee of a request. Its part of the body. */
+/* One more payee of a request. Its part of the body, where text says how it is written. */
 static void add_payee(struct world *w, struct buf *body, enum layer_id layer, uint64_t sat,
-	struct slice destination)
+	struct slice destination, const char *text)
 {
 	CHECK(w->payout_count < WORLD_PAYOUTS_MAX);
 	struct payout *p = &w->payout[w->payout_count++];
-	char to[LAYER_ADDRESS_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
+	char amount[AMOUNT_TEXT_SIZE];
 	*p = (struct payout){.w = w, .layer = layer, .to_len = destination.len};
 	CHECK(destination.len <= sizeof p->to);
 	memcpy(p->to, destination.ptr, destination.len);
 	CHECK(amount_convert(&p->amount, amount_of(ASSET_BTC, sat), layer_asset(layer), false) ==
 		OK);
-	CHECK(layer_address_format(layer, regtest(layer), to, destination) == OK);
 	amount_format(amount, p->amount);
-	buf_printf(body, "\"to\":\"%s\",\"amount\":\"%s\"}", to, amount);
+	buf_printf(body, "\"to\":\"%s\",\"amount\":\"%s\"}", text, amount);
 	world_say(w, LANE_WORLD, TRACE_NOTE, "payout of %s on %s", amount, layer_name(p->layer));
 }
 
@@ -166,13 +165,36 @@ void operator_pay_to(struct world *w, enum layer_id layer, uint64_t sat, struct 
 {
 	struct payout *p = &w->payout[w->payout_count];
 	struct draw draw;
-	char text[sizeof p->body];
+	char text[sizeof p->body], to[LAYER_ADDRESS_TEXT_SIZE];
 	struct buf body = buf_init(text, sizeof text);
 	draw_init(&draw, w->seed, "payout to", w->payout_count);
+	CHECK(layer_address_format(layer, regtest(layer), to, destination) == OK);
 	buf_printf(&body, "{\"layer\":\"%s\",", layer_name(layer));
-	add_payee(w, &body, layer, sat, destination);
+	add_payee(w, &body, layer, sat, destination, to);
 	(void)snprintf(p->body, sizeof p->body, "%s", buf_cstr(&body));
 	begin(p, &draw, 1, false);
+}
+
+/* Somebody whom nobody else pays: what he has at the end is what we paid. */
+static void add_stranger(
+	struct world *w, struct buf *body, struct draw *draw, enum layer_id layer, uint64_t sat)
+{
+	const size_t len = layer == LAYER_BITCOIN ? 22 : 20;
+	char text[LAYER_ADDRESS_TEXT_SIZE];
+	struct hash256 hash;
+	uint8_t to[22];
+	if (layer == LAYER_LIGHTNING) {
+		const char *request = lnds_invoice(&w->nets, &hash, draw, sat);
+		add_payee(w, body, layer, sat, slice_of(hash.b, sizeof hash.b), request);
+		return;
+	}
+	draw_bytes(draw, to, len);
+	if (layer == LAYER_BITCOIN) {
+		to[0] = 0;
+		to[1] = 20;
+	}
+	CHECK(layer_address_format(layer, regtest(layer), text, slice_of(to, len)) == OK);
+	add_payee(w, body, layer, sat, slice_of(to, len), text);
 }
 
 /* One, or some with one request. */
@@ -180,8 +202,6 @@ void operator_pay(struct world *w, const struct plan_item *item, uint32_t number
 {
 	struct payout *p = &w->payout[w->payout_count];
 	struct draw draw;
-	/* nobody else pays there: what it holds at the end is what we paid */
-	const size_t len = item->layer == LAYER_BITCOIN ? 22 : 20;
 	char text[sizeof p->body];
 	struct buf body = buf_init(text, sizeof text);
 	draw_init(&draw, w->seed, "payout", number);
@@ -193,15 +213,9 @@ void operator_pay(struct world *w, const struct plan_item *item, uint32_t number
 	buf_printf(&body, batch ? "{\"layer\":\"%s\",\"transfers\":[{" : "{\"layer\":\"%s\",",
 		layer_name(item->layer));
 	for (uint32_t i = 0; i < count; i++) {
-		uint8_t to[22];
-		draw_bytes(&draw, to, len);
-		if (item->layer == LAYER_BITCOIN) {
-			to[0] = 0;
-			to[1] = 20;
-		}
 		if (i > 0)
 			buf_printf(&body, ",{");
-		add_payee(w, &body, item->layer, item->a / 4 / count, slice_of(to, len));
+		add_stranger(w, &body, &draw, item->layer, item->a / 4 / count);
 	}
 	if (batch)
 		buf_printf(&body, "]}");
@@ -258,6 +272,15 @@ void operator_check_books(struct world *w, const struct ledger *l)
 				(unsigned)i);
 }
 
+static struct amount arrived(struct world *w, const struct payout *p)
+{
+	struct hash256 hash;
+	if (p->layer != LAYER_LIGHTNING)
+		return nets_holds(&w->nets, p->layer, slice_of(p->to, p->to_len));
+	memcpy(hash.b, p->to, sizeof hash.b);
+	return lnds_state(&w->nets, &hash) == LNDS_PAID ? p->amount : amount_zero(p->amount.asset);
+}
+
 void operator_check_end(struct world *w)
 {
 	const struct ledger *l = host_ledger(&w->host);
@@ -266,8 +289,7 @@ void operator_check_end(struct world *w)
 		const struct transfer *t = p->acknowledged ? ledger_transfer(l, &p->id) : NULL;
 		const bool paid = t != NULL && t->state == TRANSFER_FINAL;
 		const struct amount want = paid ? p->amount : amount_zero(p->amount.asset);
-		const struct amount has = nets_holds(
-			&w->nets, p->layer, slice_of(p->to, p->to_len));
+		const struct amount has = arrived(w, p);
 		char a[AMOUNT_TEXT_SIZE], b[AMOUNT_TEXT_SIZE];
 		amount_format(a, has);
 		amount_format(b, want);

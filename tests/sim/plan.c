@@ -13,7 +13,9 @@
 #define WORK_FROM_MS (12 * MINUTE) /* the provider is funded by then */
 /* Together shorter than the outage that the time locks allow for. */
 #define OUTAGE_MAX_MS (20 * SECOND)
-#define SOCKETS_PERMILLE 330u /* of seeds */
+#define SOCKETS_PERMILLE 330u      /* of seeds */
+#define LIGHTNING_PERMILLE 330u    /* of seeds without sockets */
+#define ON_LIGHTNING_PERMILLE 400u /* of faults that may meet it, and of payouts */
 #define SWAP_SAT_MIN 60000u
 #define SWAP_SAT_MAX 20000000u
 
@@ -45,6 +47,9 @@ static const struct {
 	[PLAN_DISK_STRAYS] = {"disk-strays", 4},
 	[PLAN_DISK_FULL] = {"disk-full", 3},
 	[PLAN_DISK_SLOW] = {"disk-slow", 3},
+	[PLAN_CHANNEL_PARTS] = {"channel-parts", 8},
+	[PLAN_CHANNEL_CUT] = {"channel-cut", 6},
+	[PLAN_CHANNEL_FEE] = {"channel-fee", 3},
 };
 
 #define KIND(k) (1u << (k))
@@ -81,21 +86,46 @@ const char *plan_kind_name(enum plan_kind kind)
 	return kinds[kind].name;
 }
 
-static unsigned weight_of(unsigned kind, uint32_t only)
+static bool is_channel(unsigned kind)
 {
-	return only == 0 || (only & KIND(kind)) != 0 ? kinds[kind].weight : 0;
+	return kind >= PLAN_CHANNEL_PARTS;
 }
 
-static enum plan_kind draw_kind(struct draw *d, uint32_t only)
+static unsigned weight_of(unsigned kind, uint32_t only, bool lightning)
+{
+	const bool wanted = only == 0 || (only & KIND(kind)) != 0;
+	return wanted && (lightning || !is_channel(kind)) ? kinds[kind].weight : 0;
+}
+
+static enum plan_kind draw_kind(struct draw *d, uint32_t only, bool lightning)
 {
 	uint64_t sum = 0, at;
 	unsigned k = 0;
 	for (unsigned i = 0; i < PLAN_KINDS; i++)
-		sum += weight_of(i, only);
+		sum += weight_of(i, only, lightning);
 	at = draw_between(d, 0, sum - 1);
-	while (at >= weight_of(k, only))
-		at -= weight_of(k++, only);
+	while (at >= weight_of(k, only, lightning))
+		at -= weight_of(k++, only, lightning);
 	return (enum plan_kind)k;
+}
+
+/* Two different layers. */
+static void draw_pair(struct plan_item *i, struct draw *d)
+{
+	static const enum layer_id layers[] = {LAYER_BITCOIN, LAYER_ROOTSTOCK, LAYER_LIGHTNING};
+	const uint64_t from = draw_between(d, 0, 2), step = draw_between(d, 1, 2);
+	i->layer = layers[from];
+	i->to = layers[(from + step) % ARRAY_LEN(layers)];
+}
+
+static enum layer_id draw_layer(struct draw *d, enum plan_kind kind, bool lightning)
+{
+	const uint32_t may = KIND(PLAN_PAYOUT) | KIND(PLAN_NODE_DOWN) | KIND(PLAN_NODE_STALLS) |
+		KIND(PLAN_NODE_SPOILS) | KIND(PLAN_NODE_LIES) | KIND(PLAN_NODE_SLOW);
+	const enum layer_id chain = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+	if (!lightning || (!is_channel(kind) && (may & KIND(kind)) == 0))
+		return chain;
+	return is_channel(kind) || draw_chance(d, ON_LIGHTNING_PERMILLE) ? LAYER_LIGHTNING : chain;
 }
 
 /* Small depths more often than deep ones. */
@@ -107,10 +137,10 @@ static uint64_t draw_depth(struct draw *d)
 	return depth;
 }
 
-static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only)
+static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only, bool lightning)
 {
-	i->kind = draw_kind(d, only);
-	i->layer = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+	i->kind = draw_kind(d, only, lightning);
+	i->layer = draw_layer(d, i->kind, lightning);
 	const uint64_t a = draw_between(d, 0, UINT64_MAX - 1);
 	i->b = draw_between(d, 0, UINT64_MAX - 1);
 	switch (i->kind) {
@@ -139,6 +169,12 @@ static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only)
 		i->a = a;
 		i->b %= 30;
 		break;
+	case PLAN_CHANNEL_PARTS:
+	case PLAN_CHANNEL_FEE:
+		i->a = a;
+		i->b = SECOND + i->b % (4 * MINUTE);
+		break;
+	case PLAN_CHANNEL_CUT:
 	case PLAN_KILL:
 	case PLAN_EVICT:
 	case PLAN_SWAP:
@@ -161,7 +197,12 @@ static void draw_work(struct plan *p, struct draw *d, enum plan_kind kind, uint3
 		struct plan_item *item = add(
 			p, draw_between(d, WORK_FROM_MS, WORK_FROM_MS + p->work_ms));
 		item->kind = kind;
-		item->layer = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
+		if (kind == PLAN_SWAP && p->lightning) {
+			draw_pair(item, d);
+		} else {
+			item->layer = draw_layer(d, kind, p->lightning);
+			item->to = item->layer == LAYER_BITCOIN ? LAYER_ROOTSTOCK : LAYER_BITCOIN;
+		}
 		item->a = draw_between(d, SWAP_SAT_MIN, SWAP_SAT_MAX);
 		item->b = draw_between(d, 0, UINT64_MAX - 1);
 	}
@@ -187,11 +228,15 @@ static uint64_t draw_time(const struct plan *p, struct draw *d, uint32_t work_co
 
 void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile)
 {
-	struct draw work, faults, sockets;
+	struct draw work, faults, sockets, lightning;
 	*p = (struct plan){.seed = seed, .work_ms = profile->minutes * MINUTE};
 	p->tight = profile->tight;
 	draw_init(&sockets, seed, "sockets", 0);
 	p->sockets = draw_chance(&sockets, SOCKETS_PERMILLE) || profile->sockets;
+	draw_init(&lightning, seed, "lightning", 0);
+	p->lightning = profile->lightning ||
+		(!p->sockets && draw_chance(&lightning, LIGHTNING_PERMILLE));
+	p->sockets = p->sockets && !p->lightning;
 	draw_init(&work, seed, "work", 0);
 	draw_init(&faults, seed, "faults", 0);
 	draw_work(p, &work, PLAN_SWAP, profile->swaps);
@@ -199,7 +244,7 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile
 	draw_work(p, &work, PLAN_DEPOSIT, profile->deposits);
 	for (uint32_t i = 0, work_count = p->count; i < profile->faults; i++) {
 		const uint64_t at = draw_time(p, &faults, work_count, profile->kinds);
-		draw_fault(add(p, at), &faults, profile->kinds);
+		draw_fault(add(p, at), &faults, profile->kinds, p->lightning);
 	}
 	qsort(p->item, p->count, sizeof p->item[0], compare);
 }

@@ -37,6 +37,10 @@ enum plan_kind {
 	PLAN_DISK_STRAYS,  /* a: where to; b: after so many writes */
 	PLAN_DISK_FULL,    /* a: ms */
 	PLAN_DISK_SLOW,    /* a: ms */
+	/* only where there is Lightning */
+	PLAN_CHANNEL_PARTS, /* a: how many, and how many of them are stuck; b: ms */
+	PLAN_CHANNEL_CUT,   /* b: for whom: streams break */
+	PLAN_CHANNEL_FEE,   /* a: what routing costs from here on, in millionths */
 	PLAN_KINDS
 };
 
@@ -44,6 +48,7 @@ struct plan_item {
 	uint64_t at_ms; /* of the loop */
 	enum plan_kind kind;
 	enum layer_id layer;
+	enum layer_id to; /* of a swap */
 	uint64_t a, b;
 	bool left_out;
 };
@@ -55,6 +60,7 @@ struct plan {
 	const struct hazard *hazard; /* directed (hazards.h); NULL: by the seed alone */
 	uint64_t work_ms;            /* items come until then */
 	bool sockets;                /* the provider's HTTP goes over simulated ones (door.h) */
+	bool lightning;              /* there is Lightning too (lnds.h); then never over sockets */
 	bool tight;       /* every table and queue of the provider is as small as it may be */
 	uint32_t subsets; /* tried at each place where the power can fail (exhaust.h); 0: none */
 	struct plan_item item[PLAN_ITEMS_MAX];
@@ -68,6 +74,7 @@ struct plan_profile {
 	uint32_t faults; /* 0: none */
 	bool tight;
 	bool sockets;   /* always; otherwise as the seed has it */
+	bool lightning; /* the same */
 	uint32_t kinds; /* of faults, a bit each, and PLAN_EARLY; 0: all */
 };
 /* All of them while the books are born. */

@@ -16,12 +16,23 @@
 /* Blocks after which a refund that is open must have begun. */
 #define REFUND_BLOCKS 30u
 
-static uint64_t left_ms(const struct world *w, const struct leg *leg)
+static uint64_t left_ms(const struct world *w, const struct leg *leg, uint64_t timelock)
 {
 	const uint64_t tip = nets_height(&w->nets, leg->layer);
-	const uint64_t block_ms = leg->layer == LAYER_BITCOIN ? WORLD_BITCOIN_BLOCK_MS
-							      : WORLD_ROOTSTOCK_BLOCK_MS;
-	return leg->timelock > tip ? (leg->timelock - tip) * block_ms : 0;
+	const uint64_t block_ms = leg->layer == LAYER_ROOTSTOCK ? WORLD_ROOTSTOCK_BLOCK_MS
+								: WORLD_BITCOIN_BLOCK_MS;
+	return timelock > tip ? (timelock - tip) * block_ms : 0;
+}
+
+/* When what the client locked leaves us: on Lightning when the node gives it up, and not when the
+ * node said that it would. */
+static uint64_t source_ends(const struct world *w, const struct swap *s)
+{
+	uint64_t gives_up;
+	if (s->source.layer != LAYER_LIGHTNING)
+		return s->source.timelock;
+	(void)lnds_held(&w->nets, &gives_up, &s->hash);
+	return gives_up;
 }
 
 /* The books are where the network is: what they say can be asked of it. */
@@ -39,6 +50,11 @@ static bool is_locked(struct world *w, const struct swap *s)
 	struct btc_htlc terms;
 	struct btc_htlc_tree tree;
 	char hex[2 * sizeof tree.script_pubkey + 1];
+	if (leg->layer == LAYER_LIGHTNING) {
+		uint64_t gives_up;
+		return amount_cmp(amount_of(ASSET_BTC, lnds_held(&w->nets, &gives_up, &s->hash)),
+			       leg->amount) == 0;
+	}
 	if (leg->layer != LAYER_BITCOIN) { /* one contract holds all of them */
 		const struct evm_address *at = &w->nets.contract;
 		return amount_cmp(nets_holds(&w->nets, leg->layer, slice_of(at->b, sizeof at->b)),
@@ -67,12 +83,17 @@ static bool is_locked(struct world *w, const struct swap *s)
 static void look_at_answer(struct world *w, const struct ledger *l, const struct swap *s)
 {
 	const uint32_t index = (uint32_t)(s - l->swap);
-	if (left_ms(w, &s->source) < left_ms(w, &s->dest) + LOCK_SPARE_MS)
+	const uint64_t ours = left_ms(w, &s->dest, s->dest.timelock);
+	const uint64_t theirs = left_ms(w, &s->source, source_ends(w, s));
+	if (source_ends(w, s) < s->source.timelock)
+		world_wrong(w, "swap %u: the node gives up what it holds %llu blocks too early",
+			index, (unsigned long long)(s->source.timelock - source_ends(w, s)));
+	if (theirs < ours + LOCK_SPARE_MS)
 		world_wrong(w,
 			"swap %u: our lock-up ends in %llu s, the client's in %llu s: it can take "
 			"both",
-			index, (unsigned long long)(left_ms(w, &s->dest) / 1000),
-			(unsigned long long)(left_ms(w, &s->source) / 1000));
+			index, (unsigned long long)(ours / 1000),
+			(unsigned long long)(theirs / 1000));
 }
 
 /* Asked of the chain when the books are where it is; never, where it went another way meanwhile, or
@@ -93,7 +114,8 @@ static void look_at_source(struct world *w, const struct ledger *l, const struct
 /* The client went away: what we locked comes back. */
 static void look_at_open(struct world *w, const struct ledger *l, const struct swap *s)
 {
-	if (s->dest.bound == INDEX_NONE || s->preimage_known || s->refund_effect != INDEX_NONE)
+	if (s->dest.bound == INDEX_NONE || s->preimage_known || s->refund_effect != INDEX_NONE ||
+		s->dest.layer == LAYER_LIGHTNING) /* what fails there comes back by itself */
 		return;
 	const struct lock_fact *k = &s->dest.lock[s->dest.bound];
 	if (k->height != 0 && k->spend == 0 &&
@@ -148,7 +170,7 @@ void rules_step(struct world *w)
 	const struct ledger *l = host_ledger(&w->host);
 	if (l == NULL)
 		return;
-	for (unsigned i = 0; i < NETS_COUNT; i++)
+	for (unsigned i = 0; i < w->nets.count; i++)
 		look_at_height(w, l, (enum layer_id)i);
 	w->rules.process = w->host.starts;
 	/* the reasons that a network, or a node that lies, can give: an operator is to look at it

@@ -16,6 +16,7 @@
 #define BEGIN_TRIES_MAX 6u
 #define RESEND_MS 60000u
 #define BEGIN_AGAIN_MS 20000u
+#define LOOK_MS 500u
 
 /* How somebody behaves who takes a swap. */
 enum manner {
@@ -84,6 +85,10 @@ static void on_wake(void *ctx)
 static void step(struct loop *loop, uint64_t wait_ms)
 {
 	struct taker *t = running;
+	/* a Lightning node's answers do not wake anybody (nets_serve) */
+	const bool looks = t->from == LAYER_LIGHTNING || t->to == LAYER_LIGHTNING;
+	if (looks && wait_ms > LOOK_MS)
+		wait_ms = LOOK_MS;
 	CHECK(loop_timer_set(loop, &t->wake, wait_ms, on_wake, t) == OK);
 	t->ready = false;
 	CHECK(swapcontext(&t->context, &scheduler) == 0);
@@ -242,7 +247,7 @@ static enum client_exit begin(struct taker *t)
 	const struct begin_request request = {.from = t->from,
 		.to = t->to,
 		.amount = t->amount,
-		.to_address = t->to_address,
+		.to_address = t->to == LAYER_LIGHTNING ? NULL : t->to_address,
 		.settings = &t->settings};
 	enum client_exit exit = CLIENT_FAILED;
 	for (unsigned i = 0; i < BEGIN_TRIES_MAX && !t->stop; i++) {
@@ -341,10 +346,15 @@ static void configure(struct taker *t)
 		{"bitcoin.outage_ms", "150000"}, {"rootstock.outage_ms", "150000"},
 		{"bitcoin.depth", "0:2"}, {"rootstock.depth", "0:4"}, {"bitcoin.final_depth", "3"},
 		{"rootstock.final_depth", "6"}, {"bitcoin.claim_blocks", "3"},
-		{"rootstock.claim_blocks", "10"}, {"max_fee", "60"}};
+		{"rootstock.claim_blocks", "10"}, {"max_fee", "60"},
+		{"lightning.network", "regtest"}, {"lightning.rpc_url", "http://lightning"},
+		{"lightning.poll_ms", "10000"}, {"lightning.block_interval_ms", "60000"},
+		{"lightning.drift_permille", "50"}, {"lightning.outage_ms", "150000"}};
 	struct settings_error error = {.text = ""};
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
 		set(t, pairs[i][0], pairs[i][1]);
+	if (t->w->plan.lightning)
+		set(t, "lightning.credential_file", t->w->nets.lnds.macaroon);
 	set(t, "refund_address", t->refund_address);
 	if (settings_read(&t->config, &error, &t->settings) != OK) {
 		(void)fprintf(stderr, "%s\n", error.text);
@@ -354,7 +364,7 @@ static void configure(struct taker *t)
 
 static void make_addresses(struct taker *t)
 {
-	t->to_len = t->to == LAYER_BITCOIN ? 22 : 20;
+	t->to_len = t->to == LAYER_ROOTSTOCK ? 20 : 22;
 	draw_bytes(&t->draw, t->to_script, t->to_len);
 	draw_bytes(&t->draw, t->refund_script, 22);
 	t->refund_script[0] = 0;
@@ -363,8 +373,9 @@ static void make_addresses(struct taker *t)
 		t->to_script[0] = 0;
 		t->to_script[1] = 20;
 	}
-	CHECK(layer_address_format(t->to, regtest(t->to), t->to_address,
-		      slice_of(t->to_script, t->to_len)) == OK);
+	CHECK(t->to == LAYER_LIGHTNING ||
+		layer_address_format(t->to, regtest(t->to), t->to_address,
+			slice_of(t->to_script, t->to_len)) == OK);
 	CHECK(layer_address_format(LAYER_BITCOIN, regtest(LAYER_BITCOIN), t->refund_address,
 		      slice_of(t->refund_script, 22)) == OK);
 }
@@ -400,7 +411,9 @@ static enum manner manner_of(uint64_t b, enum layer_id from)
 	unsigned at = (unsigned)(b % 100), m = 0;
 	while (at >= weight[m])
 		at -= weight[m++];
-	if (m == MANNER_PAYS_WRONG && from != LAYER_BITCOIN)
+	/* only of Bitcoin somebody else's wallet pays; what a session does is done */
+	if ((m == MANNER_PAYS_WRONG && from != LAYER_BITCOIN) ||
+		(m == MANNER_NEVER_PAYS && from == LAYER_LIGHTNING))
 		m = MANNER_HONEST;
 	return (enum manner)m;
 }
@@ -412,7 +425,7 @@ void takers_begin(struct world *w, const struct plan_item *item, uint32_t number
 	*t = (struct taker){.w = w,
 		.index = w->taker_count,
 		.from = item->layer,
-		.to = item->layer == LAYER_BITCOIN ? LAYER_ROOTSTOCK : LAYER_BITCOIN,
+		.to = item->to,
 		.manner = manner_of(item->b, item->layer),
 		.disk = file_sim_create(),
 		.stack = malloc(STACK_SIZE),
@@ -432,8 +445,8 @@ void takers_begin(struct world *w, const struct plan_item *item, uint32_t number
 	CHECK(http_client_create_local(&t->http, w->loop, on_request, t) == OK);
 	char amount[AMOUNT_TEXT_SIZE];
 	amount_format(amount, t->amount);
-	world_say(w, LANE_TAKERS, TRACE_NOTE, "%u swaps %s from %s; %s", t->index, amount,
-		layer_name(t->from), manner_names[t->manner]);
+	world_say(w, LANE_TAKERS, TRACE_NOTE, "%u swaps %s from %s to %s; %s", t->index, amount,
+		layer_name(t->from), layer_name(t->to), manner_names[t->manner]);
 	wait_step_set(step);
 	CHECK(getcontext(&t->context) == 0);
 	t->context.uc_stack.ss_sp = t->stack;
@@ -528,9 +541,31 @@ static bool is_about(struct amount has, struct amount want)
 		amount_cmp(has, want) <= 0;
 }
 
+/* What arrived at the destination. */
+static struct amount received(struct world *w, const struct taker *t)
+{
+	if (t->to != LAYER_LIGHTNING)
+		return nets_holds(&w->nets, t->to, slice_of(t->to_script, t->to_len));
+	return t->has_rescue && lnds_state(&w->nets, &t->rescue.hash) == LNDS_PAID
+		? t->rescue.leg[SIDE_DEST].amount
+		: amount_zero(layer_asset(t->to));
+}
+
+/* A payment of its own that has not come back, and should have. */
+static void check_payment(struct world *w, const struct taker *t)
+{
+	const enum lnds_state is = lnds_state(&w->nets, &t->rescue.hash);
+	if (t->rescue.phase == RESCUE_COMPLETED && is != LNDS_PAID)
+		world_wrong(w, "taker %u completed and has not paid", t->index);
+	if (t->rescue.phase != RESCUE_COMPLETED && t->manner != MANNER_DIES && is != LNDS_FAILED &&
+		is != LNDS_UNPAID)
+		world_wrong(w, "taker %u is %s, and its payment is not back", t->index,
+			rescue_phase_name(t->rescue.phase));
+}
+
 static void check_taker(struct world *w, const struct taker *t)
 {
-	const struct amount got = nets_holds(&w->nets, t->to, slice_of(t->to_script, t->to_len));
+	const struct amount got = received(w, t);
 	const struct amount back = t->from == LAYER_BITCOIN
 		? nets_holds(&w->nets, LAYER_BITCOIN, slice_of(t->refund_script, 22))
 		: amount_zero(layer_asset(t->from));
@@ -539,6 +574,8 @@ static void check_taker(struct world *w, const struct taker *t)
 		world_wrong(w, "taker %u (%s) lost both sides", t->index, manner_names[t->manner]);
 	if (!t->has_rescue)
 		return;
+	if (t->from == LAYER_LIGHTNING)
+		check_payment(w, t);
 	const struct amount want = t->rescue.leg[SIDE_DEST].amount;
 	char has[AMOUNT_TEXT_SIZE], due[AMOUNT_TEXT_SIZE];
 	amount_format(has, got);

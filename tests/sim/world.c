@@ -60,6 +60,8 @@ void world_block(struct world *w, enum layer_id layer)
 {
 	w->blocks_moved[layer] = true;
 	if (layer == LAYER_BITCOIN)
+		lnds_follow(&w->nets);
+	if (layer == LAYER_BITCOIN)
 		world_say(w, LANE_BITCOIN, TRACE_BLOCK, "block %llu",
 			(unsigned long long)nets_height(&w->nets, layer));
 }
@@ -95,6 +97,9 @@ static void do_item(struct world *w, const struct plan_item *item, uint32_t numb
 	case PLAN_DISK_STRAYS:
 	case PLAN_DISK_FULL:
 	case PLAN_DISK_SLOW:
+	case PLAN_CHANNEL_PARTS:
+	case PLAN_CHANNEL_CUT:
+	case PLAN_CHANNEL_FEE:
 	case PLAN_KINDS: faults_strike(w, item); return;
 	}
 }
@@ -145,7 +150,7 @@ static void step(struct world *w)
 	do_plan(w);
 	faults_turn(w);
 	const struct ledger *l = host_ledger(&w->host);
-	for (unsigned i = 0; l != NULL && i < NETS_COUNT; i++)
+	for (unsigned i = 0; l != NULL && i < w->nets.count; i++)
 		w->birth[i] = l->layer[i].born ? l->layer[i].birth.height : 0;
 	operator_turn(w);
 	rules_step(w);
@@ -159,7 +164,7 @@ static void check_moved(struct world *w)
 {
 	const struct ledger *l = host_ledger(&w->host);
 	struct hash256 tip;
-	for (unsigned i = 0; l != NULL && i < NETS_COUNT; i++) {
+	for (unsigned i = 0; l != NULL && i < w->nets.count; i++) {
 		if (!w->blocks_moved[i])
 			continue;
 		nets_tip(&tip, &w->nets, (enum layer_id)i);

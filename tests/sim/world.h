@@ -42,11 +42,11 @@ struct payout {
 	struct world *w;
 	enum layer_id layer;
 	struct amount amount;
-	uint8_t to[42];
+	uint8_t to[42]; /* on Lightning the payment's hash */
 	size_t to_len;
 	uint32_t count; /* of the request; 0: it is another one's */
 	bool batch;     /* asked for as one */
-	char key[40], body[2048 + WORLD_BATCH_MAX * 160];
+	char key[40], body[2048 + WORLD_BATCH_MAX * 600];
 	struct id128 id; /* acknowledged */
 	bool acknowledged, refused;
 	uint32_t tries_in_calm;

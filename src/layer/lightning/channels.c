@@ -150,23 +150,42 @@ static enum err follow_ask(
 	return OK;
 }
 
+/* OK: as far as Bitcoin's own node says. While that one can't be asked nothing is known. */
+static enum err judge_height(struct lightning *l, struct follow_tip *tip)
+{
+	const struct layer *chain = l->layer.config.chain;
+	if (chain == NULL || chain->info.err != OK || MUTANT(HEIGHT_BELIEVED))
+		return OK;
+	const uint64_t height = chain->info.tip.height;
+	if (tip->height + LN_APART_MAX < height)
+		tip->syncing = true;
+	return tip->height <= height + LN_APART_MAX
+		? OK
+		: DETAIL(l->layer.said, ERR_FORMAT, "it says block %llu, Bitcoin is at %llu",
+			  (unsigned long long)tip->height, (unsigned long long)height);
+}
+
 static void on_tip(void *op, unsigned tag, const struct ln_answer *a)
 {
 	const struct follow_op o = *(struct follow_op *)op;
 	struct lightning *l = o.l;
 	struct follow_tip tip = {0};
+	enum err err = a->err;
 	(void)tag;
 	free(op);
 	if (l->layer.dead)
 		return;
-	if (a->err == OK) {
-		l->height = a->info->height;
-		l->channels_active = a->info->channels_active;
+	if (err == OK) {
 		tip.height = a->info->height;
 		tip.syncing = !a->info->synced;
 		block_hash(&tip.hash, tip.height);
+		err = judge_height(l, &tip);
 	}
-	follow_tip(&l->layer.follow, o.tag, a->err, &tip);
+	if (err == OK) {
+		l->height = a->info->height;
+		l->channels_active = a->info->channels_active;
+	}
+	follow_tip(&l->layer.follow, o.tag, err, &tip);
 }
 
 static enum err ask_tip(struct layer *layer, uint64_t tag)

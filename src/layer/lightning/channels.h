@@ -13,6 +13,7 @@
  */
 #ifndef LAYER_LIGHTNING_CHANNELS_H
 #define LAYER_LIGHTNING_CHANNELS_H
+#include "base/mutant.h"
 #include "layer/adapter.h"
 #include "layer/lightning/node.h"
 #include "layer/table.h"
@@ -23,6 +24,9 @@
 #define LN_HOLD_MARGIN 18u
 /* The node may not have seen the newest blocks when it is asked for an invoice or told to pay. */
 #define LN_HEIGHT_SLACK 3u
+/* A node that says to be so many blocks from where Bitcoin's own is does not know the time (HAZARDS
+ * 4): above it is not believed, below it is behind. */
+#define LN_APART_MAX 12u
 /* Beyond it nodes refuse to lock (lnd: max-cltv-expiry, and what it lets its own payments take). */
 #define LN_LOCK_BLOCKS_MAX 2016u
 /* How long new parts of a payment are tried: with LN_HEIGHT_SLACK blocks in that time it stays
@@ -101,6 +105,11 @@ struct lightning {
 static inline struct lightning *lightning_of(struct layer *layer)
 {
 	return (struct lightning *)(void *)layer;
+}
+
+static inline uint32_t lightning_hold_margin(void)
+{
+	return MUTANT(MARGIN_IGNORED) ? 0 : LN_HOLD_MARGIN;
 }
 
 /* ---- channels.c: making it, its blocks, its check ---- */

@@ -305,10 +305,10 @@ static void invoice_cancelled(struct track *t)
 static void see_invoice(struct track *t, const struct ln_invoice *in)
 {
 	const bool nothing_held = in->held_count == 0;
+	const uint32_t margin = lightning_hold_margin();
 	if (in->state == LN_INVOICE_HELD)
 		add_lock(t, in->held.raw,
-			in->expiry_height > LN_HOLD_MARGIN ? in->expiry_height - LN_HOLD_MARGIN
-							   : 0);
+			in->expiry_height > margin ? in->expiry_height - margin : 0);
 	else if (in->state == LN_INVOICE_SETTLED && nothing_held && in->settled_count > 0)
 		invoice_settled(t, in);
 	else if (in->state == LN_INVOICE_CANCELLED && nothing_held)

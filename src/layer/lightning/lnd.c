@@ -1,6 +1,7 @@
 #include "layer/lightning/lnd.h"
 
 #include "base/hex.h"
+#include "base/mutant.h"
 #include "layer/lightning/answer.h"
 
 #define TIME_MAX_S (UINT64_C(1) << 40)
@@ -212,6 +213,8 @@ static enum err read_invoice(void *out, const struct json *v)
 		return ERR_FULL;
 	for (size_t i = 0; i < json_count(htlcs); i++)
 		TRY(add_invoice_part(in, json_at(htlcs, i)));
+	if (MUTANT(INVOICE_BELIEVED) && invoice_states[state] == LN_INVOICE_HELD)
+		in->held = in->amount;
 	in->state = state_by_parts(in, invoice_states[state]);
 	/* nobody settles without it */
 	return in->state == LN_INVOICE_SETTLED && !in->has_preimage ? ERR_FORMAT : OK;
@@ -297,7 +300,8 @@ static enum err add_payment_part(struct ln_payment *p, const struct json *htlc)
 /* Failed is what the node calls it and no part contradicts; paid is what has its preimage. */
 static enum err payment_by_parts(struct ln_payment *p, size_t named, size_t reason)
 {
-	const bool open = p->in_flight_count + p->succeeded_count > 0;
+	const bool open = p->in_flight_count + p->succeeded_count > 0 &&
+		!MUTANT(PART_FAILED_IS_FAILED);
 	if (p->has_preimage)
 		p->state = LN_PAYMENT_SUCCEEDED;
 	else if (named == PAYMENT_SUCCEEDED)

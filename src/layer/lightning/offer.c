@@ -27,7 +27,7 @@ static void offer_failed(struct offer_op *o, enum err err, const char *detail)
  * gives up what it holds before they expire. Whoever pays later locks for as long from then. */
 static uint64_t blocks_needed(const struct offer_op *o)
 {
-	return o->offer.timelock + LN_HOLD_MARGIN - o->l->height;
+	return o->offer.timelock + lightning_hold_margin() - o->l->height;
 }
 
 static void offer_made(struct offer_op *o, const char *request)
@@ -91,7 +91,7 @@ static enum err hold_question(
 	if (l->height == 0)
 		return ERR_UNAVAILABLE; /* where the chain is has not been told yet */
 	if (amount.raw == 0 || offer->timelock <= l->height ||
-		offer->timelock + LN_HOLD_MARGIN + LN_HEIGHT_SLACK - l->height >
+		offer->timelock + lightning_hold_margin() + LN_HEIGHT_SLACK - l->height >
 			LN_LOCK_BLOCKS_MAX ||
 		offer->expires_ms < now_ms + 1000)
 		return ERR_RANGE;
@@ -99,8 +99,8 @@ static enum err hold_question(
 		.hash = offer->hash,
 		.amount = {amount.raw * BOLT11_MSAT_PER_SAT},
 		.expiry_s = (uint32_t)((offer->expires_ms - now_ms) / 1000),
-		.final_cltv = (uint32_t)(offer->timelock + LN_HOLD_MARGIN + LN_HEIGHT_SLACK -
-			l->height)};
+		.final_cltv = (uint32_t)(offer->timelock + lightning_hold_margin() +
+			LN_HEIGHT_SLACK - l->height)};
 	return OK;
 }
 
