@@ -27,7 +27,7 @@ OWNERS = {  # third-party header: the files that may include it
     "secp256k1.h": {"crypto/secp.c", "crypto/point.c"}, "secp256k1_ecdh.h": {"crypto/point.c"},
     "secp256k1_recovery.h": {"crypto/secp.c"},
     "secp256k1_schnorrsig.h": {"crypto/secp.c"}, "secp256k1_extrakeys.h": {"crypto/secp.c"},
-    "openssl/evp.h": {"crypto/hash.c"}, "liburing.h": {"sys/uring.h"},
+    "openssl/evp.h": {"crypto/hash.c"}, "openssl/sha.h": {"crypto/hash.c"}, "liburing.h": {"sys/uring.h"},
 }
 BANNED = r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atof|rand|strtok|alloca)\s*\("
 OS_ONLY_IN_SYS = (r"(?<![\w.>])(clock_gettime|gettimeofday|time|open|openat|pread|pwrite|fsync|"
