@@ -9,12 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/journal.h"
-#include "sys/file_sim.h"
+#include "store/journal_history_test.h"
 
-#define SEGMENT_SIZE 32768u
-#define GROUP_MAX 6144u
-#define RECORDS_MAX 512u
 #define UNITS_MAX 128u
 #define ALL_SUBSETS_BITS 12u /* up to so many unsynced things every subset is tried, ... */
 #define SAMPLE_COUNT 1024u   /* ... beyond, so many and the edges */
@@ -22,15 +18,6 @@
 #define STATES_MIN 20000u
 #define SEEN_SLOTS (1u << 19)
 #define FRESH_GENERATION 200u
-
-static const struct id128 cluster = {{0xc, 1}};
-
-/* What was appended: the generation of each sequence as last staged. */
-struct history {
-	uint8_t generation[RECORDS_MAX];
-	uint16_t len[RECORDS_MAX];
-	uint64_t staged, acknowledged;
-};
 
 struct world {
 	struct file_sim *sim;
@@ -68,63 +55,6 @@ static bool remember(uint64_t key)
 	}
 }
 
-static struct slice content_of(uint64_t seq, uint8_t generation, size_t len)
-{
-	static uint8_t bytes[GROUP_MAX];
-	CHECK(len <= sizeof bytes);
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)(seq * 29 + i * 3 + (i >> 8) + generation * 101u);
-	return slice_of(bytes, len);
-}
-
-struct replayed {
-	const struct history *history;
-	uint64_t count;
-};
-
-static enum err check_record(void *ctx, const struct journal_record *record)
-{
-	struct replayed *r = ctx;
-	const struct history *h = r->history;
-	const uint64_t seq = record->seq;
-	CHECK(seq == r->count + 1 && seq <= h->staged && seq < RECORDS_MAX);
-	CHECK(record->type == h->generation[seq]);
-	CHECK(slice_eq(record->payload, content_of(seq, h->generation[seq], h->len[seq])));
-	r->count = seq;
-	return OK;
-}
-
-static struct journal *open_checked(struct file_sim *sim, struct history *h)
-{
-	const struct journal_config config = {.dir = "d",
-		.fresh_cluster = cluster,
-		.ops = file_sim_ops(sim),
-		.segment_size = SEGMENT_SIZE,
-		.group_max = GROUP_MAX,
-		.synchronous = true};
-	struct replayed replayed = {.history = h};
-	struct journal_error error = {{0}};
-	struct journal *j = NULL;
-	const enum err err = journal_open(&j, &config, check_record, &replayed, &error);
-	if (err != OK || replayed.count < h->acknowledged)
-		(void)fprintf(stderr, "%s: %s; %llu of %llu\n", err_name(err), error.text,
-			(unsigned long long)replayed.count, (unsigned long long)h->acknowledged);
-	CHECK(err == OK && replayed.count >= h->acknowledged);
-	h->staged = h->acknowledged = replayed.count;
-	return j;
-}
-
-static void append(struct journal *j, struct history *h, uint8_t generation, size_t len)
-{
-	uint64_t seq = journal_last(j) + 1;
-	CHECK(seq < RECORDS_MAX);
-	const struct slice payload = content_of(seq, generation, len);
-	CHECK(journal_append(j, &seq, generation, payload, 0) == OK);
-	h->generation[seq] = generation;
-	h->len[seq] = (uint16_t)len;
-	h->staged = seq;
-}
-
 static void flush(struct journal *j, struct history *h)
 {
 	journal_flush(j);
@@ -146,13 +76,13 @@ static struct file_sim *cut_all(const struct file_sim *sim)
 static void check_disk(struct file_sim *sim, const struct history *history)
 {
 	struct history h = *history;
-	struct journal *j = open_checked(sim, &h);
-	append(j, &h, FRESH_GENERATION, 40);
+	struct journal *j = history_open(sim, &h, true);
+	history_append(j, &h, FRESH_GENERATION, 40);
 	flush(j, &h);
 	struct file_sim *again = cut_all(sim);
 	journal_close(j);
 	file_sim_destroy(sim);
-	j = open_checked(again, &h);
+	j = history_open(again, &h, true);
 	CHECK(journal_last(j) == h.staged);
 	journal_close(j);
 	file_sim_destroy(again);
@@ -164,7 +94,7 @@ static void check_recovery_cut(const struct file_sim *sim, const struct history 
 	struct world w = {.sim = file_sim_crash(sim, NULL, 0), .history = *history, .depth = 1};
 	struct history h = *history;
 	file_sim_on_change(w.sim, cut_here, &w);
-	struct journal *j = open_checked(w.sim, &h);
+	struct journal *j = history_open(w.sim, &h, true);
 	file_sim_on_change(w.sim, NULL, NULL);
 	journal_close(j);
 	file_sim_destroy(w.sim);
@@ -254,7 +184,7 @@ static void torn_flush(struct world *w)
 static void reopen(struct world *w)
 {
 	struct history h = w->history;
-	w->j = open_checked(w->sim, &h);
+	w->j = history_open(w->sim, &h, true);
 	w->history = h;
 	w->generation++;
 }
@@ -270,9 +200,9 @@ static void run_script(const char *script)
 	reopen(&w);
 	for (const char *c = script; *c != '\0'; c++) {
 		switch (*c) {
-		case 'a': append(w.j, &w.history, w.generation, 21); break;
-		case 'b': append(w.j, &w.history, w.generation, 700); break;
-		case 'c': append(w.j, &w.history, w.generation, 2300); break;
+		case 'a': history_append(w.j, &w.history, w.generation, 21); break;
+		case 'b': history_append(w.j, &w.history, w.generation, 700); break;
+		case 'c': history_append(w.j, &w.history, w.generation, 2300); break;
 		case 'f': flush(w.j, &w.history); break;
 		case 'm': journal_mark(w.j); break;
 		case 'r':

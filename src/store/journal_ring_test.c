@@ -6,23 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/journal.h"
+#include "store/journal_history_test.h"
 #include "store/journal_scan.h"
 #include "sys/file_ring.h"
-#include "sys/file_sim.h"
 #include "sys/thread.h"
 
-#define SEGMENT_SIZE 32768u
-#define GROUP_MAX 6144u
-#define RECORDS_MAX 256u
 #define SECTORS_MAX 3u /* of a group */
 #define ROUNDS 24u
 #define UNITS_MAX 16u
 #define STATES_MIN 1000u
 #define NEXT_LEN 33u
 #define MARKS 2u /* that may be written between two rounds */
-
-static const struct id128 cluster = {{0xd, 1}};
 
 /* ---- the ring ---- */
 
@@ -183,63 +177,6 @@ static void end(const struct operation *which, enum err err)
 	unlock();
 }
 
-/* ---- records ---- */
-
-struct history {
-	uint16_t len[RECORDS_MAX];
-	uint64_t staged, acknowledged;
-};
-
-static struct slice content_of(uint64_t seq, size_t len)
-{
-	static _Thread_local uint8_t bytes[GROUP_MAX];
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)(seq * 41 + i * 5 + 1);
-	return slice_of(bytes, len);
-}
-
-struct replayed {
-	const struct history *history;
-	uint64_t count;
-};
-
-static enum err check_record(void *ctx, const struct journal_record *record)
-{
-	struct replayed *r = ctx;
-	CHECK(record->seq == ++r->count && r->count <= r->history->staged);
-	CHECK(slice_eq(record->payload, content_of(r->count, r->history->len[r->count])));
-	return OK;
-}
-
-static struct journal *open_on(struct file_sim *sim, struct history *h, bool synchronous)
-{
-	const struct journal_config config = {.dir = "d",
-		.fresh_cluster = cluster,
-		.ops = file_sim_ops(sim),
-		.segment_size = SEGMENT_SIZE,
-		.group_max = GROUP_MAX,
-		.synchronous = synchronous};
-	struct replayed replayed = {.history = h};
-	struct journal_error error;
-	struct journal *j = NULL;
-	const enum err err = journal_open(&j, &config, check_record, &replayed, &error);
-	if (err != OK || replayed.count < h->acknowledged)
-		(void)fprintf(stderr, "%s: %s; %llu of %llu\n", err_name(err), error.text,
-			(unsigned long long)replayed.count, (unsigned long long)h->acknowledged);
-	CHECK(err == OK && replayed.count >= h->acknowledged);
-	h->staged = h->acknowledged = replayed.count;
-	return j;
-}
-
-static void append(struct journal *j, struct history *h, size_t len)
-{
-	uint64_t seq;
-	CHECK(journal_append(j, &seq, 1, content_of(h->staged + 1, len), 0) == OK);
-	CHECK(seq == h->staged + 1 && seq < RECORDS_MAX);
-	h->len[seq] = (uint16_t)len;
-	h->staged = seq;
-}
-
 /* ---- the power fails ---- */
 
 static uint64_t states;
@@ -250,15 +187,15 @@ static void check_disk(const struct file_sim *sim, const uint8_t *survives, size
 	struct history h = *history;
 	uint8_t none[UNITS_MAX] = {0};
 	struct file_sim *after = file_sim_crash(sim, survives, count);
-	struct journal *j = open_on(after, &h, true);
-	append(j, &h, NEXT_LEN);
+	struct journal *j = history_open(after, &h, true);
+	history_append(j, &h, 2, NEXT_LEN);
 	journal_flush(j);
 	h.acknowledged = h.staged;
 	CHECK(journal_durable(j) == h.staged && file_sim_unsynced(after) <= UNITS_MAX);
 	struct file_sim *again = file_sim_crash(after, none, file_sim_unsynced(after));
 	journal_close(j);
 	file_sim_destroy(after);
-	journal_close(open_on(again, &h, true));
+	journal_close(history_open(again, &h, true));
 	file_sim_destroy(again);
 	states++;
 }
@@ -330,7 +267,7 @@ static void make_room_for_two(struct journal *j, struct history *h, uint64_t at)
 {
 	if (at + (2 * SECTORS_MAX + MARKS) * JOURNAL_SECTOR <= SEGMENT_SIZE)
 		return;
-	append(j, h, (2 * SECTORS_MAX + MARKS) * JOURNAL_SECTOR);
+	history_append(j, h, 1, (2 * SECTORS_MAX + MARKS) * JOURNAL_SECTOR);
 	journal_flush(j);
 	await_operations(1);
 	const struct operation op = operation_at(false);
@@ -347,7 +284,7 @@ static void begin_two(
 {
 	const unsigned sectors[] = {a, b};
 	for (unsigned i = 0; i < 2; i++) {
-		append(j, h, sectors[i] * JOURNAL_SECTOR - 200);
+		history_append(j, h, 1, sectors[i] * JOURNAL_SECTOR - 200);
 		journal_flush(j);
 		await_operations(i + 1);
 		start_waiter(&waiter[i], j);
@@ -358,7 +295,7 @@ static void test_orders(void)
 {
 	struct file_sim *sim = file_sim_create();
 	struct history h = {.staged = 0};
-	struct journal *j = open_on(sim, &h, false);
+	struct journal *j = history_open(sim, &h, false);
 	struct waiter waiter[2];
 	uint64_t at = 0;
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -387,7 +324,7 @@ static void test_orders(void)
 		CHECK(journal_durable(j) == h.staged);
 	}
 	journal_close(j);
-	journal_close(open_on(sim, &h, true));
+	journal_close(history_open(sim, &h, true));
 	file_sim_destroy(sim);
 }
 
@@ -396,7 +333,7 @@ static void test_failure(bool younger_fails, bool younger_first)
 {
 	struct file_sim *sim = file_sim_create();
 	struct history h = {.staged = 0};
-	struct journal *j = open_on(sim, &h, false);
+	struct journal *j = history_open(sim, &h, false);
 	struct waiter waiter[2];
 	uint64_t seq;
 	begin_two(j, &h, waiter, 1, 2);
