@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "layer/lightning/channels.h"
+#include "layer/lightning/channels.h"
 #include "layer/lightning_fake_test.h"
 
 static void test_check(void)
@@ -240,6 +241,29 @@ static void test_pay_forgotten(void)
 }
 
 /* HAZARDS 28: failed is what the node calls so with no part in flight. */
+/* The node never ends it: once no HTLC of it can be alive, on the chain either, it has failed. */
+static void test_pay_never_ends(void)
+{
+	struct ln_command c;
+	ln_world_begin();
+	ln_world_watch(false);
+	ln_world_start();
+	c = ln_world_pay();
+	node_payment(PATH_SEND, STREAM, "IN_FLIGHT", PART);
+	CHECK(ask_pay() == SUBMIT_ACCEPTED);
+	ln_world_run(10);
+	const uint32_t facts = w.fact_count; /* that it is under way */
+	node_payment(PATH_TRACK, STREAM, "IN_FLIGHT", PART);
+	node_info((uint32_t)c.max_height + LN_FORGOTTEN_BLOCKS, "regtest", true, 1);
+	ln_world_run(60000);
+	CHECK(ask_pay() == SUBMIT_KNOWN && w.fact_count == facts);
+	node_info((uint32_t)c.max_height + LN_FORGOTTEN_BLOCKS + 1, "regtest", true, 1);
+	ln_world_run(60000);
+	CHECK(ask_pay() == SUBMIT_KNOWN && w.fact_count == facts + 1);
+	CHECK(w.fact[facts].spend == LOCK_SPEND_REFUND && w.says[PATH_SEND].asked == 1);
+	ln_world_end();
+}
+
 static void test_pay_failed(void)
 {
 	ln_world_begin();
@@ -287,6 +311,7 @@ int main(void)
 	test_pay_unknown();
 	test_pay_limits();
 	test_pay_forgotten();
+	test_pay_never_ends();
 	test_pay_failed();
 	return EXIT_SUCCESS;
 }

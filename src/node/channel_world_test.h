@@ -14,6 +14,8 @@ void channel_invoice(
 struct layer_params channel_params(void);
 void channel_begin(struct world *w);
 void channel_check_snapshot(const struct world *w);
+/* Each record again, from a snapshot of what was there before it. */
+void channel_replay_each(struct world *w);
 void channel_check_free(const struct world *w);
 void channel_tell(struct world *w, const struct chain_event *e);
 struct effect *channel_prepare(struct world *w, uint32_t index, enum ln_command_kind kind);

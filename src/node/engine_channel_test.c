@@ -19,6 +19,12 @@ static struct swap *replay(struct world *w, struct swap *s)
 	return s;
 }
 
+static void finish(struct world *w)
+{
+	channel_replay_each(w);
+	world_end(w);
+}
+
 /* ---- a swap by hand ---- */
 
 struct asked {
@@ -201,7 +207,7 @@ static void test_source(enum layer_id to)
 	CHECK(!s->active && !w.ledger->latched && w.ledger->open_effect_count == 0);
 	CHECK(amount_cmp(ledger_balance_credit(w.ledger, ln, ACCOUNT_FEES_EARNED), s->fee) == 0);
 	channel_check_free(&w);
-	world_end(&w);
+	finish(&w);
 }
 
 /* HAZARDS 30, 49: what is held is not what was agreed on: for a block less than the terms say, or
@@ -221,7 +227,7 @@ static void test_wrong_hold(bool amount)
 	channel_tell(&w, &e);
 	CHECK(s->state == SWAP_DECLINED && s->lock_effect == INDEX_NONE && s->reason[0] != 0);
 	check_cancelled(&w, s);
-	world_end(&w);
+	finish(&w);
 }
 
 /* At the very time lock it is right. */
@@ -235,7 +241,7 @@ static void test_exact_hold(void)
 	e.timelock = s->source.timelock;
 	channel_tell(&w, &e);
 	CHECK(s->state == SWAP_DEST_LOCKING);
-	world_end(&w);
+	finish(&w);
 }
 
 /* Nobody paid: the invoice can't be paid afterwards either. */
@@ -248,7 +254,7 @@ static void test_expired(void)
 	w.now = s->expires_ms;
 	CHECK(engine_tick(w.engine, w.now, &next) == OK && s->state == SWAP_EXPIRED);
 	check_cancelled(&w, s);
-	world_end(&w);
+	finish(&w);
 }
 
 /* The node let go of it, by its own margin or because the payer's channel was closed: before our
@@ -271,7 +277,7 @@ static void test_hold_lost(bool claimed)
 		CHECK(s->state == SWAP_DECLINED && s->cancel_effect == INDEX_NONE);
 		world_block(&w, ln, NULL, 0);
 		CHECK(!s->active);
-		world_end(&w);
+		finish(&w);
 		return;
 	}
 	const struct chain_event lock = world_confirm_lock(&w, s);
@@ -288,7 +294,7 @@ static void test_hold_lost(bool claimed)
 	CHECK(s->state == SWAP_BREACHED && w.ledger->latched);
 	CHECK(w.ledger->effect[s->claim_effect].state == EFFECT_VOID);
 	(void)replay(&w, s);
-	world_end(&w);
+	finish(&w);
 }
 
 /* Our lock-up came back: what is held goes back, too. */
@@ -308,7 +314,7 @@ static void test_refunded(void)
 	world_blocks(&w, LAYER_ROOTSTOCK, 3);
 	CHECK(s->state == SWAP_REFUNDED);
 	check_cancelled(&w, s);
-	world_end(&w);
+	finish(&w);
 }
 
 /* ---- to channels ---- */
@@ -384,7 +390,7 @@ static void test_dest(enum layer_id from, bool under_way)
 	CHECK(amount_convert(&back, ledger_balance_credit(w.ledger, from, ACCOUNT_EXCHANGE),
 		      ASSET_BTC, false) == OK);
 	CHECK(amount_cmp(back, ledger_balance(w.ledger, ln, ACCOUNT_EXCHANGE)) == 0);
-	world_end(&w);
+	finish(&w);
 }
 
 /* HAZARDS 28: only what failed for good comes back, and the client takes its own back. */
@@ -407,7 +413,7 @@ static void test_dest_failed(bool under_way)
 	channel_check_free(&w);
 	world_block(&w, ln, NULL, 0);
 	CHECK(!s->active && w.ledger->open_effect_count == 0 && !w.ledger->latched);
-	world_end(&w);
+	finish(&w);
 }
 
 /* It was taken for failed, and arrived: the money is gone, the source is claimed, and everything
@@ -429,7 +435,7 @@ static void test_dest_came_back(void)
 	channel_tell(&w, &e);
 	CHECK(w.ledger->latched && s->preimage_known);
 	(void)replay(&w, s);
-	world_end(&w);
+	finish(&w);
 }
 
 /* No node ever took it. While one of its HTLCs could be alive it stays open; then it is over. */
@@ -446,7 +452,7 @@ static void test_dest_never_sent(void)
 	CHECK(s->state == SWAP_DECLINED);
 	s = replay(&w, s);
 	channel_check_free(&w);
-	world_end(&w);
+	finish(&w);
 }
 
 /* HAZARDS 50, and a node that says that more left us than the limit: booked, and nothing new. */
@@ -459,7 +465,7 @@ static void test_fee_over_limit(void)
 	tell_paid(&w, s, f->fee.raw + 1);
 	CHECK(w.ledger->latched && s->state == SWAP_CLAIMING);
 	channel_check_free(&w);
-	world_end(&w);
+	finish(&w);
 }
 
 /* ---- facts that can't be ---- */
@@ -490,7 +496,7 @@ static void test_refused_facts(void)
 	const struct block_ref keep = w.ledger->layer[ln].birth;
 	CHECK(engine_reorg(w.engine, w.now, ln, &keep) == ERR_STATE);
 	CHECK(w.ledger->seq == seq + 1 && s->state == SWAP_OFFERED);
-	world_end(&w);
+	finish(&w);
 }
 
 /* ---- what is refused ---- */
@@ -530,7 +536,7 @@ static void test_refused_swaps(void)
 	give_out(&w, &a, 0);
 	a.c.hash = other;
 	refused(&w, &a, "bad_key");
-	world_end(&w);
+	finish(&w);
 }
 
 /* A swap's hash is not paid out to, a payout's hash is no swap's. */
@@ -547,13 +553,13 @@ static void test_hashes(void)
 	CHECK(engine_transfer(w.engine, &result, &c) == OK);
 	ask(&w, &a, LAYER_BITCOIN, LAYER_ROOTSTOCK);
 	refused(&w, &a, "hash_used");
-	world_end(&w);
+	finish(&w);
 	channel_begin(&w);
 	(void)swap_to(&w, LAYER_BITCOIN);
 	const struct transfer_command d = channel_payout(&w, text, 1);
 	CHECK(engine_transfer(w.engine, &result, &d) == ERR_REJECTED);
 	CHECK(strcmp(result.refusal.code, "hash_used") == 0);
-	world_end(&w);
+	finish(&w);
 }
 
 int main(void)

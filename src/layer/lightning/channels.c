@@ -150,19 +150,21 @@ static enum err follow_ask(
 	return OK;
 }
 
-/* OK: as far as Bitcoin's own node says. While that one can't be asked nothing is known. */
-static enum err judge_height(struct lightning *l, struct follow_tip *tip)
+/* What Bitcoin's own node says; 0: it can't be asked. */
+static uint64_t chain_height(const struct lightning *l)
 {
 	const struct layer *chain = l->layer.config.chain;
-	if (chain == NULL || chain->info.err != OK || MUTANT(HEIGHT_BELIEVED))
+	const bool known = chain != NULL && chain->info.err == OK && !MUTANT(HEIGHT_BELIEVED);
+	return known ? chain->info.tip.height : 0;
+}
+
+enum err lightning_judge(struct lightning *l, uint64_t height)
+{
+	const uint64_t chain = chain_height(l);
+	if (chain == 0 || height <= chain + LN_APART_MAX)
 		return OK;
-	const uint64_t height = chain->info.tip.height;
-	if (tip->height + LN_APART_MAX < height)
-		tip->syncing = true;
-	return tip->height <= height + LN_APART_MAX
-		? OK
-		: DETAIL(l->layer.said, ERR_FORMAT, "it says block %llu, Bitcoin is at %llu",
-			  (unsigned long long)tip->height, (unsigned long long)height);
+	return DETAIL(l->layer.said, ERR_FORMAT, "it says block %llu, Bitcoin is at %llu",
+		(unsigned long long)height, (unsigned long long)chain);
 }
 
 static void on_tip(void *op, unsigned tag, const struct ln_answer *a)
@@ -177,9 +179,9 @@ static void on_tip(void *op, unsigned tag, const struct ln_answer *a)
 		return;
 	if (err == OK) {
 		tip.height = a->info->height;
-		tip.syncing = !a->info->synced;
+		tip.syncing = !a->info->synced || tip.height + LN_APART_MAX < chain_height(l);
 		block_hash(&tip.hash, tip.height);
-		err = judge_height(l, &tip);
+		err = lightning_judge(l, tip.height);
 	}
 	if (err == OK) {
 		l->height = a->info->height;

@@ -32,8 +32,9 @@
 /* How long new parts of a payment are tried: with LN_HEIGHT_SLACK blocks in that time it stays
  * within its height. */
 #define LN_PAY_TRY_S 60u
-/* So many blocks after its last HTLC could have expired, a payment that the node does not know of
- * is none: whatever there was of it has been claimed on the chain, or come back. */
+/* So many blocks after its last HTLC could have expired, a payment that the node does not know of,
+ * or still calls under way, is none: whatever there was of it has been claimed on the chain, or come
+ * back. */
 #define LN_FORGOTTEN_BLOCKS 288u
 /* So many are followed, each on a connection of its own; what is watched beside them is asked for
  * now and then. */
@@ -124,6 +125,9 @@ void lightning_op_ask(
 	struct op *op, const struct ln_question *question, ln_ask_cb cb, unsigned tag);
 /* The height's block: Lightning has none, but its time is Bitcoin's height. */
 NONNULL_ALL void lightning_block(struct block_ref *out, uint64_t height, uint64_t time_ms);
+/* Whether Bitcoin is where the node says: OK, or as far as that is known. ERR_FORMAT: it is not
+ * there yet. */
+MUST_USE enum err lightning_judge(struct lightning *l, uint64_t height);
 /* NULL: not one of Lightning's. */
 const struct network *lightning_bitcoin(const struct network *lightning);
 

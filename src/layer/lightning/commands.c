@@ -166,7 +166,9 @@ static void on_height(void *op, unsigned tag, const struct ln_answer *a)
 	const uint64_t least = height + pay->final_cltv + 2 * LN_HEIGHT_SLACK;
 	const uint64_t until_ms = c->deadline_ms < pay->expires_ms ? c->deadline_ms
 								   : pay->expires_ms;
-	if (height > c->max_height + LN_FORGOTTEN_BLOCKS) {
+	if (lightning_judge(pay->track->l, height) != OK) {
+		pay_end(pay, SUBMIT_UNKNOWN, layer->said);
+	} else if (height > c->max_height + LN_FORGOTTEN_BLOCKS) {
 		track_forgotten(pay->track);
 		pay_end(pay, SUBMIT_REJECTED, "too late: what there was of it has come back");
 	} else if (!a->info->synced) {
@@ -260,7 +262,11 @@ static enum err submit_pay(
 			&l->layer, cb, ctx, SUBMIT_REJECTED, "an invoice of our own for a swap");
 	if (t == NULL)
 		TRY(track_payout(&t, l, &c->hash));
-	if (t->over)
+	/* nodes were seen to call a payment under way for ever; what is reserved for it comes back,
+	 * and should it have been paid after all, the books and the channels differ */
+	if (t->in_flight && !t->over && l->height > c->max_height + LN_FORGOTTEN_BLOCKS)
+		track_forgotten(t);
+	else if (t->over)
 		track_tell_again(t);
 	else if (t->sent && !t->in_flight)
 		return answer_later(&l->layer, cb, ctx, SUBMIT_UNKNOWN,

@@ -337,9 +337,18 @@ static void conclude(struct ln_call *c, enum err err, const char *detail)
 		again(c);
 }
 
-static enum err refused(struct ln_call *c, struct slice body)
+/* Who stands before the node says that it is not there. */
+static bool is_gateway(unsigned status)
 {
-	return c->node->dialect->refusal(c->detail, body);
+	return status >= 502 && status <= 504;
+}
+
+static enum err refused(struct ln_call *c, unsigned status, struct slice body)
+{
+	const enum err err = c->node->dialect->refusal(c->detail, body);
+	if (is_gateway(status))
+		(void)snprintf(c->detail, sizeof c->detail, "status %u", status);
+	return err;
 }
 
 static enum err stream_ended(struct ln_call *c, unsigned status)
@@ -347,7 +356,7 @@ static enum err stream_ended(struct ln_call *c, unsigned status)
 	if (lines_is_cut(&c->lines))
 		c->bad = slice_of(c->lines.ptr, c->lines.len);
 	if (!STATUS_GOOD(status))
-		return refused(c, c->bad);
+		return refused(c, status, c->bad);
 	if (c->line_err != OK)
 		return c->line_err;
 	return lines_is_cut(&c->lines) || !c->told ? ERR_FORMAT : OK;
@@ -357,7 +366,7 @@ static enum err body_ended(struct ln_call *c, const struct http_answer *answer)
 {
 	if (STATUS_GOOD(answer->status))
 		return read_and_tell(c, answer->body);
-	return refused(c, answer->body);
+	return refused(c, answer->status, answer->body);
 }
 
 static void ended(struct ln_call *c, const struct http_answer *answer)
@@ -398,11 +407,14 @@ static void note_health(const struct ln_call *c, const struct http_answer *answe
 		return;
 	struct upstream_health *h = &node->health;
 	h->calls++;
-	h->up = answer->err == OK || (c->streams && c->told);
+	const bool gateway = answer->err == OK && is_gateway(answer->status);
+	h->up = (answer->err == OK && !gateway) || (c->streams && c->told);
 	if (!h->up) {
 		h->failures++;
 		(void)snprintf(h->last_error, sizeof h->last_error, "%s",
-			c->quiet ? "no answer" : answer->detail);
+			gateway            ? "it is not there, says who stands before it"
+				: c->quiet ? "no answer"
+					   : answer->detail);
 		return;
 	}
 	h->last_error[0] = 0;
