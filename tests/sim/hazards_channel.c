@@ -152,6 +152,17 @@ static void client_comes_back(struct world *w)
 	client_silent(w);
 }
 
+/* ---- 31: the other node is gone, and the channel is closed by force while a payment is in it ----
+ */
+
+static void channel_closed(struct world *w)
+{
+	if (w->hazard.met || hazard_effect(w, SIGN_LOCK) == NULL || payment(w) != LNDS_UNDER_WAY)
+		return;
+	simln_close(w->nets.lnds.ln);
+	hazard_met(w);
+}
+
 /* ---- 49: the node gives up what it holds some blocks before it expires ---- */
 
 static void held(struct world *w)
@@ -207,6 +218,20 @@ const struct hazard hazards_channel[] = {
 		.mutant = {MUTANT_NEVER_CANCELLED},
 		.mutant_count = 1,
 		.settle_minutes = 600},
+	{.name = "closed-paying",
+		.row = 31,
+		.about = "the channel is closed by force while we pay the client",
+		SWAP_BETWEEN(LAYER_BITCOIN, LAYER_LIGHTNING),
+		.turn = channel_closed,
+		.end = expect_completed,
+		.lax = HAZARD_LATCHES | HAZARD_UNEQUAL},
+	{.name = "closed-paid",
+		.row = 31,
+		.about = "the channel is closed by force while we hold what the client paid",
+		SWAP_BETWEEN(LAYER_LIGHTNING, LAYER_BITCOIN),
+		.turn = channel_closed,
+		.end = expect_completed,
+		.lax = HAZARD_LATCHES | HAZARD_UNEQUAL},
 	{.name = "gives-up-early",
 		.row = 49,
 		.about = "the node gives up what it holds some blocks before it expires",
