@@ -12,6 +12,7 @@ static const struct {
 	[FAULT_NONE] = {"none", true},
 	[FAULT_ERROR] = {"error", false},
 	[FAULT_UNAVAILABLE] = {"unavailable", false},
+	[FAULT_DENIED] = {"denied", false},
 	[FAULT_HTTP500] = {"http500", false},
 	[FAULT_BRACKETS] = {"brackets", false},
 	[FAULT_HANG] = {"hang", false},
@@ -103,6 +104,7 @@ void fault_spoil(enum fault_kind kind, struct text *body, struct sim_random *ran
 		break;
 	case FAULT_NONE:
 	case FAULT_ERROR:
+	case FAULT_DENIED:
 	case FAULT_UNAVAILABLE:
 	case FAULT_HANG:
 	case FAULT_TIMEOUT:

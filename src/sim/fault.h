@@ -8,6 +8,7 @@ enum fault_kind {
 	FAULT_NONE,
 	FAULT_ERROR,       /* the node states an error; nothing was done */
 	FAULT_UNAVAILABLE, /* nobody listens: 503 over HTTP; nothing was done */
+	FAULT_DENIED,      /* who asks may not: 401, of lnd 500; nothing was done */
 	FAULT_HTTP500,     /* an error page; nothing was done */
 	FAULT_BRACKETS,    /* a mebibyte of them; nothing was done */
 	FAULT_HANG,        /* nothing was done, and no answer ever comes */

@@ -300,6 +300,10 @@ static void on_answered(void *ctx)
 		break;
 	case FAULT_CUT: answer.err = ERR_IO; break;
 	case FAULT_UNAVAILABLE: answer.err = ERR_UNAVAILABLE; break;
+	case FAULT_DENIED:
+		answer.status = 401;
+		answer.body = slice_of(NULL, 0);
+		break;
 	case FAULT_HTTP500:
 		answer.status = 500;
 		answer.content_type = "text/html";

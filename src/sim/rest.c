@@ -235,6 +235,12 @@ static void on_arrived(void *ctx)
 		sim_visit_answer(v, 500,
 			slice_str("{\"code\":2, \"message\":\"injected error\", \"details\":[]}"));
 		break;
+	case FAULT_DENIED:
+		sim_visit_answer(v, 500,
+			slice_str(
+				"{\"code\":2, \"message\":\"cannot get macaroon: root key with id "
+				"1 doesn't exist\", \"details\":[]}"));
+		break;
 	case FAULT_HTTP500: sim_visit_answer(v, 500, slice_of(NULL, 0)); break;
 	case FAULT_BRACKETS: sim_visit_answer(v, 200, slice_of(NULL, 0)); break;
 	case FAULT_NONE:

@@ -3,6 +3,7 @@
 import decimal
 import json
 import pathlib
+import urllib.request
 
 import peers
 
@@ -53,6 +54,14 @@ class SimLightning(Lightning):
         path.chmod(0o600)
         return f"  rpc_url: {self.nodes[name]['url']}\n  credential_file: {path}\n"
 
+    def rest(self, name, method, path, body=None, stream=False):
+        """stream: the first thing that is said there."""
+        node = self.nodes[name]
+        request = urllib.request.Request(node["url"] + path, json.dumps(body).encode() if body else None, method=method)
+        request.add_header("Grpc-Metadata-macaroon", node["macaroon"])
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.readline()) if stream else json.load(answer)
+
     def lever(self, name):
         return peers.Rpc(self.nodes[name]["url"])
 
@@ -67,6 +76,9 @@ class RealLightning(Lightning):
     def settings(self, name, folder):
         node = self.nodes[name]
         return f"  rpc_url: {node.url}\n  credential_file: {node.macaroon}\n  ca_file: {node.cert}\n"
+
+    def rest(self, name, method, path, body=None, stream=False):
+        return self.nodes[name].rest(method, path, body, stream)
 
     def msat(self, name):
         return int(self.nodes[name].rest("GET", "/v1/balance/channels")["local_balance"]["msat"])

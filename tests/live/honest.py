@@ -1,36 +1,85 @@
 """An honest client of one swap, with wire_tool's keys, on any networks: does what the protocol asks, once each."""
+import base64
+import contextlib
 import hashlib
 import json
 import secrets
+import threading
 import time
 
 from nets import GAS_PRICE, OTHER, units
 from peers import RpcError
 
 
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
 class Client:
     """The other side of one swap, with wire_tool's client wallet. Does what the protocol asks, once each."""
 
-    def __init__(self, nets, provider, tool, source, amount="0.01"):
+    def __init__(self, nets, provider, tool, source, dest=None, amount="0.01"):
         self.nets, self.provider, self.tool = nets, provider, tool
-        self.source, self.dest = source, OTHER[source]
+        self.source, self.dest = source, dest or OTHER[source]
         self.amount, self.preimage = amount, secrets.token_bytes(32)
         self.address = tool("address", "client", nets.chain_id)[0]
         self.key, self.id, self.quote = secrets.token_hex(16), None, None
         self.paid = self.claimed = False
+        self.request = None  # its own invoice
 
     def begin(self):
         """Retries with the same idempotency key make the same swap."""
         if self.quote is None:
-            self.quote = self.provider.ask("/v1/quotes", {"from": self.source, "to": self.dest,
-                                                          "source_amount": self.amount})["quote"]
-        key = self.tool("btc-key", "client")[0]
-        bitcoin_source = self.source == "bitcoin"
-        body = {"quote": self.quote, "preimage_hash": hashlib.sha256(self.preimage).hexdigest(),
-                "source": {"refund_key": key} if bitcoin_source else {"refund_address": self.address},
-                "destination": {"claim_address": self.address} if bitcoin_source else {"claim_key": key}}
+            quoted = self.provider.ask("/v1/quotes", {"from": self.source, "to": self.dest, "source_amount": self.amount})
+            self.quote, self.gets = quoted["quote"], quoted["destination_amount"]
+        body = {"quote": self.quote, "preimage_hash": self.hash().hex(), **self.party("source", "refund"),
+                **self.party("destination", "claim")}
         self.id = self.provider.ask("/v1/swaps", body, key=self.key)["id"]
         return self.swap()
+
+    def hash(self):
+        return hashlib.sha256(self.preimage).digest()
+
+    def party(self, leg, what):
+        """Who the client is there: a key, an address, or the invoice that it is paid by."""
+        layer = self.source if leg == "source" else self.dest
+        if layer == "bitcoin":
+            return {leg: {f"{what}_key": self.tool("btc-key", "client")[0]}}
+        if layer == "rootstock":
+            return {leg: {f"{what}_address": self.address}}
+        return {leg: {}, **({"client_invoice": self.invoice()} if leg == "destination" else {})}
+
+    # ---- a Lightning node of its own ----
+
+    def node(self, method, path, body=None):
+        return self.nets.lightning.rest("bob", method, path, body)
+
+    def invoice(self):
+        """Made once; its hash is the swap's."""
+        if self.request is None:
+            self.request = self.node("POST", "/v2/invoices/hodl", {
+                "hash": b64(self.hash()), "value_msat": str(1000 * units("bitcoin", self.gets)), "expiry": "86400",
+                "cltv_expiry": "20"})["payment_request"]
+        return self.request
+
+    def pay_invoice(self, request):
+        """As long as it is held, the answer does not end."""
+        def send():
+            with contextlib.suppress(OSError, ValueError):
+                self.node("POST", "/v2/router/send", {
+                    "payment_request": request, "timeout_seconds": 60, "fee_limit_sat": "1000", "cltv_limit": 2000,
+                    "no_inflight_updates": True})
+        threading.Thread(target=send, daemon=True).start()
+
+    def settled(self):
+        """What the payee's node says of the swap's invoice: (state, satoshi that came)."""
+        name = "bob" if self.dest == "lightning" else "alice"
+        hashed = base64.urlsafe_b64encode(self.hash()).decode()
+        said = self.nets.lightning.rest(name, "GET", f"/v2/invoices/subscribe/{hashed}", stream=True)["result"]
+        came = sum(int(part["amt_msat"]) for part in said["htlcs"] if part["state"] == "SETTLED")
+        return said["state"], came // 1000
+
+    # ---- what it does ----
 
     def swap(self):
         return self.provider.swap(self.id)
@@ -52,6 +101,8 @@ class Client:
 
     def pay(self, s):
         self.paid = True
+        if self.source == "lightning":
+            return self.pay_invoice(s["source"]["address"])
         if self.source == "bitcoin":
             return self.nets.fund("bitcoin", s["source"]["address"], s["source_amount"])
         wei, data = self.call("lock", s, "source")
@@ -59,6 +110,8 @@ class Client:
 
     def claim(self, s):
         self.claimed = True
+        if self.dest == "lightning":
+            return self.node("POST", "/v2/invoices/settle", {"preimage": b64(self.preimage)})
         if self.dest == "rootstock":
             _, data = self.call("claim", s, "destination", self.preimage.hex())
             return self.send_evm(data, 0, 100_000)
@@ -68,14 +121,19 @@ class Client:
                         lock["index"], 2000, tip, self.preimage.hex())[0]
         return self.nets.bitcoin.sendrawtransaction(raw)
 
+    def may_claim(self, s):
+        if self.dest == "lightning":
+            return s["state"] == "dest_locking" and self.settled()[0] == "ACCEPTED"
+        return s["state"] == "dest_locked"
+
     def step(self, s):
         """Act on what the provider's swap looks like; errors of a node are for the next step."""
         try:
             if s["state"] == "offered" and not self.paid:
                 self.pay(s)
-            elif s["state"] == "dest_locked" and not self.claimed:
+            elif not self.claimed and self.may_claim(s):
                 self.claim(s)
-        except RpcError as e:
+        except (RpcError, OSError) as e:
             print("client:", e)
 
     def run(self, seconds=60, until=("completed", "refunded", "declined", "expired")):
@@ -88,5 +146,5 @@ class Client:
             self.step(s)
             for layer in OTHER:
                 self.nets.mine(layer)
-            time.sleep(0.06)
+            time.sleep(0.3 if self.nets.beside else 0.06)  # a Lightning node has to keep up
         raise AssertionError(f"the swap did not end: {json.dumps(self.swap())}")

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Ends the daemon, or the signer, at every point of a swap, and looks at what is left.
 
-    kills.py sim|real bitcoin|rootstock BIN_DIR WIRE_TOOL JOURNAL_TOOL     (the layer that the client locks on)
+    kills.py sim|real|sample FROM TO BIN_DIR WIRE_TOOL JOURNAL_TOOL
+
+FROM, TO: bitcoin, rootstock or lightning; the client locks on the first. sample: on the simulated networks, as many points as on real ones.
 
 A dry run lists the records of one swap. Then, for each record and each point (before the write; written, not synced;
 synced, no effect sent; effect sent, nothing recorded; observation recorded), a swap runs in lockstep with hand-mined
@@ -13,17 +15,23 @@ import time
 from decimal import Decimal
 
 from honest import Client
-from nets import BY_HAND, OTHER, open_nets
+from nets import BY_HAND, OTHER, open_nets, units
 from peers import RpcError, tool
-from provider import KILLED, HttpError, Provider
+from provider import KILLED, WAIT_SECONDS, HttpError, Provider
 
 JOURNAL_POINTS = ("before_write", "written", "synced")
 EFFECT_POINTS = ("effect_sent", "observed")
+# Lightning at the pace of the others, as provider.py has them
+PACE = ("lightning.poll_ms=20", "lightning.block_interval_ms=1000", "lightning.funding_blocks=30", "lightning.swap_max=1")
 REAL_SAMPLE = 10
 NO_REPEATED_RECORDS = ("reconcile_interval_ms=3600000",)  # so that a swap's records are the same each time
 
 
 ATTEMPTS = 3  # a record more or less before the swap moves the point: then it is tried again
+
+
+def amount_of(way):
+    return "0.0006" if "lightning" in way else "0.01"  # what the real nodes' channel has is enough for so many
 
 
 class Died(Exception):
@@ -43,21 +51,39 @@ def rest(provider):
         raise Died
 
 
+def until(provider, what):
+    """A Lightning node takes its time between two records: rest alone would not wait for it."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not what():
+        if not alive(provider):
+            raise Died
+        assert time.monotonic() < end, "never came"
+        time.sleep(0.02)
+
+
 def lockstep(nets, provider, client):
     """One swap, each step only after the daemon has nothing left to do: the same records every time."""
     client.begin()
     rest(provider)
     client.pay(client.swap())
+    if client.source == "lightning":
+        until(provider, lambda: client.swap()["state"] != "offered")
     rest(provider)
-    for layer, count in ((client.source, 2), (client.dest, 2)):
-        for _ in range(count):
+    chains = [layer for layer in (client.source, client.dest) if layer in OTHER]
+    for layer in chains:
+        for _ in range(2):
             nets.mine(layer)
             rest(provider)
+    if client.dest == "lightning":
+        until(provider, lambda: client.may_claim(client.swap()))
     client.claim(client.swap())
+    if client.dest == "lightning":
+        until(provider, lambda: client.swap()["state"] != "dest_locking")
     rest(provider)
-    nets.mine(client.dest)
-    rest(provider)
-    for layer in (client.source, client.dest):
+    if client.dest in chains:
+        nets.mine(client.dest)
+        rest(provider)
+    for layer in chains:
         for _ in range(4):
             nets.mine(layer)
             rest(provider)
@@ -92,10 +118,10 @@ def finish(nets, provider, client):
     return client.run()
 
 
-def one_kill(nets, provider, tools, source, daemon_kill=None, signer_kill=None):
+def one_kill(nets, provider, tools, way, daemon_kill=None, signer_kill=None):
     restart(provider, daemon_kill, signer_kill)
     settled(provider)
-    client = Client(nets, provider, tools, source)
+    client = Client(nets, provider, tools, *way, amount=amount_of(way))
     try:
         lockstep(nets, provider, client)
         reached = False
@@ -103,7 +129,7 @@ def one_kill(nets, provider, tools, source, daemon_kill=None, signer_kill=None):
         time.sleep(0.05)
         reached = not alive(provider)
     if not reached:
-        raise NotReached(f"{source}: {daemon_kill or signer_kill} was never reached")
+        raise NotReached(f"{way}: {daemon_kill or signer_kill} was never reached")
     dead = provider.daemon if daemon_kill else provider.signer
     assert dead.returncode == KILLED, dead.returncode
     s = finish(nets, provider, client)
@@ -116,6 +142,11 @@ def one_kill(nets, provider, tools, source, daemon_kill=None, signer_kill=None):
 
 def check_paid_once(nets, client, s):
     """The destination's lock-up was for the agreed amount, was claimed, and there was no other."""
+    if client.dest == "lightning":
+        assert client.settled() == ("SETTLED", units("bitcoin", s["destination_amount"])), (client.settled(), s)
+        return
+    if client.source == "lightning":
+        assert client.settled() == ("SETTLED", units("bitcoin", s["source_amount"])), (client.settled(), s)
     assert len(s["lock_transactions"]) >= 1, s
     confirmed = 0
     for txid in s["lock_transactions"]:
@@ -137,12 +168,12 @@ def records_of(journal, provider, after):
     return [(int(seq), kind) for seq, kind, _ in lines if int(seq) > after]
 
 
-def plan(nets, provider, tools, journal, source):
+def plan(nets, provider, tools, journal, way):
     """[(offset of the record from the swap's first, point)], from a swap that nobody disturbs."""
     restart(provider)
     settled(provider)
     before = provider.sequence()
-    client = Client(nets, provider, tools, source)
+    client = Client(nets, provider, tools, *way, amount=amount_of(way))
     s = lockstep(nets, provider, client)
     assert s["state"] == "completed", s
     points = []
@@ -150,7 +181,7 @@ def plan(nets, provider, tools, journal, source):
         points += [(seq - before, p) for p in JOURNAL_POINTS]
         if kind == "prepared":
             points += [(seq - before, p) for p in EFFECT_POINTS]
-    print(f"{source}: {points[-1][0]} records, {len(points)} points")
+    print(f"{' to '.join(way)}: {points[-1][0]} records, {len(points)} points")
     return points
 
 
@@ -161,8 +192,9 @@ def sample(points, count):
     return effects + others[::step][:count - len(effects)]
 
 
-def run(nets, bin_dir, tools, journal, real, source):
-    with Provider(bin_dir, nets.bitcoin.url, nets.rootstock.url, nets.contract, nets.network, nets.auth) as provider:
+def run(nets, bin_dir, tools, journal, few, way):
+    with Provider(bin_dir, nets.bitcoin.url, nets.rootstock.url, nets.contract, nets.network, nets.auth,
+                  settings=PACE if nets.beside else (), more=nets.beside.values()) as provider:
         provider.start_signer()
         provider.start_daemon(None, NO_REPEATED_RECORDS)
         provider.wait_ready()
@@ -174,8 +206,8 @@ def run(nets, bin_dir, tools, journal, real, source):
         for layer in OTHER:
             nets.mine(layer, 4)
         rest(provider)
-        points = plan(nets, provider, tools, journal, source)
-        points = sample(points, REAL_SAMPLE) if real else points
+        points = plan(nets, provider, tools, journal, way)
+        points = sample(points, REAL_SAMPLE) if few else points
         # a restart appends what it always appends, a reconciliation of each layer, before the swap begins
         before = provider.sequence()
         restart(provider)
@@ -185,24 +217,27 @@ def run(nets, bin_dir, tools, journal, real, source):
             for attempt in range(ATTEMPTS):
                 rest(provider)
                 try:
-                    one_kill(nets, provider, tools, source, f"{provider.sequence() + grown + offset}:{point}")
+                    one_kill(nets, provider, tools, way, f"{provider.sequence() + grown + offset}:{point}")
                     break
                 except NotReached:
                     if attempt == ATTEMPTS - 1:
                         raise
         requests = [(n, p) for n in (1, 2) for p in ("before_write", "written", "synced", "effect_sent")]
-        for request, point in requests[::4] if real else requests:
-            one_kill(nets, provider, tools, source, signer_kill=f"{request}:{point}")
+        # Lightning's commands are not signed: a swap has one signature, of the other side
+        requests = [r for r in requests if not nets.beside or r[0] == 1]
+        for request, point in requests[::4] if few else requests:
+            one_kill(nets, provider, tools, way, signer_kill=f"{request}:{point}")
         restart(provider)
         settled(provider)
-        print(f"{source}: {len(points)} kills of the daemon, every swap completed, paid once, books equal chains")
+        print(f"{' to '.join(way)}: {len(points)} kills of the daemon, every swap completed, paid once, books equal chains")
 
 
 def main():
-    kind, source, bin_dir, wire_tool, journal_tool = sys.argv[1:6]
+    kind, source, dest, bin_dir, wire_tool, journal_tool = sys.argv[1:7]
     tools, journal = tool(wire_tool), tool(journal_tool)
-    with open_nets(kind, bin_dir, block_ms=BY_HAND) as nets:
-        run(nets, bin_dir, tools, journal, kind == "real", source)
+    layers = ("lightning",) if "lightning" in (source, dest) else ()
+    with open_nets(kind, bin_dir, block_ms=BY_HAND, layers=layers) as nets:
+        run(nets, bin_dir, tools, journal, kind != "sim", (source, dest))
 
 
 if __name__ == "__main__":

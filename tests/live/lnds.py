@@ -57,11 +57,11 @@ class Lnd:
         self.process.wait()
         self.process = None
 
-    def rest(self, method, path, body=None):
+    def rest(self, method, path, body=None, stream=False):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode() if body else None, method=method)
         request.add_header("Grpc-Metadata-macaroon", self.macaroon.read_bytes().hex())
         with urllib.request.urlopen(request, timeout=30, context=ssl.create_default_context(cafile=self.cert)) as answer:
-            return json.load(answer)
+            return json.loads(answer.readline()) if stream else json.load(answer)
 
     def synced(self, height):
         info = self.rest("GET", "/v1/getinfo")

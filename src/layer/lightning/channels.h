@@ -33,8 +33,8 @@
  * within its height. */
 #define LN_PAY_TRY_S 60u
 /* So many blocks after its last HTLC could have expired, a payment that the node does not know of,
- * or still calls under way, is none: whatever there was of it has been claimed on the chain, or come
- * back. */
+ * or still calls under way, is none: whatever there was of it has been claimed on the chain, or
+ * come back. */
 #define LN_FORGOTTEN_BLOCKS 288u
 /* So many are followed, each on a connection of its own; what is watched beside them is asked for
  * now and then. */
