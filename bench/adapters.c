@@ -72,8 +72,9 @@ static void on_status(void *ctx, const struct tx_status *status)
 	again(ctx, status->presence == TX_CONFIRMED);
 }
 
-static void on_fee(void *ctx, enum err err, uint64_t rate)
+static void on_fee(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
+	(void)data_fee;
 	again(ctx, err == OK && rate > 0);
 }
 

@@ -50,8 +50,9 @@ static void on_scan(void *ctx, const struct layer_scan *s)
 	(void)s;
 	ended++;
 }
-static void on_fee(void *ctx, enum err err, uint64_t rate)
+static void on_fee(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
+	(void)data_fee;
 	(void)ctx;
 	CHECK(err == OK || rate == 0);
 	ended++;

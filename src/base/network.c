@@ -10,7 +10,7 @@ static const struct {
 	[LAYER_ROOTSTOCK] = {"rootstock", ASSET_RBTC, ASSET_RBTC, FAMILY_ACCOUNT, true},
 	[LAYER_LIGHTNING] = {"lightning", ASSET_BTC, ASSET_BTC, FAMILY_CHANNEL, true},
 	[LAYER_LIQUID] = {"liquid", ASSET_LBTC, ASSET_LBTC, FAMILY_UTXO, true},
-	[LAYER_BOB] = {"bob", ASSET_WBTC, ASSET_ETH, FAMILY_ACCOUNT, false},
+	[LAYER_BOB] = {"bob", ASSET_WBTC, ASSET_ETH, FAMILY_ACCOUNT, true},
 };
 
 /* Genesis hashes in hashing order, the reverse of how explorers print them. */

@@ -1,6 +1,7 @@
 #include "client/begin.h"
 
 #include "base/hex.h"
+#include "client/fees.h"
 #include "client/spend.h"
 #include "crypto/hash.h"
 
@@ -11,14 +12,14 @@
 
 /* How far before today's tip our own node is read from: deeper than reorganisations go. */
 static const uint64_t read_back[LAYER_COUNT] = {
-	[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60, [LAYER_LIQUID] = 12};
+	[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60, [LAYER_LIQUID] = 12, [LAYER_BOB] = 900};
 
 struct fresh {
 	const struct session_config *c;
 	const struct begin_request *q;
 	enum layer_id layer[SIDE_COUNT];
 	struct seckey gas_key;
-	struct evm_address gas_account, contract;
+	struct evm_address gas_account;
 	struct node node[SIDE_COUNT];
 	struct provider provider;
 	struct quote quote;
@@ -36,13 +37,9 @@ static void say(const struct fresh *f, enum report_kind kind, const char *fmt, .
 	f->c->report(f->c->report_ctx, &(struct report){.kind = kind, .text = text});
 }
 
-/* SIDE_COUNT: neither. */
-static enum rescue_side account_side(const struct fresh *f)
+static bool is_account(const struct fresh *f, unsigned side)
 {
-	for (unsigned i = 0; i < SIDE_COUNT; i++)
-		if (layer_family(f->layer[i]) == FAMILY_ACCOUNT)
-			return (enum rescue_side)i;
-	return SIDE_COUNT;
+	return layer_family(f->layer[side]) == FAMILY_ACCOUNT;
 }
 
 static const struct network *network_of(const struct fresh *f, enum rescue_side side)
@@ -53,12 +50,14 @@ static const struct network *network_of(const struct fresh *f, enum rescue_side 
 static enum client_exit read_gas_key(struct fresh *f)
 {
 	const char *path = f->c->config->gas_key_file;
-	if (account_side(f) == SIDE_COUNT)
+	const unsigned at = is_account(f, SIDE_SOURCE) ? SIDE_SOURCE : SIDE_DEST;
+	if (!is_account(f, at))
 		return CLIENT_OK;
 	if (path[0] == '\0') {
 		say(f, REPORT_WARNING,
-			"a swap with rootstock needs gas there: --gas-key FILE (sluice keygen FILE "
-			"makes one)");
+			"a swap with %s needs gas there: --gas-key FILE (sluice keygen FILE makes "
+			"one)",
+			layer_name(f->layer[at]));
 		return CLIENT_REFUSED;
 	}
 	enum err err = session_read_key(&f->gas_key, f->c->ops, path);
@@ -77,16 +76,39 @@ static enum client_exit read_gas_key(struct fresh *f)
 
 /* ---- contract, nodes, funds ---- */
 
-/* The contract's address: ours to say, else the provider's; its code is checked on our node. */
-static enum client_exit find_contract(struct fresh *f)
+static enum client_exit read_address(
+	struct fresh *f, struct evm_address *out, unsigned side, const char *what, const char *said)
 {
-	const char *said = f->c->config->contract;
+	const struct network *network = network_of(f, (enum rescue_side)side);
+	if (said != NULL && evm_address_parse(out, network->chain_id, slice_str(said)) == OK)
+		return CLIENT_OK;
+	say(f, REPORT_WARNING, "the %s %.60s is no address on %s %s", what,
+		said == NULL ? "" : said, layer_name(network->layer), network->name);
+	return CLIENT_MISMATCH;
+}
+
+/* Which token counts as bitcoin is for us to say: anybody can make one of any name. */
+static enum client_exit find_token(struct fresh *f, unsigned side)
+{
+	const char *name = layer_name(f->layer[side]);
+	const char *said = f->c->config->layer[f->layer[side]].token;
+	if (!layer_gas_apart(f->layer[side]))
+		return CLIENT_OK;
+	if (said[0] != '\0')
+		return read_address(f, &f->r->leg[side].token, side, "token", said);
+	say(f, REPORT_WARNING, "which token do you take for bitcoin on %s? --%s-token ADDRESS",
+		name, name);
+	return CLIENT_REFUSED;
+}
+
+/* The contract's address: ours to say, else the provider's; its code is checked on our node. */
+static enum client_exit find_contract(struct fresh *f, unsigned side)
+{
+	const struct network *network = network_of(f, (enum rescue_side)side);
+	const char *said = f->c->config->layer[network->layer].contract;
 	struct provider_answer answer = {.err = OK};
 	enum client_exit exit = CLIENT_OK;
 
-	if (account_side(f) == SIDE_COUNT)
-		return CLIENT_OK;
-	const struct network *network = network_of(f, account_side(f));
 	if (said[0] == '\0') {
 		provider_call(&answer, &f->provider, "/v1/layers", NULL, NULL);
 		const struct json *layers = json_get(answer.body, "layers");
@@ -105,15 +127,22 @@ static enum client_exit find_contract(struct fresh *f)
 			exit = CLIENT_MISMATCH;
 		}
 	}
-	if (exit == CLIENT_OK &&
-		(said == NULL ||
-			evm_address_parse(&f->contract, network->chain_id, slice_str(said)) !=
-				OK)) {
-		say(f, REPORT_WARNING, "the contract %.60s is no address on %s %s",
-			said == NULL ? "" : said, layer_name(network->layer), network->name);
-		exit = CLIENT_MISMATCH;
-	}
+	if (exit == CLIENT_OK)
+		exit = read_address(f, &f->r->leg[side].contract, side, "contract", said);
 	provider_answer_fini(&answer);
+	return exit;
+}
+
+static enum client_exit find_contracts(struct fresh *f)
+{
+	enum client_exit exit = CLIENT_OK;
+	for (unsigned i = 0; i < SIDE_COUNT && exit == CLIENT_OK; i++) {
+		if (!is_account(f, i))
+			continue;
+		exit = find_token(f, i);
+		if (exit == CLIENT_OK)
+			exit = find_contract(f, i);
+	}
 	return exit;
 }
 
@@ -127,9 +156,8 @@ static enum client_exit check_nodes(struct fresh *f)
 			.http = f->c->http,
 			.ops = f->c->ops,
 			.config = f->c->config,
-			.contract = layer_family(f->layer[i]) == FAMILY_ACCOUNT
-				? f->contract
-				: (struct evm_address){{0}},
+			.contract = f->r->leg[i].contract,
+			.token = f->r->leg[i].token,
 			.wallet = i == SIDE_SOURCE ? f->c->config->wallet : ""};
 		if (node_open(&f->node[i], &error, f->layer[i], &options) != OK) {
 			say(f, REPORT_WARNING, "%s", error.text);
@@ -150,48 +178,65 @@ static enum client_exit check_nodes(struct fresh *f)
 	return CLIENT_OK;
 }
 
-/* Enough gas, and for a lock-up the amount; and the payee takes payments. */
-static enum client_exit check_account(struct fresh *f)
+/* Enough gas, and for a lock-up the amount. */
+static enum client_exit check_funds(struct fresh *f, unsigned side)
 {
-	if (account_side(f) == SIDE_COUNT)
-		return CLIENT_OK;
-	struct node *n = &f->node[account_side(f)];
+	struct node *n = &f->node[side];
 	const struct layer_params *params = &f->c->config->layer[n->id].params;
 	struct node_error error;
 	struct node_account account;
-	struct amount need;
-	struct evm_address to;
-	char account_text[EVM_ADDRESS_TEXT_SIZE], need_text[AMOUNT_TEXT_SIZE],
-		have[AMOUNT_TEXT_SIZE];
-	uint64_t gas;
-	const uint64_t rate = n->rate < params->fee_rate_min ? params->fee_rate_min : n->rate;
+	struct amount gas, value;
+	char account_text[EVM_ADDRESS_TEXT_SIZE], need[AMOUNT_TEXT_SIZE], have[AMOUNT_TEXT_SIZE];
+	const uint64_t rate = fees_rate_now(params, n->rate);
 
 	if (node_account(&account, &error, n, f->c->loop, &f->gas_account) != OK) {
 		say(f, REPORT_WARNING, "%s", error.text);
 		return CLIENT_UNREACHABLE;
 	}
-	if (swap_gas_needed(&need, f->r, rate) != OK)
+	if (fees_funds_needed(&gas, &value, f->r, (enum rescue_side)side, rate, n->data_fee) != OK)
 		return CLIENT_FAILED;
-	if (amount_cmp(account.balance, need) < 0) {
-		evm_address_format(account_text, &f->gas_account, params->network->chain_id);
-		amount_format(need_text, need);
-		amount_format(have, account.balance);
-		say(f, REPORT_WARNING, "the gas account %s has %s %s, it needs %s", account_text,
-			have, asset_name(need.asset), need_text);
-		return CLIENT_REFUSED;
-	}
-	if (account_side(f) != SIDE_DEST)
+	const char *missing = fees_funds_missing(&account, gas, value);
+	if (missing == NULL)
 		return CLIENT_OK;
-	if (evm_address_parse(&to, params->network->chain_id, slice_str(f->q->to_address)) != OK)
+	const bool tokens = amount_cmp(account.gas, gas) >= 0;
+	evm_address_format(account_text, &f->gas_account, params->network->chain_id);
+	amount_format(need, tokens ? value : gas);
+	amount_format(have, tokens ? account.value : account.gas);
+	say(f, REPORT_WARNING, "the gas account %s has %s %s, it needs %s", account_text, have,
+		asset_name(tokens ? value.asset : gas.asset), need);
+	return CLIENT_REFUSED;
+}
+
+/* The payee takes payments: a contract may not. A token asks nobody whom it is sent to. */
+static enum client_exit check_payee(struct fresh *f)
+{
+	struct node *n = &f->node[SIDE_DEST];
+	struct node_error error;
+	struct evm_address to;
+	uint64_t gas;
+
+	if (evm_address_parse(
+		    &to, network_of(f, SIDE_DEST)->chain_id, slice_str(f->q->to_address)) != OK)
 		return CLIENT_FAILED;
+	if (layer_gas_apart(n->id))
+		return CLIENT_OK;
 	const enum err err = node_estimate_gas(&gas, &error, n, f->c->loop, &f->gas_account, &to,
-		amount_of(ASSET_RBTC, 1), slice_of(NULL, 0));
+		amount_of(layer_gas_asset(n->id), 1), slice_of(NULL, 0));
 	if (err == ERR_REJECTED) {
 		say(f, REPORT_WARNING, "--to-address %s takes no payments: %s", f->q->to_address,
 			error.text);
 		return CLIENT_REFUSED;
 	}
 	return CLIENT_OK;
+}
+
+static enum client_exit check_accounts(struct fresh *f)
+{
+	enum client_exit exit = CLIENT_OK;
+	for (unsigned i = 0; i < SIDE_COUNT && exit == CLIENT_OK; i++)
+		if (is_account(f, i))
+			exit = check_funds(f, i);
+	return exit == CLIENT_OK && is_account(f, SIDE_DEST) ? check_payee(f) : exit;
 }
 
 /* ---- the quote ---- */
@@ -276,7 +321,7 @@ static enum err make_request(struct fresh *f)
 	struct evm_address to = {{0}};
 	size_t len;
 
-	if (account_side(f) == SIDE_DEST)
+	if (is_account(f, SIDE_DEST))
 		CHECK(evm_address_parse(&to, network_of(f, SIDE_DEST)->chain_id,
 			      slice_str(f->q->to_address)) == OK);
 	json_set_string(v, "quote", f->quote.token);
@@ -345,7 +390,6 @@ static enum client_exit make_rescue(struct fresh *f)
 	}
 	r->leg[SIDE_DEST].amount = f->quote.dest_amount;
 	r->fee = f->quote.fee;
-	r->contract = f->contract;
 	r->quote_expires_ms = f->quote.expires_ms;
 	r->settings = *f->q->settings;
 	if (f->q->to_address != NULL)
@@ -378,8 +422,8 @@ static enum client_exit confirm(struct fresh *f)
 enum client_exit swap_begin(
 	struct rescue *r, const struct session_config *config, const struct begin_request *request)
 {
-	static enum client_exit (*const steps[])(struct fresh * f) = {read_gas_key, find_contract,
-		check_nodes, check_account, get_quote, check_wanted, confirm, make_rescue};
+	static enum client_exit (*const steps[])(struct fresh * f) = {read_gas_key, find_contracts,
+		check_nodes, check_accounts, get_quote, check_wanted, confirm, make_rescue};
 	struct fresh f = {.c = config,
 		.q = request,
 		.layer = {request->from, request->to},

@@ -1,6 +1,5 @@
 #include "client/nodes.h"
 
-#include "base/hex.h"
 #include "layer/lightning/node.h"
 
 #include <stdarg.h>
@@ -10,8 +9,7 @@
 #define PASSWORD_MAX 1024u
 #define FEE_TARGET_BLOCKS 2u
 
-PRINTF_LIKE(3, 4)
-static enum err fail(struct node_error *error, enum err err, const char *fmt, ...)
+enum err node_fail(struct node_error *error, enum err err, const char *fmt, ...)
 {
 	va_list args;
 	va_start(args, fmt);
@@ -30,7 +28,7 @@ static enum err read_password(char password[PASSWORD_MAX], struct node_error *er
 	size_t len;
 	const enum err err = file_read_all(ops, path, password, &len, PASSWORD_MAX - 1);
 	if (err != OK)
-		return fail(error, err, "%.200s: %s", path, file_why(err));
+		return node_fail(error, err, "%.200s: %s", path, file_why(err));
 	password[len] = '\0';
 	password[strcspn(password, "\r\n")] = '\0';
 	return OK;
@@ -52,7 +50,7 @@ static enum err open_upstream(struct upstream **out, struct node_error *error,
 		.version_2 = layer_family(l->params.network->layer) == FAMILY_ACCOUNT};
 	const enum err err = upstream_create(out, o->http, o->loop, &config);
 	bytes_wipe(password, sizeof password);
-	return err == OK ? OK : fail(error, err, "%.200s: not a URL that can be asked", url);
+	return err == OK ? OK : node_fail(error, err, "%.200s: not a URL that can be asked", url);
 }
 
 static enum err open_wallet(struct node *n, struct node_error *error, const struct node_options *o,
@@ -63,7 +61,7 @@ static enum err open_wallet(struct node *n, struct node_error *error, const stru
 	const bool slash = len > 0 && l->rpc_url[len - 1] == '/';
 	for (const char *c = o->wallet; *c != '\0'; c++)
 		if (strchr("/?#% &", *c) != NULL)
-			return fail(error, ERR_FORMAT,
+			return node_fail(error, ERR_FORMAT,
 				"the wallet's name can't be part of a URL: \"%.100s\"", o->wallet);
 	(void)snprintf(url, sizeof url, "%.*s/wallet/%s", (int)(slash ? len - 1 : len), l->rpc_url,
 		o->wallet);
@@ -85,13 +83,13 @@ static enum err open_lightning(struct node *n, struct node_error *error,
 		.retry_ms = l->poll_ms};
 	struct ln_node_config with = config;
 	if (own && http_client_create_with(&n->http, o->loop, &http) != OK)
-		return fail(error, ERR_FORMAT, "lightning.ca_file %.200s: no certificate to use",
-			l->ca_file);
+		return node_fail(error, ERR_FORMAT,
+			"lightning.ca_file %.200s: no certificate to use", l->ca_file);
 	with.client = own ? n->http : o->http;
 	const enum err err = ln_node_create(&n->lightning, &with);
 	return err == OK
 		? OK
-		: fail(error, err, "our lightning node: %.120s, %.120s: %s", l->rpc_url,
+		: node_fail(error, err, "our lightning node: %.120s, %.120s: %s", l->rpc_url,
 			  l->credential_file,
 			  err == ERR_FORMAT ? "not a URL, or no credential" : file_why(err));
 }
@@ -100,7 +98,10 @@ enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
 	const struct node_options *options)
 {
 	const struct client_layer *l = &options->config->layer[id];
-	*n = (struct node){.id = id, .url = l->rpc_url};
+	*n = (struct node){.id = id,
+		.url = l->rpc_url,
+		.contract = options->contract,
+		.token = options->token};
 	enum err err = layer_family(id) == FAMILY_CHANNEL
 		? open_lightning(n, error, options, l)
 		: open_upstream(&n->upstream, error, options, l, layer_name(id), l->rpc_url);
@@ -111,11 +112,12 @@ enum err node_open(struct node *n, struct node_error *error, enum layer_id id,
 		.lightning = n->lightning,
 		.taker = true,
 		.poll_ms = l->poll_ms,
-		.contract = options->contract};
+		.contract = options->contract,
+		.token = options->token};
 	if (err == OK) {
 		err = layer_create(&n->layer, &config);
 		if (err != OK)
-			(void)fail(error, err, "%s: %s", layer_name(id), err_name(err));
+			(void)node_fail(error, err, "%s: %s", layer_name(id), err_name(err));
 	}
 	if (err == OK && layer_family(id) == FAMILY_UTXO && options->wallet[0] != '\0')
 		err = open_wallet(n, error, options, l);
@@ -178,12 +180,14 @@ void node_check_begin(struct node *n, struct wait *wait)
 	}
 }
 
-static void on_rate(void *ctx, enum err err, uint64_t rate)
+static void on_rate(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
 	struct ask a = *(struct ask *)ctx;
 	free(ctx);
-	if (err == OK)
+	if (err == OK) {
 		a.node->rate = rate;
+		a.node->data_fee = data_fee;
+	}
 	a.wait->pending--;
 }
 
@@ -203,22 +207,23 @@ enum err node_usable(const struct node *n, struct node_error *error)
 	const char *name = layer_name(n->id);
 	const struct layer_info *info = &n->info;
 	if (!n->checked)
-		return fail(error, ERR_UNAVAILABLE, "our %s node, %.120s, can't be asked", name,
-			n->url);
+		return node_fail(error, ERR_UNAVAILABLE, "our %s node, %.120s, can't be asked",
+			name, n->url);
 	if (info->err == OK)
 		return OK;
 	if (info->err == ERR_NETWORK)
-		return fail(error, ERR_NETWORK, "our %s node, %.120s: %.140s", name, n->url,
+		return node_fail(error, ERR_NETWORK, "our %s node, %.120s: %.140s", name, n->url,
 			info->detail);
 	if (info->err == ERR_STATE)
-		return fail(error, ERR_STATE, "our %s node, %.120s, is still syncing: %.120s", name,
-			n->url, info->detail);
+		return node_fail(error, ERR_STATE, "our %s node, %.120s, is still syncing: %.120s",
+			name, n->url, info->detail);
 	if (info->err == ERR_DENIED)
-		return fail(error, ERR_DENIED,
+		return node_fail(error, ERR_DENIED,
 			"our %s node, %.100s, refuses user, password or cookie (%s.rpc_*): %.100s",
 			name, n->url, name, info->detail);
-	return fail(error, info->err, "our %s node, %.120s, does not answer as it should: %.110s",
-		name, n->url, info->detail);
+	return node_fail(error, info->err,
+		"our %s node, %.120s, does not answer as it should: %.110s", name, n->url,
+		info->detail);
 }
 
 /* ---- follow ---- */
@@ -237,6 +242,10 @@ static enum err on_reorg(void *ctx, enum layer_id layer, const struct block_ref 
 	struct node *n = ctx;
 	(void)layer;
 	view_reorg(&n->view, keep);
+	if (n->below.safe_height > keep->height)
+		n->below.safe_height = keep->height;
+	if (n->below.final_height > keep->height)
+		n->below.final_height = keep->height;
 	return OK;
 }
 
@@ -253,6 +262,13 @@ static void on_mempool(void *ctx, enum layer_id layer, const struct chain_event 
 	struct node *n = ctx;
 	(void)layer;
 	view_mempool(&n->view, event);
+}
+
+static void on_first_layer(void *ctx, enum layer_id layer, const struct layer_first_layer *seen)
+{
+	struct node *n = ctx;
+	(void)layer;
+	n->below = *seen;
 }
 
 struct block_wait {
@@ -275,7 +291,8 @@ enum err node_follow(struct node *n, struct node_error *error, struct loop *loop
 	static const struct layer_sink sink = {.on_block = on_block,
 		.on_reorg = on_reorg,
 		.on_mempool = on_mempool,
-		.on_fact = on_fact};
+		.on_fact = on_fact,
+		.on_first_layer = on_first_layer};
 	struct layer_sink own = sink;
 	struct block_wait w = {.wait = {1}};
 
@@ -283,7 +300,7 @@ enum err node_follow(struct node *n, struct node_error *error, struct loop *loop
 	TRY(layer_block_at(n->layer, height, on_block_at, &w));
 	TRY(wait_for(loop, &w.wait, NULL));
 	if (w.err != OK)
-		return fail(error, w.err, "our %s node has no block %llu to begin at (%s)",
+		return node_fail(error, w.err, "our %s node has no block %llu to begin at (%s)",
 			layer_name(n->id), (unsigned long long)height, err_name(w.err));
 	view_init(&n->view, hash);
 	n->view.tip = w.block;
@@ -292,8 +309,8 @@ enum err node_follow(struct node *n, struct node_error *error, struct loop *loop
 	if (err == OK)
 		err = layer_start(n->layer, &w.block, 1, &own);
 	if (err != OK)
-		return fail(error, err, "the %s chain can't be followed (%s)", layer_name(n->id),
-			err_name(err));
+		return node_fail(error, err, "the %s chain can't be followed (%s)",
+			layer_name(n->id), err_name(err));
 	n->following = true;
 	return OK;
 }
@@ -327,7 +344,7 @@ enum err node_offer(struct buf *leg, struct node_error *error, struct node *n, s
 	if (err == OK)
 		err = w.err;
 	return err == OK ? OK
-			 : fail(error, err, "our %s node makes no invoice: %s %.180s",
+			 : node_fail(error, err, "our %s node makes no invoice: %s %.180s",
 				   layer_name(n->id), err_name(err), w.text);
 }
 
@@ -358,107 +375,12 @@ enum err node_call(struct json **out, struct node_error *error, struct node *n, 
 	*out = NULL;
 	enum err err = upstream_call(wallet ? n->wallet : n->upstream, method, params, on_call, &w);
 	if (err != OK)
-		return fail(error, err, "our %s node: %s can't be asked (%s)", layer_name(n->id),
-			method, err_name(err));
+		return node_fail(error, err, "our %s node: %s can't be asked (%s)",
+			layer_name(n->id), method, err_name(err));
 	TRY(wait_for(loop, &w.wait, NULL));
 	if (w.err != OK)
-		return fail(error, w.err, "our %s node: %s: %s", layer_name(n->id), method, w.text);
+		return node_fail(
+			error, w.err, "our %s node: %s: %s", layer_name(n->id), method, w.text);
 	*out = w.result;
-	return OK;
-}
-
-static struct json *address_params(const struct evm_address *a, const char *tag)
-{
-	char text[2 + 40 + 1] = "0x";
-	struct json *params = json_array();
-	hex_encode(text + 2, a->b, sizeof a->b);
-	json_push(params, json_new_string(text));
-	json_push(params, json_new_string(tag));
-	return params;
-}
-
-/* "0x…" of at most 256 bits. */
-static enum err read_wei(struct amount *out, const struct json *value)
-{
-	const struct slice text = json_string(value);
-	uint8_t digit[64], word[32];
-	if (text.ptr == NULL || text.len < 3 || text.len > 66 || text.ptr[0] != '0' ||
-		text.ptr[1] != 'x')
-		return ERR_FORMAT;
-	memset(digit, '0', sizeof digit);
-	memcpy(digit + sizeof digit - (text.len - 2), text.ptr + 2, text.len - 2);
-	TRY(hex_decode(word, sizeof word, slice_of(digit, sizeof digit)));
-	return amount_load_word(out, ASSET_RBTC, word);
-}
-
-static enum err read_count(uint64_t *out, const struct json *value)
-{
-	struct amount a;
-	char text[AMOUNT_TEXT_SIZE];
-	TRY(read_wei(&a, value));
-	if (amount_cmp(a, amount_of(ASSET_RBTC, UINT64_C(1) << 62)) > 0)
-		return ERR_RANGE;
-	amount_format_units(text, a);
-	*out = strtoull(text, NULL, 10);
-	return OK;
-}
-
-enum err node_account(struct node_account *out, struct node_error *error, struct node *n,
-	struct loop *loop, const struct evm_address *account)
-{
-	struct node_account a = {.known = true};
-	struct json *v;
-	TRY(node_call(
-		&v, error, n, false, loop, "eth_getBalance", address_params(account, "latest")));
-	enum err err = read_wei(&a.balance, v);
-	json_free(v);
-	if (err == OK) {
-		TRY(node_call(&v, error, n, false, loop, "eth_getTransactionCount",
-			address_params(account, "latest")));
-		err = read_count(&a.nonce_latest, v);
-		json_free(v);
-	}
-	if (err == OK) {
-		TRY(node_call(&v, error, n, false, loop, "eth_getTransactionCount",
-			address_params(account, "pending")));
-		err = read_count(&a.nonce_pending, v);
-		json_free(v);
-	}
-	if (err != OK)
-		return fail(error, err, "our %s node: an account that can't be right",
-			layer_name(n->id));
-	if (a.nonce_pending < a.nonce_latest)
-		a.nonce_pending = a.nonce_latest;
-	*out = a;
-	return OK;
-}
-
-enum err node_estimate_gas(uint64_t *gas, struct node_error *error, struct node *n,
-	struct loop *loop, const struct evm_address *from, const struct evm_address *to,
-	struct amount value, struct slice data)
-{
-	struct json *call = json_object(), *params = json_array(), *v;
-	char word[2 + 64 + 1] = "0x0";
-	uint8_t bytes[32];
-
-	amount_store_word(bytes, value);
-	hex_encode(word + 2, bytes, sizeof bytes);
-	const char *digits = word + 2;
-	while (digits[0] == '0' && digits[1] != '\0')
-		digits++;
-	char quantity[2 + 64 + 1];
-	(void)snprintf(quantity, sizeof quantity, "0x%s", digits);
-	json_set_hex(call, "from", "0x", from->b, sizeof from->b);
-	json_set_hex(call, "to", "0x", to->b, sizeof to->b);
-	json_set_string(call, "value", quantity);
-	if (data.len > 0)
-		json_set_hex(call, "data", "0x", data.ptr, data.len);
-	json_push(params, call);
-	TRY(node_call(&v, error, n, false, loop, "eth_estimateGas", params));
-	const enum err err = read_count(gas, v);
-	json_free(v);
-	if (err != OK)
-		return fail(error, err, "our %s node: a gas estimate that can't be right",
-			layer_name(n->id));
 	return OK;
 }

@@ -18,11 +18,13 @@ struct node {
 	struct http_client *http;  /* owned; of a Lightning node with a certificate of its own */
 	struct ln_node *lightning; /* owned; CHANNEL */
 	struct layer *layer;       /* owned */
+	struct evm_address contract, token; /* ACCOUNT; zero: none */
 	struct view view;
 	bool following;
-	struct layer_info info; /* the last answer to a check */
-	bool checked;           /* there was one */
-	uint64_t rate;
+	struct layer_info info;         /* the last answer to a check */
+	bool checked;                   /* there was one */
+	uint64_t rate, data_fee;        /* as layer_fee_cb has them */
+	struct layer_first_layer below; /* rollups: heads */
 };
 
 struct node_options {
@@ -30,8 +32,8 @@ struct node_options {
 	struct http_client *http; /* borrows */
 	const struct file_ops *ops;
 	const struct client_config *config;
-	struct evm_address contract; /* zero: none known yet */
-	const char *wallet;          /* "": none */
+	struct evm_address contract, token; /* zero: none known yet, or none there */
+	const char *wallet;                 /* "": none */
 };
 
 struct node_error {
@@ -71,7 +73,9 @@ MUST_USE enum err node_call(struct json **out, struct node_error *error, struct 
 /* An ACCOUNT layer's account. */
 struct node_account {
 	bool known;
-	struct amount balance;
+	struct amount gas;              /* of what fees are paid in */
+	struct amount value, allowance; /* where another asset is moved: its token, and what the
+					 * contract may take of it */
 	uint64_t nonce_latest, nonce_pending;
 };
 MUST_USE enum err node_account(struct node_account *out, struct node_error *error, struct node *n,
@@ -80,5 +84,11 @@ MUST_USE enum err node_account(struct node_account *out, struct node_error *erro
 MUST_USE enum err node_estimate_gas(uint64_t *gas, struct node_error *error, struct node *n,
 	struct loop *loop, const struct evm_address *from, const struct evm_address *to,
 	struct amount value, struct slice data);
+
+/* ---- between the files of nodes ---- */
+
+/* Says what went wrong; returns err. */
+PRINTF_LIKE(3, 4)
+enum err node_fail(struct node_error *error, enum err err, const char *fmt, ...);
 
 #endif

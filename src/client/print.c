@@ -7,6 +7,24 @@
 
 #define TEXT_MAX 400u
 
+static const char *step_name(enum swap_step step)
+{
+	static const char *const names[STEP_COUNT] = {
+		[STEP_OFFER] = "offer",
+		[STEP_PAY] = "pay",
+		[STEP_SOURCE_DEPTH] = "source_depth",
+		[STEP_DEST_LOCK] = "destination_lock",
+		[STEP_DEST_DEPTH] = "destination_depth",
+		[STEP_CLAIM] = "claim",
+		[STEP_TIMELOCK] = "timelock",
+		[STEP_REFUND] = "refund",
+		[STEP_NODE] = "node",
+		[STEP_DONE] = "done",
+	};
+	CHECK(step < STEP_COUNT);
+	return names[step];
+}
+
 static const struct {
 	const char *name, *text;
 } exits[] = {
@@ -291,7 +309,7 @@ static void print_status(struct printer *p, const struct report *report)
 	}
 	struct json *v = json_object();
 	json_set_string(v, "event", "status");
-	json_set_string(v, "step", swap_step_name(d->step));
+	json_set_string(v, "step", step_name(d->step));
 	json_set_string(v, "phase", rescue_phase_name(report->rescue->phase));
 	json_set_string(v, "layer", layer_name(rescue_layer(report->rescue, d->step_side)));
 	json_set_u64(v, "confirmations", d->confirmations);

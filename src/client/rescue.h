@@ -53,7 +53,7 @@ enum rescue_side { SIDE_SOURCE, SIDE_DEST, SIDE_COUNT };
 
 /* A signed transaction, or a command to a Lightning node: PREPARED, and perhaps sent. */
 struct rescue_tx {
-	enum sign_purpose purpose; /* LOCK, CLAIM, REFUND, NONCE_FILL, CANCEL */
+	enum sign_purpose purpose; /* APPROVE, LOCK, CLAIM, REFUND, NONCE_FILL, CANCEL */
 	enum rescue_side side;
 	struct hash256 txid;
 	struct locator at;       /* CLAIM, REFUND: the lock-up that it spends */
@@ -73,6 +73,8 @@ struct rescue_leg {
 	uint8_t terms[RESCUE_TERMS_MAX]; /* checked; terms_len 0: not known yet */
 	size_t terms_len;
 	uint64_t timelock; /* of the terms */
+	/* ACCOUNT: its code was checked on our own node; token: where the layer's value is one */
+	struct evm_address contract, token;
 };
 
 struct rescue {
@@ -81,8 +83,7 @@ struct rescue {
 	bool revealed;       /* the preimage may have left this machine */
 	uint64_t created_ms; /* wall clock */
 	struct rescue_leg leg[SIDE_COUNT];
-	struct amount fee;           /* of the quote, in the source's asset */
-	struct evm_address contract; /* its code was checked on our own node */
+	struct amount fee; /* of the quote, in the source's asset */
 
 	/* secrets */
 	struct seckey wallet; /* swap keys derive from it: KEY_SWAP, layer, name */

@@ -40,6 +40,10 @@ static struct json *leg_json(const struct rescue_leg *leg)
 	json_set_u64(v, "from_height", leg->from_height);
 	json_set_hex(v, "terms", "", leg->terms, leg->terms_len);
 	json_set_u64(v, "timelock", leg->timelock);
+	if (layer_family(leg->network->layer) == FAMILY_ACCOUNT)
+		json_set_hex(v, "contract", "0x", leg->contract.b, sizeof leg->contract.b);
+	if (layer_gas_apart(leg->network->layer))
+		json_set_hex(v, "token", "0x", leg->token.b, sizeof leg->token.b);
 	return v;
 }
 
@@ -78,7 +82,6 @@ static void put_agreement(struct json *v, const struct rescue *r)
 	json_set_string(v, "refund_address", r->refund_address);
 	if (r->has_gas_account)
 		json_set_hex(v, "gas_account", "0x", r->gas_account.b, sizeof r->gas_account.b);
-	json_set_hex(v, "contract", "0x", r->contract.b, sizeof r->contract.b);
 	json_set_string(v, "idempotency_key", r->idempotency_key);
 	json_set_string(v, "request", r->request);
 	json_set_u64(v, "quote_expires_ms", r->quote_expires_ms);
@@ -174,7 +177,8 @@ static void get_units(struct reading *in, const char *key, enum asset asset, str
 		fail(in, ERR_FORMAT, key);
 }
 
-static void get_leg(struct reading *in, struct rescue_leg *leg)
+/* file: where files of before had the contract. */
+static void get_leg(struct reading *in, struct reading *file, struct rescue_leg *leg)
 {
 	const char *network = json_get_string(in->object, "network");
 	const char *terms = json_get_string(in->object, "terms");
@@ -190,6 +194,11 @@ static void get_leg(struct reading *in, struct rescue_leg *leg)
 		hex_decode_var(leg->terms, &leg->terms_len, sizeof leg->terms, slice_str(terms)) !=
 			OK)
 		fail(in, ERR_FORMAT, "terms");
+	if (layer_family(leg->network->layer) == FAMILY_ACCOUNT)
+		get_bytes(json_get(in->object, "contract") != NULL ? in : file, "contract",
+			leg->contract.b, sizeof leg->contract.b);
+	if (layer_gas_apart(leg->network->layer))
+		get_bytes(in, "token", leg->token.b, sizeof leg->token.b);
 }
 
 static void get_raw(struct reading *in, struct rescue_tx *tx, struct rescue *r)
@@ -240,7 +249,7 @@ static void get_tx(struct reading *in, struct rescue *r)
 	}
 	get_u64(in, "rate", &tx.rate);
 	get_u64(in, "height", &tx.height);
-	get_units(in, "fee_units", layer_asset(layer), &tx.fee);
+	get_units(in, "fee_units", layer_gas_asset(layer), &tx.fee);
 	if (in->err == OK)
 		get_raw(in, &tx, r);
 }
@@ -266,7 +275,6 @@ static void get_agreement(struct reading *in, struct rescue *r)
 	r->has_gas_account = json_get(in->object, "gas_account") != NULL;
 	if (r->has_gas_account)
 		get_bytes(in, "gas_account", r->gas_account.b, sizeof r->gas_account.b);
-	get_bytes(in, "contract", r->contract.b, sizeof r->contract.b);
 	get_text(in, "idempotency_key", r->idempotency_key, sizeof r->idempotency_key);
 	get_text(in, "request", r->request, sizeof r->request);
 	get_u64(in, "quote_expires_ms", &r->quote_expires_ms);
@@ -285,6 +293,8 @@ static void get_settings(struct reading *in, struct rescue *r)
 	for (size_t i = 0; json_member(object, i, &key, &value); i++) {
 		const struct slice text = json_string(value);
 		const uint32_t row = setting_find(key);
+		if (strcmp(key, "contract") == 0)
+			continue; /* of files of before; it mattered until the terms were known */
 		if (row == UINT32_MAX || text.ptr == NULL || text.len >= SETTING_SIZE)
 			fail(in, ERR_FORMAT, key);
 		else
@@ -309,8 +319,8 @@ static void get_all(struct reading *in, struct rescue *r)
 	get_u64(in, "created_ms", &r->created_ms);
 	for (unsigned i = 0; i < SIDE_COUNT && in->err == OK; i++) {
 		inner.object = json_get(in->object, side_names[i]);
-		get_leg(&inner, &r->leg[i]);
-		in->err = inner.err;
+		get_leg(&inner, in, &r->leg[i]);
+		in->err = in->err == OK ? inner.err : in->err;
 	}
 	if (in->err != OK)
 		return;

@@ -28,7 +28,7 @@ static void sample(struct rescue *r)
 		.terms_len = 1,
 		.timelock = UINT64_MAX};
 	r->fee = amount_of(ASSET_RBTC, 3);
-	memset(r->contract.b, 0xcc, sizeof r->contract.b);
+	memset(r->leg[SIDE_SOURCE].contract.b, 0xcc, 20);
 	memset(r->wallet.b, 0x11, sizeof r->wallet.b);
 	memset(r->preimage.b, 0x22, sizeof r->preimage.b);
 	sha256(&r->hash, slice_of(r->preimage.b, 32));

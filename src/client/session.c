@@ -132,9 +132,8 @@ static enum err open_nodes(struct session *s)
 			.http = s->c->http,
 			.ops = s->c->ops,
 			.config = s->c->config,
-			.contract = layer_family(layer) == FAMILY_ACCOUNT
-				? s->r->contract
-				: (struct evm_address){{0}},
+			.contract = s->r->leg[i].contract,
+			.token = s->r->leg[i].token,
 			.wallet = i == SIDE_SOURCE ? s->c->config->wallet : ""};
 		const enum err err = node_open(&s->node[i], &error, layer, &options);
 		if (err != OK) {
@@ -257,6 +256,8 @@ static void look_at_side(struct session *s, unsigned i)
 
 	f->view = &n->view;
 	f->rate = n->rate;
+	f->data_fee = n->data_fee;
+	f->below = n->below;
 	f->fresh = node_usable(n, &error) == OK;
 	if (!f->fresh) {
 		session_say(s, REPORT_WARNING, "%s", error.text);
@@ -315,25 +316,17 @@ static void look_at_txs(struct session *s, struct status_ask asks[RESCUE_TX_MAX]
 	}
 }
 
-static void look_at_account(struct session *s)
+static void look_at_accounts(struct session *s)
 {
 	struct node_error error;
-	struct node_account account;
-	s->facts.has_account = false;
-	if (!s->has_gas_key)
-		return;
-	const enum rescue_side side = layer_family(rescue_layer(s->r, SIDE_SOURCE)) ==
-			FAMILY_ACCOUNT
-		? SIDE_SOURCE
-		: SIDE_DEST;
-	if (node_account(&account, &error, &s->node[side], s->c->loop, &s->r->gas_account) != OK) {
-		session_say(s, REPORT_WARNING, "%s", error.text);
-		return;
+	for (unsigned i = 0; i < SIDE_COUNT && s->has_gas_key; i++) {
+		struct node_account *out = &s->facts.side[i].account;
+		*out = (struct node_account){.known = false};
+		if (layer_family(rescue_layer(s->r, (enum rescue_side)i)) == FAMILY_ACCOUNT &&
+			node_account(out, &error, &s->node[i], s->c->loop, &s->r->gas_account) !=
+				OK)
+			session_say(s, REPORT_WARNING, "%s", error.text);
 	}
-	s->facts.has_account = true;
-	s->facts.balance = account.balance;
-	s->facts.nonce_latest = account.nonce_latest;
-	s->facts.nonce_pending = account.nonce_pending;
 }
 
 static void on_said(void *ctx, struct provider_answer *answer)
@@ -421,7 +414,7 @@ static enum err look(struct session *s)
 	look_at_txs(s, asks, &wait);
 	ask_provider(s);
 	CHECK(wait_for(s->c->loop, &wait, NULL) == OK); /* each has a deadline */
-	look_at_account(s);
+	look_at_accounts(s);
 	cancel_invoice(s);
 	TRY(take_dest_terms(s));
 	look_at_chains(s);
@@ -511,7 +504,8 @@ static void try_claim(struct session *s)
 		return;
 	evm_htlc_claim_call(&call, &h, &s->r->preimage);
 	const enum err err = node_estimate_gas(&gas, &error, &s->node[SIDE_DEST], s->c->loop,
-		&s->r->gas_account, &h.contract, amount_zero(ASSET_RBTC), buf_slice(&call));
+		&s->r->gas_account, &h.contract,
+		amount_zero(layer_gas_asset(rescue_layer(s->r, SIDE_DEST))), buf_slice(&call));
 	s->facts.claim_works = err == OK &&
 		gas <= layer_gas_limit(rescue_layer(s->r, SIDE_DEST), SIGN_CLAIM);
 	if (err != OK)

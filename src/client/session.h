@@ -63,7 +63,6 @@ struct session {
 	struct seckey gas_key;
 	bool has_gas_key;
 	struct swap_facts facts;
-	struct node_account account;
 	struct provider_request *asking; /* NULL: none */
 	struct json *said;               /* owned: the provider's last word on the swap */
 	uint64_t said_ms;                /* when it was asked last */

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "btc/script.h"
 #include "btc/tx.h"
+#include "client/fees.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,13 +151,10 @@ enum err session_pay_wallet(struct session *s)
 	const struct layer_params *p = &s->c->config->layer[leg->network->layer].params;
 	char address[LAYER_ADDRESS_TEXT_SIZE];
 	struct json *final;
-	uint64_t rate = s->facts.side[SIDE_SOURCE].rate;
+	const uint64_t rate = fees_rate_now(p, s->facts.side[SIDE_SOURCE].rate);
 
 	if (s->node[SIDE_SOURCE].wallet == NULL)
 		return ERR_STATE;
-	rate = rate < p->fee_rate_min    ? p->fee_rate_min
-		: rate > p->fee_rate_max ? p->fee_rate_max
-					 : rate;
 	TRY(layer_leg_address(
 		leg->network->layer, leg->network, address, rescue_terms(s->r, SIDE_SOURCE)));
 	TRY(sign(&final, s, address, rate));

@@ -37,16 +37,18 @@ struct client_layer {
 	/* our own lock-up's refund may open this many blocks from now at most, and not earlier than
 	 * in so many */
 	uint32_t lock_blocks_max, lock_blocks_min;
+	/* ACCOUNT, as written. contract "": the provider's, if its code is right. token: where the
+	 * layer's value is one */
+	char contract[SETTING_SIZE], token[SETTING_SIZE];
 	struct layer_params params;
 };
 
 struct client_config {
 	char provider[SETTING_SIZE];
 	char token_file[SETTING_SIZE];
-	char gas_key_file[SETTING_SIZE];
-	char wallet[SETTING_SIZE]; /* of Bitcoin Core, to pay with; "": we print a URI */
+	char gas_key_file[SETTING_SIZE]; /* one account, by this key on each ACCOUNT layer */
+	char wallet[SETTING_SIZE];       /* of Bitcoin Core, to pay with; "": we print a URI */
 	char refund_address[SETTING_SIZE];
-	char contract[SETTING_SIZE]; /* as written; "": the provider's, if its code is right */
 	char rescue_dir[SETTING_SIZE];
 	uint32_t max_fee_ppm;
 	struct client_layer layer[LAYER_COUNT];

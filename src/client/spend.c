@@ -1,7 +1,9 @@
 #include "client/spend.h"
 
 #include "crypto/hash.h"
+#include "layer/evm/evm.h"
 #include "layer/layer.h"
+#include "wire/erc20.h"
 #include "wire/ln_command.h"
 #include "wire/utxo_build.h"
 #include "wire/utxo_tx.h"
@@ -125,8 +127,14 @@ static enum err fill_call(struct evm_tx *tx, struct buf *data, const struct evm_
 		/* the contract records the sender as the one to refund */
 		if (!evm_address_eq(&h.refund, from))
 			return ERR_FORMAT;
-		tx->value = h.amount;
+		tx->value = evm_htlc_lock_value(&h, tx->value.asset);
 		evm_htlc_lock_call(data, &h);
+		break;
+	case SIGN_APPROVE: /* what this swap locks, and no more */
+		if (!evm_htlc_has_token(&h) || !evm_address_eq(&h.refund, from))
+			return ERR_FORMAT;
+		tx->to = h.token;
+		erc20_approve_call(data, &h.contract, h.amount);
 		break;
 	case SIGN_CLAIM:
 		TRY(check_preimage(&p->preimage, &h.hash));
@@ -141,7 +149,6 @@ static enum err fill_call(struct evm_tx *tx, struct buf *data, const struct evm_
 	case SIGN_PAYOUT:
 	case SIGN_NONCE_FILL:
 	case SIGN_CANCEL:
-	case SIGN_APPROVE:
 	case SIGN_DEPLOY: return ERR_RANGE;
 	}
 	tx->data = buf_slice(data);
@@ -156,11 +163,15 @@ static enum err make_account(struct spend *out, const struct spend_plan *p)
 	struct evm_address from, signer;
 	struct hash256 digest;
 	int recovery_id;
-	struct evm_tx tx = {.chain_id = p->network->chain_id,
+	const enum asset gas = layer_gas_asset(p->network->layer);
+	const bool market = p->network->fee_market;
+	struct evm_tx tx = {.type = market ? EVM_TYPE_FEE_MARKET : EVM_TYPE_LEGACY,
+		.chain_id = p->network->chain_id,
 		.nonce = p->nonce,
-		.gas_price = amount_of(ASSET_RBTC, p->rate),
+		.gas_price = amount_of(gas, p->rate),
+		.priority_fee = amount_of(gas, market ? p->rate / EVM_PRIORITY_SHARE : 0),
 		.gas_limit = layer_gas_limit(p->network->layer, p->purpose),
-		.value = amount_zero(ASSET_RBTC)};
+		.value = amount_zero(gas)};
 	struct evm_tx again;
 
 	if (p->rate == 0 || p->rate > RATE_WEI_MAX)
@@ -174,8 +185,7 @@ static enum err make_account(struct spend *out, const struct spend_plan *p)
 	evm_tx_put_signed(&signed_tx, &tx, sig, recovery_id);
 	if (raw.overflow || signed_tx.overflow)
 		return ERR_RANGE;
-	TRY(evm_tx_parse_signed(&again, &signer, &out->txid, layer_gas_asset(p->network->layer),
-		buf_slice(&signed_tx)));
+	TRY(evm_tx_parse_signed(&again, &signer, &out->txid, gas, buf_slice(&signed_tx)));
 	if (!evm_address_eq(&signer, &from))
 		return ERR_CHECKSUM;
 	out->raw_len = signed_tx.len;

@@ -22,8 +22,8 @@ struct spend {
 };
 
 struct spend_plan {
-	/* UTXO: CLAIM, REFUND. ACCOUNT: LOCK, CLAIM, REFUND, NONCE_FILL. CHANNEL: LOCK (pay), CLAIM
-	 * (settle), CANCEL */
+	/* UTXO: CLAIM, REFUND. ACCOUNT: LOCK, CLAIM, REFUND, NONCE_FILL, and APPROVE where value
+	 * is a token. CHANNEL: LOCK (pay), CLAIM (settle), CANCEL */
 	enum sign_purpose purpose;
 	const struct network *network;
 	struct slice leg;        /* encoded terms (layer_leg_make); NONCE_FILL: none */
@@ -52,7 +52,8 @@ MUST_USE NONNULL_ALL enum err spend_make(struct spend *out, const struct spend_p
 /* The account of a key. ERR_RANGE: no key. */
 MUST_USE NONNULL_ALL enum err spend_account(struct evm_address *out, const struct seckey *key);
 
-/* What a purpose costs at most at a rate: wei, or satoshi of a spend of a lock-up. ERR_RANGE. */
+/* What a purpose costs at most at a rate: wei of gas, or satoshi of a spend of a lock-up.
+ * ERR_RANGE. */
 MUST_USE NONNULL_ALL enum err spend_fee(
 	struct amount *out, enum layer_id layer, enum sign_purpose purpose, uint64_t rate);
 

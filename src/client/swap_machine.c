@@ -1,15 +1,12 @@
 #include "client/swap_machine.h"
 
 #include "base/mutant.h"
+#include "client/fees.h"
 #include "client/spend.h"
 #include "client/verify.h"
 #include "ledger/clock.h"
 
-#define BUMP_PERCENT 125u
-#define SHARE_PERCENT 10u /* of the value, for a fee with time to spare */
-#define SHARE_URGENT_PERCENT 90u
 #define ATTEMPTS_MAX 24u /* transactions of one effect; then the last one is only sent again */
-#define GAS_MARGIN 3u    /* of today's price: a claim may have to be bumped */
 
 struct thinking {
 	struct swap_decision *out;
@@ -18,24 +15,6 @@ struct thinking {
 	const struct swap_facts *f;
 	uint64_t tip[SIDE_COUNT], head[SIDE_COUNT];
 };
-
-const char *swap_step_name(enum swap_step step)
-{
-	static const char *const names[STEP_COUNT] = {
-		[STEP_OFFER] = "offer",
-		[STEP_PAY] = "pay",
-		[STEP_SOURCE_DEPTH] = "source_depth",
-		[STEP_DEST_LOCK] = "destination_lock",
-		[STEP_DEST_DEPTH] = "destination_depth",
-		[STEP_CLAIM] = "claim",
-		[STEP_TIMELOCK] = "timelock",
-		[STEP_REFUND] = "refund",
-		[STEP_NODE] = "node",
-		[STEP_DONE] = "done",
-	};
-	CHECK(step < STEP_COUNT);
-	return names[step];
-}
 
 static const struct layer_params *params_of(const struct thinking *t, enum rescue_side side)
 {
@@ -58,7 +37,7 @@ static bool pays_itself(const struct thinking *t)
 	return is_account(t, SIDE_SOURCE) || is_channel(t, SIDE_SOURCE);
 }
 
-static void wait_for(struct thinking *t, enum swap_step step, const char *why)
+static void wait_at(struct thinking *t, enum swap_step step, const char *why)
 {
 	t->out->act = ACT_WAIT;
 	t->out->step = step;
@@ -81,51 +60,50 @@ static void end(struct thinking *t, enum client_exit exit, const char *why)
 	t->out->why = why;
 }
 
+static bool is_rollup(const struct thinking *t, enum rescue_side side)
+{
+	return t->r->leg[side].network->rollup;
+}
+
+/* A rollup's blocks count when the layer below has them. */
+static uint64_t depth_at(const struct thinking *t, enum rescue_side side, uint64_t height)
+{
+	if (is_rollup(t, side) && height > t->f->side[side].below.safe_height)
+		return 0;
+	return view_depth(t->tip[side], height);
+}
+
+/* What was mined there stays. */
+static bool is_final(const struct thinking *t, enum rescue_side side, uint64_t height)
+{
+	if (is_rollup(t, side))
+		return height != 0 && height <= t->f->side[side].below.final_height;
+	return view_depth(t->tip[side], height) >= params_of(t, side)->final_depth;
+}
+
 static void show(struct thinking *t, enum rescue_side side, uint64_t height_of_lock, uint32_t depth)
 {
 	t->out->step_side = side;
-	t->out->confirmations = view_depth(t->tip[side], height_of_lock);
+	t->out->confirmations = depth_at(t, side, height_of_lock);
 	t->out->depth = depth;
 }
 
 /* ---- fees ---- */
 
-/* The dearest rate that a transaction of this purpose may pay. */
 static uint64_t rate_cap(const struct thinking *t, enum rescue_side side, enum sign_purpose purpose,
 	struct amount value, bool urgent)
 {
-	const struct layer_params *p = params_of(t, side);
-	const enum layer_id layer = rescue_layer(t->r, side);
-	struct amount share, unit;
-	uint64_t cap = p->fee_rate_min;
-
-	/* doubled while the fee for it stays within the share; ends at the setting's bound */
-	if (amount_mul_div(
-		    &share, value, urgent ? SHARE_URGENT_PERCENT : SHARE_PERCENT, 100, false) != OK)
-		return cap;
-	for (uint64_t next = cap; next <= p->fee_rate_max; next += next / 8 + 1) {
-		if (spend_fee(&unit, layer, purpose, next) != OK || amount_cmp(unit, share) > 0)
-			break;
-		cap = next;
-	}
-	return cap;
+	return fees_rate_cap(params_of(t, side), purpose, value, urgent);
 }
 
 static uint64_t rate_now(const struct thinking *t, enum rescue_side side)
 {
-	const struct layer_params *p = params_of(t, side);
-	const uint64_t rate = t->f->side[side].rate;
-	return rate < p->fee_rate_min    ? p->fee_rate_min
-		: rate > p->fee_rate_max ? p->fee_rate_max
-					 : rate;
+	return fees_rate_now(params_of(t, side), t->f->side[side].rate);
 }
 
 static uint64_t rate_bumped(const struct thinking *t, enum rescue_side side, uint64_t last)
 {
-	const uint64_t more = last + last / 100 * (BUMP_PERCENT - 100) +
-		layer_rate_step(rescue_layer(t->r, side));
-	const uint64_t now = rate_now(t, side);
-	return now > more ? now : more;
+	return fees_rate_bumped(params_of(t, side), t->f->side[side].rate, last);
 }
 
 /* ---- effects: one lock-up spent, or one nonce used ---- */
@@ -144,7 +122,8 @@ static bool same_effect(
 {
 	if (tx->side != e->side || tx->purpose != e->purpose)
 		return false;
-	return e->purpose == SIGN_LOCK || e->purpose == SIGN_NONCE_FILL ||
+	return e->purpose == SIGN_LOCK || e->purpose == SIGN_APPROVE ||
+		e->purpose == SIGN_NONCE_FILL ||
 		(hash256_eq(&tx->at.tx, &e->at.tx) && tx->at.index == e->at.index) ||
 		/* a contract's lock is found by its terms: where the event lies says nothing */
 		(is_account(t, e->side) && e->purpose == SIGN_CLAIM);
@@ -181,7 +160,7 @@ static void prepare(struct thinking *t, const struct effect *e, uint64_t rate, u
  * transaction, or ours was mined and failed. */
 static bool nonce_is_gone(const struct thinking *t, const struct rescue_tx *last)
 {
-	if (t->f->nonce_latest <= last->nonce)
+	if (t->f->side[last->side].account.nonce_latest <= last->nonce)
 		return false;
 	for (uint32_t i = 0; i < t->r->tx_count; i++) {
 		const struct rescue_tx *tx = &t->r->tx[i];
@@ -228,13 +207,15 @@ static bool drive(struct thinking *t, const struct effect *e)
 	uint32_t count;
 	const uint32_t at = last_tx(t, e, &count);
 
-	if (account && !t->f->has_account) {
+	const struct node_account *own = &t->f->side[e->side].account;
+
+	if (account && !own->known) {
 		t->out->why = "the gas account can't be asked";
 		return false;
 	}
 	if (at == RESCUE_TX_MAX ||
 		(account && count < ATTEMPTS_MAX && is_stale(t, &t->r->tx[at]))) {
-		prepare(t, e, first, t->f->nonce_pending);
+		prepare(t, e, first, own->nonce_pending);
 		return true;
 	}
 	const struct rescue_tx *tx = &t->r->tx[at];
@@ -257,52 +238,35 @@ static bool drive(struct thinking *t, const struct effect *e)
 
 /* ---- before the payment ---- */
 
-enum err swap_gas_needed(struct amount *out, const struct rescue *r, uint64_t rate)
-{
-	const bool locks = layer_family(rescue_layer(r, SIDE_SOURCE)) == FAMILY_ACCOUNT;
-	const enum rescue_side side = locks ? SIDE_SOURCE : SIDE_DEST;
-	const enum layer_id layer = rescue_layer(r, side);
-	struct amount lock, back, sum;
-
-	if (layer_family(layer) != FAMILY_ACCOUNT) {
-		*out = amount_zero(layer_asset(layer));
-		return OK;
-	}
-	if (locks) {
-		TRY(spend_fee(&lock, layer, SIGN_LOCK, rate));
-		TRY(spend_fee(&back, layer, SIGN_REFUND, rate));
-		TRY(amount_mul(&sum, back, GAS_MARGIN));
-		TRY(amount_add(&sum, sum, lock));
-		return amount_add(out, sum, r->leg[SIDE_SOURCE].amount);
-	}
-	TRY(spend_fee(&back, layer, SIGN_CLAIM, rate));
-	return amount_mul(out, back, GAS_MARGIN);
-}
-
 static void decide_agreed(struct thinking *t)
 {
-	const enum rescue_side gas = is_account(t, SIDE_SOURCE) ? SIDE_SOURCE : SIDE_DEST;
 	const struct client_layer *bounds = &t->config->layer[rescue_layer(t->r, SIDE_SOURCE)];
-	struct amount need;
+	const char *poor = NULL;
 
 	if (t->f->want_refund) {
 		go(t, RESCUE_CLOSED, "called off before anything was paid");
-	} else if (t->f->now_ms + SWAP_PAY_MARGIN_MS >= t->r->expires_ms) {
-		go(t, RESCUE_CLOSED, "the offer expired before anything was paid");
-	} else if (t->r->leg[SIDE_SOURCE].timelock <
-		t->head[SIDE_SOURCE] + bounds->lock_blocks_min) {
-		go(t, RESCUE_CLOSED, "too few blocks are left until our refund opens");
-	} else if (is_account(t, gas) && !t->f->has_account) {
-		wait_for(t, STEP_NODE, "the gas account can't be asked");
-	} else if (is_account(t, gas) &&
-		(swap_gas_needed(&need, t->r, rate_now(t, gas)) != OK ||
-			amount_cmp(t->f->balance, need) < 0)) {
-		go(t, RESCUE_CLOSED,
-			gas == SIDE_SOURCE ? "the gas account has less than the amount and its gas"
-					   : "the gas account has too little for a claim");
-	} else {
-		go(t, RESCUE_PAYING, NULL);
+		return;
 	}
+	if (t->f->now_ms + SWAP_PAY_MARGIN_MS >= t->r->expires_ms) {
+		go(t, RESCUE_CLOSED, "the offer expired before anything was paid");
+		return;
+	}
+	if (t->r->leg[SIDE_SOURCE].timelock < t->head[SIDE_SOURCE] + bounds->lock_blocks_min) {
+		go(t, RESCUE_CLOSED, "too few blocks are left until our refund opens");
+		return;
+	}
+	for (unsigned i = 0; i < SIDE_COUNT && poor == NULL; i++) {
+		const enum rescue_side side = (enum rescue_side)i;
+		if (!is_account(t, side))
+			continue;
+		if (!t->f->side[side].account.known) {
+			wait_at(t, STEP_NODE, "the gas account can't be asked");
+			return;
+		}
+		const struct side_facts *f = &t->f->side[side];
+		poor = fees_too_poor(&f->account, t->r, side, rate_now(t, side), f->data_fee);
+	}
+	go(t, poor == NULL ? RESCUE_PAYING : RESCUE_CLOSED, poor);
 }
 
 /* ---- our lock-up ---- */
@@ -338,6 +302,33 @@ static bool has_lock_tx(const struct thinking *t)
 	return lock_tx(t) != RESCUE_TX_MAX;
 }
 
+/* The contract may take what we lock: a lock signed before would be mined and fail. False: it is
+ * being approved. */
+static bool is_approved(struct thinking *t)
+{
+	const struct rescue_leg *leg = &t->r->leg[SIDE_SOURCE];
+	const struct node_account *own = &t->f->side[SIDE_SOURCE].account;
+	const struct effect e = {.side = SIDE_SOURCE,
+		.purpose = SIGN_APPROVE,
+		.value = leg->amount,
+		.phase = RESCUE_PAYING};
+	const uint32_t lock = lock_tx(t);
+	uint32_t count;
+
+	if (!layer_gas_apart(leg->network->layer) ||
+		(lock != RESCUE_TX_MAX && !is_stale(t, &t->r->tx[lock])) ||
+		(own->known && amount_cmp(own->allowance, leg->amount) >= 0))
+		return true;
+	const uint32_t at = last_tx(t, &e, &count);
+	/* what it approved, another swap of ours has used */
+	if (own->known && at != RESCUE_TX_MAX && t->f->tx[at].presence == TX_CONFIRMED &&
+		own->nonce_latest > t->r->tx[at].nonce && count < ATTEMPTS_MAX)
+		prepare(t, &e, rate_now(t, SIDE_SOURCE), own->nonce_pending);
+	else
+		(void)drive(t, &e);
+	return false;
+}
+
 static void decide_pay(struct thinking *t)
 {
 	const bool late = t->f->now_ms + SWAP_PAY_MARGIN_MS >= t->r->expires_ms;
@@ -347,7 +338,7 @@ static void decide_pay(struct thinking *t)
 		.value = t->r->leg[SIDE_SOURCE].amount,
 		.phase = RESCUE_PAYING};
 
-	wait_for(t, STEP_PAY,
+	wait_at(t, STEP_PAY,
 		t->f->side[SIDE_SOURCE].view->count > 0
 			? "another amount than agreed was paid: it comes back when our refund opens"
 			: NULL);
@@ -363,7 +354,8 @@ static void decide_pay(struct thinking *t)
 	} else if (late && !is_channel(t, SIDE_SOURCE)) {
 		t->out->why = "the offer has expired; our payment may still confirm";
 	} else if (pays_itself(t) || made) {
-		(void)drive(t, &e);
+		if (is_approved(t))
+			(void)drive(t, &e);
 	} else if (t->f->has_wallet) {
 		t->out->act = ACT_PAY_WALLET;
 	}
@@ -381,7 +373,8 @@ static const struct view_lock *their_lock(const struct thinking *t, enum lock_fa
 
 	*fault = LOCK_UNCONFIRMED;
 	for (uint32_t i = 0; i < v->count; i++) {
-		const enum lock_fault f = verify_lock(&v->lock[i], leg, t->tip[SIDE_DEST], depth);
+		const enum lock_fault f = verify_lock(
+			&v->lock[i], leg, depth_at(t, SIDE_DEST, v->lock[i].height), depth);
 		if (best != NULL && f >= *fault)
 			continue;
 		best = &v->lock[i];
@@ -446,6 +439,16 @@ static bool decide_public(struct thinking *t)
 	return drive(t, &e);
 }
 
+static bool claim_is_paid_for(const struct thinking *t)
+{
+	const struct side_facts *f = &t->f->side[SIDE_DEST];
+	struct amount gas = amount_zero(layer_gas_asset(rescue_layer(t->r, SIDE_DEST)));
+	return f->account.known &&
+		fees_add(&gas, rescue_layer(t->r, SIDE_DEST), SIGN_CLAIM, rate_now(t, SIDE_DEST),
+			f->data_fee, 1) == OK &&
+		amount_cmp(f->account.gas, gas) >= 0;
+}
+
 /* With the provider's terms known: claim, wait, or give up. */
 static void decide_reveal(struct thinking *t)
 {
@@ -459,7 +462,7 @@ static void decide_reveal(struct thinking *t)
 		go(t, RESCUE_ABANDONED, "too late to tell the preimage safely");
 		return;
 	}
-	wait_for(t, lock == NULL ? STEP_DEST_LOCK : STEP_DEST_DEPTH, NULL);
+	wait_at(t, lock == NULL ? STEP_DEST_LOCK : STEP_DEST_DEPTH, NULL);
 	show(t, SIDE_DEST, lock == NULL ? 0 : lock->height, depth);
 	t->out->height = dest_timelock(t);
 	t->out->slack_ms = slack_ms;
@@ -475,12 +478,7 @@ static void decide_reveal(struct thinking *t)
 			: lock_fault_text(fault);
 		return;
 	}
-	struct amount gas;
-	if (is_account(t, SIDE_DEST) &&
-		(!t->f->has_account ||
-			spend_fee(&gas, rescue_layer(t->r, SIDE_DEST), SIGN_CLAIM,
-				rate_now(t, SIDE_DEST)) != OK ||
-			amount_cmp(t->f->balance, gas) < 0)) {
+	if (is_account(t, SIDE_DEST) && !claim_is_paid_for(t)) {
 		t->out->why = "the gas account has too little for the claim: nothing is told";
 		return;
 	}
@@ -524,7 +522,7 @@ static void decide_paying(struct thinking *t)
 	} else if (own == NULL) {
 		decide_pay(t);
 	} else if (own->height == 0) {
-		wait_for(t, STEP_SOURCE_DEPTH, NULL);
+		wait_at(t, STEP_SOURCE_DEPTH, NULL);
 		show(t, SIDE_SOURCE, 0, params_depth(params_of(t, SIDE_SOURCE), source->amount));
 		const struct effect e = {.side = SIDE_SOURCE,
 			.purpose = SIGN_LOCK,
@@ -535,8 +533,8 @@ static void decide_paying(struct thinking *t)
 			(void)drive(t, &e);
 	} else {
 		const uint32_t depth = params_depth(params_of(t, SIDE_SOURCE), source->amount);
-		const bool deep = view_depth(t->tip[SIDE_SOURCE], own->height) >= depth;
-		wait_for(t, deep ? STEP_DEST_LOCK : STEP_SOURCE_DEPTH, NULL);
+		const bool deep = depth_at(t, SIDE_SOURCE, own->height) >= depth;
+		wait_at(t, deep ? STEP_DEST_LOCK : STEP_SOURCE_DEPTH, NULL);
 		show(t, SIDE_SOURCE, own->height, depth);
 		t->out->height = source->timelock;
 	}
@@ -555,24 +553,24 @@ static void decide_revealed(struct thinking *t)
 
 	for (uint32_t i = 0; i < v->count; i++) {
 		const struct view_lock *lock = &v->lock[i];
-		const enum lock_fault fault = verify_lock(lock, leg, t->tip[SIDE_DEST], 1);
-		const uint64_t depth = view_depth(t->tip[SIDE_DEST], lock->spend_height);
+		const enum lock_fault fault = verify_lock(
+			lock, leg, view_depth(t->tip[SIDE_DEST], lock->height), 1);
 		/* who asks later than it ended is told the end alone, not how long it was held */
 		const bool past = is_channel(t, SIDE_DEST) && lock->spend == LOCK_SPEND_CLAIM;
 		if (fault == LOCK_FOREIGN || fault == LOCK_COINBASE || fault == LOCK_AMOUNT ||
 			(fault == LOCK_TIMELOCK && !past))
 			continue;
-		if (depth == 0)
+		if (view_depth(t->tip[SIDE_DEST], lock->spend_height) == 0)
 			open = open == NULL || open->height == 0 ? lock : open;
 		else if (lock->spend == LOCK_SPEND_CLAIM)
 			claimed = lock;
-		else if (depth >= final_depth)
+		else if (is_final(t, SIDE_DEST, lock->spend_height))
 			gone = true;
 	}
-	wait_for(t, STEP_CLAIM, NULL);
+	wait_at(t, STEP_CLAIM, NULL);
 	t->out->height = leg->timelock;
 	show(t, SIDE_DEST, claimed == NULL ? 0 : claimed->spend_height, final_depth);
-	if (claimed != NULL && t->out->confirmations >= final_depth) {
+	if (claimed != NULL && is_final(t, SIDE_DEST, claimed->spend_height)) {
 		go(t, RESCUE_COMPLETED, NULL);
 	} else if (claimed != NULL) {
 		return;
@@ -605,7 +603,6 @@ static bool worth_it(const struct thinking *t, const struct view_lock *lock)
 /* One lock-up; true where something is to be done for it now. */
 static bool refund_one(struct thinking *t, struct refund_state *s, const struct view_lock *lock)
 {
-	const uint32_t final_depth = params_of(t, SIDE_SOURCE)->final_depth;
 	const uint64_t depth = view_depth(t->tip[SIDE_SOURCE], lock->spend_height);
 	const struct effect e = {.side = SIDE_SOURCE,
 		.purpose = SIGN_REFUND,
@@ -615,7 +612,7 @@ static bool refund_one(struct thinking *t, struct refund_state *s, const struct 
 
 	if ((lock->flags & CHAIN_LOCK_FOREIGN) != 0 || !worth_it(t, lock))
 		return false;
-	if (depth >= final_depth) {
+	if (is_final(t, SIDE_SOURCE, lock->spend_height)) {
 		s->refunded += lock->spend == LOCK_SPEND_REFUND;
 		s->taken += lock->spend != LOCK_SPEND_REFUND;
 		return false;
@@ -662,7 +659,7 @@ static bool call_off(struct thinking *t, bool *waiting)
 		*waiting = false;
 		return false;
 	}
-	if (!t->f->has_account)
+	if (!t->f->side[SIDE_SOURCE].account.known)
 		return false;
 	for (uint32_t i = 0; i < t->r->tx_count; i++) {
 		const struct rescue_tx *tx = &t->r->tx[i];
@@ -698,7 +695,7 @@ static void decide_abandoned(struct thinking *t)
 
 	if (!t->r->revealed && decide_public(t))
 		return;
-	wait_for(t, t->tip[SIDE_SOURCE] < timelock ? STEP_TIMELOCK : STEP_REFUND, NULL);
+	wait_at(t, t->tip[SIDE_SOURCE] < timelock ? STEP_TIMELOCK : STEP_REFUND, NULL);
 	t->out->height = timelock;
 	t->out->step_side = SIDE_SOURCE;
 	t->out->depth = params_of(t, SIDE_SOURCE)->final_depth;
@@ -760,7 +757,7 @@ static bool nodes_ready(struct thinking *t)
 		t->tip[i] = s->tip;
 		t->head[i] = s->head > s->tip ? s->head : s->tip;
 		if (needed && !s->fresh) {
-			wait_for(t, STEP_NODE, NULL);
+			wait_at(t, STEP_NODE, NULL);
 			t->out->step_side = (enum rescue_side)i;
 			return false;
 		}

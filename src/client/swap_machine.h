@@ -15,6 +15,7 @@
  */
 #ifndef CLIENT_SWAP_MACHINE_H
 #define CLIENT_SWAP_MACHINE_H
+#include "client/nodes.h"
 #include "client/rescue.h"
 #include "client/view.h"
 #include "layer/layer.h"
@@ -42,9 +43,12 @@ struct side_facts {
 	/* it answered just now, is not syncing, is on the right network with the right contract,
 	 * and the view is at its tip, or nearly */
 	bool fresh;
-	uint64_t tip;  /* up to where the view has seen: what depths are counted from */
-	uint64_t head; /* the node's own tip, not below: what deadlines are held against */
-	uint64_t rate; /* of fees; 0: not known */
+	uint64_t tip;      /* up to where the view has seen: what depths are counted from */
+	uint64_t head;     /* the node's own tip, not below: what deadlines are held against */
+	uint64_t rate;     /* of fees; 0: not known */
+	uint64_t data_fee; /* beside them, for each transaction (layer_fee_cb) */
+	struct layer_first_layer below; /* rollups */
+	struct node_account account;    /* ACCOUNT: ours */
 };
 
 /* Of one of our transactions. */
@@ -60,10 +64,6 @@ struct swap_facts {
 	uint64_t now_ms; /* wall clock */
 	struct side_facts side[SIDE_COUNT];
 	struct tx_facts tx[RESCUE_TX_MAX]; /* as in the rescue file */
-	/* the gas account */
-	bool has_account;
-	struct amount balance;
-	uint64_t nonce_latest, nonce_pending;
 	bool claim_works; /* ACCOUNT destination: our node ran the claim and it succeeded */
 	bool claim_tried; /* it ran it */
 	bool want_refund; /* the user calls the swap off */
@@ -95,7 +95,6 @@ enum swap_step {
 	STEP_DONE,
 	STEP_COUNT
 };
-const char *swap_step_name(enum swap_step step);
 
 struct swap_decision {
 	enum swap_act act;
@@ -119,9 +118,5 @@ struct swap_decision {
 
 NONNULL_ALL void swap_decide(struct swap_decision *out, const struct rescue *r,
 	const struct client_config *config, const struct swap_facts *facts);
-
-/* What has to lie on the gas account before we begin, at a rate. ERR_RANGE. */
-MUST_USE NONNULL_ALL enum err swap_gas_needed(
-	struct amount *out, const struct rescue *r, uint64_t rate);
 
 #endif

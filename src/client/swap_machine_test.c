@@ -43,6 +43,13 @@ static void set_leg(struct scene *s, enum rescue_side side, enum layer_id layer)
 		.rate = layer == LAYER_BITCOIN ? 2000 : 60000000};
 }
 
+/* Of the side that is of accounts; there is one. */
+static struct node_account *own(struct scene *s)
+{
+	const bool source = layer_family(rescue_layer(&s->r, SIDE_SOURCE)) == FAMILY_ACCOUNT;
+	return &s->f.side[source ? SIDE_SOURCE : SIDE_DEST].account;
+}
+
 /* A swap on regtest in this phase; nothing on the chains. */
 static void scene(struct scene *s, enum layer_id from, enum rescue_phase phase)
 {
@@ -64,10 +71,10 @@ static void scene(struct scene *s, enum layer_id from, enum rescue_phase phase)
 	s->r.gas_account.b[0] = 7;
 	s->r.expires_ms = NOW + 3600000;
 	s->f.now_ms = NOW;
-	s->f.has_account = true;
-	s->f.balance = coins(LAYER_ROOTSTOCK, 100000000);
-	s->f.nonce_latest = 4;
-	s->f.nonce_pending = 4;
+	*own(s) = (struct node_account){.known = true,
+		.gas = coins(LAYER_ROOTSTOCK, 100000000),
+		.nonce_latest = 4,
+		.nonce_pending = 4};
 	s->f.claim_tried = true;
 	s->f.claim_works = true;
 }
@@ -164,9 +171,9 @@ static void test_agreed(enum layer_id from)
 	s.f.side[SIDE_SOURCE].head = s.r.leg[SIDE_SOURCE].timelock - 3;
 	CHECK(turns(&s, RESCUE_CLOSED));
 	scene(&s, from, RESCUE_AGREED);
-	s.f.balance = amount_of(ASSET_RBTC, 1);
+	own(&s)->gas = amount_of(ASSET_RBTC, 1);
 	CHECK(turns(&s, RESCUE_CLOSED));
-	s.f.has_account = false;
+	own(&s)->known = false;
 	CHECK(waits(&s, STEP_NODE));
 	for (unsigned i = 0; i < SIDE_COUNT; i++) {
 		scene(&s, from, RESCUE_AGREED);
@@ -260,9 +267,9 @@ static void test_reveal(enum layer_id from)
 		s.f.claim_tried = false;
 		CHECK(decide(&s)->act == ACT_TRY_CLAIM);
 		s.f.claim_works = true;
-		s.f.balance = amount_of(ASSET_RBTC, 1000);
+		own(&s)->gas = amount_of(ASSET_RBTC, 1000);
 		CHECK(waits(&s, STEP_DEST_DEPTH));
-		s.f.balance = coins(LAYER_ROOTSTOCK, 100000000);
+		own(&s)->gas = coins(LAYER_ROOTSTOCK, 100000000);
 	}
 	CHECK(prepares(&s, SIGN_CLAIM, RESCUE_REVEALED));
 	/* by the node's own tip, where the view is behind (HAZARDS 3) */
@@ -355,8 +362,8 @@ static void test_nonces(void)
 	scene(&s, LAYER_BITCOIN, RESCUE_REVEALED);
 	struct view_lock *l = lock(&s, SIDE_DEST, 5);
 	const uint32_t t = tx(&s, SIGN_CLAIM, SIDE_DEST, l, TX_ABSENT);
-	s.f.nonce_latest = 5;
-	s.f.nonce_pending = 6;
+	own(&s)->nonce_latest = 5;
+	own(&s)->nonce_pending = 6;
 	CHECK(prepares(&s, SIGN_CLAIM, RESCUE_REVEALED) && s.d.nonce == 6);
 	s.f.tx[t].presence = TX_UNKNOWN; /* nothing follows from what is not known */
 	CHECK(decide(&s)->act != ACT_PREPARE);
@@ -366,7 +373,7 @@ static void test_nonces(void)
 	CHECK(prepares(&s, SIGN_CLAIM, RESCUE_REVEALED) && s.d.nonce == 6);
 	/* another account's gas */
 	s.f.tx[t] = (struct tx_facts){.presence = TX_MEMPOOL, .sent_ms = NOW};
-	s.f.nonce_latest = 4;
+	own(&s)->nonce_latest = 4;
 	s.r.gas_account.b[0] = 8;
 	CHECK(prepares(&s, SIGN_CLAIM, RESCUE_REVEALED) && s.d.nonce == 6);
 	done(&s);
@@ -463,7 +470,7 @@ static void test_nothing_locked(void)
 	t = tx(&s, SIGN_NONCE_FILL, SIDE_SOURCE, NULL, 0);
 	CHECK(sends(&s, t));
 	s.f.tx[t] = (struct tx_facts){.presence = TX_CONFIRMED, .depth = 1, .sent_ms = NOW};
-	s.f.nonce_latest = 5;
+	own(&s)->nonce_latest = 5;
 	CHECK(waits(&s, STEP_TIMELOCK));
 	s.f.tx[t].depth = 3;
 	CHECK(turns(&s, RESCUE_CLOSED));
@@ -511,13 +518,13 @@ static void random_scene(struct scene *s)
 		s->r.leg[SIDE_DEST].terms_len = 0;
 	s->r.revealed = s->r.phase == RESCUE_REVEALED || draw(4) == 0;
 	s->f.now_ms += draw(2) == 0 ? 0 : draw(4000000);
-	s->f.has_account = draw(6) != 0;
+	own(s)->known = draw(6) != 0;
 	s->f.claim_tried = draw(2) == 0;
 	s->f.claim_works = s->f.claim_tried && draw(3) != 0;
 	s->f.want_refund = draw(6) == 0;
 	s->f.has_wallet = draw(2) == 0;
-	s->f.nonce_latest = 3 + draw(4);
-	s->f.nonce_pending = s->f.nonce_latest + draw(2);
+	own(s)->nonce_latest = 3 + draw(4);
+	own(s)->nonce_pending = own(s)->nonce_latest + draw(2);
 	for (uint64_t k = draw(5); k > 0; k--) {
 		const enum sign_purpose purpose = purposes[draw(ARRAY_LEN(purposes))];
 		const enum rescue_side side = purpose == SIGN_CLAIM ? SIDE_DEST : SIDE_SOURCE;

@@ -206,7 +206,8 @@ static enum err own_half(struct leg_offer *out, const struct rescue *r, enum res
 		.hash = r->hash,
 		.amount = leg->amount,
 		.provider_claims = side == SIDE_SOURCE,
-		.contract = r->contract};
+		.contract = leg->contract,
+		.token = leg->token};
 	struct leg_party *ours = side == SIDE_SOURCE ? &offer.refund : &offer.claim;
 
 	switch (layer_family(leg->network->layer)) {
@@ -251,6 +252,10 @@ static enum err check_terms(struct verdict *v, struct leg_offer *given, const st
 		layer_family(network->layer) == FAMILY_ACCOUNT)
 		return refuse(v, ERR_FORMAT,
 			"the provider's %s terms name another contract than the one checked", name);
+	if (!evm_address_eq(&given->token, &ours.token))
+		return refuse(v, ERR_FORMAT,
+			"the provider's %s terms name another token than the one that is set",
+			name);
 	ours.timelock = given->timelock;
 	ours.request = given->request; /* whose hash, amount and network leg_make looks at */
 	if (side == SIDE_SOURCE)
@@ -436,7 +441,7 @@ const char *lock_fault_text(enum lock_fault fault)
 }
 
 enum lock_fault verify_lock(
-	const struct view_lock *lock, const struct rescue_leg *leg, uint64_t tip, uint32_t depth)
+	const struct view_lock *lock, const struct rescue_leg *leg, uint64_t has, uint32_t depth)
 {
 	/* a contract's lock is of the exact amount or it is another lock; an output may hold more,
 	 * which we get, too */
@@ -456,5 +461,5 @@ enum lock_fault verify_lock(
 		return LOCK_SPENT;
 	if (lock->height == 0)
 		return LOCK_UNCONFIRMED;
-	return view_depth(tip, lock->height) < depth ? LOCK_SHALLOW : LOCK_GOOD;
+	return has < depth ? LOCK_SHALLOW : LOCK_GOOD;
 }

@@ -66,9 +66,9 @@ enum lock_fault {
 	LOCK_SPENT, /* or about to be */
 };
 const char *lock_fault_text(enum lock_fault fault);
-/* May the preimage be told for this lock-up? depth: confirmations that we want. */
+/* May the preimage be told for this lock-up? has: its confirmations; depth: those that we want. */
 NONNULL_ALL enum lock_fault verify_lock(
-	const struct view_lock *lock, const struct rescue_leg *leg, uint64_t tip, uint32_t depth);
+	const struct view_lock *lock, const struct rescue_leg *leg, uint64_t has, uint32_t depth);
 
 /* Of an API's time, RFC 3339 in UTC. ERR_FORMAT. */
 MUST_USE NONNULL_ALL enum err verify_time(uint64_t *wall_ms, const char *text);

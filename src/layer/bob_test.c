@@ -192,11 +192,12 @@ static void test_heads(void)
 	fake_fini(&fake);
 }
 
-static uint64_t rate;
+static uint64_t rate, data_fee;
 
-static void on_fee(void *ctx, enum err err, uint64_t answer)
+static void on_fee(void *ctx, enum err err, uint64_t answer, uint64_t data)
 {
 	(void)ctx;
+	data_fee = data;
 	CHECK(err == OK);
 	rate = answer;
 }
@@ -215,7 +216,7 @@ static void test_fees(void)
 	begin();
 	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
 	fake_run(&fake, 1000);
-	CHECK(rate == 2 * chain.base_fee + chain.priority_fee);
+	CHECK(rate == 2 * chain.base_fee + chain.priority_fee && data_fee == 0);
 	chain.base_fee = 100;
 	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
 	fake_run(&fake, 1000);
@@ -236,6 +237,9 @@ static void test_fees(void)
 	amount_store_word(word, fjord);
 	CHECK(fake.below.data_fee >= load_be64(word + 24) &&
 		fake.below.data_fee < UINT64_C(1) << 50);
+	CHECK(layer_fee_estimate(fake.layer, 2, on_fee, NULL) == OK);
+	fake_run(&fake, 1000);
+	CHECK(data_fee == fake.below.data_fee);
 	chain.oracle[2] = UINT64_C(1) << 33; /* no scalar */
 	CHECK(layer_fee_estimate(fake.layer, 0, on_fee, NULL) == ERR_RANGE);
 	fake_fini(&fake);

@@ -180,7 +180,9 @@ typedef void (*layer_status_cb)(void *ctx, const struct tx_status *status);
 MUST_USE enum err layer_status(
 	struct layer *layer, const struct hash256 *txid, layer_status_cb cb, void *ctx);
 
-typedef void (*layer_fee_cb)(void *ctx, enum err err, uint64_t rate);
+/* rate as layer_sink.on_fee_rate has it. data_fee: rollups, wei: at most, for the data of one of
+ * our transactions, which is paid for beside its gas; 0 elsewhere. */
+typedef void (*layer_fee_cb)(void *ctx, enum err err, uint64_t rate, uint64_t data_fee);
 MUST_USE enum err layer_fee_estimate(
 	struct layer *layer, uint32_t blocks, layer_fee_cb cb, void *ctx);
 

@@ -475,9 +475,10 @@ static void on_info(void *ctx, const struct layer_info *i)
 	checked = *i;
 	called++;
 }
-static void on_fee(void *ctx, enum err err, uint64_t r)
+static void on_fee(void *ctx, enum err err, uint64_t r, uint64_t data_fee)
 {
 	(void)ctx;
+	CHECK(data_fee == 0);
 	CHECK(err == OK);
 	rate = r;
 }

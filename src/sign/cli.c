@@ -151,32 +151,44 @@ static int command_rules(void)
 
 /* ---- init ---- */
 
-static int print_wallet(const struct pubkey *wallet, const char *network)
+/* Where the wallet is paid to on a network; "": its keys are a node's. */
+static void wallet_address(char text[BTC_ADDRESS_TEXT_SIZE], const struct pubkey *wallet,
+	const struct network *network)
 {
-	char hex[67], text[BTC_ADDRESS_TEXT_SIZE];
 	uint8_t script[34];
 	struct evm_address account;
-	const struct network *bitcoin = network_by_name(LAYER_BITCOIN, slice_str(network));
-	const struct network *rootstock = network_by_name(LAYER_ROOTSTOCK, slice_str(network));
-	const struct network *liquid = network_by_name(LAYER_LIQUID, slice_str(network));
+	text[0] = '\0';
+	switch (layer_family(network->layer)) {
+	case FAMILY_UTXO:
+		if (wallet_script(script, wallet, network->layer, KEY_INDEX_RECEIVE) != OK ||
+			btc_address_format(text, network, slice_of(script, sizeof script)) != OK)
+			text[0] = '\0';
+		return;
+	case FAMILY_ACCOUNT:
+		if (wallet_account(&account, wallet, network->layer) == OK)
+			evm_address_format(text, &account, network->chain_id);
+		return;
+	case FAMILY_CHANNEL: return;
+	}
+}
+
+static int print_wallet(const struct pubkey *wallet, const char *name)
+{
+	char hex[67], text[BTC_ADDRESS_TEXT_SIZE];
+	unsigned known = 0;
 
 	hex_encode(hex, wallet->b, sizeof wallet->b);
 	(void)printf("wallet: %s\n", hex);
-	if (bitcoin != NULL &&
-		wallet_script(script, wallet, LAYER_BITCOIN, KEY_INDEX_RECEIVE) == OK &&
-		btc_address_format(text, bitcoin, slice_of(script, sizeof script)) == OK)
-		(void)printf("bitcoin: %s\n", text);
-	if (liquid != NULL &&
-		wallet_script(script, wallet, LAYER_LIQUID, KEY_INDEX_RECEIVE) == OK &&
-		btc_address_format(text, liquid, slice_of(script, sizeof script)) == OK)
-		(void)printf("liquid: %s\n", text);
-	if (rootstock != NULL && wallet_account(&account, wallet, LAYER_ROOTSTOCK) == OK) {
-		evm_address_format(text, &account, rootstock->chain_id);
-		(void)printf("rootstock: %s\n", text);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const struct network *network = network_by_name((enum layer_id)i, slice_str(name));
+		if (!layer_built((enum layer_id)i) || network == NULL)
+			continue;
+		known++;
+		wallet_address(text, wallet, network);
+		if (text[0] != '\0')
+			(void)printf("%s: %s\n", layer_name((enum layer_id)i), text);
 	}
-	if (bitcoin == NULL && rootstock == NULL)
-		return fail(EXIT_USAGE, network, "no network of that name");
-	return EXIT_OK;
+	return known > 0 ? EXIT_OK : fail(EXIT_USAGE, name, "no network of that name");
 }
 
 static int seed_key(struct seckey *key, const char *seed_file)

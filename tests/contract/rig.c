@@ -330,9 +330,10 @@ struct layer_scan rig_scan(struct rig *rig, const struct layer_lock_ref *lock, s
 	return scan;
 }
 
-static void on_fee(void *ctx, enum err err, uint64_t rate)
+static void on_fee(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
 	struct waiting *w = ctx;
+	(void)data_fee;
 	CHECK(err == OK);
 	*(uint64_t *)w->out = rate;
 	w->done = true;

@@ -175,9 +175,8 @@ struct fee_op {
 static void on_price(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
 	struct fee_op *f = ctx;
-	(void)data_fee;
 	if (err != ERR_CANCELLED)
-		f->cb(f->ctx, err, rate);
+		f->cb(f->ctx, err, rate, data_fee);
 	free(f);
 }
 

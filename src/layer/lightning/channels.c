@@ -399,7 +399,7 @@ static void on_fee(void *op)
 	const struct fee_op f = *(struct fee_op *)op;
 	free(op);
 	if (!f.layer->dead)
-		f.cb(f.ctx, OK, 0);
+		f.cb(f.ctx, OK, 0, 0);
 }
 
 /* Nothing is paid by size or by gas: a payment's limit is a share of its amount. */

@@ -106,7 +106,7 @@ static void fee_end(struct op *op)
 	struct fee_op *f = (struct fee_op *)(void *)op;
 	const uint64_t rate = f->estimate > f->relay ? f->estimate : f->relay;
 	if (!op->layer->dead)
-		f->cb(f->ctx, f->relay_known ? OK : op->err, f->relay_known ? rate : 0);
+		f->cb(f->ctx, f->relay_known ? OK : op->err, f->relay_known ? rate : 0, 0);
 	free(f);
 }
 
@@ -133,9 +133,10 @@ enum err utxo_fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb cb
 	return op_begun(&f->op, fee_drop);
 }
 
-static void on_polled(void *ctx, enum err err, uint64_t rate)
+static void on_polled(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 {
 	struct layer *layer = ctx;
+	(void)data_fee;
 	layer->fee_asking = false;
 	if (err == OK)
 		layer_tell_fee(layer, rate);
