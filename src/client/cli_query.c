@@ -166,13 +166,43 @@ enum client_exit cli_print_answer(struct cli *cli, const char *path)
 	return exit;
 }
 
+/* What only a chain of tokens that is published on another one has to say. */
+static void print_rollup(const struct json *layer)
+{
+	const struct json *below = json_get(layer, "first_layer");
+	char name[CELL_SIZE], token[CELL_SIZE], asset[CELL_SIZE], gas[CELL_SIZE], fee[CELL_SIZE],
+		safe[CELL_SIZE], final[CELL_SIZE];
+	if (json_type(below) != JSON_OBJECT)
+		return;
+	(void)printf("%s: token %s, gas in %s", cell(layer, "layer", name),
+		cell(layer, "token", token), cell(layer, "gas_asset", asset));
+	if (json_get(layer, "gas_available") != NULL)
+		(void)printf(" (%s available)", cell(layer, "gas_available", gas));
+	(void)printf(", data at most %s a transaction, safe to %s, final to %s\n",
+		cell(below, "data_fee", fee), cell(below, "safe_height", safe),
+		cell(below, "final_height", final));
+}
+
 static enum client_exit command_layers(struct cli *cli)
 {
 	static const struct column columns[] = {{"layer", "LAYER", 10},
 		{"network_name", "NETWORK", 8}, {"height", "HEIGHT", 9},
 		{"block_interval_ms", "BLOCK MS", 9}, {"available", "AVAILABLE", 9},
 		{"contract", "CONTRACT", 42}, {"funding_address", "FUNDING ADDRESS", 42}};
-	return list(cli, "/v1/layers", "layers", columns, ARRAY_LEN(columns));
+	struct asking a;
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	struct json *v = ask(&a, &exit, "/v1/layers");
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	else if (exit == CLIENT_OK)
+		table(json_get(v, "layers"), columns, ARRAY_LEN(columns));
+	for (size_t i = 0; i < json_count(json_get(v, "layers")) && !cli->json; i++)
+		print_rollup(json_at(json_get(v, "layers"), i));
+	json_free(v);
+	cli_end(cli);
+	return exit;
 }
 
 static enum client_exit command_transfers(struct cli *cli)
@@ -195,7 +225,8 @@ static enum client_exit command_accounts(struct cli *cli)
 	const struct json *layers = cli->json ? NULL : json_get(v, "layers");
 	for (size_t i = 0; i < json_count(layers); i++) {
 		static const struct column columns[] = {{"account", "ACCOUNT", 20},
-			{"balance", "BALANCE", 26}, {"custody", "CUSTODY", 8}};
+			{"asset", "ASSET", 5}, {"balance", "BALANCE", 26},
+			{"custody", "CUSTODY", 8}};
 		const struct json *layer = json_at(layers, i);
 		char name[CELL_SIZE], asset[CELL_SIZE], custody[CELL_SIZE];
 		(void)printf("%s%s, %s in custody %s\n", i == 0 ? "" : "\n",
@@ -488,11 +519,36 @@ static enum client_exit command_address(struct cli *cli)
 
 /* ---- tools ---- */
 
+/* One key is an account on each layer of accounts, written as it is there. */
+static void print_accounts(const struct cli *cli, const struct evm_address *account)
+{
+	struct json *v = json_object(), *list = json_array();
+	json_set_string(v, "file", cli->argument);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		const struct network *network = cli->config.layer[i].params.network;
+		char address[EVM_ADDRESS_TEXT_SIZE];
+		if (network == NULL || layer_family((enum layer_id)i) != FAMILY_ACCOUNT)
+			continue;
+		struct json *one = json_object();
+		evm_address_format(address, account, network->chain_id);
+		json_set_string(one, "network", network->caip2);
+		json_set_string(one, "address", address);
+		json_push(list, one);
+		if (!cli->json)
+			(void)printf("%s: key of %s on %s %s\n", cli->argument, address,
+				layer_name((enum layer_id)i), network->name);
+	}
+	json_set(v, "accounts", list);
+	if (cli->json)
+		dump(v, 0);
+	json_free(v);
+}
+
 static enum client_exit command_keygen(struct cli *cli)
 {
 	struct seckey key;
 	struct evm_address account;
-	char text[sizeof key.b * 2 + 2], address[EVM_ADDRESS_TEXT_SIZE];
+	char text[sizeof key.b * 2 + 2];
 	uint8_t seed[32];
 	int file;
 	const struct file_ops *ops = file_system();
@@ -524,14 +580,7 @@ static enum client_exit command_keygen(struct cli *cli)
 		return cli_usage(cli, "%s: %s", cli->argument,
 			err == ERR_EXISTS ? "is there already, and is not overwritten"
 					  : file_why(err));
-	const struct network *network = cli->config.layer[LAYER_ROOTSTOCK].params.network;
-	evm_address_format(address, &account, network->chain_id);
-	if (cli->json)
-		(void)printf("{\"file\":\"%s\",\"network\":\"%s\",\"address\":\"%s\"}\n",
-			cli->argument, network->caip2, address);
-	else
-		(void)printf(
-			"%s: key of %s on rootstock %s\n", cli->argument, address, network->name);
+	print_accounts(cli, &account);
 	return CLIENT_OK;
 }
 

@@ -77,6 +77,47 @@ static void test_round_trip(void)
 	rescue_fini(&back);
 }
 
+/* Two contracts, and a token; files of before had one contract for all. */
+static void test_contracts(void)
+{
+	static struct rescue r, back;
+	struct rescue_error error;
+	struct json *v;
+	size_t len;
+	sample(&r);
+	r.leg[SIDE_DEST].network = network_by_name(LAYER_BOB, slice_str("regtest"));
+	r.leg[SIDE_DEST].amount = amount_of(ASSET_WBTC, 12345);
+	r.leg[SIDE_DEST].contract.b[1] = 0xdd;
+	r.leg[SIDE_DEST].token.b[2] = 0xee;
+	r.tx[1].fee = amount_of(ASSET_ETH, 12);
+	char *text = rescue_print(&r, &len);
+	CHECK(rescue_parse(&back, &error, slice_of(text, len)) == OK);
+	CHECK(evm_address_eq(&back.leg[SIDE_SOURCE].contract, &r.leg[SIDE_SOURCE].contract));
+	CHECK(evm_address_eq(&back.leg[SIDE_DEST].contract, &r.leg[SIDE_DEST].contract));
+	CHECK(evm_address_eq(&back.leg[SIDE_DEST].token, &r.leg[SIDE_DEST].token));
+	CHECK(back.tx[1].fee.asset == ASSET_ETH);
+	rescue_fini(&back);
+	/* with its comma: the source's */
+	char *at = strstr(text, "\"contract\"");
+	memset(at, ' ', sizeof "\"contract\": \"0x\"" - 1 + 40);
+	while (*at != ',')
+		at--;
+	*at = ' ';
+	CHECK(rescue_parse(&back, &error, slice_of(text, len)) == ERR_FORMAT);
+	CHECK(strcmp(error.text, "contract") == 0);
+	CHECK(json_parse(&v, slice_of(text, len), NULL) == OK);
+	rescue_text_free(text, len);
+	json_set_hex(v, "contract", "0x", r.leg[SIDE_SOURCE].contract.b, 20);
+	json_set_string(json_get(v, "settings"), "contract", "0x00");
+	text = json_dump(v, 0, &len);
+	CHECK(rescue_parse(&back, &error, slice_of(text, len)) == OK);
+	CHECK(evm_address_eq(&back.leg[SIDE_SOURCE].contract, &r.leg[SIDE_SOURCE].contract));
+	json_text_free(text);
+	json_free(v);
+	rescue_fini(&back);
+	rescue_fini(&r);
+}
+
 /* Every prefix, every member gone, every member of another type: an error, never more. */
 static void test_broken(void)
 {
@@ -183,6 +224,7 @@ static void test_phases(void)
 int main(void)
 {
 	test_round_trip();
+	test_contracts();
 	test_broken();
 	test_told_apart();
 	test_power_cut();

@@ -5,6 +5,7 @@
 #include "btc/script.h"
 #include "crypto/hash.h"
 #include "layer/layer.h"
+#include "wire/erc20.h"
 
 #define VALUE UINT64_C(1000000)
 
@@ -38,6 +39,8 @@ static void scene(struct scene *s, enum layer_id layer, enum sign_purpose purpos
 		.timelock = 500,
 		.provider_claims = !claim,
 		.contract = {{0xcc}}};
+	if (layer_gas_apart(layer))
+		offer.token.b[0] = 0x77;
 	struct leg_party ours = {.key = xonly_of(&s->ours)}, theirs = {.key = xonly_of(&s->theirs)};
 	struct buf leg = buf_init(s->terms, sizeof s->terms);
 	sha256(&offer.hash, slice_of(s->plan.preimage.b, 32));
@@ -188,6 +191,53 @@ static void test_rootstock_refused(void)
 	CHECK(spend_make(&out, &s.plan) == OK);
 }
 
+/* Value is a token, fees are ether, and the price of gas is made by a market. */
+static void test_bob(void)
+{
+	static const struct {
+		enum sign_purpose purpose;
+		uint8_t to, selector[4];
+	} rows[] = {
+		{SIGN_APPROVE, 0x77, {0x09, 0x5e, 0xa7, 0xb3}},
+		{SIGN_LOCK, 0xcc, {0}},
+		{SIGN_CLAIM, 0xcc, {0}},
+		{SIGN_REFUND, 0xcc, {0}},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scene s;
+		struct spend a;
+		struct evm_tx tx;
+		struct evm_address from;
+		struct hash256 id;
+		struct erc20_call call;
+		struct amount fee;
+
+		scene(&s, LAYER_BOB, rows[i].purpose);
+		CHECK(spend_make(&a, &s.plan) == OK);
+		CHECK(evm_tx_parse_signed(&tx, &from, &id, ASSET_ETH, slice_of(a.raw, a.raw_len)) ==
+			OK);
+		CHECK(tx.type == EVM_TYPE_FEE_MARKET && tx.chain_id == 31337 && tx.nonce == 3);
+		CHECK(amount_cmp(tx.gas_price, amount_of(ASSET_ETH, 60000000)) == 0);
+		CHECK(amount_cmp(tx.priority_fee, amount_of(ASSET_ETH, 60000000 / 8)) == 0);
+		CHECK(amount_is_zero(tx.value) && tx.to.b[0] == rows[i].to);
+		CHECK(amount_mul(&fee, tx.gas_price, tx.gas_limit) == OK);
+		CHECK(a.fee.asset == ASSET_ETH && amount_cmp(a.fee, fee) == 0);
+		if (rows[i].purpose != SIGN_APPROVE)
+			continue;
+		CHECK(memcmp(tx.data.ptr, rows[i].selector, 4) == 0);
+		CHECK(erc20_call_parse(&call, ASSET_WBTC, tx.data) == OK);
+		/* exactly what is locked, for nobody but the contract */
+		CHECK(call.kind == ERC20_APPROVE && call.to.b[0] == 0xcc);
+		CHECK(amount_cmp(call.amount, amount_of(ASSET_WBTC, VALUE)) == 0);
+		s.plan.key = s.theirs;
+		CHECK(spend_make(&a, &s.plan) == ERR_FORMAT);
+	}
+	struct scene s;
+	struct spend out;
+	scene(&s, LAYER_ROOTSTOCK, SIGN_APPROVE); /* there is no token */
+	CHECK(spend_make(&out, &s.plan) == ERR_FORMAT);
+}
+
 int main(void)
 {
 	const uint8_t seed[32] = {1};
@@ -196,5 +246,6 @@ int main(void)
 	test_bitcoin_refused();
 	test_rootstock();
 	test_rootstock_refused();
+	test_bob();
 	return 0;
 }

@@ -24,6 +24,26 @@ static struct json *contract_json(enum layer_id id, const struct layer_params *p
 	return json_new_string(text);
 }
 
+static struct json *token_json(enum layer_id id, const struct layer_params *p)
+{
+	char text[EVM_ADDRESS_TEXT_SIZE];
+	if (!layer_gas_apart(id))
+		return json_new_null();
+	evm_address_format(text, &p->token, p->network->chain_id);
+	return json_new_string(text);
+}
+
+/* Rollups: which blocks the layer below has, and what data there costs. */
+static struct json *first_layer_json(const struct layer_state *s, enum layer_id id)
+{
+	const struct amount fee = amount_of(layer_gas_asset(id), s->data_fee);
+	struct json *v = json_object();
+	json_set_u64(v, "safe_height", s->safe_height);
+	json_set_u64(v, "final_height", s->final_height);
+	json_set_amount(v, "data_fee", fee);
+	return v;
+}
+
 static void add_public(struct json *v, struct call *c, enum layer_id id, bool checked)
 {
 	const struct ledger *l = call_ledger(c);
@@ -36,7 +56,11 @@ static void add_public(struct json *v, struct call *c, enum layer_id id, bool ch
 	json_set_string(v, "network", p->network->caip2);
 	json_set_string(v, "network_name", p->network->name);
 	json_set(v, "contract", contract_json(id, p));
+	json_set(v, "token", token_json(id, p));
+	json_set_string(v, "gas_asset", asset_name(layer_gas_asset(id)));
 	json_set_u64(v, "height", l->layer[id].tip.height);
+	json_set(v, "first_layer",
+		p->network->rollup ? first_layer_json(&l->layer[id], id) : json_new_null());
 	json_set(v, "limits", limits);
 	json_set(v, "depth", depth_json(p));
 	json_set_u64(v, "block_interval_ms", p->block_interval_ms);
@@ -102,6 +126,10 @@ static void add_operator(
 	json_set(v, "funding_uri",
 		known ? funding_uri(id, l->params.layer[id].network, address) : json_new_null());
 	json_set_u64(v, "fee_rate", s->fee_rate);
+	if (layer_gas_apart(id))
+		json_set_amount(v, "gas_available", ledger_balance(l, id, ACCOUNT_GAS_AVAILABLE));
+	else
+		json_set(v, "gas_available", json_new_null());
 	json_set(v, "node", health_json(info, id));
 	json_set(v, "reconciliation", reconciliation_json(s, id));
 }
@@ -164,8 +192,11 @@ static struct json *accounts_json(const struct ledger *l, enum layer_id id)
 	json_set_amount(v, "custody", ledger_custody(l, id));
 	for (unsigned i = 0; i < ACCOUNT_COUNT; i++) {
 		const enum account a = (enum account)i;
+		if (account_is_gas(a) && !layer_gas_apart(id))
+			continue;
 		struct json *one = json_object();
 		json_set_string(one, "account", account_name(a));
+		json_set_string(one, "asset", asset_name(account_asset(id, a)));
 		json_set_bool(one, "custody", account_is_custody(a));
 		set_balance(one, l, id, a);
 		json_push(list, one);

@@ -228,9 +228,9 @@ class Case:
         self.ends(self.run("--provider", nowhere), UNREACHABLE)
         self.ends(self.run("--bitcoin-rpc-password-file", password), UNREACHABLE, "refuses user")
         self.ends(self.run("--bitcoin-rpc", self.nodes.rootstock.url), UNREACHABLE)
-        self.ends(self.run("--rootstock-network", "testnet", "--bitcoin-network", "testnet", "--contract",
+        self.ends(self.run("--rootstock-network", "testnet", "--bitcoin-network", "testnet", "--rootstock-contract",
                            self.nodes.contract.lower()), MISMATCH, "wrong network")
-        self.ends(self.run("--contract", self.client.fresh_account()), MISMATCH, "code")
+        self.ends(self.run("--rootstock-contract", self.client.fresh_account()), MISMATCH, "code")
         for name, answer in BAD_ANSWERS.items():
             server, url = bad_server(answer)
             runs = {flag: self.run(flag, url, "--set", "bitcoin.rpc_timeout_ms=1000", "--set",
