@@ -24,10 +24,12 @@ from swap_e2e import SECONDS, check
 
 BLOCK_MS = 100
 TOKEN_UNIT = 10 ** 8
+# A lock of tokens is two transactions, one after the other.
+PATIENT = ["bitcoin.funding_blocks=20", "rootstock.funding_blocks=60"]
 LAYER = """
 bob: {{enabled: true, network: regtest, rpc_url: "{url}", contract: "{contract}", token: "{token}", gas_value: "0.04",
   poll_ms: 40, block_interval_ms: 100, drift_permille: 0, outage_ms: 0, depth: "0:2", final_depth: 4, claim_blocks: 1,
-  lock_blocks: 70, funding_blocks: 20, swap_max: "0.5", bump_blocks: 8}}
+  lock_blocks: 70, funding_blocks: 60, swap_max: "0.5", bump_blocks: 8}}
 """
 POLICY = """
 bob: {{network: regtest, payout_max: 1, lock_max: 0.6, day_max: 100, token: "{token}", contracts: ["{contract}"]}}
@@ -207,7 +209,7 @@ def refusals(bin_dir, nodes, deployed):
 def main(bin_dir):
     bin_dir = pathlib.Path(bin_dir)
     nodes = Nodes()
-    with nodes, Deployment(bin_dir, nodes) as deployed:
+    with nodes, Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
         deployed.start()
         deployed.fund_all({"bitcoin": ("2", "2"), "rootstock": ("5",), "bob": ("3",)}, ether="2")
         shown(bin_dir, nodes, deployed)
