@@ -1,142 +1,54 @@
 #!/usr/bin/env python3
-"""Whole swaps with BOB by the command line: Bitcoin Core and two anvils, the real signer, daemon and client.
+"""Whole swaps with BOB by the command line: the real signer, daemon and client on Bitcoin Core and two anvils, or on
+simulated networks.
 
-    swap_bob.py BIN_DIR
+    swap_bob.py sim|real BIN_DIR
 
-BOB to and from Bitcoin and Rootstock; both sides killed while the client approves and locks; a client that vanishes, so
-that both take their own back; one without ether, without tokens, without a token named. What each side has is asked of
-the chains.
+BOB to and from Bitcoin and Rootstock, and Lightning where it is simulated; both sides killed while the client approves
+and locks; a client that vanishes, so that both take their own back; one without ether, without tokens, without a token
+named. What each side has is asked of the chains.
 """
 import decimal
-import json
 import pathlib
 import subprocess
 import sys
-import time
 
 import deployment
 import nets
-import peers
 import provider
 import swap_e2e
 import taker
 from swap_e2e import SECONDS, check
 
-BLOCK_MS = 100
-TOKEN_UNIT = 10 ** 8
-# A lock of tokens is two transactions, one after the other.
+# A loaded machine is slow, and a payment that comes late is declined.
 PATIENT = ["bitcoin.funding_blocks=20", "rootstock.funding_blocks=60"]
-LAYER = """
-bob: {{enabled: true, network: regtest, rpc_url: "{url}", contract: "{contract}", token: "{token}", gas_value: "0.04",
-  poll_ms: 40, block_interval_ms: 100, drift_permille: 0, outage_ms: 0, depth: "0:2", final_depth: 4, claim_blocks: 1,
-  lock_blocks: 70, funding_blocks: 60, swap_max: "0.5", bump_blocks: 8}}
-"""
-POLICY = """
-bob: {{network: regtest, payout_max: 1, lock_max: 0.6, day_max: 100, token: "{token}", contracts: ["{contract}"]}}
-"""
-CLIENT = """
-bob: {{network: regtest, rpc_url: "{url}", token: "{token}", poll_ms: 40, block_interval_ms: 100, drift_permille: 0,
-  outage_ms: 0, depth: "0:2", final_depth: 4, claim_blocks: 1}}
-"""
-
-
-def word(address):
-    return address.lower().removeprefix("0x").rjust(64, "0")
-
-
-class Bob:
-    """A chain of the OP stack as far as anvil can, with a token that anybody mints and our contract for it."""
-
-    def __init__(self, stack):
-        node = stack.enter_context(peers.restartable("bob", "--no-mining"))
-        self.rpc, self.url = node.rpc, node.url
-        self.rich = self.rpc.eth_accounts()[0]
-        self.token, self.contract = (self.deploy(name) for name in ("TestToken", "TokenTimeLock"))
-        ticker = nets.Ticker(self.mine, BLOCK_MS)
-        ticker.start()
-        stack.callback(ticker.stop)
-
-    def mine(self):
-        self.rpc.anvil_mine("0x1")
-
-    def send(self, **transaction):
-        return self.rpc.eth_sendTransaction({"from": self.rich, "gas": hex(3_000_000), **transaction})
-
-    def deploy(self, name):
-        code = json.loads((nets.ROOT / f"contracts/{name}.json").read_text())["bytecode"]
-        sent = self.send(data="0x" + code.removeprefix("0x"))
-        self.mine()
-        return self.rpc.eth_getTransactionReceipt(sent)["contractAddress"]
-
-    def mint(self, address, amount):
-        units = int(decimal.Decimal(amount) * TOKEN_UNIT)
-        return self.send(to=self.token, data=f"0x40c10f19{word(address)}{units:064x}")
-
-    def ether(self, address, amount):
-        return self.send(to=address.lower(), value=hex(int(decimal.Decimal(amount) * nets.WEI)), gas=hex(21000))
-
-    def tokens(self, address):
-        return int(self.rpc.eth_call({"to": self.token, "data": "0x70a08231" + word(address)}, "latest"), 16)
-
-    def allowance(self, owner):
-        data = "0xdd62ed3e" + word(owner) + word(self.contract)
-        return int(self.rpc.eth_call({"to": self.token, "data": data}, "latest"), 16)
-
-    def fields(self, text):
-        return text.format(url=self.url, token=self.token, contract=self.contract)
-
-
-class Nodes(nets.RealNets):
-    title = "Bitcoin Core and two anvils"
-
-    def open(self, stack):
-        super().open(stack)
-        self.bob = Bob(stack)
-
-    def fund(self, layer, address, amount):
-        return self.bob.mint(address, amount) if layer == "bob" else super().fund(layer, address, amount)
-
-    def balance(self, layer, address):
-        if layer != "bob":
-            return super().balance(layer, address)
-        return decimal.Decimal(self.bob.tokens(address)) / TOKEN_UNIT
-
-
-class Deployment(deployment.Deployment):
-    def __init__(self, bin_dir, nodes, **options):
-        fields = {"LAYER": nodes.bob.fields(LAYER), "POLICY": nodes.bob.fields(POLICY)}
-        self.config = self.config + fields["LAYER"].replace("{", "{{").replace("}", "}}")
-        self.policy = self.policy + fields["POLICY"].replace("{", "{{").replace("}", "}}")
-        super().__init__(bin_dir, nodes, **options)
-
-    def fund_all(self, amounts, ether):
-        layers = self.layers()
-        self.nodes.bob.ether(layers["bob"]["funding_address"], ether)
-        for layer, pieces in amounts.items():
-            for amount in pieces:
-                self.nodes.fund(layer, layers[layer]["funding_address"], amount)
-        for layer, pieces in amounts.items():
-            total = sum(map(decimal.Decimal, pieces))
-            self.wait(f"{total} on {layer} in the books", lambda: self.available(layer) >= total)
-        self.wait_ready()
 
 
 class Case(swap_e2e.Case):
+    @property
+    def bob(self):
+        return self.nodes.beside["bob"]
+
     def to_bob(self, source, amount):
         address = self.client.fresh_account()
-        run = self.between(f"{source}-to-bob", source, "bob", amount, address)
-        self.completes(run, address)
+        self.completes(self.between(f"{source}-to-bob", source, "bob", amount, address), address)
 
     def from_bob(self, dest, amount, address):
-        before = self.nodes.balance("bob", self.client.gas_address)
+        before = self.bob.balance(self.client.gas_address)
         run = self.between(f"bob-to-{dest}", "bob", dest, amount, address)
         self.completes(run, address)
-        paid = before - self.nodes.balance("bob", self.client.gas_address)
+        paid = before - self.bob.balance(self.client.gas_address)
         check(paid == decimal.Decimal(amount), f"{paid} paid for {amount}")
-        check(self.nodes.bob.allowance(self.client.gas_address) == 0, "an allowance is left")
+        check(self.bob.allowance(self.client.gas_address) == 0, "an allowance is left")
+
+    def lightning(self):
+        if self.nodes.lightning is None:
+            return
+        self.paid_to_lightning("bob", "0.016", kill=True)
+        self.paid_by_lightning("bob", "0.017", self.client.fresh_account())
 
     def killed(self):
-        """The provider and then the client, between approval and claim."""
+        """The client and then the provider, while an approval and a lock are on their way."""
         address = taker.BITCOIN_ADDRESSES[1]
         run = self.between("both-killed", "bob", "bitcoin", "0.021", address)
         run.vanish()
@@ -152,74 +64,72 @@ class Case(swap_e2e.Case):
         self.state(run, "source_seen", "source_locked", "dest_locking", "dest_locked")
         run.vanish()
         self.state(run, "dest_locked")
-        had = self.nodes.balance("bob", back)
         yield  # other cases run while the time locks do
         self.state(run, "refunded")
-        before = self.nodes.balance("bob", back)
+        before = self.bob.balance(back)
         run.refund()
         self.p.wait("the client's refund", run.done, SECONDS)
         check(run.process.returncode in (0, 4), f"exit {run.process.returncode}: {run.text()}")
-        got = self.nodes.balance("bob", back) - before
-        check(got == decimal.Decimal("0.04"), f"{got} came back; {had} were there")
+        got = self.bob.balance(back) - before
+        check(got == decimal.Decimal("0.04"), f"{got} came back")
         print(f"{run.name}: refunded, {got} back")
 
     def payout(self):
         to = self.client.fresh_account()
         sent = self.p.ask("/v1/transfers", {"layer": "bob", "to": to, "amount": "0.05"}, key="swap-bob-payout-1")
         self.p.wait("the payout", lambda: self.p.ask("/v1/transfers/" + sent["id"])["state"] == "final", SECONDS)
-        check(self.client.balance("bob", to) == decimal.Decimal("0.05"), "the payee has another amount")
+        check(self.bob.balance(to) == decimal.Decimal("0.05"), "the payee has another amount")
         print("payout: final")
 
 
 def shown(bin_dir, nodes, deployed):
     """What the daemon says of the layer, and the command line with it."""
-    layer = deployed.layers()["bob"]
-    check((layer["token"].lower(), layer["contract"].lower()) == (nodes.bob.token, nodes.bob.contract), layer)
+    layer, bob = deployed.layers()["bob"], nodes.beside["bob"]
+    check(layer["token"].lower() == bob.token.lower() and layer["contract"].lower() == bob.contract.lower(), layer)
     check((layer["asset"], layer["gas_asset"]) == ("WBTC", "ETH"), layer)
     check(0 < decimal.Decimal(layer["gas_available"]) <= 2, layer)
     below = layer["first_layer"]
-    check(0 < below["final_height"] <= below["safe_height"] <= layer["height"] and below["data_fee"] == "0", layer)
+    check(0 < below["final_height"] <= below["safe_height"] <= layer["height"], layer)
     said = subprocess.run([bin_dir / "sluice", "layers", "--provider", deployed.url()], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
-    check(f"bob: token {layer['token']}, gas in ETH, data at most 0 a transaction, safe to " in said, said)
+    check(f"bob: token {layer['token']}, gas in ETH, data at most {below['data_fee']} a transaction, safe to " in said,
+          said)
 
 
 def refusals(bin_dir, nodes, deployed):
     """What a client is told before anything is paid."""
-    with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as poor:
-        with open(poor.config, "a") as f:
-            f.write(nodes.bob.fields(CLIENT).replace(f'token: "{nodes.bob.token}", ', ""))
-        run = poor.swap("no-token", "bitcoin", "bob", "0.01", poor.fresh_account())
-        deployed.wait("an end", run.done)
-        check(run.process.returncode == 3 and "--bob-token" in run.text(), f"{run.process.returncode}: {run.text()}")
-        poor.config.write_text(poor.config.read_text().replace("bob: {", f'bob: {{token: "{nodes.bob.token}", '))
-        nodes.bob.mint(poor.gas_address, "0.1")
-        time.sleep(3 * BLOCK_MS / 1000)
-        run = poor.swap("no-ether", "bob", "bitcoin", "0.01", taker.BITCOIN_ADDRESSES[0])
-        deployed.wait("an end", run.done)
-        check(run.process.returncode == 3 and "ETH" in run.text(), f"{run.process.returncode}: {run.text()}")
-        nodes.bob.ether(poor.gas_address, "1")
-        time.sleep(3 * BLOCK_MS / 1000)
-        run = poor.swap("too-few", "bob", "bitcoin", "0.2", taker.BITCOIN_ADDRESSES[0])
-        deployed.wait("an end", run.done)
-        check(run.process.returncode == 3 and "WBTC" in run.text(), f"{run.process.returncode}: {run.text()}")
+    bob = nodes.beside["bob"]
+    with taker.Taker(bin_dir, nodes, deployed.url()) as poor:
+        named = poor.config.read_text()
+        nodes.fund("rootstock", poor.gas_address, "1")
+        bob.fund(poor.gas_address, "0.1")
+        deployed.wait("tokens", lambda: bob.balance(poor.gas_address) > 0)
+
+        def refused(name, said, *swap):
+            run = poor.swap(name, *swap)
+            deployed.wait("an end", run.done)
+            check(run.process.returncode == 3 and said in run.text(), f"{run.process.returncode}: {run.text()}")
+
+        poor.config.write_text(named.replace(f'  token: "{bob.token}"\n', ""))
+        refused("no-token", "--bob-token", "bitcoin", "bob", "0.01", poor.fresh_account())
+        poor.config.write_text(named)
+        refused("no-ether", "ETH", "bob", "bitcoin", "0.01", taker.BITCOIN_ADDRESSES[0])
+        bob.ether(poor.gas_address, "1")
+        deployed.wait("ether", lambda: int(bob.rpc.eth_getBalance(poor.gas_address.lower(), "latest"), 16) > 0)
+        refused("too-few", "WBTC", "bob", "bitcoin", "0.2", taker.BITCOIN_ADDRESSES[0])
     print("refused: without a token named, without ether, without tokens")
 
 
-def main(bin_dir):
+def main(kind, bin_dir):
     bin_dir = pathlib.Path(bin_dir)
-    nodes = Nodes()
-    with nodes, Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
+    nodes = nets.open_nets(kind, bin_dir, layers=("bob", "lightning") if kind == "sim" else ("bob",))
+    with nodes, deployment.Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
         deployed.start()
-        deployed.fund_all({"bitcoin": ("2", "2"), "rootstock": ("5",), "bob": ("3",)}, ether="2")
+        deployed.fund()
         shown(bin_dir, nodes, deployed)
         refusals(bin_dir, nodes, deployed)
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
-            with open(client.config, "a") as f:
-                f.write(nodes.bob.fields(CLIENT))
-            nodes.bob.ether(client.gas_address, "1")
-            nodes.bob.mint(client.gas_address, "0.5")
-            deployed.wait("gas", lambda: client.balance("bob", client.gas_address) > 0)
+            deployed.wait("gas", lambda: nodes.balance("bob", client.gas_address) > 0)
             case = Case(deployed, client)
             vanished = case.vanished()
             next(vanished)
@@ -227,6 +137,7 @@ def main(bin_dir):
             case.to_bob("rootstock", "0.012")
             case.from_bob("bitcoin", "0.02", taker.BITCOIN_ADDRESSES[0])
             case.from_bob("rootstock", "0.022", client.fresh_account())
+            case.lightning()
             case.killed()
             case.payout()
             for _ in vanished:
