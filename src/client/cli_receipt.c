@@ -55,19 +55,35 @@ static void show_amount(const char *name, enum layer_id layer, struct amount amo
 		"%-12s %s %s on %s\n", name, text, asset_name(amount.asset), layer_name(layer));
 }
 
+static void show_account(const char *name, const struct id128 *id)
+{
+	static const struct id128 custody;
+	char text[33];
+	hex_encode(text, id->b, sizeof id->b);
+	(void)printf("%-12s %s\n", name, id128_eq(id, &custody) ? "custody" : text);
+}
+
 static void show(const struct receipt_file *f, bool compared)
 {
 	const struct receipt *r = &f->receipt;
 	const struct receipt_subject *s = &f->subject;
 	char id[33];
 	hex_encode(id, r->id.b, sizeof r->id.b);
-	(void)printf("%-12s %s\n", s->type == REC_SWAP ? "swap" : "transfer", id);
+	(void)printf("%-12s %s\n",
+		s->type == REC_SWAP               ? "swap"
+			: s->type == REC_TRANSFER ? "transfer"
+						  : "in the book",
+		id);
 	if (s->type == REC_SWAP) {
 		show_amount("source", s->swap.from, s->swap.source_amount);
 		show_amount("destination", s->swap.to, s->swap.dest_amount);
 		show_hash("hash", &s->swap.hash);
-	} else {
+	} else if (s->type == REC_TRANSFER) {
 		show_amount("amount", s->transfer.layer, s->transfer.amount);
+	} else {
+		show_account("from", &s->book_transfer.from);
+		show_account("to", &s->book_transfer.to);
+		show_amount("amount", s->layer, s->book_transfer.amount);
 	}
 	(void)printf("%-12s %llu of %llu\n", "record", (unsigned long long)r->seq,
 		(unsigned long long)r->size);

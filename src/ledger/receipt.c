@@ -163,6 +163,21 @@ enum err receipt_decode(
 
 /* ---- what it proves ---- */
 
+static enum err book_transfer_of(
+	struct receipt_subject *s, struct reader *in, const struct id128 *id)
+{
+	struct rec_book batch;
+	TRY(rec_book_transfers_get(in, &batch));
+	for (uint32_t i = 0; i < batch.count; i++) {
+		rec_book_transfer_at(&batch, i, &s->book_transfer);
+		if (id128_eq(&s->book_transfer.id, id)) {
+			s->layer = batch.layer;
+			return OK;
+		}
+	}
+	return ERR_FORMAT;
+}
+
 static enum err subject_of(struct receipt_subject *out, const struct receipt *r)
 {
 	struct receipt_subject s = {.type = REC_SWAP};
@@ -183,6 +198,9 @@ static enum err subject_of(struct receipt_subject *out, const struct receipt *r)
 	} else if (s.type == REC_TRANSFER) {
 		err = rec_transfer_get(&in, &s.transfer);
 		id = &s.transfer.id;
+	} else if (s.type == REC_BOOK_TRANSFERS) {
+		err = book_transfer_of(&s, &in, &r->id);
+		id = &s.book_transfer.id;
 	}
 	if (err != OK || !id128_eq(id, &r->id) || reader_finish(&in) != OK)
 		return ERR_FORMAT;

@@ -19,7 +19,8 @@
 
 #define RECEIPT_HEADER_SIZE                                                                        \
 	20u /* le32 length of the payload, le16 type, le16 0, le64 sequence, sum */
-#define RECEIPT_RECORD_MAX 4096u
+/* A batch of customers' transfers: the largest of the records that begin something. */
+#define RECEIPT_RECORD_MAX (RECEIPT_HEADER_SIZE + REC_BOOK_TRANSFERS_SIZE_MAX)
 #define RECEIPT_TEXT_MAX (1024u + 2u * RECEIPT_RECORD_MAX + 67u * MERKLE_PROOF_MAX)
 
 NONNULL_ALL void log_id_of(struct hash256 *out, const struct id128 *cluster);
@@ -27,7 +28,7 @@ NONNULL_ALL void log_head_of(
 	struct hash256 *out, const struct hash256 *log, uint64_t size, const struct hash256 *root);
 
 struct receipt {
-	struct id128 id;     /* of the swap or transfer that the record begins */
+	struct id128 id;     /* of the swap or transfer that the record begins, or holds */
 	struct hash256 log;  /* log_id_of */
 	uint64_t seq;        /* of the record, from 1: the leaf's index is one less */
 	struct slice record; /* borrows */
@@ -46,12 +47,16 @@ MUST_USE NONNULL_ALL enum err receipt_decode(
 
 /* What the record says. */
 struct receipt_subject {
-	enum record_type type; /* REC_SWAP, REC_TRANSFER */
+	enum record_type type; /* REC_SWAP, REC_TRANSFER, REC_BOOK_TRANSFERS */
 	uint64_t time_ms;
 	union {
 		struct rec_swap swap;
 		struct rec_transfer transfer;
+		/* of a batch the one that the receipt names. That it was asked for: what came
+		 * of it follows from the records before */
+		struct book_transfer book_transfer;
 	};
+	enum layer_id layer; /* REC_BOOK_TRANSFERS */
 };
 /* ERR_FORMAT: the record is not one that begins what the receipt names. ERR_RANGE, ERR_CHECKSUM: it
  * is not proved to be in the log of that root. */

@@ -43,6 +43,18 @@ static void put_transfer(struct buf *out)
 	rec_transfer_put(out, &r);
 }
 
+/* Of three; the one that is asked for is the second. */
+static void put_batch(struct buf *out)
+{
+	const struct book_transfer transfer[3] = {
+		{.id = {{1}}, .from = {{2}}, .to = {{3}}, .amount = amount_of(ASSET_BTC, 7)},
+		{.id = id, .from = {{3}}, .to = {{2}}, .amount = amount_of(ASSET_BTC, 1000)},
+		{.id = {{4}}, .from = {{2}}, .to = {{3}}, .amount = amount_of(ASSET_BTC, 8)}};
+	const struct rec_book r = {
+		.key = {{5}}, .body = {{6}}, .layer = LAYER_BITCOIN, .count = ARRAY_LEN(transfer)};
+	rec_book_transfers_put(out, &r, transfer);
+}
+
 static struct slice make_record(
 	uint8_t storage[RECEIPT_RECORD_MAX], enum record_type type, uint64_t seq)
 {
@@ -56,8 +68,10 @@ static struct slice make_record(
 	record_begin(&out, 1234567);
 	if (type == REC_SWAP)
 		put_swap(&out);
-	else
+	else if (type == REC_TRANSFER)
 		put_transfer(&out);
+	else
+		put_batch(&out);
 	CHECK(!out.overflow);
 	store_le32(storage, (uint32_t)(out.len - RECEIPT_HEADER_SIZE));
 	return buf_slice(&out);
@@ -124,7 +138,7 @@ static void test_receipts(void)
 		enum record_type type;
 		uint64_t seq, size;
 	} rows[] = {{REC_SWAP, 1, 1}, {REC_SWAP, 5, 37}, {REC_SWAP, 37, 37}, {REC_SWAP, 2, 2},
-		{REC_TRANSFER, 20, 33}};
+		{REC_TRANSFER, 20, 33}, {REC_BOOK_TRANSFERS, 21, 33}};
 	static uint8_t storage[RECEIPT_RECORD_MAX], text[RECEIPT_TEXT_MAX];
 	struct receipt_subject subject;
 	struct receipt r;
@@ -135,8 +149,14 @@ static void test_receipts(void)
 		CHECK(!out.overflow);
 		CHECK(decode_and_verify(&subject, buf_slice(&out)) == OK);
 		CHECK(subject.type == rows[i].type && subject.time_ms == 1234567);
-		CHECK(id128_eq(
-			&id, subject.type == REC_SWAP ? &subject.swap.id : &subject.transfer.id));
+		CHECK(id128_eq(&id,
+			subject.type == REC_SWAP               ? &subject.swap.id
+				: subject.type == REC_TRANSFER ? &subject.transfer.id
+							       : &subject.book_transfer.id));
+		CHECK(subject.type != REC_BOOK_TRANSFERS ||
+			(subject.layer == LAYER_BITCOIN &&
+				amount_cmp(subject.book_transfer.amount,
+					amount_of(ASSET_BTC, 1000)) == 0));
 		refuse_changes(out.ptr, out.len, i == 0);
 	}
 }
@@ -149,7 +169,7 @@ static void test_forged(void)
 	struct receipt good, r;
 	make_receipt(&good, storage, REC_SWAP, 5, 37);
 	for (unsigned n = 0; n < 7; n++) {
-		uint8_t record[RECEIPT_RECORD_MAX];
+		static uint8_t record[RECEIPT_RECORD_MAX];
 		memcpy(record, good.record.ptr, good.record.len);
 		r = good;
 		r.record.ptr = record;

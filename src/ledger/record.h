@@ -159,6 +159,10 @@ struct rec_book {                 /* BOOK_OPENINGS, BOOK_TRANSFERS */
 	struct slice items;  /* decoded: borrows from the record */
 };
 
+/* Of a payload of BOOK_TRANSFERS: version and time, key, body, layer, count, the transfers. */
+#define REC_BOOK_TRANSFERS_SIZE_MAX                                                                \
+	(9u + 32u + 32u + 1u + 4u + REC_BOOK_TRANSFER_SIZE * BOOK_BATCH_MAX)
+
 NONNULL_ALL void rec_birth_put(struct buf *out, const struct rec_birth *r);
 MUST_USE NONNULL_ALL enum err rec_birth_get(struct reader *in, struct rec_birth *r);
 NONNULL_ALL void rec_swap_put(struct buf *out, const struct rec_swap *r);

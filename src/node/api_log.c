@@ -123,15 +123,24 @@ void handle_log_consistency(struct call *c)
 		call_answer_json(c, 200, consistency_json(c, &l));
 }
 
+/* Of the batch that holds it. */
+static uint64_t book_seq(const struct book *b, const struct id128 *id)
+{
+	const uint32_t row = book_transfer_find(b, id);
+	return row == BOOK_NONE ? 0 : b->row[b->row[row].batch].u.batch.seq;
+}
+
 /* The record that began what has this id; 0: there is none, or not for this caller. */
 static uint64_t born_seq(const struct call *c, const struct id128 *id)
 {
-	const struct swap *s = ledger_swap(call_ledger(c), id);
+	const struct ledger *l = call_ledger(c);
+	const struct swap *s = ledger_swap(l, id);
 	if (s != NULL)
 		return s->born_seq;
-	const struct transfer *t = c->token != TOKEN_NONE ? ledger_transfer(call_ledger(c), id)
-							  : NULL;
-	return t != NULL ? t->born_seq : 0;
+	if (c->token == TOKEN_NONE)
+		return 0;
+	const struct transfer *t = ledger_transfer(l, id);
+	return t != NULL ? t->born_seq : book_seq(&l->book, id);
 }
 
 static void answer_receipt(
@@ -158,7 +167,7 @@ void handle_receipt(struct call *c)
 	struct id128 id;
 	const uint64_t seq = id_parse(&id, c->param[0]) == OK ? born_seq(c, &id) : 0;
 	if (seq == 0) {
-		call_problem(c, "not_found", "there is no such swap or payout");
+		call_problem(c, "not_found", "there is no such swap, payout or transfer");
 		return;
 	}
 	if (!has_log(c))

@@ -115,6 +115,31 @@ static void test_receipts(void)
 	check_receipt(swap, NULL, REC_SWAP); /* in a larger tree */
 }
 
+/* By the record of its batch, for whoever may see all of that. */
+static void test_book_receipts(void)
+{
+	static const char id[] = "0000000000000000000000000000000c";
+	expect_only(
+		ask_post(&w, "/v1/book/accounts", OPERATOR_TOKEN, "accounts-0123456789",
+			"{\"accounts\":[{\"id\":\"0000000000000000000000000000000a\","
+			"\"layer\":\"bitcoin\",\"overdraft\":true},"
+			"{\"id\":\"0000000000000000000000000000000b\",\"layer\":\"bitcoin\"}]}"),
+		200, NULL, "accounts");
+	expect_only(ask_post(&w, "/v1/book/transfers", OPERATOR_TOKEN, "batch-0123456789ab",
+			    "{\"layer\":\"bitcoin\",\"transfers\":[{\"id\":"
+			    "\"0000000000000000000000000000000d\",\"from\":"
+			    "\"0000000000000000000000000000000a\",\"to\":"
+			    "\"0000000000000000000000000000000b\",\"amount\":\"0.1\"},"
+			    "{\"id\":\"0000000000000000000000000000000c\",\"from\":"
+			    "\"0000000000000000000000000000000b\",\"to\":"
+			    "\"0000000000000000000000000000000a\",\"amount\":\"0.05\"}]}"),
+		200, NULL, "transfers");
+	check_receipt(id, OPERATOR_TOKEN, REC_BOOK_TRANSFERS);
+	check_receipt(id, READER_TOKEN, REC_BOOK_TRANSFERS);
+	expect_only(ask_get(&w, "/v1/receipts/0000000000000000000000000000000c", NULL), 404,
+		"not_found", "a batch is not for takers");
+}
+
 /* Nothing is proved before it is durable. */
 static void test_not_yet(void)
 {
@@ -217,6 +242,7 @@ int main(void)
 {
 	world_open(&w, "limits: {request_rate: 100000, request_burst: 100000, deadline_ms: 50}\n");
 	test_receipts();
+	test_book_receipts();
 	test_not_yet();
 	test_consistency();
 	test_wrong();
