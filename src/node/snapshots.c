@@ -27,7 +27,8 @@ struct snapshots {
 	struct snapshots_config c;
 	bool said; /* the last attempt's failure was said: the maker's */
 
-	_Atomic bool stop; /* relaxed: looked at between groups */
+	_Atomic bool stop;          /* relaxed: looked at between groups */
+	_Atomic uint64_t floor_seq; /* relaxed: what comes too late counts in the next run */
 	struct thread thread;
 	bool thread_runs;
 
@@ -335,7 +336,7 @@ static enum err collect(struct snapshots *s, struct journal_collected *out)
 		.dir = s->c.source.dir,
 		.log = s->c.log,
 		.segment_size = s->c.segment_size == 0 ? JOURNAL_SEGMENT_SIZE : s->c.segment_size,
-		.floor_seq = s->c.floor_seq,
+		.floor_seq = atomic_load_explicit(&s->floor_seq, memory_order_relaxed),
 		.is_kept = begins_something,
 		.stop = &s->stop};
 	*out = (struct journal_collected){.freed = 0};
@@ -412,6 +413,11 @@ static void work(struct snapshots *s, bool make)
 		collect_and_note(s);
 }
 
+void snapshots_set_floor(struct snapshots *s, uint64_t seq)
+{
+	atomic_store_explicit(&s->floor_seq, seq, memory_order_relaxed);
+}
+
 void snapshots_turn(struct snapshots *s)
 {
 	lock(s);
@@ -458,6 +464,7 @@ enum err snapshots_create(struct snapshots **out, const struct snapshots_config 
 	if (s == NULL)
 		return ERR_FULL;
 	s->c = *config;
+	snapshots_set_floor(s, config->floor_seq);
 	CHECK(pthread_mutex_init(&s->mutex, NULL) == 0);
 	thread_cond_init(&s->work);
 	struct snapshot_list *list = malloc(sizeof *list);

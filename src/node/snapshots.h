@@ -61,9 +61,7 @@ struct snapshots_config {
 	const struct journal *journal;
 	struct log_index *log; /* NULL: no segment is freed */
 	size_t segment_size;   /* of the journal */
-	/* No segment that holds this record, or a later one, is freed: what others still read.
-	 * UINT64_MAX: nobody does. */
-	uint64_t floor_seq;
+	uint64_t floor_seq;    /* snapshots_set_floor */
 	uint64_t behind_bytes; /* of records behind the snapshot that the daemon started from */
 	bool synchronous;
 };
@@ -74,6 +72,9 @@ MUST_USE NONNULL_ALL enum err snapshots_create(
 	struct snapshots **out, const struct snapshots_config *config);
 /* Waits for one that is under way to be given up or to be whole. */
 void snapshots_destroy(struct snapshots *s);
+/* From the next run on no segment is freed that holds this record, or a later one: what somebody
+ * still reads. UINT64_MAX: nobody does. Any thread. */
+NONNULL_ALL void snapshots_set_floor(struct snapshots *s, uint64_t seq);
 /* There may be reason to make one. */
 NONNULL_ALL void snapshots_turn(struct snapshots *s);
 

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SMALL_SEGMENT (32u << 10)
+#define READ_ON 20u   /* records while somebody reads from the first one on */
 #define DIR "journal" /* as the world's */
 #define RECORDS_MAX 4000u
 #define SNAPSHOTS_WANTED 3u
@@ -396,6 +398,81 @@ static enum err copy_record(void *ctx, const struct journal_record *r)
 	return OK;
 }
 
+/* ---- what somebody still reads ---- */
+
+struct small {
+	struct journal *journal;
+	struct log_index *log;
+	struct snapshots *snapshots;
+	unsigned since; /* records, since segments could be freed but for who reads there */
+	bool read_by_none;
+};
+
+static enum err copy_small(void *ctx, const struct journal_record *r)
+{
+	struct small *c = ctx;
+	struct snapshots_stat stat;
+	uint64_t seq;
+	CHECK(journal_append(c->journal, &seq, r->type, r->payload, 0) == OK && seq == r->seq);
+	journal_flush(c->journal);
+	log_index_turn(c->log);
+	snapshots_turn(c->snapshots);
+	snapshots_stat(c->snapshots, &stat);
+	CHECK(c->read_by_none || stat.freed == 0);
+	c->since += stat.made >= SNAPSHOTS_SOUND_MIN;
+	if (c->since == READ_ON && !c->read_by_none) {
+		snapshots_set_floor(c->snapshots, UINT64_MAX);
+		c->read_by_none = true;
+	}
+	return OK;
+}
+
+/* No segment goes as long as somebody reads from the first record on; then they do. */
+static void test_floor(const struct world *w)
+{
+	struct file_sim *from = file_sim_copy(w->disk), *to = file_sim_create();
+	struct journal_error error;
+	struct snapshots_stat stat;
+	struct journal *j;
+	struct small c = {.read_by_none = false};
+	const struct journal_config source = {.dir = DIR,
+					    .ops = file_sim_ops(from),
+					    .segment_size = 16u << 20,
+					    .group_max = 2u << 20,
+					    .synchronous = true},
+				    small = {.dir = DIR,
+					    .ops = file_sim_ops(to),
+					    .fresh_cluster = {{1}},
+					    .segment_size = SMALL_SEGMENT,
+					    .group_max = SMALL_SEGMENT / 8,
+					    .synchronous = true};
+	CHECK(journal_open(&c.journal, &small, NULL, NULL, &error) == OK);
+	const struct log_index_config log = {.journal = c.journal,
+		.journal_dir = DIR,
+		.dir = "log",
+		.ops = file_sim_ops(to),
+		.synchronous = true};
+	CHECK(log_index_open(&c.log, &log) == OK);
+	const struct snapshots_config config = {.source = source_of(file_sim_ops(to), DIR),
+		.settings = {.every_bytes = SMALL_SEGMENT, .keep = 2, .collect_after = 1},
+		.journal = c.journal,
+		.log = c.log,
+		.segment_size = SMALL_SEGMENT,
+		.floor_seq = 1,
+		.synchronous = true};
+	CHECK(snapshots_create(&c.snapshots, &config) == OK);
+	CHECK(journal_open(&j, &source, copy_small, &c, &error) == OK);
+	snapshots_stat(c.snapshots, &stat);
+	CHECK(c.read_by_none);
+	CHECK(stat.freed > 0);
+	journal_close(j);
+	snapshots_destroy(c.snapshots);
+	log_index_close(c.log);
+	journal_close(c.journal);
+	file_sim_destroy(from);
+	file_sim_destroy(to);
+}
+
 static enum err remove_name(void *ctx, const char *name)
 {
 	char path[FILE_PATH_SIZE];
@@ -574,6 +651,7 @@ int main(int argc, char **argv)
 	test_folded(&w);
 	test_full(&w);
 	test_growth(&w);
+	test_floor(&w);
 	test_thread(&w);
 	world_end(&w);
 	return EXIT_SUCCESS;
