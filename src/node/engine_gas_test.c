@@ -155,17 +155,23 @@ static void test_reconciled(void)
 	world_end(&w);
 }
 
-/* What nodes don't say of data is taken for that, as far as it can be. */
-static void test_untold_data(void)
+/* What nodes don't say of data is taken for that, as far as it can be for the calls that there were,
+ * and one wei more is missing. Calls count once. */
+static void test_untold_data(uint64_t untold, bool latched)
 {
 	const struct amount none = amount_zero(ASSET_WBTC);
 	world_begin_bob(&w);
 	mined(find(SIGN_APPROVE), 7000, false);
 	const struct block_ref tip = w.ledger->layer[LAYER_BOB].tip;
-	CHECK(amount_sub(&w.gas, w.gas, amount_of(ASSET_ETH, 4 * WORLD_DATA_FEE)) == OK);
+	CHECK(amount_sub(&w.gas, w.gas, amount_of(ASSET_ETH, untold)) == OK);
 	CHECK(engine_reconciled(
 		      w.engine, w.now, LAYER_BOB, &tip, w.chain[LAYER_BOB], none, w.gas) == OK);
-	CHECK(!w.ledger->latched && amount_cmp(ledger_gas(w.ledger, LAYER_BOB), w.gas) == 0);
+	CHECK(w.ledger->latched == latched);
+	CHECK(amount_cmp(ledger_gas(w.ledger, LAYER_BOB), w.gas) == 0);
+	CHECK(amount_sub(&w.gas, w.gas, amount_of(ASSET_ETH, 1)) == OK);
+	CHECK(engine_reconciled(
+		      w.engine, w.now, LAYER_BOB, &tip, w.chain[LAYER_BOB], none, w.gas) == OK);
+	CHECK(w.ledger->latched);
 	world_end(&w);
 }
 
@@ -175,6 +181,7 @@ int main(void)
 	test_to_bob();
 	test_from_bob();
 	test_reconciled();
-	test_untold_data();
+	test_untold_data(4 * WORLD_DATA_FEE, false);
+	test_untold_data(4 * WORLD_DATA_FEE + 1, true);
 	return 0;
 }

@@ -64,6 +64,19 @@ static void test_limits(void)
 	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
 	world.policy = saved;
 
+	/* of an account, too: the coin, or a token whose call says how much */
+	static const enum sample_kind payouts[] = {SAMPLE_EVM_PAYOUT, SAMPLE_TOKEN_PAYOUT};
+	for (size_t i = 0; i < ARRAY_LEN(payouts); i++) {
+		sample_make(&sample, &world, payouts[i], 1);
+		const struct amount pays = sample.r.amount;
+		struct policy_layer *l = &world.policy.layer[sample.r.network->layer];
+		CHECK(amount_sub(&l->payout_max, pays, amount_of(pays.asset, 1)) == OK);
+		refuse(&sample, state, RULE_LIMIT_TX);
+		l->payout_max = pays;
+		CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
+		world.policy = saved;
+	}
+
 	sample_make(&sample, &world, SAMPLE_BTC_LOCK, 1);
 	bitcoin->lock_max = amount_of(ASSET_BTC, 299999);
 	refuse(&sample, state, RULE_LIMIT_TX);

@@ -6,6 +6,7 @@
  *
  *   wire_tool address WALLET CHAIN
  *   wire_tool tx WALLET CHAIN NONCE GAS_PRICE GAS_LIMIT TO|create VALUE DATA      raw, id
+ *   wire_tool op-fee ecotone|fjord BASE_FEE BLOB_FEE SCALAR BLOB_SCALAR UNSIGNED|-    wei
  *   wire_tool code                                            creation code, runtime hash
  *   wire_tool created SENDER NONCE
  *   wire_tool call KIND CONTRACT CHAIN HASH AMOUNT CLAIM REFUND TIMELOCK [PREIMAGE]
@@ -30,6 +31,7 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "wire/op_fee.h"
 #include "wire/signing.h"
 
 #define DATA_MAX 16384u
@@ -222,6 +224,21 @@ static void cmd_tx(char **arg)
 	CHECK(!raw.overflow);
 	r.unsigned_tx = buf_slice(&raw);
 	sign_and_print(&r, arg[0]);
+}
+
+static void cmd_op_fee(char **arg)
+{
+	const struct op_fee_params p = {.base_fee = number(arg[1]),
+		.blob_base_fee = number(arg[2]),
+		.base_fee_scalar = (uint32_t)number(arg[3]),
+		.blob_base_fee_scalar = (uint32_t)number(arg[4])};
+	const struct slice tx = strcmp(arg[5], "-") == 0 ? slice_of(NULL, 0) : bytes(arg[5]);
+	const bool fjord = strcmp(arg[0], "fjord") == 0;
+	struct amount fee;
+	char text[AMOUNT_TEXT_SIZE];
+	CHECK((fjord ? op_fee_fjord : op_fee_ecotone)(&fee, ASSET_ETH, &p, tx, false) == OK);
+	amount_format_units(text, fee);
+	puts(text);
 }
 
 static void cmd_code(char **arg)
@@ -563,6 +580,7 @@ static const struct {
 } commands[] = {
 	{"address", 2, cmd_address},
 	{"tx", 8, cmd_tx},
+	{"op-fee", 6, cmd_op_fee},
 	{"code", 0, cmd_code},
 	{"created", 2, cmd_created},
 	{"call", 8, cmd_call},
