@@ -5,6 +5,7 @@ import json
 import pathlib
 import urllib.request
 
+import op
 import peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -154,6 +155,11 @@ class RealBob(Bob):
         self.rpc, self.url = node.rpc, node.url
         self.rich = self.rpc.eth_accounts()[0]
         self.token, self.contract = (self.deploy(name) for name in ("TestToken", "TokenTimeLock"))
+        self.predeploys = None  # a chain without them charges nothing for data
+        if op.MODULES.exists():
+            self.predeploys = op.Predeploys(self.rpc, self.mine)
+            for fork in ("ecotone", "fjord"):
+                self.predeploys.turn(fork)
 
     def mine(self, count=1):
         self.rpc.anvil_mine(hex(count))

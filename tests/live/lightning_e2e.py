@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Swaps with Lightning on real nodes: two lnds on Bitcoin Core, anvil, the real signer, daemon and client.
+"""Swaps with Lightning on real nodes: two lnds on Bitcoin Core, two anvils, the real signer, daemon and client.
 
     lightning_e2e.py BIN_DIR
 
@@ -17,13 +17,14 @@ import taker
 
 
 # lnd looks for blocks five times a second, and calls itself synced when it has seen the last one.
-BLOCK_MS = {"bitcoin": 2000, "rootstock": 500}
-SETTINGS = ["bitcoin.block_interval_ms=2000", "lightning.block_interval_ms=2000", "rootstock.block_interval_ms=500"]
+BLOCK_MS = {"bitcoin": 2000, "rootstock": 500, "bob": 500}
+SETTINGS = ["bitcoin.block_interval_ms=2000", "lightning.block_interval_ms=2000", "rootstock.block_interval_ms=500",
+            "bob.block_interval_ms=500"]
 
 
 def main(bin_dir):
     bin_dir = pathlib.Path(bin_dir)
-    with nets.RealNets(BLOCK_MS, layers=("lightning",)) as real, deployment.Deployment(
+    with nets.RealNets(BLOCK_MS, layers=("lightning", "bob")) as real, deployment.Deployment(
             bin_dir, real, settings=SETTINGS) as deployed:
         deployed.start()
         deployed.fund()
@@ -34,6 +35,8 @@ def main(bin_dir):
             case.paid_to_lightning("rootstock", "0.003", kill=True)
             case.paid_by_lightning("rootstock", "0.0015", client.fresh_account())
             case.paid_by_lightning("bitcoin", "0.0025", taker.BITCOIN_ADDRESSES[2])
+            case.paid_to_lightning("bob", "0.0022")
+            case.paid_by_lightning("bob", "0.0018", client.fresh_account())
             deployed.wait_reconciled()
             print("books and nodes agree")
 

@@ -15,6 +15,8 @@ import sys
 
 import deployment
 import nets
+import op
+import peers
 import provider
 import swap_e2e
 import taker
@@ -40,6 +42,30 @@ class Case(swap_e2e.Case):
         paid = before - self.bob.balance(self.client.gas_address)
         check(paid == decimal.Decimal(amount), f"{paid} paid for {amount}")
         check(self.bob.allowance(self.client.gas_address) == 0, "an allowance is left")
+
+    def data(self):
+        """What the chain charges for our data, though its receipts don't say so, is within what the daemon expects."""
+        if self.bob.predeploys is None:
+            return
+        expected = int(decimal.Decimal(self.p.layers()["bob"]["first_layer"]["data_fee"]) * nets.WEI)
+        before = self.ether()
+        run = self.between("bob-to-bitcoin-data", "bob", "bitcoin", "0.011", taker.BITCOIN_ADDRESSES[2])
+        self.completes(run, taker.BITCOIN_ADDRESSES[2])
+        receipts = [self.bob.rpc.eth_getTransactionReceipt(e["transaction"]["id"]) for e in run.events()
+                    if e["event"] == "transaction" and e["transaction"]["layer"] == "bob"]
+        mined = [r for r in receipts if r is not None]
+        gas = sum(int(r["gasUsed"], 16) * int(r["effectiveGasPrice"], 16) for r in mined)
+        data = before - self.ether() - gas
+        check(len(mined) == 2 and not any("l1Fee" in r for r in mined), mined)
+        check(0 < data <= len(mined) * expected, f"{data} wei for data, {expected} expected for one")
+        for tx in run.rescue()["transactions"]:
+            if tx["side"] == "source":
+                fee = self.bob.predeploys.fee(bytes.fromhex(tx["raw"]))
+                check(fee <= expected <= 4 * fee, f"{tx['purpose']}: {fee} by the predeploy, {expected} by us")
+        print(f"data: {data} wei for two transactions, {expected} expected for one at most")
+
+    def ether(self):
+        return int(self.bob.rpc.eth_getBalance(self.client.gas_address, "latest"), 16)
 
     def lightning(self):
         if self.nodes.lightning is None:
@@ -92,6 +118,7 @@ def shown(bin_dir, nodes, deployed):
     check(0 < below["final_height"] <= below["safe_height"] <= layer["height"], layer)
     said = subprocess.run([bin_dir / "sluice", "layers", "--provider", deployed.url()], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
+    check((below["data_fee"] != "0") == (bob.predeploys is not None), below)
     check(f"bob: token {layer['token']}, gas in ETH, data at most {below['data_fee']} a transaction, safe to " in said,
           said)
 
@@ -122,6 +149,8 @@ def refusals(bin_dir, nodes, deployed):
 
 def main(kind, bin_dir):
     bin_dir = pathlib.Path(bin_dir)
+    if kind == "real":
+        peers.need(op.MODULES)
     nodes = nets.open_nets(kind, bin_dir, layers=("bob", "lightning") if kind == "sim" else ("bob",))
     with nodes, deployment.Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
         deployed.start()
@@ -138,6 +167,7 @@ def main(kind, bin_dir):
             case.from_bob("bitcoin", "0.02", taker.BITCOIN_ADDRESSES[0])
             case.from_bob("rootstock", "0.022", client.fresh_account())
             case.lightning()
+            case.data()
             case.killed()
             case.payout()
             for _ in vanished:
