@@ -155,8 +155,8 @@ static void test_reconciled(void)
 	world_end(&w);
 }
 
-/* What nodes don't say of data is taken for that, as far as it can be for the calls that there were,
- * and one wei more is missing. Calls count once. */
+/* What nodes don't say of data is taken for that, as far as it can be for the calls that there
+ * were, and one wei more is missing. Calls count once. */
 static void test_untold_data(uint64_t untold, bool latched)
 {
 	const struct amount none = amount_zero(ASSET_WBTC);
