@@ -19,7 +19,8 @@
 #define SIM_EVM_CHAIN_ID 33u
 #define SIM_EVM_ROLLUP_CHAIN_ID 31337u
 #define SIM_EVM_GAS_PRICE UINT64_C(60000000)
-#define SIM_EVM_PRIORITY UINT64_C(1000000000) /* what a rollup suggests beside the base fee */
+#define SIM_EVM_BASE_FEE UINT64_C(5000000) /* a rollup's first */
+#define SIM_EVM_PRIORITY UINT64_C(1000000) /* what it suggests beside that */
 #define SIM_EVM_SAFE_DEPTH 32u
 #define SIM_EVM_FINAL_DEPTH 64u
 #define SIM_EVM_ROLLUP_SAFE_DEPTH 3u

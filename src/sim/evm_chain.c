@@ -213,18 +213,16 @@ static void deploy(struct sim_evm *e, struct evm_address *at, struct slice code)
 	CHECK(faucet_send(e, &hash, &tx) == OK);
 }
 
-/* mint(address,uint256), which anybody may call */
-static void mint(struct sim_evm *e)
+enum err simevm_token_call(struct sim_evm *e, struct hash256 *hash, const char *signature,
+	const struct evm_address *who, u128 number)
 {
-	static const uint8_t selector[ABI_SELECTOR] = {0x40, 0xc1, 0x0f, 0x19};
 	uint8_t storage[ERC20_CALL_MAX];
 	struct buf call = buf_init(storage, sizeof storage);
-	struct hash256 hash;
-	struct amount all;
-	CHECK(amount_parse(&all, ASSET_WBTC, slice_str(FAUCET_COINS)) == OK);
-	buf_put(&call, selector, sizeof selector);
-	abi_put_address(&call, &e->faucet);
-	abi_put_amount(&call, all);
+	struct hash256 selector;
+	keccak256(&selector, slice_str(signature));
+	buf_put(&call, selector.b, ABI_SELECTOR);
+	abi_put_address(&call, who);
+	abi_put_u128(&call, number);
 	const struct evm_tx tx = {.chain_id = e->chain_id,
 		.nonce = simevm_next_nonce(e, &e->faucet),
 		.gas_price = generous_price(e),
@@ -232,7 +230,16 @@ static void mint(struct sim_evm *e)
 		.to = e->token,
 		.value = amount_zero(e->coin),
 		.data = buf_slice(&call)};
-	CHECK(faucet_send(e, &hash, &tx) == OK);
+	return faucet_send(e, hash, &tx);
+}
+
+static void mint(struct sim_evm *e)
+{
+	struct hash256 hash;
+	struct amount all;
+	CHECK(amount_parse(&all, ASSET_WBTC, slice_str(FAUCET_COINS)) == OK);
+	CHECK(simevm_token_call(e, &hash, "mint(address,uint256)", &e->faucet, simevm_wei(all)) ==
+		OK);
 }
 
 /* Block 1 has the contracts. */

@@ -285,6 +285,9 @@ NONNULL_ALL bool simevm_in_best(const struct sim_evm *e, uint32_t block);
  * that much. */
 MUST_USE NONNULL_ALL enum err simevm_fund(
 	struct sim_evm *e, struct hash256 *hash, const struct evm_address *to, struct amount value);
+/* The same of a call of the token's: who, and a number. */
+MUST_USE NONNULL_ALL enum err simevm_token_call(struct sim_evm *e, struct hash256 *hash,
+	const char *signature, const struct evm_address *who, u128 number);
 
 /* ---- evm_rpc.c, evm_rpc_call.c, evm_rpc_fee.c, evm_rpc_json.c, evm_rpc_params.c ---- */
 

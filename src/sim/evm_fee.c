@@ -7,7 +7,6 @@
 
 #define ELASTICITY 6u
 #define DENOMINATOR 250u
-#define BASE_FEE_FIRST UINT64_C(1000000000)
 /* words of L1Block, and where in the third the scalars stand */
 #define SLOT_BASE_FEE 1u
 #define SLOT_SCALARS 3u
@@ -33,7 +32,7 @@ uint64_t simevm_next_base_fee(const struct sim_evm *e)
 	if (e->next_base_fee != 0)
 		return e->next_base_fee;
 	if (e->chain_len < 2) /* the first block's is the one that the genesis names */
-		return BASE_FEE_FIRST;
+		return SIM_EVM_BASE_FEE;
 	const struct simevm_block *parent = simevm_tip(e);
 	const uint64_t target = e->block_gas / ELASTICITY, used = parent->gas_used;
 	const uint64_t apart = used > target ? used - target : target - used;

@@ -514,6 +514,7 @@ int main(int argc, char **argv)
 		const struct sim_evm_config config = {.seed = 1,
 			.now_ms = SCENE_START_MS,
 			.rollup = true,
+			.gas_price = 1000000000,
 			.safe_depth = 1, /* as tests/live starts anvil */
 			.final_depth = 2};
 		struct peer p = {.now_ms = SCENE_START_MS, .network = sim_evm_create(&config)};

@@ -185,6 +185,21 @@ static void rpc_contract(struct simevm_rpc_call *c)
 	simevm_address_json(c->out, &c->e->contract);
 }
 
+/* Nothing leaves the account and nothing reaches it, from the next block on. */
+static void rpc_freeze(struct simevm_rpc_call *c)
+{
+	struct evm_address address;
+	struct hash256 hash;
+	bool on;
+	if (!simevm_param_address(c, 0, &address) || !simevm_param_bool(c, 1, true, &on))
+		return;
+	if (!c->e->rollup ||
+		simevm_token_call(c->e, &hash, "freeze(address,bool)", &address, on) != OK)
+		sim_reply_error(c->reply, RPC_SERVER_ERROR, "there is no token, or no gas for it");
+	else
+		js_hex(c->out, "0x", hash.b, sizeof hash.b);
+}
+
 static void rpc_token(struct simevm_rpc_call *c)
 {
 	if (c->e->rollup)
@@ -210,6 +225,7 @@ const struct simevm_row simevm_sim_rows[] = {
 	{"sim_reorg", rpc_sim_reorg, 1, 3},
 	{"sim_fund", rpc_fund, 2, 2},
 	{"sim_fund_gas", rpc_fund_gas, 2, 2},
+	{"sim_freeze", rpc_freeze, 1, 2},
 	{"sim_fee_rate", rpc_fee_rate, 1, 1},
 	{"sim_evict", rpc_evict, 1, 1},
 	{"sim_hold", rpc_hold, 1, 2},

@@ -5,13 +5,15 @@
 #include "node/core.h"
 #include "world.h"
 
+#define HOUR_MS 3600000u
+
 /* ---- cheap: after each step ---- */
 
 /* An account below zero: more left it than was in it. */
 static void check_accounts(struct world *w, const struct ledger *l, enum layer_id layer)
 {
-	static const enum account custody[] = {
-		ACCOUNT_INFLIGHT, ACCOUNT_RESERVED, ACCOUNT_LOCKED_OUT};
+	static const enum account custody[] = {ACCOUNT_INFLIGHT, ACCOUNT_RESERVED,
+		ACCOUNT_LOCKED_OUT, ACCOUNT_GAS_AVAILABLE, ACCOUNT_GAS_RESERVED};
 	for (size_t i = 0; i < ARRAY_LEN(custody); i++)
 		if (!amount_is_zero(ledger_balance_credit(l, layer, custody[i])))
 			world_wrong(w, "%s: custody account %d is below zero", layer_name(layer),
@@ -26,11 +28,7 @@ static void check_accounts(struct world *w, const struct ledger *l, enum layer_i
  * longer than all outages and fee spikes that a plan holds beside each other. */
 bool check_is_overdue(const struct world *w, enum layer_id layer, uint64_t timelock)
 {
-	static const uint64_t slack[NETS_COUNT] = {
-		[LAYER_BITCOIN] = 3600000 / WORLD_BITCOIN_BLOCK_MS,
-		[LAYER_ROOTSTOCK] = 3600000 / WORLD_ROOTSTOCK_BLOCK_MS,
-		[LAYER_LIGHTNING] = 3600000 / WORLD_BITCOIN_BLOCK_MS};
-	return nets_height(&w->nets, layer) > timelock + slack[layer];
+	return nets_height(&w->nets, layer) > timelock + HOUR_MS / world_block_ms(layer);
 }
 
 /* The provider's own: each swap is over once both time locks are long past. */
@@ -66,7 +64,7 @@ void check_step(struct world *w)
 	w->checks++;
 	say_states(w, l);
 	for (unsigned i = 0; i < w->nets.count; i++)
-		check_accounts(w, l, (enum layer_id)i);
+		check_accounts(w, l, w->nets.place[i]);
 	check_deadlines(w, l);
 	takers_check_deadlines(w);
 	takers_check_books(w, l);
@@ -95,6 +93,27 @@ static struct amount wallet_holds(struct world *w, enum layer_id layer)
 	return sum;
 }
 
+/* The same of what fees are paid with, where that is another asset. */
+static void check_gas(struct world *w, const struct ledger *l, enum layer_id layer)
+{
+	struct evm_address account;
+	struct amount books;
+	char a[AMOUNT_TEXT_SIZE], b[AMOUNT_TEXT_SIZE];
+	CHECK(wallet_account(&account, &w->keeper.wallet, layer) == OK);
+	const struct amount chain = nets_gas(
+		&w->nets, layer, slice_of(account.b, sizeof account.b));
+	CHECK(amount_add(&books, ledger_balance(l, layer, ACCOUNT_GAS_AVAILABLE),
+		      ledger_balance(l, layer, ACCOUNT_GAS_RESERVED)) == OK);
+	/* a little that a node denies is taken for a fee that no receipt names (ADR 17) */
+	if (lies_told_less(&w->nets) && amount_cmp(books, chain) < 0)
+		return;
+	amount_format(a, books);
+	amount_format(b, chain);
+	if (amount_cmp(books, chain) != 0)
+		world_wrong(w, "%s at %llu: the books say %s of gas, the chain has %s",
+			layer_name(layer), (unsigned long long)l->layer[layer].tip.height, a, b);
+}
+
 /* To the unit, whenever the books have seen the block that the network is at. */
 static void check_chain(struct world *w, const struct ledger *l, enum layer_id layer)
 {
@@ -116,6 +135,8 @@ static void check_chain(struct world *w, const struct ledger *l, enum layer_id l
 	if (amount_cmp(books, chain) != 0)
 		world_wrong(w, "%s at %llu: the books say %s, the chain has %s", layer_name(layer),
 			(unsigned long long)l->layer[layer].tip.height, a, b);
+	if (layer_gas_apart(layer))
+		check_gas(w, l, layer);
 	w->checks++;
 }
 
@@ -184,7 +205,7 @@ static bool books_settled(const struct world *w, const struct ledger *l)
 			l->transfer[i].state != TRANSFER_FAILED)
 			return false;
 	for (unsigned i = 0; i < w->nets.count; i++)
-		if (!amount_is_zero(ledger_balance(l, (enum layer_id)i, ACCOUNT_INFLIGHT)))
+		if (!amount_is_zero(ledger_balance(l, w->nets.place[i], ACCOUNT_INFLIGHT)))
 			return false;
 	return true;
 }
@@ -196,8 +217,9 @@ bool check_settled(struct world *w)
 	if (l == NULL || !operator_done(w) || !books_settled(w, l))
 		return false;
 	for (unsigned i = 0; i < w->nets.count; i++) {
-		nets_tip(&tip, &w->nets, (enum layer_id)i);
-		if (!hash256_eq(&tip, &l->layer[i].tip.hash))
+		const enum layer_id layer = w->nets.place[i];
+		nets_tip(&tip, &w->nets, layer);
+		if (!hash256_eq(&tip, &l->layer[layer].tip.hash))
 			return false;
 	}
 	return true;
@@ -205,11 +227,13 @@ bool check_settled(struct world *w)
 
 static void say_open(struct world *w, const struct ledger *l)
 {
-	for (unsigned i = 0; i < w->nets.count; i++)
+	for (unsigned i = 0; i < w->nets.count; i++) {
+		const enum layer_id layer = w->nets.place[i];
 		world_say(w, LANE_WORLD, TRACE_NOTE,
-			"%s: the books are at %llu, the network at %llu",
-			layer_name((enum layer_id)i), (unsigned long long)l->layer[i].tip.height,
-			(unsigned long long)nets_height(&w->nets, (enum layer_id)i));
+			"%s: the books are at %llu, the network at %llu", layer_name(layer),
+			(unsigned long long)l->layer[layer].tip.height,
+			(unsigned long long)nets_height(&w->nets, layer));
+	}
 	for (uint32_t i = 0; i < l->swap_count; i++)
 		if (!swap_state_terminal(l->swap[i].state))
 			world_wrong(w, "swap %u is still %s", i, swap_state_name(l->swap[i].state));
@@ -234,8 +258,8 @@ void check_end(struct world *w)
 		if (l->swap[i].state == SWAP_BREACHED)
 			world_wrong(w, "swap %u: the provider lost both sides", i);
 	for (unsigned i = 0; i < w->nets.count; i++) {
-		check_chain(w, l, (enum layer_id)i);
-		const struct sim_network *n = sim_node_network(w->nets.node[i]);
+		check_chain(w, l, w->nets.place[i]);
+		const struct sim_network *n = sim_node_network(w->nets.node[w->nets.place[i]]);
 		n->ops->state_hash(n, &h);
 		trace_mix(&w->trace, slice_of(h.b, sizeof h.b));
 	}

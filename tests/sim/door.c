@@ -17,7 +17,7 @@
 #define BREAK_PERMILLE 15u    /* of pieces, while faults last */
 #define CHUNKS_MAX 8u
 
-static const uint16_t ports[NETS_CHAINS] = {[LAYER_BITCOIN] = 18443, [LAYER_ROOTSTOCK] = 4444};
+static const uint16_t ports[NETS_CHAINS] = {18443, 4444}; /* in the order of their places */
 
 /* A request that the node has; it outlives its connection. */
 struct visit {
@@ -267,7 +267,7 @@ void door_open(struct door *d, struct world *w)
 	CHECK(streams_create(&d->streams, w->loop, &config) == OK);
 	streams_virtual_latency(d->streams, draw_between(&d->draw, 0, LATENCY_MAX_MS));
 	for (unsigned i = 0; i < NETS_CHAINS; i++) {
-		d->place[i] = (struct door_place){.door = d, .layer = i};
+		d->place[i] = (struct door_place){.door = d, .layer = w->nets.place[i]};
 		CHECK(stream_listen_tcp(d->streams, &d->place[i].listener, "127.0.0.1", ports[i],
 			      on_accept, &d->place[i]) == OK);
 	}

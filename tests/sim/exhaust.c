@@ -327,8 +327,8 @@ struct exhaust *exhaust_create(struct world *w, uint32_t subsets)
 		sim_index_init(&seen, sizeof(uint64_t), 1);
 	draw_init(&x->draw, w->seed, "exhaust", 0);
 	x->config = *host_config(&w->host);
-	for (unsigned i = 0; i < NETS_COUNT; i++)
-		x->config.layer[i].enabled = false;
+	for (unsigned i = 0; i < w->nets.count; i++)
+		x->config.layer[w->nets.place[i]].enabled = false;
 	CHECK(loop_create(&x->loop, &loop) == OK);
 	CHECK(http_client_create_local(&x->http, x->loop, on_request, x) == OK);
 	return x;

@@ -1,6 +1,7 @@
 /* What goes wrong, when its time has come. */
 #include <stdio.h>
 
+#include "layer/layer.h"
 #include "sim/fault.h"
 #include "world.h"
 
@@ -78,11 +79,11 @@ static void node_spoils(struct world *w, const struct plan_item *i)
 	static const char *const kinds[] = {"error", "unavailable", "http500", "brackets", "hang",
 		"timeout", "lost_reply", "cut", "half", "garbage"};
 	/* sending a transaction is where it hurts most */
-	static const char *const send[NETS_CHAINS] = {[LAYER_BITCOIN] = "sendrawtransaction",
-		[LAYER_ROOTSTOCK] = "eth_sendRawTransaction"};
+	const char *const send = i->layer == LAYER_BITCOIN ? "sendrawtransaction"
+							   : "eth_sendRawTransaction";
 	const char *kind = kinds[i->b % ARRAY_LEN(kinds)];
 	nets_node_lever(&w->nets, i->layer, "sim_fault", "[\"%s\", \"%s\", %u]",
-		i->b / 16 % 2 == 0 ? send[i->layer] : "*", kind, (unsigned)i->a);
+		i->b / 16 % 2 == 0 ? send : "*", kind, (unsigned)i->a);
 }
 
 #define LIES_MAX 4u
@@ -120,7 +121,9 @@ static void reorg(struct world *w, const struct plan_item *i)
 
 static uint64_t usual_rate(enum layer_id layer)
 {
-	return layer == LAYER_BITCOIN ? SIM_BITCOIN_FEE_RATE : SIM_EVM_GAS_PRICE;
+	if (layer == LAYER_BITCOIN)
+		return SIM_BITCOIN_FEE_RATE;
+	return layer_gas_apart(layer) ? SIM_EVM_BASE_FEE : SIM_EVM_GAS_PRICE;
 }
 
 static void set_rate(struct world *w, enum layer_id layer, uint64_t rate)
@@ -132,6 +135,26 @@ static void fees(struct world *w, const struct plan_item *i)
 {
 	set_rate(w, i->layer, usual_rate(i->layer) * i->a / 100);
 	w->nets.spike_end_ms[i->layer] = now_of(w) + i->b;
+}
+
+static void thaw(struct world *w)
+{
+	if (w->nets.frozen_until_ms == 0)
+		return;
+	w->nets.frozen_until_ms = 0;
+	nets_freeze(&w->nets, &w->nets.frozen, false);
+}
+
+/* The token does not move for our account, or for the contract: calls fail in their blocks. */
+static void freeze(struct world *w, const struct plan_item *i)
+{
+	thaw(w);
+	w->nets.frozen = w->nets.contract;
+	if (i->b % 2 == 0)
+		CHECK(wallet_account(&w->nets.frozen, &w->keeper.wallet, nets_other(&w->nets)) ==
+			OK);
+	nets_freeze(&w->nets, &w->nets.frozen, true);
+	w->nets.frozen_until_ms = now_of(w) + i->a;
 }
 
 static void evict(struct world *w, const struct plan_item *i)
@@ -222,6 +245,7 @@ void faults_strike(struct world *w, const struct plan_item *item)
 		[PLAN_NODE_SLOW] = node_slow,
 		[PLAN_REORG] = reorg,
 		[PLAN_FEES] = fees,
+		[PLAN_FREEZE] = freeze,
 		[PLAN_EVICT] = evict,
 		[PLAN_CLOCK] = clock_step,
 		[PLAN_DISK_FAILS] = disk_fails,
@@ -248,17 +272,20 @@ static void end_spike(struct world *w, enum layer_id layer)
 void faults_turn(struct world *w)
 {
 	lnds_turn(w, false);
+	if (now_of(w) >= w->nets.frozen_until_ms)
+		thaw(w);
 	for (unsigned i = 0; i < NETS_CHAINS; i++)
-		if (w->nets.spike_end_ms[i] != 0 && now_of(w) >= w->nets.spike_end_ms[i])
-			end_spike(w, (enum layer_id)i);
+		if (w->nets.spike_end_ms[w->nets.place[i]] != 0 &&
+			now_of(w) >= w->nets.spike_end_ms[w->nets.place[i]])
+			end_spike(w, w->nets.place[i]);
 }
 
 void faults_end(struct world *w)
 {
 	for (unsigned i = 0; i < w->nets.count; i++) {
-		const enum layer_id layer = (enum layer_id)i;
+		const enum layer_id layer = w->nets.place[i];
 		for (unsigned who = 0; who < ACTOR_COUNT; who++)
-			w->nets.wire[who][i] = (struct wire){0};
+			w->nets.wire[who][layer] = (struct wire){0};
 		if (layer == LAYER_LIGHTNING)
 			continue;
 		end_spike(w, layer);
@@ -266,6 +293,7 @@ void faults_end(struct world *w)
 		nets_node_lever(&w->nets, layer, "sim_latency", "[20, 400]");
 	}
 	lnds_turn(w, true);
+	thaw(w);
 	lies_end(&w->nets);
 	w->keeper.down_until_ms = w->keeper.refuse_until_ms = 0;
 	w->keeper.twice = w->keeper.cut_in = 0;

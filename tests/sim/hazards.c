@@ -32,6 +32,7 @@ static const struct {
 	{hazards_disk, &hazards_disk_count},
 	{hazards_trust, &hazards_trust_count},
 	{hazards_channel, &hazards_channel_count},
+	{hazards_token, &hazards_token_count},
 };
 
 const struct hazard *hazard_at(size_t index)
@@ -68,6 +69,7 @@ void hazard_plan(struct plan *p, const struct hazard *h, uint64_t seed)
 	struct draw draw;
 	draw_init(&draw, seed, h->name, 0);
 	*p = (struct plan){.seed = seed, .hazard = h, .lightning = h->lightning};
+	p->other = h->other == LAYER_BITCOIN ? LAYER_ROOTSTOCK : h->other;
 	uint64_t at = BEGIN_MS + draw_between(&draw, 0, SPREAD_MS);
 	for (uint32_t i = 0; i < h->work_count; i++) {
 		const struct hazard_work *work = &h->work[i];
@@ -77,7 +79,7 @@ void hazard_plan(struct plan *p, const struct hazard *h, uint64_t seed)
 			.kind = work->kind,
 			.layer = work->layer,
 			.to = h->lightning                     ? work->to
-				: work->layer == LAYER_BITCOIN ? LAYER_ROOTSTOCK
+				: work->layer == LAYER_BITCOIN ? p->other
 							       : LAYER_BITCOIN,
 			.a = work->sat != 0 ? work->sat : sat,
 			.b = work->manner};
@@ -165,7 +167,7 @@ void hazard_evict_taker(struct world *w, uint32_t taker, enum sign_purpose purpo
 void hazard_hurry(struct world *w, bool on)
 {
 	w->nets.block_ms[LAYER_BITCOIN] = on ? HURRY_BITCOIN_MS : WORLD_BITCOIN_BLOCK_MS;
-	w->nets.block_ms[LAYER_ROOTSTOCK] = on ? HURRY_ROOTSTOCK_MS : WORLD_ROOTSTOCK_BLOCK_MS;
+	w->nets.block_ms[nets_other(&w->nets)] = on ? HURRY_ROOTSTOCK_MS : WORLD_ROOTSTOCK_BLOCK_MS;
 }
 
 const struct swap *hazard_swap(const struct world *w, uint32_t index)

@@ -61,8 +61,10 @@ struct hazard {
 	void (*told)(struct world *w, struct http_local_request *request);
 	/* When all is over; what is not as it should be is said by world_wrong. */
 	void (*end)(struct world *w);
-	bool lightning; /* there is Lightning in the world */
-	uint32_t lax;   /* HAZARD_* */
+	bool lightning;      /* there is Lightning in the world */
+	enum layer_id other; /* the network beside Bitcoin; 0: Rootstock */
+	const char *gas;     /* what our account has at first, where gas is apart; NULL: plenty */
+	uint32_t lax;        /* HAZARD_* */
 	enum mutant mutant[HAZARD_MUTANTS_MAX];
 	uint32_t mutant_count;
 	uint64_t settle_minutes; /* after the last work; 0: HAZARD_SETTLE_MINUTES */
@@ -121,8 +123,9 @@ NONNULL_ALL void hazard_evict_taker(struct world *w, uint32_t taker, enum sign_p
 NONNULL_ALL void hazard_expect(struct world *w, uint32_t swap, enum swap_state state);
 
 extern const struct hazard hazards_time[], hazards_race[], hazards_chain[], hazards_fee[],
-	hazards_process[], hazards_disk[], hazards_trust[], hazards_channel[];
+	hazards_process[], hazards_disk[], hazards_trust[], hazards_channel[], hazards_token[];
 extern const size_t hazards_time_count, hazards_race_count, hazards_chain_count, hazards_fee_count,
-	hazards_process_count, hazards_disk_count, hazards_trust_count, hazards_channel_count;
+	hazards_process_count, hazards_disk_count, hazards_trust_count, hazards_channel_count,
+	hazards_token_count;
 
 #endif

@@ -5,7 +5,7 @@
 
 #define DEAR 5u /* times as much, for good */
 
-static const uint64_t usual[NETS_CHAINS] = {
+static const uint64_t usual[LAYER_COUNT] = {
 	[LAYER_BITCOIN] = SIM_BITCOIN_FEE_RATE, [LAYER_ROOTSTOCK] = SIM_EVM_GAS_PRICE};
 
 /* ---- 22: fees rise for good when a payout is on its way ---- */

@@ -45,8 +45,8 @@ static const char config_text[] =
 	"block_interval_ms: 60000, drift_permille: 50, outage_ms: 150000, depth: '0:2, 0.2:3', "
 	"final_depth: 3, claim_blocks: 3, lock_blocks: 60, funding_blocks: 12, swap_min: 0.0005, "
 	"swap_max: 1, bump_blocks: 2}\n"
-	"rootstock: {enabled: true, network: regtest, rpc_url: '%s', poll_ms: 10000, "
-	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, contract: '0x%s', "
+	"%s: {enabled: true, network: regtest, rpc_url: '%s', poll_ms: 10000, "
+	"rpc_cpu_us: 60000000, rpc_timeout_ms: 20000, contract: '0x%s', %s"
 	"block_interval_ms: 12000, drift_permille: 50, outage_ms: 150000, depth: '0:4', "
 	"final_depth: 6, claim_blocks: 10, lock_blocks: 140, funding_blocks: 60, swap_min: 0.0005, "
 	"swap_max: 1, bump_blocks: 5}\n";
@@ -373,7 +373,8 @@ void host_init(struct host *h, struct world *w)
 	const struct config_source source = {.path = NULL};
 	static uint8_t storage[CONFIG_EXPLAIN_MAX];
 	struct buf problems = buf_init(storage, sizeof storage);
-	char text[4096], lightning[512] = "", contract[41];
+	const enum layer_id other = nets_other(&w->nets);
+	char text[4096], lightning[512] = "", contract[41], token[41], tokens[128] = "";
 	uint32_t line;
 	const bool small = w->plan.subsets > 0, sockets = w->plan.sockets;
 	*h = (struct host){.w = w,
@@ -386,13 +387,16 @@ void host_init(struct host *h, struct world *w)
 	draw_init(&h->random, w->seed, "provider", 0);
 	draw_init(&h->cuts, w->seed, "provider's machine", 0);
 	hex_encode(contract, w->nets.contract.b, sizeof w->nets.contract.b);
+	hex_encode(token, w->nets.token.b, sizeof w->nets.token.b);
+	if (layer_gas_apart(other))
+		(void)snprintf(tokens, sizeof tokens, "token: '0x%s', gas_value: 0.04, ", token);
 	(void)snprintf(text, sizeof text, config_text,
 		w->plan.tight ? limits_tight_text : limits_text,
 		w->plan.tight   ? capacity_tight_text
 			: small ? capacity_small_text
 				: capacity_text,
-		sockets ? DOOR_BITCOIN : "http://bitcoin",
-		sockets ? DOOR_ROOTSTOCK : "http://rootstock", contract);
+		sockets ? DOOR_BITCOIN : "http://bitcoin", layer_name(other),
+		sockets ? DOOR_ROOTSTOCK : "http://accounts", contract, tokens);
 	if (w->plan.lightning)
 		(void)snprintf(lightning, sizeof lightning, lightning_text, w->nets.lnds.macaroon);
 	CHECK(strlen(text) + strlen(lightning) < sizeof text);

@@ -293,24 +293,28 @@ static const char policy_text[] = "bitcoin:\n"
 				  "  lock_max: 5\n"
 				  "  day_max: 1000\n"
 				  "  lock_blocks_max: 2000\n"
-				  "rootstock:\n"
+				  "%s:\n"
 				  "  network: regtest\n"
 				  "  payout_max: 5\n"
 				  "  lock_max: 5\n"
 				  "  day_max: 1000\n"
 				  "  contracts:\n"
-				  "    - \"0x%s\"\n";
+				  "    - \"0x%s\"\n%s";
 
 void keeper_init(struct keeper *k, struct world *w)
 {
 	struct policy_error error = {.text = ""};
-	char text[1024], contract[41];
+	const enum layer_id other = nets_other(&w->nets);
+	char text[1024], contract[41], token[41], tokens[80] = "";
 	*k = (struct keeper){.w = w, .disk = file_sim_create()};
 	draw_init(&k->draw, w->seed, "keeper", 0);
 	memset(k->key.b, 0x22, sizeof k->key.b);
 	CHECK(pubkey_from_seckey(&k->wallet, &k->key) == OK);
 	hex_encode(contract, w->nets.contract.b, sizeof w->nets.contract.b);
-	(void)snprintf(text, sizeof text, policy_text, contract);
+	hex_encode(token, w->nets.token.b, sizeof w->nets.token.b);
+	if (layer_gas_apart(other))
+		(void)snprintf(tokens, sizeof tokens, "  token: \"0x%s\"\n", token);
+	(void)snprintf(text, sizeof text, policy_text, layer_name(other), contract, tokens);
 	if (policy_parse(&k->policy, &error, slice_str(text)) != OK) {
 		(void)fprintf(stderr, "policy: %s\n", error.text);
 		CHECK(false);

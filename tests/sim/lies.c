@@ -28,7 +28,8 @@ static struct sim_node *imposter_make(struct nets *n, enum layer_id layer)
 	draw_init(&seeds, n->w->seed, "imposter", layer);
 	const uint64_t seed = draw_between(&seeds, 1, UINT64_MAX);
 	const struct sim_bitcoin_config bitcoin = {.seed = seed, .now_ms = WORLD_START_MS};
-	const struct sim_evm_config evm = {.seed = seed, .now_ms = WORLD_START_MS};
+	const struct sim_evm_config evm = {
+		.seed = seed, .now_ms = WORLD_START_MS, .rollup = layer_gas_apart(layer)};
 	const struct sim_node_config node = {.seed = seed,
 		.latency_low_ms = 20,
 		.latency_high_ms = 400,
@@ -59,12 +60,11 @@ void lies_imposter(struct nets *n, enum layer_id layer, uint64_t until_ms)
 /* The digit that a scan's amount is made less by; NULL: there is nothing. */
 static char *scan_digit(enum layer_id layer, char *text)
 {
-	static const char *const key[NETS_CHAINS] = {
-		[LAYER_BITCOIN] = "\"amount\":", [LAYER_ROOTSTOCK] = "\"result\":\"0x"};
-	char *at = strstr(text, key[layer]);
+	const char *const key = layer == LAYER_BITCOIN ? "\"amount\":" : "\"result\":\"0x";
+	char *at = strstr(text, key);
 	if (at == NULL)
 		return NULL;
-	for (at += strlen(key[layer]); *at == '.' || isxdigit((unsigned char)*at); at++)
+	for (at += strlen(key); *at == '.' || isxdigit((unsigned char)*at); at++)
 		if (*at >= '1' && *at <= '9')
 			return at;
 	return NULL;
@@ -88,10 +88,12 @@ static char *block_digit(char *text)
 
 enum lie lies_take(struct nets *n, enum layer_id layer, struct slice request)
 {
-	static const char *const scans[NETS_CHAINS] = {
-		[LAYER_BITCOIN] = "scantxoutset", [LAYER_ROOTSTOCK] = "eth_getBalance"};
 	struct lies *l = &n->lies[layer];
-	if (l->scans > 0 && n->w->birth[layer] != 0 && asks_for(request, scans[layer])) {
+	/* balances; balanceOf(address) of a token is a call */
+	const char *const scan = layer == LAYER_BITCOIN       ? "scantxoutset"
+		: layer_gas_apart(layer) && l->scans % 2 == 0 ? "0x70a08231"
+							      : "eth_getBalance";
+	if (l->scans > 0 && n->w->birth[layer] != 0 && asks_for(request, scan)) {
 		l->scans--;
 		return LIE_SCAN;
 	}
@@ -114,15 +116,15 @@ void lies_tell(struct nets *n, enum lie lie, enum layer_id layer, char *text)
 bool lies_told_less(const struct nets *n)
 {
 	bool told = false;
-	for (unsigned i = 0; i < NETS_COUNT; i++)
-		told = told || n->lies[i].told_less;
+	for (unsigned i = 0; i < NETS_CHAINS; i++)
+		told = told || n->lies[n->place[i]].told_less;
 	return told;
 }
 
 void lies_end(struct nets *n)
 {
-	for (unsigned i = 0; i < NETS_COUNT; i++) {
-		struct lies *l = &n->lies[i];
+	for (unsigned i = 0; i < NETS_CHAINS; i++) {
+		struct lies *l = &n->lies[n->place[i]];
 		l->scans = l->blocks = 0;
 		l->imposter_until_ms = 0;
 	}
@@ -130,6 +132,6 @@ void lies_end(struct nets *n)
 
 void lies_fini(struct nets *n)
 {
-	for (unsigned i = 0; i < NETS_COUNT; i++)
-		sim_node_destroy(n->lies[i].imposter);
+	for (unsigned i = 0; i < NETS_CHAINS; i++)
+		sim_node_destroy(n->lies[n->place[i]].imposter);
 }

@@ -178,6 +178,7 @@ void lnds_strike(struct world *w, const struct plan_item *i)
 	case PLAN_NODE_TWICE:
 	case PLAN_REORG:
 	case PLAN_FEES:
+	case PLAN_FREEZE:
 	case PLAN_EVICT:
 	case PLAN_CLOCK:
 	case PLAN_DISK_FAILS:

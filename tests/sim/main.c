@@ -12,12 +12,14 @@ static const char usage[] =
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
 	"             [--exhaust N [--states N]] [--sockets] [--lightning] [--tight]\n"
+	"             [--beside NAME]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
 	"             [--scenario NAME|all] [--hazard NAME|all [--mutants] [--mutant NAME]]\n"
 	"             [--hazards] [--plan] [--trace] [--timeline FILE.svg]\n"
 	"\n"
 	"  --seed N        the run of this seed (1)\n"
 	"  --seeds N..M    those of several\n"
+	"  --beside NAME   the network beside Bitcoin: rootstock (as it is), bob\n"
 	"  --minutes M     work begins within so many minutes\n"
 	"  --faults N      so many things go wrong\n"
 	"  --without I,J   but not these (numbers as --plan shows them)\n"
@@ -43,7 +45,7 @@ struct options {
 	uint64_t first, last;
 	struct plan_profile profile;
 	const char *without;
-	const char *timeline, *scenario, *hazard, *mutant;
+	const char *timeline, *scenario, *hazard, *mutant, *beside;
 	bool trace, plan, twice, minimise, mutants, hazards;
 	uint32_t subsets;
 	uint64_t states_min, states, exhaust_ms;
@@ -79,7 +81,8 @@ static bool parse(struct options *o, int argc, char **argv)
 	const struct {
 		const char *name, **text;
 	} texts[] = {{"--timeline", &o->timeline}, {"--scenario", &o->scenario},
-		{"--without", &o->without}, {"--hazard", &o->hazard}, {"--mutant", &o->mutant}};
+		{"--beside", &o->beside}, {"--without", &o->without}, {"--hazard", &o->hazard},
+		{"--mutant", &o->mutant}};
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
 		uint64_t n = 0;
@@ -120,7 +123,9 @@ static bool parse(struct options *o, int argc, char **argv)
 		else
 			return false;
 	}
-	return true;
+	return o->beside == NULL ||
+		(layer_parse(&o->profile.other, slice_str(o->beside)) == OK &&
+			layer_family(o->profile.other) == FAMILY_ACCOUNT);
 }
 
 static void leave_out(struct plan *p, const char *list)
@@ -175,6 +180,8 @@ static void say_command(const struct plan *p, const struct options *o)
 		     "--deposits %u --faults %u",
 		(unsigned long long)p->seed, (unsigned long long)f->minutes, f->swaps, f->payouts,
 		f->deposits, f->faults);
+	if (o->beside != NULL)
+		(void)printf(" --beside %s", o->beside);
 	if (o->profile.sockets)
 		(void)printf(" --sockets");
 	if (o->profile.lightning)
@@ -377,7 +384,12 @@ int main(int argc, char **argv)
 	const uint8_t blind[32] = {7};
 	struct options o = {.first = 1,
 		.last = 1,
-		.profile = {.minutes = 30, .swaps = 4, .payouts = 3, .deposits = 1, .faults = 0}};
+		.profile = {.other = LAYER_ROOTSTOCK,
+			.minutes = 30,
+			.swaps = 4,
+			.payouts = 3,
+			.deposits = 1,
+			.faults = 0}};
 	bool good = true;
 	if (!parse(&o, argc, argv)) {
 		(void)fputs(usage, stderr);

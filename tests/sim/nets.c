@@ -36,25 +36,25 @@ static void on_bitcoin_block(void *ctx)
 	on_block(ctx, LAYER_BITCOIN);
 }
 
-static void on_rootstock_block(void *ctx)
+static void on_other_block(void *ctx)
 {
-	on_block(ctx, LAYER_ROOTSTOCK);
+	struct nets *n = ctx;
+	on_block(n, nets_other(n));
 }
 
 static void arm(struct nets *n, enum layer_id layer)
 {
-	static const loop_cb run[NETS_CHAINS] = {
-		[LAYER_BITCOIN] = on_bitcoin_block, [LAYER_ROOTSTOCK] = on_rootstock_block};
+	const loop_cb run = layer == LAYER_BITCOIN ? on_bitcoin_block : on_other_block;
 	const uint64_t wait = draw_wait(&n->blocks[layer], n->block_ms[layer]);
-	CHECK(loop_timer_set(n->w->loop, &n->block_timer[layer], wait, run[layer], n) == OK);
+	CHECK(loop_timer_set(n->w->loop, &n->block_timer[layer], wait, run, n) == OK);
 }
 
 void nets_start(struct nets *n)
 {
 	for (unsigned i = 0; i < NETS_CHAINS; i++) {
 		/* a reorganisation doesn't take off what the faucet pays with */
-		nets_mine(n, (enum layer_id)i, PLAN_REORG_DEPTH_MAX);
-		arm(n, (enum layer_id)i);
+		nets_mine(n, n->place[i], PLAN_REORG_DEPTH_MAX);
+		arm(n, n->place[i]);
 	}
 }
 
@@ -166,7 +166,7 @@ void nets_serve(struct nets *n, enum actor who, struct http_local_request *reque
 	}
 	struct guest *g = sim_alloc(sizeof *g);
 	*g = (struct guest){.request = request, .answered = answered};
-	nets_ask(n, who, btc ? LAYER_BITCOIN : LAYER_ROOTSTOCK, http_local_body(request), on_served,
+	nets_ask(n, who, btc ? LAYER_BITCOIN : nets_other(n), http_local_body(request), on_served,
 		g);
 }
 
@@ -273,6 +273,13 @@ void nets_tip(struct hash256 *out, struct nets *n, enum layer_id layer)
 	}
 }
 
+static const char *hex_of(const struct evm_address *a)
+{
+	static char hex[2 * sizeof a->b + 1];
+	hex_encode(hex, a->b, sizeof a->b);
+	return hex;
+}
+
 struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice destination)
 {
 	char hex[2 * 64 + 1];
@@ -285,11 +292,40 @@ struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice desti
 		CHECK(json_get_decimal(v, "total_amount", 8, &sat) == OK);
 		return amount_of(ASSET_BTC, sat);
 	}
+	if (layer_gas_apart(layer)) {
+		uint8_t word[32];
+		const struct json *v = nets_lever(n, layer, "eth_call",
+			"[{\"to\": \"0x%s\", \"data\": \"0x70a08231%024d%s\"}, \"latest\"]",
+			hex_of(&n->token), 0, hex);
+		const struct slice text = json_string(v);
+		CHECK(text.len == 66 && hex_decode(word, 32, slice_of(text.ptr + 2, 64)) == OK);
+		return amount_of_u128(layer_asset(layer), word_u128(word_load(word)));
+	}
+	return nets_gas(n, layer, destination);
+}
+
+struct amount nets_gas(struct nets *n, enum layer_id layer, struct slice account)
+{
+	char hex[2 * sizeof(struct evm_address) + 1];
+	u128 wei = 0;
+	CHECK(account.len == sizeof(struct evm_address));
+	hex_encode(hex, account.ptr, account.len);
 	const struct json *v = nets_lever(
 		n, layer, "eth_getBalance", "[\"0x%s\", \"latest\"]", hex);
-	u128 wei = 0;
 	CHECK(simevm_quantity(&wei, json_string(v)) == OK);
-	return amount_of_u128(ASSET_RBTC, wei);
+	return amount_of_u128(layer_gas_asset(layer), wei);
+}
+
+void nets_fund_gas(struct nets *n, const struct evm_address *who, const char *coins)
+{
+	(void)nets_lever(
+		n, nets_other(n), "sim_fund_gas", "[\"0x%s\", \"%s\"]", hex_of(who), coins);
+}
+
+void nets_freeze(struct nets *n, const struct evm_address *who, bool on)
+{
+	(void)nets_lever(n, nets_other(n), "sim_freeze", "[\"0x%s\", %s]", hex_of(who),
+		on ? "true" : "false");
 }
 
 /* ---- life ---- */
@@ -297,26 +333,28 @@ struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice desti
 void nets_init(struct nets *n, struct world *w)
 {
 	struct draw seeds;
-	*n = (struct nets){.w = w};
+	*n = (struct nets){.w = w, .place = {LAYER_BITCOIN, w->plan.other, LAYER_LIGHTNING}};
 	draw_init(&seeds, w->seed, "nets", 0);
 	const struct sim_bitcoin_config bitcoin = {
 		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
-	const struct sim_evm_config evm = {
-		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
-	struct sim_network *network[NETS_CHAINS] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
-		[LAYER_ROOTSTOCK] = sim_evm_create(&evm)};
-	sim_evm_contract(&n->contract, network[LAYER_ROOTSTOCK]);
+	const struct sim_evm_config evm = {.seed = draw_between(&seeds, 1, UINT64_MAX),
+		.now_ms = WORLD_START_MS,
+		.rollup = layer_gas_apart(nets_other(n))};
+	struct sim_network *network[NETS_CHAINS] = {
+		sim_bitcoin_create(&bitcoin), sim_evm_create(&evm)};
+	sim_evm_contract(&n->contract, network[1]);
+	sim_evm_token(&n->token, network[1]);
 	n->count = NETS_CHAINS;
 	for (unsigned i = 0; i < NETS_CHAINS; i++) {
 		const struct sim_node_config config = {.seed = draw_between(&seeds, 1, UINT64_MAX),
 			.latency_low_ms = 20,
 			.latency_high_ms = 400,
 			.wall_ms = WORLD_START_MS};
-		CHECK(sim_node_create(&n->node[i], w->loop, network[i], &config) == OK);
-		n->lever[i].network = network[i];
-		draw_init(&n->blocks[i], w->seed, "blocks", i);
-		n->block_ms[i] = i == LAYER_BITCOIN ? WORLD_BITCOIN_BLOCK_MS
-						    : WORLD_ROOTSTOCK_BLOCK_MS;
+		const enum layer_id layer = n->place[i];
+		CHECK(sim_node_create(&n->node[layer], w->loop, network[i], &config) == OK);
+		n->lever[layer].network = network[i];
+		draw_init(&n->blocks[layer], w->seed, "blocks", i);
+		n->block_ms[layer] = world_block_ms(layer);
 	}
 	if (w->plan.lightning)
 		lnds_open(n, &seeds);
@@ -326,10 +364,10 @@ void nets_fini(struct nets *n)
 {
 	lies_fini(n);
 	for (unsigned i = 0; i < n->count; i++) {
-		loop_timer_cancel(n->w->loop, &n->block_timer[i]);
-		json_free(n->lever[i].answer);
+		loop_timer_cancel(n->w->loop, &n->block_timer[n->place[i]]);
+		json_free(n->lever[n->place[i]].answer);
 	}
 	lnds_close(n);
 	for (unsigned i = 0; i < NETS_CHAINS; i++)
-		sim_node_destroy(n->node[i]);
+		sim_node_destroy(n->node[n->place[i]]);
 }

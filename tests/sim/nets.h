@@ -18,12 +18,10 @@
 
 struct world;
 
-/* Networks of a world, by their layers' numbers: Bitcoin and Rootstock, and in some worlds
- * Lightning, whose blocks are Bitcoin's. */
+/* Networks of a world: Bitcoin, one of accounts, and in some worlds Lightning, whose blocks are
+ * Bitcoin's. What there is of each is found by its layer's number. */
 #define NETS_COUNT 3u
 #define NETS_CHAINS 2u
-_Static_assert(LAYER_BITCOIN < NETS_CHAINS && LAYER_ROOTSTOCK < NETS_CHAINS, "both have a place");
-_Static_assert(LAYER_LIGHTNING == NETS_CHAINS, "behind the chains");
 
 enum actor { ACTOR_PROVIDER, ACTOR_TAKERS, ACTOR_COUNT };
 
@@ -46,17 +44,19 @@ struct lies {
 
 struct nets {
 	struct world *w;
-	uint32_t count; /* NETS_CHAINS, or with Lightning NETS_COUNT */
+	enum layer_id place[NETS_COUNT]; /* the chains first, Bitcoin before them all */
+	uint32_t count;                  /* NETS_CHAINS, or with Lightning NETS_COUNT */
 	struct lnds lnds;
-	struct lies lies[NETS_COUNT];
-	struct sim_node *node[NETS_COUNT];
-	struct peer lever[NETS_COUNT]; /* borrows the network */
-	struct draw blocks[NETS_COUNT];
-	struct loop_timer block_timer[NETS_COUNT];
-	uint64_t block_ms[NETS_COUNT]; /* between blocks, on average */
-	struct wire wire[ACTOR_COUNT][NETS_COUNT];
-	uint64_t spike_end_ms[NETS_COUNT];
-	struct evm_address contract;
+	struct lies lies[LAYER_COUNT];
+	struct sim_node *node[LAYER_COUNT]; /* NULL: not of this world */
+	struct peer lever[LAYER_COUNT];     /* borrows the network */
+	struct draw blocks[LAYER_COUNT];
+	struct loop_timer block_timer[LAYER_COUNT];
+	uint64_t block_ms[LAYER_COUNT]; /* between blocks, on average */
+	struct wire wire[ACTOR_COUNT][LAYER_COUNT];
+	uint64_t spike_end_ms[LAYER_COUNT];
+	uint64_t frozen_until_ms; /* an account's tokens, or the contract's; 0: none are */
+	struct evm_address frozen, contract, token; /* token: where value is one */
 	uint64_t requests;
 };
 
@@ -72,7 +72,7 @@ typedef void (*nets_answer_cb)(void *ctx, enum err err, unsigned status, struct 
 void nets_ask(struct nets *n, enum actor who, enum layer_id layer, struct slice body,
 	nets_answer_cb cb, void *ctx);
 NONNULL_ALL bool nets_is_up(const struct nets *n, enum actor who, enum layer_id layer);
-/* A request to "http://bitcoin", "http://rootstock" or "http://lightning"; takes it. *answered,
+/* A request to "http://bitcoin", "http://accounts" or "http://lightning"; takes it. *answered,
  * which outlives the nets, is set when its answer comes, of Lightning never; NULL: nobody wants to
  * know. */
 void nets_serve(struct nets *n, enum actor who, struct http_local_request *request, bool *answered);
@@ -106,5 +106,16 @@ NONNULL_ALL void nets_mine(struct nets *n, enum layer_id layer, uint32_t count);
 NONNULL_ALL void nets_tip(struct hash256 *out, struct nets *n, enum layer_id layer);
 /* What unspent outputs, or an account, hold: of a Bitcoin output script, or of an address. */
 NONNULL_ALL struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice destination);
+/* What an account pays gas with. */
+NONNULL_ALL struct amount nets_gas(struct nets *n, enum layer_id layer, struct slice account);
+/* From the faucet, what gas is paid with; coins: as a decimal. */
+NONNULL_ALL void nets_fund_gas(struct nets *n, const struct evm_address *who, const char *coins);
+/* Of a token: nothing leaves this account and nothing reaches it, from the next block on. */
+NONNULL_ALL void nets_freeze(struct nets *n, const struct evm_address *who, bool on);
+/* The network of accounts. */
+static inline enum layer_id nets_other(const struct nets *n)
+{
+	return n->place[NETS_CHAINS - 1];
+}
 
 #endif

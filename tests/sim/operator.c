@@ -25,7 +25,7 @@ void operator_init(struct world *w)
 {
 	draw_init(&w->deposits, w->seed, "deposits", 0);
 	for (unsigned i = 0; i < w->nets.count; i++)
-		w->deposited[i] = amount_zero(layer_asset((enum layer_id)i));
+		w->deposited[w->nets.place[i]] = amount_zero(layer_asset(w->nets.place[i]));
 	CHECK(http_client_create_local(&w->operator, w->loop, on_request, w) == OK);
 }
 

@@ -13,6 +13,7 @@
 #define WORK_FROM_MS (12 * MINUTE) /* the provider is funded by then */
 /* Together shorter than the outage that the time locks allow for. */
 #define OUTAGE_MAX_MS (20 * SECOND)
+#define FREEZE_MAX_MS (2 * MINUTE)
 #define SOCKETS_PERMILLE 330u      /* of seeds */
 #define LIGHTNING_PERMILLE 330u    /* of seeds without sockets */
 #define ON_LIGHTNING_PERMILLE 400u /* of faults that may meet it, and of payouts */
@@ -41,6 +42,7 @@ static const struct {
 	[PLAN_NODE_SLOW] = {"node-slow", 4},
 	[PLAN_REORG] = {"reorg", 10},
 	[PLAN_FEES] = {"fees", 4},
+	[PLAN_FREEZE] = {"freeze", 6},
 	[PLAN_EVICT] = {"evict", 4},
 	[PLAN_CLOCK] = {"clock", 3},
 	[PLAN_DISK_FAILS] = {"disk-fails", 6},
@@ -91,39 +93,45 @@ static bool is_channel(unsigned kind)
 	return kind >= PLAN_CHANNEL_PARTS;
 }
 
-static unsigned weight_of(unsigned kind, uint32_t only, bool lightning)
+/* What can go wrong in this world, of what is wanted. */
+static bool is_possible(const struct plan *p, unsigned kind, uint32_t only)
 {
-	const bool wanted = only == 0 || (only & KIND(kind)) != 0;
-	return wanted && (lightning || !is_channel(kind)) ? kinds[kind].weight : 0;
+	return (only == 0 || (only & KIND(kind)) != 0) && (p->lightning || !is_channel(kind)) &&
+		(layer_gas_apart(p->other) || kind != PLAN_FREEZE);
 }
 
-static enum plan_kind draw_kind(struct draw *d, uint32_t only, bool lightning)
+static unsigned weight_of(const struct plan *p, unsigned kind, uint32_t only)
+{
+	return is_possible(p, kind, only) ? kinds[kind].weight : 0;
+}
+
+static enum plan_kind draw_kind(const struct plan *p, struct draw *d, uint32_t only)
 {
 	uint64_t sum = 0, at;
 	unsigned k = 0;
 	for (unsigned i = 0; i < PLAN_KINDS; i++)
-		sum += weight_of(i, only, lightning);
+		sum += weight_of(p, i, only);
 	at = draw_between(d, 0, sum - 1);
-	while (at >= weight_of(k, only, lightning))
-		at -= weight_of(k++, only, lightning);
+	while (at >= weight_of(p, k, only))
+		at -= weight_of(p, k++, only);
 	return (enum plan_kind)k;
 }
 
 /* Two different layers. */
-static void draw_pair(struct plan_item *i, struct draw *d)
+static void draw_pair(const struct plan *p, struct plan_item *i, struct draw *d)
 {
-	static const enum layer_id layers[] = {LAYER_BITCOIN, LAYER_ROOTSTOCK, LAYER_LIGHTNING};
+	const enum layer_id layers[] = {LAYER_BITCOIN, p->other, LAYER_LIGHTNING};
 	const uint64_t from = draw_between(d, 0, 2), step = draw_between(d, 1, 2);
 	i->layer = layers[from];
 	i->to = layers[(from + step) % ARRAY_LEN(layers)];
 }
 
-static enum layer_id draw_layer(struct draw *d, enum plan_kind kind, bool lightning)
+static enum layer_id draw_layer(const struct plan *p, struct draw *d, enum plan_kind kind)
 {
 	const uint32_t may = KIND(PLAN_PAYOUT) | KIND(PLAN_NODE_DOWN) | KIND(PLAN_NODE_STALLS) |
 		KIND(PLAN_NODE_SPOILS) | KIND(PLAN_NODE_LIES) | KIND(PLAN_NODE_SLOW);
-	const enum layer_id chain = draw_chance(d, 500) ? LAYER_BITCOIN : LAYER_ROOTSTOCK;
-	if (!lightning || (!is_channel(kind) && (may & KIND(kind)) == 0))
+	const enum layer_id chain = draw_chance(d, 500) ? LAYER_BITCOIN : p->other;
+	if (!p->lightning || (!is_channel(kind) && (may & KIND(kind)) == 0))
 		return chain;
 	return is_channel(kind) || draw_chance(d, ON_LIGHTNING_PERMILLE) ? LAYER_LIGHTNING : chain;
 }
@@ -137,10 +145,10 @@ static uint64_t draw_depth(struct draw *d)
 	return depth;
 }
 
-static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only, bool lightning)
+static void draw_fault(const struct plan *p, struct plan_item *i, struct draw *d, uint32_t only)
 {
-	i->kind = draw_kind(d, only, lightning);
-	i->layer = draw_layer(d, i->kind, lightning);
+	i->kind = draw_kind(p, d, only);
+	i->layer = draw_layer(p, d, i->kind);
 	const uint64_t a = draw_between(d, 0, UINT64_MAX - 1);
 	i->b = draw_between(d, 0, UINT64_MAX - 1);
 	switch (i->kind) {
@@ -159,6 +167,7 @@ static void draw_fault(struct plan_item *i, struct draw *d, uint32_t only, bool 
 	case PLAN_NODE_SPOILS: i->a = 1 + a % 12; break;
 	case PLAN_NODE_SLOW: i->a = a % 3 == 0 ? 0 : SECOND + a / 3 % (25 * SECOND); break;
 	case PLAN_REORG: i->a = draw_depth(d); break;
+	case PLAN_FREEZE: i->a = SECOND + a % FREEZE_MAX_MS; break;
 	case PLAN_FEES:
 		i->a = 150 + a % 2000;
 		i->b = MINUTE + i->b % (8 * MINUTE);
@@ -198,10 +207,10 @@ static void draw_work(struct plan *p, struct draw *d, enum plan_kind kind, uint3
 			p, draw_between(d, WORK_FROM_MS, WORK_FROM_MS + p->work_ms));
 		item->kind = kind;
 		if (kind == PLAN_SWAP && p->lightning) {
-			draw_pair(item, d);
+			draw_pair(p, item, d);
 		} else {
-			item->layer = draw_layer(d, kind, p->lightning);
-			item->to = item->layer == LAYER_BITCOIN ? LAYER_ROOTSTOCK : LAYER_BITCOIN;
+			item->layer = draw_layer(p, d, kind);
+			item->to = item->layer == LAYER_BITCOIN ? p->other : LAYER_BITCOIN;
 		}
 		item->a = draw_between(d, SWAP_SAT_MIN, SWAP_SAT_MAX);
 		item->b = draw_between(d, 0, UINT64_MAX - 1);
@@ -229,7 +238,8 @@ static uint64_t draw_time(const struct plan *p, struct draw *d, uint32_t work_co
 void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile)
 {
 	struct draw work, faults, sockets, lightning;
-	*p = (struct plan){.seed = seed, .work_ms = profile->minutes * MINUTE};
+	*p = (struct plan){
+		.seed = seed, .other = profile->other, .work_ms = profile->minutes * MINUTE};
 	p->tight = profile->tight;
 	draw_init(&sockets, seed, "sockets", 0);
 	p->sockets = draw_chance(&sockets, SOCKETS_PERMILLE) || profile->sockets;
@@ -244,7 +254,7 @@ void plan_draw(struct plan *p, uint64_t seed, const struct plan_profile *profile
 	draw_work(p, &work, PLAN_DEPOSIT, profile->deposits);
 	for (uint32_t i = 0, work_count = p->count; i < profile->faults; i++) {
 		const uint64_t at = draw_time(p, &faults, work_count, profile->kinds);
-		draw_fault(add(p, at), &faults, profile->kinds, p->lightning);
+		draw_fault(p, add(p, at), &faults, profile->kinds);
 	}
 	qsort(p->item, p->count, sizeof p->item[0], compare);
 }

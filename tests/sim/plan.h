@@ -31,6 +31,7 @@ enum plan_kind {
 	PLAN_NODE_SLOW,    /* layer; a: ms for each call, from here on; 0: as usual */
 	PLAN_REORG,        /* layer; a: depth */
 	PLAN_FEES,         /* layer; a: times as much, in percent; b: ms */
+	PLAN_FREEZE,       /* tokens; a: ms; b: whose */
 	PLAN_EVICT,        /* Bitcoin: the mempool is emptied */
 	PLAN_CLOCK,        /* a: ms, plus two hours */
 	PLAN_DISK_FAILS,   /* a: operation; b: after so many */
@@ -57,6 +58,7 @@ struct hazard;
 
 struct plan {
 	uint64_t seed;
+	enum layer_id other;         /* the network beside Bitcoin: one of accounts */
 	const struct hazard *hazard; /* directed (hazards.h); NULL: by the seed alone */
 	uint64_t work_ms;            /* items come until then */
 	bool sockets;                /* the provider's HTTP goes over simulated ones (door.h) */
@@ -69,6 +71,7 @@ struct plan {
 
 /* How much of everything. */
 struct plan_profile {
+	enum layer_id other;
 	uint64_t minutes; /* of work */
 	uint32_t swaps, payouts, deposits;
 	uint32_t faults; /* 0: none */

@@ -12,16 +12,14 @@
  * both networks' outages together. The engine's own bounds are far above. */
 #define LOCK_SPARE_MS 300000u
 #define DEEP_REASON "a reorganisation deeper than the final depth"
-#define LESS_REASON "reconciliation: the chain has less than the books"
+#define LESS_REASON "reconciliation: the chain has less"
 /* Blocks after which a refund that is open must have begun. */
 #define REFUND_BLOCKS 30u
 
 static uint64_t left_ms(const struct world *w, const struct leg *leg, uint64_t timelock)
 {
 	const uint64_t tip = nets_height(&w->nets, leg->layer);
-	const uint64_t block_ms = leg->layer == LAYER_ROOTSTOCK ? WORLD_ROOTSTOCK_BLOCK_MS
-								: WORLD_BITCOIN_BLOCK_MS;
-	return timelock > tip ? (timelock - tip) * block_ms : 0;
+	return timelock > tip ? (timelock - tip) * world_block_ms(leg->layer) : 0;
 }
 
 /* When what the client locked leaves us: on Lightning when the node gives it up, and not when the
@@ -171,12 +169,13 @@ void rules_step(struct world *w)
 	if (l == NULL)
 		return;
 	for (unsigned i = 0; i < w->nets.count; i++)
-		look_at_height(w, l, (enum layer_id)i);
+		look_at_height(w, l, w->nets.place[i]);
 	w->rules.process = w->host.starts;
 	/* the reasons that a network, or a node that lies, can give: an operator is to look at it
 	 */
 	if (l->latched && strcmp(l->latch_reason, DEEP_REASON) != 0 &&
-		(strcmp(l->latch_reason, LESS_REASON) != 0 || !lies_told_less(&w->nets)) &&
+		(strncmp(l->latch_reason, LESS_REASON, strlen(LESS_REASON)) != 0 ||
+			!lies_told_less(&w->nets)) &&
 		!world_lax(w, HAZARD_LATCHES))
 		world_wrong(w, "latched: %s", l->latch_reason);
 	for (uint32_t i = 0; i < l->swap_count && i < WORLD_TAKERS_MAX; i++)

@@ -337,24 +337,35 @@ static void set(struct taker *t, const char *name, const char *value)
 
 static void configure(struct taker *t)
 {
-	static const char *const pairs[][2] = {{"provider", "http://provider"},
-		{"bitcoin.network", "regtest"}, {"rootstock.network", "regtest"},
-		{"bitcoin.rpc_url", "http://bitcoin"}, {"rootstock.rpc_url", "http://rootstock"},
-		{"bitcoin.poll_ms", "10000"}, {"rootstock.poll_ms", "10000"}, {"gas_key", "gas"},
-		{"bitcoin.block_interval_ms", "60000"}, {"rootstock.block_interval_ms", "12000"},
-		{"bitcoin.drift_permille", "50"}, {"rootstock.drift_permille", "50"},
-		{"bitcoin.outage_ms", "150000"}, {"rootstock.outage_ms", "150000"},
-		{"bitcoin.depth", "0:2"}, {"rootstock.depth", "0:4"}, {"bitcoin.final_depth", "3"},
-		{"rootstock.final_depth", "6"}, {"bitcoin.claim_blocks", "3"},
-		{"rootstock.claim_blocks", "10"}, {"max_fee", "60"},
-		{"lightning.network", "regtest"}, {"lightning.rpc_url", "http://lightning"},
-		{"lightning.poll_ms", "10000"}, {"lightning.block_interval_ms", "60000"},
-		{"lightning.drift_permille", "50"}, {"lightning.outage_ms", "150000"}};
+	static const char *const pairs[][2] = {{"provider", "http://provider"}, {"gas_key", "gas"},
+		{"bitcoin.network", "regtest"}, {"bitcoin.rpc_url", "http://bitcoin"},
+		{"bitcoin.poll_ms", "10000"}, {"bitcoin.block_interval_ms", "60000"},
+		{"bitcoin.drift_permille", "50"}, {"bitcoin.outage_ms", "150000"},
+		{"bitcoin.depth", "0:2"}, {"bitcoin.final_depth", "3"},
+		{"bitcoin.claim_blocks", "3"}, {"max_fee", "60"}, {"lightning.network", "regtest"},
+		{"lightning.rpc_url", "http://lightning"}, {"lightning.poll_ms", "10000"},
+		{"lightning.block_interval_ms", "60000"}, {"lightning.drift_permille", "50"},
+		{"lightning.outage_ms", "150000"}};
+	static const char *const others[][2] = {{"network", "regtest"},
+		{"rpc_url", "http://accounts"}, {"poll_ms", "10000"},
+		{"block_interval_ms", "12000"}, {"drift_permille", "50"}, {"outage_ms", "150000"},
+		{"depth", "0:4"}, {"final_depth", "6"}, {"claim_blocks", "10"}};
 	struct settings_error error = {.text = ""};
+	char name[64], token[2 + 2 * sizeof(struct evm_address) + 1] = "0x";
+	const enum layer_id other = nets_other(&t->w->nets);
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
 		set(t, pairs[i][0], pairs[i][1]);
 	if (t->w->plan.lightning)
 		set(t, "lightning.credential_file", t->w->nets.lnds.macaroon);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		(void)snprintf(name, sizeof name, "%s.%s", layer_name(other), others[i][0]);
+		set(t, name, others[i][1]);
+	}
+	if (layer_gas_apart(other)) {
+		(void)snprintf(name, sizeof name, "%s.token", layer_name(other));
+		hex_encode(token + 2, t->w->nets.token.b, sizeof t->w->nets.token.b);
+		set(t, name, token);
+	}
 	set(t, "refund_address", t->refund_address);
 	if (settings_read(&t->config, &error, &t->settings) != OK) {
 		(void)fprintf(stderr, "%s\n", error.text);
@@ -364,7 +375,7 @@ static void configure(struct taker *t)
 
 static void make_addresses(struct taker *t)
 {
-	t->to_len = t->to == LAYER_ROOTSTOCK ? 20 : 22;
+	t->to_len = t->to == nets_other(&t->w->nets) ? 20 : 22;
 	draw_bytes(&t->draw, t->to_script, t->to_len);
 	draw_bytes(&t->draw, t->refund_script, 22);
 	t->refund_script[0] = 0;

@@ -11,7 +11,8 @@
 #define FUND_BITCOIN_SAT 60000000u
 #define FUND_BITCOIN_COINS 6u
 #define FUND_ROOTSTOCK_SAT 500000000u
-#define TAKER_GAS "5"
+#define TAKER_COINS "5"
+#define GAS_COINS "1" /* where they are others */
 #define STEP_MAX_MS 1000u
 #define CHECK_EVERY_MS 5000u
 #define FOLD_EVERY_MS 1800000u
@@ -91,6 +92,7 @@ static void do_item(struct world *w, const struct plan_item *item, uint32_t numb
 	case PLAN_NODE_SLOW:
 	case PLAN_REORG:
 	case PLAN_FEES:
+	case PLAN_FREEZE:
 	case PLAN_EVICT:
 	case PLAN_CLOCK:
 	case PLAN_DISK_FAILS:
@@ -112,7 +114,13 @@ static void do_plan(struct world *w)
 	}
 }
 
-/* Takers have their gas before they begin. */
+static void fund_gas(struct world *w, const struct evm_address *account, const char *coins)
+{
+	if (layer_gas_apart(nets_other(&w->nets)))
+		nets_fund_gas(&w->nets, account, coins);
+}
+
+/* Takers have coins and gas before they begin. */
 static void fund_takers(struct world *w)
 {
 	for (uint32_t i = 0; i < w->plan.count; i++) {
@@ -122,8 +130,9 @@ static void fund_takers(struct world *w)
 			continue;
 		taker_account(&account, w->seed, i);
 		hex_encode(hex, account.b, sizeof account.b);
-		(void)nets_lever(&w->nets, LAYER_ROOTSTOCK, "sim_fund", "[\"0x%s\", \"%s\"]", hex,
-			TAKER_GAS);
+		(void)nets_lever(&w->nets, nets_other(&w->nets), "sim_fund",
+			"[\"0x%s\", \"" TAKER_COINS "\"]", hex);
+		fund_gas(w, &account, GAS_COINS);
 	}
 }
 
@@ -132,7 +141,11 @@ static void fund(struct world *w)
 	fund_takers(w);
 	for (unsigned i = 0; i < FUND_BITCOIN_COINS; i++)
 		operator_deposit(w, LAYER_BITCOIN, FUND_BITCOIN_SAT);
-	operator_deposit(w, LAYER_ROOTSTOCK, FUND_ROOTSTOCK_SAT);
+	operator_deposit(w, nets_other(&w->nets), FUND_ROOTSTOCK_SAT);
+	struct evm_address account;
+	CHECK(wallet_account(&account, &w->keeper.wallet, nets_other(&w->nets)) == OK);
+	const bool little = w->plan.hazard != NULL && w->plan.hazard->gas != NULL;
+	fund_gas(w, &account, little ? w->plan.hazard->gas : GAS_COINS);
 }
 
 /* One step of everybody. The wait never passes the next item of the plan. */
@@ -150,8 +163,10 @@ static void step(struct world *w)
 	do_plan(w);
 	faults_turn(w);
 	const struct ledger *l = host_ledger(&w->host);
-	for (unsigned i = 0; l != NULL && i < w->nets.count; i++)
-		w->birth[i] = l->layer[i].born ? l->layer[i].birth.height : 0;
+	for (unsigned i = 0; l != NULL && i < w->nets.count; i++) {
+		const enum layer_id layer = w->nets.place[i];
+		w->birth[layer] = l->layer[layer].born ? l->layer[layer].birth.height : 0;
+	}
 	operator_turn(w);
 	rules_step(w);
 	if (w->plan.hazard != NULL && w->plan.hazard->turn != NULL)
@@ -165,13 +180,14 @@ static void check_moved(struct world *w)
 	const struct ledger *l = host_ledger(&w->host);
 	struct hash256 tip;
 	for (unsigned i = 0; l != NULL && i < w->nets.count; i++) {
-		if (!w->blocks_moved[i])
+		const enum layer_id layer = w->nets.place[i];
+		if (!w->blocks_moved[layer])
 			continue;
-		nets_tip(&tip, &w->nets, (enum layer_id)i);
-		if (!hash256_eq(&tip, &l->layer[i].tip.hash))
+		nets_tip(&tip, &w->nets, layer);
+		if (!hash256_eq(&tip, &l->layer[layer].tip.hash))
 			continue;
-		w->blocks_moved[i] = false;
-		check_block(w, (enum layer_id)i);
+		w->blocks_moved[layer] = false;
+		check_block(w, layer);
 	}
 }
 
@@ -223,7 +239,7 @@ static void end_hazard(struct world *w)
 static void run_on(struct world *w)
 {
 	nets_mine(&w->nets, LAYER_BITCOIN, AFTER_BLOCKS);
-	nets_mine(&w->nets, LAYER_ROOTSTOCK, AFTER_BLOCKS);
+	nets_mine(&w->nets, nets_other(&w->nets), AFTER_BLOCKS);
 	run_until(w, now_of(w) + AFTER_MS, false);
 	run_until(w, now_of(w) + SETTLE_MINUTE_MS, !world_lax(w, HAZARD_STAYS));
 }

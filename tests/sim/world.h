@@ -17,7 +17,12 @@
 
 #define WORLD_START_MS UINT64_C(1800000000000)
 #define WORLD_BITCOIN_BLOCK_MS 60000u
-#define WORLD_ROOTSTOCK_BLOCK_MS 12000u
+#define WORLD_ROOTSTOCK_BLOCK_MS 12000u /* of whatever network of accounts there is */
+static inline uint64_t world_block_ms(enum layer_id layer)
+{
+	return layer_family(layer) == FAMILY_ACCOUNT ? WORLD_ROOTSTOCK_BLOCK_MS
+						     : WORLD_BITCOIN_BLOCK_MS;
+}
 #define WORLD_TAKERS_MAX 64u
 #define WORLD_PAYOUTS_MAX 64u
 #define WORLD_DEPOSITS_MAX 64u
@@ -30,9 +35,9 @@ struct rules {
 	/* by swap */
 	bool answered[WORLD_TAKERS_MAX], looked[WORLD_TAKERS_MAX], refunded[WORLD_TAKERS_MAX];
 	uint32_t swaps;
-	uint64_t process;             /* of this start of the provider: */
-	uint64_t height[NETS_COUNT];  /* its books' */
-	uint64_t highest[NETS_COUNT]; /* the most that the books ever had */
+	uint64_t process;              /* of this start of the provider: */
+	uint64_t height[LAYER_COUNT];  /* its books' */
+	uint64_t highest[LAYER_COUNT]; /* the most that the books ever had */
 };
 
 /* A payout that the operator asked for. Those of one request lie behind each other; the first one
@@ -71,7 +76,7 @@ struct world {
 	struct http_client *operator; /* owned */
 	uint64_t latch_ms;            /* when the operator looks at it again */
 	struct draw deposits;
-	struct amount deposited[NETS_COUNT];
+	struct amount deposited[LAYER_COUNT];
 	char *deposit[WORLD_DEPOSITS_MAX]; /* owned: on Bitcoin, raw, in hex */
 	uint32_t deposit_count;
 	uint64_t calm_ms; /* no fault of the plan any more from here on; 0: not yet */
@@ -79,11 +84,11 @@ struct world {
 	uint64_t damaged, damage_refused, damage_harmless, damage_cut;
 	uint32_t wrong;                  /* what a checker found */
 	char wrong_text[TRACE_TEXT_MAX]; /* the first */
-	bool blocks_moved[NETS_COUNT];
+	bool blocks_moved[LAYER_COUNT];
 	bool coins_full;                              /* the books said so */
 	enum swap_state swap_state[WORLD_TAKERS_MAX]; /* as the timeline has it */
-	uint64_t birth[NETS_COUNT];                   /* of the books; 0: not born yet */
-	uint64_t reorgs[NETS_COUNT];                  /* of the network, so far */
+	uint64_t birth[LAYER_COUNT];                  /* of the books; 0: not born yet */
+	uint64_t reorgs[LAYER_COUNT];                 /* of the network, so far */
 	struct rules rules;
 	struct hazard_run hazard;
 };
