@@ -180,7 +180,7 @@ stage_tsan() {
 stage_live() {
 	build live build || return
 	if $install; then
-		for peer in anvil solc evm_js op_js elements_js wally btcd bitcoind lnd; do
+		for peer in anvil solc evm_js op_js light_relay elements_js wally btcd bitcoind lnd; do
 			one live "$peer" "tools/peers/$peer.sh"
 		done
 	fi
