@@ -98,8 +98,10 @@ struct layer {
 	uint64_t fee_rate;        /* last told to the sink; 0: none */
 	uint64_t fee_due_ms;      /* when to ask for it again */
 	bool fee_asking;
-	char said[160]; /* the node's last words on why something is not so, or ours on its answer
-			 */
+	char notice[160]; /* for who looks, where nothing is wrong: what was seen and is not counted
+			   */
+	char said[160];   /* the node's last words on why something is not so, or ours on its answer
+			   */
 };
 
 /* How often the fee rate is asked for. */

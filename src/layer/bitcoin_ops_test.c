@@ -430,6 +430,42 @@ static void test_other_assets(void)
 	world_end();
 }
 
+/* In blocks: said to be there, and no event. */
+static void test_noticed(void)
+{
+	static const uint8_t to_them[34] = {0x51, 0x20, 0x77};
+	for (unsigned i = 0; i < 3; i++) {
+		struct elements_txin in[1];
+		struct elements_txout out[1];
+		struct elements_tx tx = {.in = in, .out = out};
+		struct chain_tx strange;
+		size_t used;
+		world_begin();
+		CHECK(elements_tx_parse(&tx, &used, 1, 1, slice_of(deposit.raw, deposit.len)) ==
+			OK);
+		struct buf raw = buf_init(strange.raw, sizeof strange.raw);
+		if (i == 1) { /* as much of it, blinded: of any content, since nobody opens it */
+			out[0].value = (struct elements_value){{ELEMENTS_VALUE_COMMITMENT, 1}};
+		} else {
+			out[0].asset.b[7] ^= 1;
+		}
+		if (i == 2)
+			out[0].script = slice_of(to_them, sizeof to_them);
+		elements_tx_put(&raw, &tx);
+		elements_tx_id(&strange.txid, &tx);
+		CHECK(!raw.overflow);
+		strange.len = raw.len;
+		strange.big = NULL;
+		chain_mine(&chain, &strange, 1);
+		world_start();
+		fake_run(&fake, 3000);
+		CHECK(fake.block_count == 1 && fake.event_count == 0);
+		CHECK(fake_info(&fake).err == OK);
+		CHECK((strstr(fake_info(&fake).detail, "not counted") != NULL) == (i < 2));
+		world_end();
+	}
+}
+
 static struct json *lie_asset(void *ctx, struct json *honest)
 {
 	char text[65];
@@ -486,6 +522,7 @@ int main(void)
 {
 	test_both(LAYER_LIQUID);
 	test_other_assets();
+	test_noticed();
 	test_sidechain();
 	test_both(LAYER_BITCOIN);
 	test_scan_deposits();

@@ -95,7 +95,8 @@ static void settle(struct follow *f)
 		(void)DETAIL(info->detail, OK, "the node is behind: at %llu, we were at %llu",
 			(unsigned long long)f->tip.height, (unsigned long long)f->ring[0].height);
 	else
-		(void)DETAIL(info->detail, OK, "%s", info->syncing ? "the node is syncing" : "");
+		(void)DETAIL(info->detail, OK, "%s",
+			info->syncing ? "the node is syncing" : f->layer->notice);
 	round_over(f);
 	if (!behind)
 		source(f)->at_tip(f->layer);

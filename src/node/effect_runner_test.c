@@ -5,6 +5,8 @@
 #include "node/effect_plan.h"
 #include "node/effect_runner.h"
 #include "node/engine_world_test.h"
+#include "rt/executor.h"
+#include "rt/offload.h"
 #include "sign/signer_ops.h"
 #include "wire/bolt11.h"
 
@@ -66,6 +68,7 @@ struct rig {
 	struct counting_signer signer;
 	struct silent_node node;
 	struct layer *layer[LAYER_COUNT];
+	struct offload *offload; /* NULL: in place */
 	struct effect_runner *runner;
 };
 
@@ -76,6 +79,7 @@ static void begin_runner(struct rig *r)
 		.journal = r->w.journal,
 		.signer = &r->signer.signer,
 		.layer = r->layer,
+		.offload = r->offload,
 		.signer_timeout_ms = 10000,
 		.resubmit_ms = 10000};
 	CHECK(effect_runner_create(&r->runner, &config) == OK);
@@ -209,6 +213,39 @@ static void test_refused_is_not_void(void)
 	end(&r);
 }
 
+/* A worker puts the signatures in; who leaves meanwhile does not hear of it. */
+static void test_by_a_worker(bool leaves)
+{
+	static struct rig r;
+	struct executor_config workers = executor_config_default();
+	struct executor *executor;
+	workers.worker_count = 1;
+	workers.pin_threads = false;
+	begin(&r);
+	effect_runner_destroy(r.runner);
+	CHECK(executor_create(&executor, &workers) == OK);
+	const struct offload_config offload = {.loop = r.loop, .executor = executor, .jobs_max = 4};
+	CHECK(offload_create(&r.offload, &offload) == OK);
+	begin_runner(&r);
+	const struct effect *f = pay_out(&r);
+	engine_flush(r.w.engine);
+	run(&r);
+	struct offload_stat stat = {0};
+	for (unsigned i = 0; i < STEPS_MAX && leaves && stat.open == 0; i++) {
+		(void)loop_step(r.loop, 10);
+		offload_stat(r.offload, &stat);
+	}
+	if (!leaves)
+		until_prepared(&r, f);
+	const uint32_t prepared = f->variant_count;
+	effect_runner_destroy(r.runner);
+	r.runner = NULL;
+	offload_destroy(r.offload);
+	CHECK(f->variant_count == prepared && (leaves || prepared == 1));
+	executor_destroy(executor);
+	end(&r);
+}
+
 /* ---- commands ---- */
 
 static void open_channels(struct rig *r)
@@ -330,5 +367,7 @@ int main(void)
 	test_durable_first();
 	test_same_bytes_again();
 	test_refused_is_not_void();
+	test_by_a_worker(false);
+	test_by_a_worker(true);
 	return 0;
 }

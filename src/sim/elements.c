@@ -67,8 +67,8 @@ static enum err tx_parse(struct sim_bitcoin *b, struct simbtc_tx *t)
 	TRY(elements_tx_parse(&own->tx, &used, in_max, out_max, raw));
 	if (used != raw.len)
 		return ERR_FORMAT;
-	elements_view(&t->tx, b->in_scratch, b->out_scratch, &own->tx,
-		&simel_network()->policy_asset, false);
+	elements_view(
+		&t->tx, b->in_scratch, b->out_scratch, &own->tx, &simel_network()->policy_asset);
 	elements_tx_id(&t->txid, &own->tx);
 	elements_tx_wtxid(&t->wtxid, &own->tx);
 	t->weight = elements_tx_weight(&own->tx);

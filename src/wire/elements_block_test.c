@@ -52,14 +52,14 @@ static enum err see(
 	CHECK(index == s->count && index < ARRAY_LEN(s->txid));
 	CHECK(tx->in_count <= ARRAY_LEN(in) && tx->out_count <= ARRAY_LEN(out));
 	s->txid[s->count++] = *txid;
-	elements_view(&view, in, out, tx, &chain->policy_asset, true);
+	elements_view(&view, in, out, tx, &chain->policy_asset);
 	CHECK(btc_tx_is_coinbase(&view) == (index == 0));
 	for (uint32_t i = 0; i < tx->out_count; i++) {
 		const bool blinded = elements_value_form(&tx->out[i].value) == ELEMENTS_COMMITMENT;
 		s->fees += elements_txout_is_fee(&tx->out[i]);
 		s->blinded += blinded;
-		/* what it holds is not known, and so its script is nobody's */
-		CHECK(!blinded || (out[i].script.len == 0 && out[i].value.raw == 0));
+		/* what it holds is not known, and so it counts for nothing */
+		CHECK(!blinded || (out[i].script.len > 0 && out[i].value.raw == 0));
 	}
 	return OK;
 }

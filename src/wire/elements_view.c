@@ -9,7 +9,7 @@ bool elements_txout_holds(
 }
 
 void elements_view(struct btc_tx *view, struct btc_txin *in, struct btc_txout *out,
-	const struct elements_tx *tx, const struct hash256 *asset, bool counted_only)
+	const struct elements_tx *tx, const struct hash256 *asset)
 {
 	*view = (struct btc_tx){.version = tx->version,
 		.locktime = tx->locktime,
@@ -28,6 +28,6 @@ void elements_view(struct btc_tx *view, struct btc_txin *in, struct btc_txout *o
 		struct sat value = {0};
 		const bool holds = elements_txout_holds(&value, &tx->out[i], asset);
 		out[i].value = holds ? value : (struct sat){0};
-		out[i].script = holds || !counted_only ? tx->out[i].script : slice_of(NULL, 0);
+		out[i].script = tx->out[i].script;
 	}
 }

@@ -15,9 +15,10 @@
 MUST_USE NONNULL_ALL bool elements_txout_holds(
 	struct sat *value, const struct elements_txout *out, const struct hash256 *asset);
 
-/* in and out have room for the transaction's. Outputs of another asset, or blinded, have value zero
- * and keep their script; with counted_only they lose it. */
+/* in and out have room for the transaction's. Outputs of another asset, or blinded, have value
+ * zero.
+ */
 NONNULL_ALL void elements_view(struct btc_tx *view, struct btc_txin *in, struct btc_txout *out,
-	const struct elements_tx *tx, const struct hash256 *asset, bool counted_only);
+	const struct elements_tx *tx, const struct hash256 *asset);
 
 #endif

@@ -73,7 +73,7 @@ static enum err open_elements(struct utxo_tx *u, struct slice raw)
 		if (!is_plain(&tx->out[i], &chain->policy_asset) ||
 			elements_txout_is_fee(&tx->out[i]) != (i + 1 == tx->out_count))
 			return ERR_FORMAT;
-	elements_view(&u->tx, u->in, u->out, tx, &chain->policy_asset, false);
+	elements_view(&u->tx, u->in, u->out, tx, &chain->policy_asset);
 	u->fee = u->out[tx->out_count - 1].value;
 	u->states_fee = true;
 	u->tx.out_count--;

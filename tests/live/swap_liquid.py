@@ -133,6 +133,16 @@ class Case(swap_e2e.Case):
         check(output["assetcommitment"][:2] in ("0a", "0b") and output["commitmentnonce"][:2] in ("02", "03"), output)
         print("payouts: final")
 
+    def foreign(self):
+        """Another asset, paid to our own address, is neither credited nor missing."""
+        layers, before = self.p.layers(), self.p.available("liquid")
+        self.nodes.liquid.sim_mint(layers["liquid"]["funding_address"], "ab" * 32, "3")
+        seen = layers["liquid"]["height"] + 5
+        self.p.wait("blocks behind it", lambda: self.p.layers()["liquid"]["height"] >= seen)
+        self.p.wait_reconciled()
+        check(self.p.available("liquid") == before, "another asset was taken for L-BTC")
+        check("another asset" in self.p.layers()["liquid"]["node"]["detail"], self.p.layers()["liquid"])
+
     def refused(self):
         """What the client is paid by a claim can't be blinded: it says so before anything happens."""
         run = self.client.swap("confidential-claim", "bitcoin", "liquid", "0.01", CONFIDENTIAL)
@@ -153,7 +163,8 @@ def main(bin_dir):
             case = Case(deployed, client)
             vanished = case.vanished()
             next(vanished)
-            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.lightning, case.provider_killed, case.payout, case.refused):
+            for step in (case.there, case.back, case.from_bitcoin, case.to_bitcoin, case.lightning, case.provider_killed, case.payout,
+                         case.foreign, case.refused):
                 step()
             for _ in vanished:
                 pass

@@ -1,7 +1,8 @@
 /* Liquid's live half: how elementsd's transactions and blocks are read.
  *
  * Only explicit L-BTC is counted. An output of another asset, or a blinded one, is no coin of ours
- * and no lock-up, whatever script it pays to: it is left out of events and scans alike. */
+ * and no lock-up, whatever script it pays to: it is left out of events and scans alike, and said to
+ * be there. */
 #include "base/hex.h"
 #include "layer/utxo/utxo.h"
 #include "wire/elements_address.h"
@@ -36,7 +37,7 @@ static void view_fini(struct view *v)
 static void view_make(struct btc_tx *tx, const struct view *v, const struct elements_tx *from,
 	const struct network *network)
 {
-	elements_view(tx, v->in, v->out, from, &elements_network_of(network)->policy_asset, true);
+	elements_view(tx, v->in, v->out, from, &elements_network_of(network)->policy_asset);
 }
 
 static enum err tx_open(const struct network *network, struct slice raw, tx_use use, void *ctx)
@@ -193,6 +194,7 @@ static const struct utxo_rules rules = {
 	.block_close = block_close,
 	.scan_value = scan_value,
 	.check_more = check_more,
+	.other_assets = true,
 };
 
 static struct layer *allocate(void)

@@ -1,4 +1,5 @@
 /* Which parts of a transaction concern us: outputs by script, inputs by outpoint. */
+#include "base/hex.h"
 #include "crypto/hash.h"
 #include "layer/utxo/utxo.h"
 
@@ -224,6 +225,25 @@ static bool is_ours(const struct utxo *b, struct slice script, uint32_t *key_ind
 	return d != NULL;
 }
 
+/* Something for us that is not counted: its owner will ask. */
+static void note_other_asset(struct utxo *b, struct slice script, const struct btc_outpoint *at)
+{
+	struct script_key key;
+	uint32_t index;
+	char txid[65];
+	bool ours = is_ours(b, script, &index);
+	if (script.len == sizeof key.b) {
+		memcpy(key.b, script.ptr, sizeof key.b);
+		ours = ours || table_get(&b->script, &key) != NULL;
+	}
+	if (!ours)
+		return;
+	hex_encode_reversed(txid, at->txid.b, sizeof at->txid.b);
+	(void)DETAIL(b->layer.notice, OK,
+		"not counted: %s:%u pays to us in another asset, or confidentially", txid,
+		(unsigned)at->index);
+}
+
 static enum err match_output(struct utxo *b, const struct btc_txout *out,
 	const struct btc_outpoint *at, bool coinbase, uint64_t height, match_emit emit, void *ctx)
 {
@@ -234,6 +254,11 @@ static enum err match_output(struct utxo *b, const struct btc_txout *out,
 		.flags = coinbase ? CHAIN_LOCK_COINBASE : 0u,
 		.amount = amount_of(layer_asset(b->layer.config.id), out->value.raw)};
 
+	if (b->rules->other_assets && out->value.raw == 0) {
+		if (height > 0)
+			note_other_asset(b, out->script, at);
+		return OK;
+	}
 	point_key_of(&where, at);
 	if (height > 0 && is_ours(b, out->script, &e.key_index)) {
 		if (table_put(&b->coin, &where) == NULL)

@@ -96,6 +96,9 @@ struct utxo_rules {
 	/* What an entry of scantxoutset holds; ERR_NOT_FOUND: nothing that is counted. */
 	enum err (*scan_value)(
 		struct sat *value, const struct json *output, const struct network *network);
+	/* An output of value zero holds something else, or nobody can see what: it is not counted.
+	 */
+	bool other_assets;
 	/* Ask what else tells the right network from others. NULL: nothing. */
 	void (*check_more)(struct utxo_check *c);
 };
