@@ -303,9 +303,15 @@ def elements_commitments(source):
                          array([text(g) for g in x["inputs"]])] for x in vectors["blinded"]])
 
 
+def long_text(s):
+    """As text(), of whatever length."""
+    return text(s) if len(s) < 4000 else "(const char[]){" + ",\n\t\t".join(
+        ", ".join(str(b) for b in s.encode()[i:i + 20]) for i in range(0, len(s), 20)) + ", 0}"
+
+
 def exchanges(source):
     yield from table("exchanges", texts("name", "request") + ["unsigned status", "struct slice body"],
-                     [[text(e["name"]), text(e["request"]), f"{e['status']}u", blob(e["body"].encode().hex())]
+                     [[text(e["name"]), long_text(e["request"]), f"{e['status']}u", blob(e["body"].encode().hex())]
                       for e in json.loads(source)])
 
 

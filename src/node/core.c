@@ -342,6 +342,7 @@ static enum err open_workers(struct core *k)
 		.signer = k->signer,
 		.watch = k->watch,
 		.layer = k->layer,
+		.offload = k->c.offload,
 		.signer_timeout_ms = k->config->signer_timeout_ms,
 		.resubmit_ms = CORE_RESUBMIT_MS};
 	TRY(effect_runner_create(&k->effects, &effects));

@@ -5,6 +5,7 @@
 #include "net/net_pool.h"
 #include "net/net_thread.h"
 #include "node/core.h"
+#include "node/effect_runner.h"
 #include "node/log.h"
 #include "node/metrics.h"
 #include "rt/cpu_budget.h"
@@ -32,7 +33,7 @@ static const char usage[] =
 	"3 the data directory is in use, damaged, or another deployment's.\n";
 
 /* Blocks that are being checked, and held meanwhile: two windows of each layer. */
-#define JOBS_MAX (2u * FOLLOW_WINDOW * LAYER_COUNT)
+#define JOBS_MAX (2u * FOLLOW_WINDOW * LAYER_COUNT + EFFECT_IN_FLIGHT_MAX)
 
 struct daemon {
 	struct config config;

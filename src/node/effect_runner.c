@@ -16,7 +16,7 @@ struct attempt {
 
 /* What this process is doing about an effect; by index in the ledger. While a replacement is being
  * signed, the bytes that there are go on being sent: the two don't wait for each other. */
-struct task {
+struct effort {
 	struct attempt sign, send;
 	bool asked;            /* a signer was asked in this process */
 	bool maybe_sent;       /* a node may have taken it in this process */
@@ -33,6 +33,7 @@ struct task {
 struct flight {
 	struct effect_runner *r;
 	struct flight *next, **previous; /* of all that are */
+	struct assembly *assembly;       /* borrows, while a worker has it */
 	uint32_t effect;
 	struct id128 id;
 	bool send;         /* to a node; otherwise to the signer */
@@ -45,7 +46,7 @@ struct flight {
 
 struct effect_runner {
 	struct effect_runner_config config;
-	struct task *task;
+	struct effort *task;
 	struct flight *flights; /* owned */
 	uint32_t in_flight;
 	uint64_t first_seq; /* of the ledger when this process began */
@@ -77,13 +78,22 @@ static void free_flight(struct flight *g)
 	free(g);
 }
 
-/* Signer and nodes call nobody back any more. */
+static void assembly_abandon(struct assembly *a);
+
+static void forget_flight(struct flight *g)
+{
+	if (g->assembly != NULL)
+		assembly_abandon(g->assembly);
+	free_flight(g);
+}
+
+/* Signer and nodes call nobody back any more, and a worker's result is nobody's. */
 void effect_runner_destroy(struct effect_runner *r)
 {
 	if (r == NULL)
 		return;
 	while (r->flights != NULL)
-		free_flight(r->flights);
+		forget_flight(r->flights);
 	free(r->task);
 	free(r);
 }
@@ -111,7 +121,7 @@ static void look_again(struct effect_runner *r, struct attempt *a)
 
 static struct attempt *attempt_of(const struct flight *g)
 {
-	struct task *t = &g->r->task[g->effect];
+	struct effort *t = &g->r->task[g->effect];
 	return g->send ? &t->send : &t->sign;
 }
 
@@ -122,6 +132,7 @@ static struct flight *take_off(struct effect_runner *r, const struct effect *f, 
 	if (g == NULL)
 		return NULL;
 	g->r = r;
+	g->assembly = NULL;
 	g->effect = (uint32_t)(f - engine_ledger(r->config.engine)->effect);
 	g->id = f->id;
 	g->send = send;
@@ -158,44 +169,119 @@ static void give_up(
 		back_off(r, &r->task[g->effect].sign);
 }
 
+/* Signatures into a transaction, by a worker: what is blinded takes tens of milliseconds. */
+struct assembly {
+	struct offload_job job;
+	struct flight *flight; /* borrows; NULL: the runner is gone */
+	struct pubkey wallet;
+	struct signing_answer answer;
+	enum err err;
+	struct hash256 txid;
+	size_t raw_len;
+	uint8_t raw[SIGNING_TX_MAX];
+	size_t request_len;
+	uint8_t request[];
+};
+
+static void assembly_abandon(struct assembly *a)
+{
+	a->flight = NULL;
+}
+
+static void assembly_free(struct assembly *a)
+{
+	bytes_wipe(a->raw, a->raw_len);
+	bytes_wipe(a->request, a->request_len);
+	free(a);
+}
+
+static void assemble(struct offload_job *job, const struct parallel *parallel)
+{
+	struct assembly *a = (struct assembly *)(void *)job;
+	struct buf raw = buf_init(a->raw, sizeof a->raw);
+	struct signing_request request;
+	(void)parallel;
+	CHECK(signing_request_parse(&request, slice_of(a->request, a->request_len)) == OK);
+	a->err = signing_assemble(&raw, &a->txid, &request, &a->answer, &a->wallet);
+	a->raw_len = raw.len;
+}
+
+/* Called off meanwhile: what was signed never leaves. */
+static bool is_stale(const struct flight *g, const struct effect *f)
+{
+	return f == NULL || f->variant_wanted != g->variant ||
+		f->variant_wanted + f->variant_base != g->numbered;
+}
+
+static void assembled(struct flight *g, const struct assembly *a)
+{
+	struct effect_runner *r = g->r;
+	struct attempt *t = &r->task[g->effect].sign;
+	const struct effect *f = land(g);
+
+	if (!is_stale(g, f) && a->err != OK) {
+		/* a signer that answers nonsense is not believed twice in a hurry */
+		back_off(r, t);
+	} else if (!is_stale(g, f)) {
+		t->failures = 0;
+		t->next_ms = 0;
+		if (engine_prepared(r->config.engine, loop_wall_ms(r->config.loop), &g->id,
+			    g->variant, &a->txid, g->fee, slice_of(a->raw, a->raw_len)) != OK)
+			back_off(r, t);
+	}
+	free_flight(g);
+}
+
+static void on_assembled(struct offload_job *job, enum err err)
+{
+	struct assembly *a = (struct assembly *)(void *)job;
+	if (err != OK)
+		a->err = err;
+	if (a->flight != NULL)
+		assembled(a->flight, a);
+	assembly_free(a);
+}
+
+/* Whatever the signer answered is checked against the request. ERR_FULL: nobody can do it now. */
+static enum err assembly_begin(struct flight *g, const struct signing_answer *answer)
+{
+	struct assembly *a = malloc(sizeof *a + g->request_len);
+	if (a == NULL)
+		return ERR_FULL;
+	a->job = (struct offload_job){.run = assemble, .done = on_assembled};
+	a->flight = g;
+	a->wallet = engine_ledger(g->r->config.engine)->params.wallet;
+	a->answer = *answer;
+	a->err = ERR_CANCELLED;
+	a->raw_len = 0;
+	a->request_len = g->request_len;
+	memcpy(a->request, g->request, g->request_len);
+	g->assembly = a;
+	const enum err err = offload_submit(g->r->config.offload, &a->job);
+	if (err != OK) {
+		g->assembly = NULL;
+		assembly_free(a);
+	}
+	return err;
+}
+
 static void on_signed(void *ctx, const struct signing_answer *answer)
 {
-	static _Thread_local uint8_t storage[SIGNING_TX_MAX];
 	struct flight *g = ctx;
 	struct effect_runner *r = g->r;
 	struct attempt *t = &r->task[g->effect].sign;
-	const struct ledger *l = engine_ledger(r->config.engine);
-	const struct effect *f = land(g);
-	struct buf raw = buf_init(storage, sizeof storage);
-	struct signing_request request;
-	struct hash256 txid;
 
-	/* called off meanwhile: what was signed never leaves */
-	if (f == NULL || f->variant_wanted != g->variant ||
-		f->variant_wanted + f->variant_base != g->numbered)
-		goto out;
-	if (answer->err == ERR_DENIED || answer->err == ERR_FORMAT || answer->err == ERR_EXISTS ||
-		answer->err == ERR_RANGE) {
+	if (answer->err == OK && assembly_begin(g, answer) == OK)
+		return;
+	const struct effect *f = land(g);
+	if (is_stale(g, f)) {
+		/* nobody waits for it */
+	} else if (answer->err == ERR_DENIED || answer->err == ERR_FORMAT ||
+		answer->err == ERR_EXISTS || answer->err == ERR_RANGE) {
 		give_up(r, g, answer->err, answer->detail);
-		goto out;
-	}
-	if (answer->err != OK) {
+	} else {
 		back_off(r, t);
-		goto out;
 	}
-	CHECK(signing_request_parse(&request, slice_of(g->request, g->request_len)) == OK);
-	if (signing_assemble(&raw, &txid, &request, answer, &l->params.wallet) != OK) {
-		/* a signer that answers nonsense is not believed twice in a hurry */
-		back_off(r, t);
-		goto out;
-	}
-	t->failures = 0;
-	t->next_ms = 0;
-	if (engine_prepared(r->config.engine, loop_wall_ms(r->config.loop), &g->id, g->variant,
-		    &txid, g->fee, buf_slice(&raw)) != OK)
-		back_off(r, t);
-	bytes_wipe(storage, raw.len);
-out:
 	free_flight(g);
 }
 
@@ -204,7 +290,7 @@ out:
 static void give_up_lock(struct effect_runner *r, const struct effect *f)
 {
 	const uint64_t now = loop_wall_ms(r->config.loop);
-	const struct task *t = &r->task[f - engine_ledger(r->config.engine)->effect];
+	const struct effort *t = &r->task[f - engine_ledger(r->config.engine)->effect];
 	const bool maybe_signed = t->asked || f->intent_seq <= r->first_seq;
 	enum err err;
 	if (maybe_signed && layer_family(f->layer) == FAMILY_UTXO)
@@ -252,7 +338,7 @@ static void build(struct effect_runner *r, const struct effect *f)
 {
 	const struct ledger *l = engine_ledger(r->config.engine);
 	struct buf request = buf_init(r->scratch, sizeof r->scratch);
-	struct task *t = &r->task[f - l->effect];
+	struct effort *t = &r->task[f - l->effect];
 	struct amount fee;
 
 	const enum err err = effect_request(&request, &fee, l, f);
@@ -341,7 +427,7 @@ static void on_recorded(void *ctx, enum err err)
  * a no, which a node says where it has no such payment (SUBMIT_REJECTED). */
 static bool never_sent(const struct effect_runner *r, const struct effect *f)
 {
-	const struct task *t = &r->task[f - engine_ledger(r->config.engine)->effect];
+	const struct effort *t = &r->task[f - engine_ledger(r->config.engine)->effect];
 	return layer_family(f->layer) == FAMILY_CHANNEL &&
 		(f->purpose == SIGN_LOCK || f->purpose == SIGN_PAYOUT) && !f->submitted &&
 		!t->maybe_sent && !t->send.busy && f->variant[0].seq > r->first_seq;
@@ -370,7 +456,7 @@ static void on_submitted(void *ctx, const struct submit_answer *answer)
 	struct flight *g = ctx;
 	struct effect_runner *r = g->r;
 	struct engine *e = r->config.engine;
-	struct task *t = &r->task[g->effect];
+	struct effort *t = &r->task[g->effect];
 	const struct effect *f = land(g);
 
 	if (f == NULL || g->variant >= f->variant_count)
@@ -413,7 +499,7 @@ static void submit(struct effect_runner *r, const struct effect *f)
 	const struct ledger *l = engine_ledger(r->config.engine);
 	const uint32_t variant = f->variant_count - 1;
 	struct buf raw = buf_init(storage, sizeof storage);
-	struct task *t = &r->task[f - l->effect];
+	struct effort *t = &r->task[f - l->effect];
 
 	/* what no node ever saw is not sent while it should not be; the engine calls it off where
 	 * that can't change any more */
@@ -465,7 +551,7 @@ static void run_effect(struct effect_runner *r, uint32_t index, uint64_t now, ui
 	const uint64_t durable = journal_durable(r->config.journal);
 	const struct ledger *l = engine_ledger(r->config.engine);
 	const struct effect *f = &l->effect[index];
-	struct task *t = &r->task[index];
+	struct effort *t = &r->task[index];
 
 	if (MUTANT(EFFECTS_FORGOTTEN) && f->intent_seq <= r->first_seq)
 		return;

@@ -12,6 +12,7 @@
 #include "layer/layer.h"
 #include "node/engine.h"
 #include "node/watch.h"
+#include "rt/offload.h"
 #include "sign/signer.h"
 
 #define EFFECT_IN_FLIGHT_MAX 256u
@@ -28,6 +29,7 @@ struct effect_runner_config {
 	struct signer *signer;
 	const struct watch *watch;
 	struct layer *const *layer; /* LAYER_COUNT of them */
+	struct offload *offload;    /* NULL: in place */
 	uint64_t signer_timeout_ms;
 	uint64_t resubmit_ms; /* bytes not seen in a block are sent again after so long */
 };

@@ -178,6 +178,8 @@ struct simbtc_rules {
 	/* What an output holds; key: how an explicit value is called. */
 	void (*value_json)(
 		struct text *out, const struct simbtc_tx *t, uint32_t vout, const char *key);
+	/* Why sendrawtransaction does not even try; NULL: it does, or there is no such reason. */
+	const char *(*unsendable)(const struct simbtc_tx *t);
 	const char *scan_total;       /* how scantxoutset calls the sum */
 	const struct simbtc_row *row; /* methods of its own */
 	size_t row_count;

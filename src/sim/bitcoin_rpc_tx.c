@@ -129,6 +129,11 @@ static void rpc_sendrawtransaction(struct simbtc_call *c)
 					      : "Transaction outputs already in utxo set");
 		return;
 	}
+	const char *why = c->b->rules->unsendable == NULL ? NULL : c->b->rules->unsendable(t);
+	if (why != NULL) {
+		sim_reply_error(c->reply, RPC_VERIFY_ERROR, "%s", why);
+		return;
+	}
 	const uint32_t named = simbtc_tx_find(c->b, &t->txid);
 	if (c->b->tx[named]->state == SIMBTC_POOL) {
 		js_hash(c->out, &t->txid);

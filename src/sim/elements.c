@@ -102,6 +102,17 @@ static const char *balance(const struct sim_bitcoin *b, const struct simbtc_tx *
 				   : "bad-txns-in-ne-out, value in != value out";
 }
 
+static const char *unsendable(const struct simbtc_tx *t)
+{
+	const struct elements_tx *tx = simel_tx(t);
+	for (uint32_t i = 0; i < tx->out_count; i++)
+		if (elements_nonce_form(&tx->out[i].nonce) == ELEMENTS_COMMITMENT &&
+			elements_value_form(&tx->out[i].value) == ELEMENTS_EXPLICIT)
+			return "Transaction output has nonce, but is not blinded. Did you forget "
+			       "to call blindrawtransaction, or rawblindrawtransaction?";
+	return NULL;
+}
+
 static void *sighash_prepare(
 	const struct sim_bitcoin *b, const struct simbtc_tx *t, const struct simbtc_source *source)
 {
@@ -326,6 +337,7 @@ static const struct simbtc_rules rules = {
 	.tx_parse = tx_parse,
 	.own_free = own_free,
 	.balance = balance,
+	.unsendable = unsendable,
 	.dust = elements_dust_limit,
 	.sighash_prepare = sighash_prepare,
 	.sighash_key_path = sighash_key_path,

@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "wire/vectors_elements_exchanges.h"
+#include "wire/vectors_elements_taproot.h"
 #include "sim/elements.h"
 #include "sim/elements_rules.h"
 #include "sim/rpc_test.h"
@@ -32,7 +33,7 @@ struct found {
 
 static void inputs_of(struct found *out, struct slice hex)
 {
-	uint8_t raw[4096];
+	static uint8_t raw[16 * 1024];
 	struct elements_txin in[4];
 	struct elements_txout outs[8];
 	struct elements_tx tx = {.in = in, .out = outs};
@@ -46,7 +47,7 @@ static void inputs_of(struct found *out, struct slice hex)
 }
 
 /* A coin by the name that it had there: what made it is not known here. */
-static void place(const struct btc_outpoint *at, struct sat value, struct slice script)
+static void place_output(const struct btc_outpoint *at, const struct elements_txout *coin)
 {
 	static const uint8_t data[] = {0x6a};
 	uint8_t raw[1024];
@@ -62,8 +63,9 @@ static void place(const struct btc_outpoint *at, struct sat value, struct slice 
 	CHECK(at->index < ARRAY_LEN(out));
 	for (uint32_t i = 0; i <= at->index; i++)
 		out[i] = (struct elements_txout){.asset = asset,
-			.value = elements_value_of(i == at->index ? value : (struct sat){1}),
-			.script = i == at->index ? script : slice_of(data, sizeof data)};
+			.value = elements_value_of((struct sat){1}),
+			.script = slice_of(data, sizeof data)};
+	out[at->index] = *coin;
 	elements_tx_put(&bytes, &tx);
 	CHECK(!bytes.overflow && simbtc_tx_add(chain(), &index, buf_slice(&bytes)) == OK);
 	chain()->tx[index]->txid = at->txid;
@@ -72,6 +74,15 @@ static void place(const struct btc_outpoint *at, struct sat value, struct slice 
 	sim_index_put(&chain()->tx_by_id, at->txid.b, index);
 	simbtc_coin_add(
 		chain(), &(struct simbtc_coin){.tx = index, .vout = at->index, .height = 1});
+}
+
+static void place(const struct btc_outpoint *at, struct sat value, struct slice script)
+{
+	const struct elements_txout coin = {
+		.asset = elements_asset_of(&simel_network()->policy_asset),
+		.value = elements_value_of(value),
+		.script = script};
+	place_output(at, &coin);
 }
 
 /* Its lock-ups are all of this script; the wallet's coin is of a kind that is never spent here. */
@@ -207,6 +218,24 @@ static void same_tx(const char *name, bool lock_up)
 	compare(name, request, params, true);
 }
 
+/* A claim of its confidential lock-up, which the taproot vectors have opened. */
+static void same_confidential(const char *name)
+{
+	struct json *request = request_of(name);
+	const struct json *params = json_get(request, "params");
+	struct elements_txout coin = {.script = {0}};
+	uint8_t script[34];
+	struct found f;
+	CHECK(hex_decode(coin.asset.b, 33, slice_str(elements_opening_asset_commitment)) == OK);
+	CHECK(hex_decode(coin.value.b, 33, slice_str(elements_opening_value_commitment)) == OK);
+	CHECK(hex_decode(script, sizeof script, slice_str(elements_opening_script)) == OK);
+	coin.script = slice_of(script, sizeof script);
+	inputs_of(&f, json_string(json_at(json_at(params, 0), 0)));
+	CHECK(f.count == 1);
+	place_output(&f.at[0], &coin);
+	compare(name, request, params, true);
+}
+
 /* The recorded question about something of this chain. */
 static void like(const char *name, const char *params_text)
 {
@@ -254,6 +283,7 @@ static void test_refusals(void)
 	same("ERR-missing-inputs-sendraw");
 	same("ERR-missing-inputs-testmempoolaccept");
 	same("ERR-dust-testmempoolaccept");
+	same_tx("ERR-send-unblinded-when-conf-addresses", false);
 }
 
 static void test_lock_ups(void)
@@ -270,6 +300,8 @@ static void test_lock_ups(void)
 		"htlc-refund-sendraw"};
 	for (size_t i = 0; i < ARRAY_LEN(early); i++)
 		same_tx(early[i], true);
+	same_tx("htlc-claim-explicit-to-confidential-testmempoolaccept", true);
+	same_confidential("htlc-claim-confidential-testmempoolaccept");
 	mine(REFUND_HEIGHT - chain()->chain_len);
 	CHECK(chain()->chain_len == REFUND_HEIGHT);
 	same_tx("htlc-ERR-refund-at-tip-199", true);
