@@ -13,18 +13,15 @@
 #define SUMMED_SIZE (KEPT_RECORDS_HEAD_SIZE - 4u)
 #define RECORD_MAX (JOURNAL_RECORD_HEADER_SIZE + JOURNAL_PAYLOAD_MAX)
 #define FIRST_CAP 4096u
+#define NAME_SIZE 32u
 
 static const uint8_t magic[8] = {'s', 'l', 'u', 'i', 'c', 'e', 'R', '\n'};
 
-void kept_records_name(char name[KEPT_RECORDS_NAME_SIZE], uint32_t segment)
-{
-	(void)snprintf(name, KEPT_RECORDS_NAME_SIZE, "%010" PRIu32 ".kept", segment);
-}
-
+/* "0000000007.kept" */
 static enum err path_of(char path[FILE_PATH_SIZE], const char *dir, uint32_t segment)
 {
-	char name[KEPT_RECORDS_NAME_SIZE];
-	kept_records_name(name, segment);
+	char name[NAME_SIZE];
+	(void)snprintf(name, sizeof name, "%010" PRIu32 ".kept", segment);
 	return file_path_join(path, dir, name);
 }
 

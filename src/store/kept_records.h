@@ -12,7 +12,6 @@
 
 #define KEPT_RECORDS_HEAD_SIZE 96u
 #define KEPT_RECORDS_ENTRY_SIZE 20u /* le64 sequence, le64 offset in the file, le32 length */
-#define KEPT_RECORDS_NAME_SIZE 32u
 
 struct kept_records {
 	struct id128 cluster;
@@ -22,9 +21,6 @@ struct kept_records {
 	uint8_t *record, *entry;
 	size_t record_len, record_cap, entry_len, entry_cap;
 };
-
-/* "0000000007.kept" */
-NONNULL_ALL void kept_records_name(char name[KEPT_RECORDS_NAME_SIZE], uint32_t segment);
 
 /* Zeroed at first. record: header and payload, as in the journal; in order. ERR_FULL: no memory. */
 MUST_USE NONNULL_ALL enum err kept_records_add(
