@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
-static const enum layer_id directions[][SIDE_COUNT] = {
-	{LAYER_BITCOIN, LAYER_ROOTSTOCK}, {LAYER_ROOTSTOCK, LAYER_BITCOIN}};
+static const enum layer_id directions[][SIDE_COUNT] = {{LAYER_BITCOIN, LAYER_ROOTSTOCK},
+	{LAYER_ROOTSTOCK, LAYER_BITCOIN}, {LAYER_BITCOIN, LAYER_BOB}, {LAYER_BOB, LAYER_BITCOIN},
+	{LAYER_ROOTSTOCK, LAYER_BOB}, {LAYER_BOB, LAYER_ROOTSTOCK}};
 
 #define DEST_SAT UINT64_C(990000)
 #define FEE_SAT_MAX UINT64_C(20000)
@@ -17,15 +18,16 @@ static struct world *world_of(size_t direction)
 
 static uint64_t received(struct world *w)
 {
-	return w->layer[SIDE_DEST] == LAYER_ROOTSTOCK
-		? world_balance(w, LAYER_ROOTSTOCK, WORLD_TO_ROOTSTOCK) / 10000000000
-		: world_balance(w, LAYER_BITCOIN, WORLD_TO_BITCOIN);
+	const enum layer_id to = w->layer[SIDE_DEST];
+	return to == LAYER_ROOTSTOCK ? world_balance(w, to, WORLD_TO_ROOTSTOCK) / 10000000000
+		: to == LAYER_BOB    ? world_balance(w, to, WORLD_TO_BOB)
+				     : world_balance(w, to, WORLD_TO_BITCOIN);
 }
 
 static void check_received(struct world *w)
 {
 	const uint64_t sat = received(w);
-	if (w->layer[SIDE_DEST] == LAYER_ROOTSTOCK)
+	if (layer_family(w->layer[SIDE_DEST]) == FAMILY_ACCOUNT)
 		CHECK(sat == DEST_SAT);
 	else
 		CHECK(sat <= DEST_SAT && sat > DEST_SAT - FEE_SAT_MAX);
@@ -175,7 +177,7 @@ static void bend_soon(struct leg_offer *o, enum rescue_side side)
 {
 	if (side == SIDE_SOURCE)
 		o->timelock -= 119;
-	if (side == SIDE_SOURCE && o->network->layer == LAYER_ROOTSTOCK)
+	if (side == SIDE_SOURCE && layer_family(o->network->layer) == FAMILY_ACCOUNT)
 		o->timelock -= 120;
 }
 static void bend_late(struct leg_offer *o, enum rescue_side side)
@@ -234,8 +236,40 @@ static void test_refused(size_t direction)
 static void test_wrong_contract(size_t direction)
 {
 	struct world *w = world_of(direction);
-	w->contract.b[5] ^= 1;
+	for (unsigned i = 0; i < SIDE_COUNT; i++)
+		w->contract[w->layer[i]].b[5] ^= 1;
 	EXPECT(w, world_swap(w), CLIENT_MISMATCH);
+	CHECK(w->posts == 0);
+	world_destroy(w);
+}
+
+/* A token of another contract is not what was agreed, whatever it is called. */
+static void bend_token(struct leg_offer *o, enum rescue_side side)
+{
+	if (layer_gas_apart(o->network->layer) && side == SIDE_SOURCE)
+		o->token.b[0] ^= 1;
+}
+static void bend_dest_token(struct leg_offer *o, enum rescue_side side)
+{
+	if (layer_gas_apart(o->network->layer) && side == SIDE_DEST)
+		o->token.b[0] ^= 1;
+}
+
+static void test_other_token(void)
+{
+	struct world *w = world_create(LAYER_BOB, LAYER_BITCOIN);
+	w->bend = bend_token;
+	EXPECT(w, world_swap(w), CLIENT_MISMATCH);
+	CHECK(w->rescue.tx_count == 0);
+	world_destroy(w);
+	w = world_create(LAYER_BITCOIN, LAYER_BOB);
+	w->bend = bend_dest_token;
+	EXPECT(w, world_swap(w), CLIENT_REFUNDED);
+	CHECK(!w->rescue.revealed);
+	world_destroy(w);
+	w = world_create(LAYER_BITCOIN, LAYER_BOB);
+	w->config.layer[LAYER_BOB].token[0] = '\0';
+	EXPECT(w, world_swap(w), CLIENT_REFUSED);
 	CHECK(w->posts == 0);
 	world_destroy(w);
 }
@@ -302,7 +336,8 @@ static void test_locks_less(size_t direction)
 static void test_too_short(size_t direction)
 {
 	struct world *w = world_of(direction);
-	w->dest_blocks = 8;
+	/* blocks by the clock are not late: fewer are too few */
+	w->dest_blocks = w->layer[SIDE_DEST] == LAYER_BOB ? 5 : 8;
 	EXPECT(w, world_swap(w), CLIENT_REFUNDED);
 	check_refunded(w);
 	world_destroy(w);
@@ -359,7 +394,7 @@ static void test_called_off(size_t direction)
 {
 	struct world *w = world_of(direction);
 	w->never_locks = true;
-	w->kill_at = direction == 0 ? 3 : 4;
+	w->kill_at = w->layer[SIDE_SOURCE] == LAYER_BITCOIN ? 3 : 4;
 	w->kill_after = true;
 	(void)world_swap(w);
 	CHECK(w->killed && w->rescue.phase == RESCUE_PAYING);
@@ -372,24 +407,47 @@ static void test_called_off(size_t direction)
 	world_destroy(w);
 }
 
-int main(void)
+/* What is judged before anything is paid. */
+static void test_before(size_t i)
+{
+	test_lies(i);
+	test_bent_source(i);
+	test_refused(i);
+	test_wrong_contract(i);
+}
+
+static void test_after(size_t i)
+{
+	test_never_locked(i);
+	test_killed_refund(i);
+	test_locks_less(i);
+	test_too_short(i);
+	test_bent_dest(i);
+	test_called_off(i);
+}
+
+/* Without an argument Bitcoin and Rootstock, with "bob" BOB and each of them. */
+int main(int argc, char **argv)
 {
 	const uint8_t seed[32] = {7};
+	const bool bob = argc == 2 && strcmp(argv[1], "bob") == 0;
 	secp_init(seed);
 	for (size_t i = 0; i < ARRAY_LEN(directions); i++) {
+		const enum layer_id *d = directions[i];
+		if ((d[0] == LAYER_BOB || d[1] == LAYER_BOB) != bob)
+			continue;
+		const bool bitcoin = d[0] == LAYER_BITCOIN || d[1] == LAYER_BITCOIN;
 		test_completes(i);
-		test_killed(i);
-		test_lies(i);
-		test_bent_source(i);
-		test_refused(i);
-		test_wrong_contract(i);
-		test_never_locked(i);
-		test_killed_refund(i);
-		test_locks_less(i);
-		test_too_short(i);
-		test_bent_dest(i);
-		test_called_off(i);
+		if (bitcoin || d[1] == LAYER_BOB)
+			test_killed(i);
+		if (bitcoin && d[1] != LAYER_BOB)
+			test_before(i);
+		if (bitcoin)
+			test_after(i);
 	}
-	test_wrong_payment();
+	if (bob)
+		test_other_token();
+	else
+		test_wrong_payment();
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "client/spend.h"
 #include "crypto/hash.h"
 #include "sys/rand.h"
+#include "wire/erc20.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 
 #define BITCOIN_BLOCK_MS 250u
 #define ROOTSTOCK_BLOCK_MS 125u
+#define BOB_BLOCK_MS 125u
+#define BOB_RATE 2000000000u
+#define BOB_TOKENS "0.05"
 #define TICK_MS 100u
 #define NEVER "2099-01-01T00:00:00.000Z"
 #define SWAP_ID "00112233445566778899aabbccddeeff"
@@ -44,6 +48,20 @@ static uint64_t height(struct world *w, enum layer_id layer)
 	return n->ops->height(n);
 }
 
+static const struct json *token_balance(struct world *w, const char *address)
+{
+	uint8_t bytes[ERC20_CALL_MAX];
+	struct buf call = buf_init(bytes, sizeof bytes);
+	struct evm_address owner;
+	char data[2 * ERC20_CALL_MAX + 1], token[41];
+	CHECK(evm_address_parse(&owner, regtest(LAYER_BOB)->chain_id, slice_str(address)) == OK);
+	erc20_balance_call(&call, &owner);
+	hex_encode(data, call.ptr, call.len);
+	hex_encode(token, w->token.b, sizeof w->token.b);
+	return world_rpc(w, LAYER_BOB, "eth_call",
+		"[{\"to\": \"0x%s\", \"data\": \"0x%s\"}, \"latest\"]", token, data);
+}
+
 uint64_t world_balance(struct world *w, enum layer_id layer, const char *address)
 {
 	uint64_t sat;
@@ -53,8 +71,9 @@ uint64_t world_balance(struct world *w, enum layer_id layer, const char *address
 		CHECK(json_get_decimal(v, "total_amount", 8, &sat) == OK);
 		return sat;
 	}
-	const struct json *v = world_rpc(
-		w, layer, "eth_getBalance", "[\"%s\", \"latest\"]", address);
+	const struct json *v = layer == LAYER_BOB
+		? token_balance(w, address)
+		: world_rpc(w, layer, "eth_getBalance", "[\"%s\", \"latest\"]", address);
 	return strtoull((const char *)json_string(v).ptr, NULL, 16);
 }
 
@@ -115,12 +134,14 @@ static void make_terms(struct world *w, enum rescue_side side)
 		.timelock = height(w, w->layer[side]) +
 			(side == SIDE_SOURCE ? w->source_blocks : w->dest_blocks),
 		.provider_claims = side == SIDE_SOURCE,
-		.contract = w->contract};
+		.contract = w->contract[w->layer[side]]};
+	if (layer_gas_apart(w->layer[side]))
+		offer.token = w->token;
 	struct leg_party *ours = side == SIDE_SOURCE ? &offer.claim : &offer.refund;
 	struct leg_party *theirs = side == SIDE_SOURCE ? &offer.refund : &offer.claim;
 	dest_party(ours, w);
-	theirs->key = s->client_key;
-	theirs->address = s->client_address;
+	theirs->key = s->client_key[side];
+	theirs->address = s->client_address[side];
 	if (w->layer[side] == LAYER_LIGHTNING)
 		make_invoice(w, &offer);
 	if (w->bend != NULL)
@@ -195,10 +216,15 @@ static struct json *quote_json(struct world *w)
 
 static struct json *layers_json(struct world *w)
 {
-	struct json *v = json_object(), *list = json_array(), *layer = json_object();
-	json_set_string(layer, "layer", "rootstock");
-	json_set_hex(layer, "contract", "0x", w->contract.b, sizeof w->contract.b);
-	json_push(list, layer);
+	struct json *v = json_object(), *list = json_array();
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		if (layer_family((enum layer_id)i) != FAMILY_ACCOUNT)
+			continue;
+		struct json *layer = json_object();
+		json_set_string(layer, "layer", layer_name((enum layer_id)i));
+		json_set_hex(layer, "contract", "0x", w->contract[i].b, sizeof w->contract[i].b);
+		json_push(list, layer);
+	}
 	json_set(v, "layers", list);
 	return v;
 }
@@ -208,9 +234,9 @@ static void take_party(struct world *w, enum rescue_side side, const struct json
 {
 	struct world_swap *s = &w->swap;
 	switch (layer_family(w->layer[side])) {
-	case FAMILY_UTXO: CHECK(json_get_hex(party, key, s->client_key.b, 32) == OK); break;
+	case FAMILY_UTXO: CHECK(json_get_hex(party, key, s->client_key[side].b, 32) == OK); break;
 	case FAMILY_ACCOUNT:
-		CHECK(json_get_hex(party, address, s->client_address.b, 20) == OK);
+		CHECK(json_get_hex(party, address, s->client_address[side].b, 20) == OK);
 		break;
 	case FAMILY_CHANNEL: CHECK(json_count(party) == 0); break;
 	}
@@ -325,11 +351,11 @@ unsigned world_source_locks(struct world *w)
 			w, LAYER_BITCOIN, "scantxoutset", "[\"start\", [\"raw(%s)\"]]", text);
 		return (unsigned)json_count(json_get(v, "unspents"));
 	}
-	CHECK(evm_htlc_parse(&e, LAYER_ROOTSTOCK, terms) == OK);
+	CHECK(evm_htlc_parse(&e, w->layer[SIDE_SOURCE], terms) == OK);
 	evm_htlc_states_call(&call, &e);
 	hex_encode(text, call.ptr, call.len);
 	hex_encode(contract, e.contract.b, sizeof e.contract.b);
-	const struct json *v = world_rpc(w, LAYER_ROOTSTOCK, "eth_call",
+	const struct json *v = world_rpc(w, w->layer[SIDE_SOURCE], "eth_call",
 		"[{\"to\": \"0x%s\", \"data\": \"0x%s\"}, \"latest\"]", contract, text);
 	return strtoull((const char *)json_string(v).ptr, NULL, 16) == EVM_HTLC_STATE_OPEN;
 }
@@ -353,19 +379,28 @@ static void lock_dest(struct world *w)
 		.network = regtest(layer),
 		.leg = terms,
 		.key = w->wallet,
-		.rate = 100000000,
+		.rate = layer == LAYER_BOB ? BOB_RATE : 100000000,
 		.amount = leg_amount(layer, SIDE_DEST)};
 	struct evm_htlc h;
 	struct buf less = buf_init((uint8_t[EVM_HTLC_SIZE]){0}, EVM_HTLC_SIZE);
 	struct spend made;
 	if (w->locks_less) {
-		CHECK(evm_htlc_parse(&h, LAYER_ROOTSTOCK, terms) == OK);
-		CHECK(amount_sub(&h.amount, h.amount, amount_of(ASSET_RBTC, 1)) == OK);
+		CHECK(evm_htlc_parse(&h, layer, terms) == OK);
+		CHECK(amount_sub(&h.amount, h.amount, amount_of(h.amount.asset, 1)) == OK);
 		evm_htlc_put(&less, &h);
 		plan.leg = buf_slice(&less);
 	}
+	if (layer_gas_apart(layer)) {
+		plan.purpose = SIGN_APPROVE;
+		if (spend_make(&made, &plan) != OK)
+			return; /* terms that nobody could lock */
+		hex_encode(raw, made.raw, made.raw_len);
+		(void)world_rpc(w, layer, "eth_sendRawTransaction", "[\"0x%s\"]", raw);
+		plan.purpose = SIGN_LOCK;
+		plan.nonce++;
+	}
 	if (spend_make(&made, &plan) != OK)
-		return; /* terms that nobody could lock */
+		return; /* likewise */
 	hex_encode(raw, made.raw, made.raw_len);
 	(void)world_rpc(w, layer, "eth_sendRawTransaction", "[\"0x%s\"]", raw);
 }
@@ -392,8 +427,9 @@ static void on_request(void *ctx, struct http_local_request *request)
 {
 	struct world *w = ctx;
 	const char *url = http_local_url(request);
-	static const char provider[] = "http://provider", bitcoin[] = "http://bitcoin",
-			  lightning[] = "http://lightning";
+	static const char provider[] = "http://provider", lightning[] = "http://lightning",
+			  scheme[] = "http://";
+	enum layer_id layer;
 	if (strncmp(url, lightning, sizeof lightning - 1) == 0) {
 		simln_bob(w->lightning, request);
 		return;
@@ -402,9 +438,8 @@ static void on_request(void *ctx, struct http_local_request *request)
 		provide(w, request, url + sizeof provider - 1);
 		return;
 	}
-	const bool btc = strncmp(url, bitcoin, sizeof bitcoin - 1) == 0;
-	sim_node_request(w->node[btc ? LAYER_BITCOIN : LAYER_ROOTSTOCK], NULL,
-		http_local_body(request), on_node, request);
+	CHECK(layer_parse(&layer, slice_str(url + sizeof scheme - 1)) == OK);
+	sim_node_request(w->node[layer], NULL, http_local_body(request), on_node, request);
 }
 
 /* ---- the taker ---- */
@@ -458,8 +493,9 @@ static struct session_config session_of(struct world *w)
 
 enum client_exit world_swap(struct world *w)
 {
-	static const char *const to[LAYER_COUNT] = {
-		[LAYER_BITCOIN] = WORLD_TO_BITCOIN, [LAYER_ROOTSTOCK] = WORLD_TO_ROOTSTOCK};
+	static const char *const to[LAYER_COUNT] = {[LAYER_BITCOIN] = WORLD_TO_BITCOIN,
+		[LAYER_ROOTSTOCK] = WORLD_TO_ROOTSTOCK,
+		[LAYER_BOB] = WORLD_TO_BOB};
 	const struct session_config config = session_of(w);
 	const struct begin_request request = {.from = w->layer[SIDE_SOURCE],
 		.to = w->layer[SIDE_DEST],
@@ -501,12 +537,20 @@ static void make_nodes(struct world *w)
 {
 	const uint64_t now = loop_wall_ms(w->loop);
 	const struct sim_bitcoin_config bitcoin = {.seed = 1, .now_ms = now};
-	const struct sim_evm_config evm = {.seed = 2, .now_ms = now};
-	struct sim_network *network[WORLD_LAYERS] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
-		[LAYER_ROOTSTOCK] = sim_evm_create(&evm)};
-	static const uint64_t block_ms[WORLD_LAYERS] = {BITCOIN_BLOCK_MS, ROOTSTOCK_BLOCK_MS};
-	sim_evm_contract(&w->contract, network[LAYER_ROOTSTOCK]);
-	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
+	const struct sim_evm_config evm = {.seed = 2, .now_ms = now},
+				    rollup = {.seed = 3, .now_ms = now, .rollup = true};
+	struct sim_network *network[LAYER_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
+		[LAYER_ROOTSTOCK] = sim_evm_create(&evm),
+		[LAYER_BOB] = sim_evm_create(&rollup)};
+	static const uint64_t block_ms[LAYER_COUNT] = {[LAYER_BITCOIN] = BITCOIN_BLOCK_MS,
+		[LAYER_ROOTSTOCK] = ROOTSTOCK_BLOCK_MS,
+		[LAYER_BOB] = BOB_BLOCK_MS};
+	sim_evm_contract(&w->contract[LAYER_ROOTSTOCK], network[LAYER_ROOTSTOCK]);
+	sim_evm_contract(&w->contract[LAYER_BOB], network[LAYER_BOB]);
+	sim_evm_token(&w->token, network[LAYER_BOB]);
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		if (network[i] == NULL)
+			continue;
 		const struct sim_node_config config = {.seed = i,
 			.block_ms = block_ms[i],
 			.changed = i == LAYER_BITCOIN ? on_bitcoin : NULL,
@@ -533,7 +577,7 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 	w->disk = file_sim_create();
 	w->layer[SIDE_SOURCE] = from;
 	w->layer[SIDE_DEST] = to;
-	w->source_blocks = from == LAYER_ROOTSTOCK ? 240 : 120;
+	w->source_blocks = layer_family(from) == FAMILY_ACCOUNT ? 240 : 120;
 	w->dest_blocks = 60;
 	w->pays = true;
 	memset(w->gas_key.b, 0x11, sizeof w->gas_key.b);
@@ -547,6 +591,9 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 	set(w, "rootstock.network", "regtest");
 	set(w, "bitcoin.rpc_url", "http://bitcoin");
 	set(w, "rootstock.rpc_url", "http://rootstock");
+	set(w, "bob.rpc_url", "http://bob");
+	hex_encode(account + 2, w->token.b, sizeof w->token.b);
+	set(w, "bob.token", account);
 	set(w, "lightning.network", "regtest");
 	set(w, "lightning.rpc_url", "http://lightning");
 	set(w, "lightning.credential_file", w->macaroon);
@@ -561,7 +608,11 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 		hex_encode(account + 2, w->gas_account.b, sizeof w->gas_account.b);
 		(void)world_rpc(w, LAYER_ROOTSTOCK, "anvil_setBalance", "[\"%s\", \"%s\"]", account,
 			GAS_WEI);
+		(void)world_rpc(
+			w, LAYER_BOB, "anvil_setBalance", "[\"%s\", \"%s\"]", account, GAS_WEI);
+		(void)world_rpc(w, LAYER_BOB, "sim_fund", "[\"%s\", \"%s\"]", account, BOB_TOKENS);
 	}
+	(void)world_rpc(w, LAYER_BOB, "sim_mine", "[1]"); /* tokens come by transactions */
 	CHECK(loop_timer_set(w->loop, &w->timer, TICK_MS, tick, w) == OK);
 	return w;
 }
@@ -572,7 +623,9 @@ void world_destroy(struct world *w)
 	simln_destroy(w->lightning);
 	http_client_destroy(w->http);
 	CHECK(unlink(w->macaroon) == 0);
-	for (unsigned i = 0; i < WORLD_LAYERS; i++) {
+	for (unsigned i = 0; i < LAYER_COUNT; i++) {
+		if (w->node[i] == NULL)
+			continue;
 		json_free(w->peer[i].answer);
 		sim_node_destroy(w->node[i]);
 	}

@@ -1,4 +1,4 @@
-/* For tests: a taker's world in one process and in virtual time: both simulated networks behind
+/* For tests: a taker's world in one process and in virtual time: simulated networks behind
  * JSON-RPC, a disk, and a provider that does as it is told, and lies as it is told. */
 #ifndef CLIENT_WORLD_TEST_H
 #define CLIENT_WORLD_TEST_H
@@ -12,6 +12,7 @@
 
 #define WORLD_RESCUE "rescue.json"
 #define WORLD_TO_ROOTSTOCK "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
+#define WORLD_TO_BOB WORLD_TO_ROOTSTOCK
 #define WORLD_TO_BITCOIN "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 #define WORLD_REFUND "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
 
@@ -19,9 +20,6 @@ enum world_answer { ANSWER_QUOTE, ANSWER_OFFER, ANSWER_SWAP, ANSWER_COUNT };
 
 /* Where the provider lies: a member of an answer, by path, and the JSON text that it says instead.
  */
-/* Bitcoin and Rootstock, by their layers' numbers. */
-#define WORLD_LAYERS 2u
-
 struct world_lie {
 	enum world_answer answer;
 	const char *path, *value;
@@ -30,8 +28,8 @@ struct world_lie {
 struct world_swap { /* as the provider knows it */
 	bool known;
 	struct hash256 hash;
-	struct xonly client_key;
-	struct evm_address client_address;
+	struct xonly client_key[SIDE_COUNT];
+	struct evm_address client_address[SIDE_COUNT];
 	uint8_t terms[SIDE_COUNT][RESCUE_TERMS_MAX];
 	size_t terms_len[SIDE_COUNT];
 	uint64_t timelock[SIDE_COUNT];
@@ -45,11 +43,12 @@ struct world {
 	struct loop *loop;
 	struct http_client *http;
 	struct file_sim *disk;
-	struct sim_node *node[WORLD_LAYERS];
-	struct peer peer[WORLD_LAYERS];
+	/* by layer, of Bitcoin, Rootstock and BOB */
+	struct sim_node *node[LAYER_COUNT];
+	struct peer peer[LAYER_COUNT];
 	char macaroon[40];       /* a file; bob's */
 	struct simln *lightning; /* alice is the provider's node, bob the taker's */
-	struct evm_address contract;
+	struct evm_address contract[LAYER_COUNT], token; /* ACCOUNT; BOB's */
 	struct settings settings;
 	struct client_config config;
 	struct seckey gas_key, wallet; /* the taker's; the provider's */
@@ -89,7 +88,7 @@ enum client_exit world_resume(struct world *w, bool want_refund);
 PRINTF_LIKE(4, 5)
 const struct json *world_rpc(
 	struct world *w, enum layer_id layer, const char *method, const char *fmt, ...);
-/* What lies at an address, in the smallest unit. */
+/* What lies at an address of what is moved there, in the smallest unit. */
 uint64_t world_balance(struct world *w, enum layer_id layer, const char *address);
 /* How many lock-ups of ours are on the chain, unspent. */
 unsigned world_source_locks(struct world *w);
