@@ -169,11 +169,13 @@ static enum err read_keys(struct proof *p, struct sha256_stream *hash,
 		TRY(commitment_read(&p->key[first], COMMITMENT_VALUE, bytes));
 		point_sum_add(&sum, &p->key[first]);
 	}
-	point_negate(&sum.point);
-	if (!sum.some)
-		p->key[first] = st->value;
-	else if (!point_add(&p->key[first], &st->value, &sum.point))
-		return ERR_CHECKSUM;
+	/* one ring, from zero on: it is the commitment's own */
+	p->key[first] = st->value;
+	if (sum.some) {
+		point_negate(&sum.point);
+		if (!point_add(&p->key[first], &st->value, &sum.point))
+			return ERR_CHECKSUM;
+	}
 	return expand(p, st) ? OK : ERR_CHECKSUM;
 }
 
