@@ -40,6 +40,16 @@ static enum err derive_key(
 	return OK;
 }
 
+enum err descriptor_key_at(uint8_t out[DESCRIPTOR_KEY_MAX], size_t *len,
+	const struct descriptor_key *key, uint32_t alternative, uint32_t index)
+{
+	struct point point;
+	TRY(derive_key(&point, key, alternative, index));
+	memcpy(out, point.b, point.len);
+	*len = point.len;
+	return OK;
+}
+
 static void put_push(struct buf *out, const uint8_t *bytes, size_t len)
 {
 	buf_u8(out, (uint8_t)len);

@@ -93,6 +93,12 @@ MUST_USE NONNULL_ALL enum err descriptor_parse(
 MUST_USE NONNULL_ALL enum err descriptor_parse_unchecked(
 	struct descriptor *out, const struct network *network, struct slice text);
 
+/* A key at an index: compressed or not, with 0x02 in front of an x-only one. Errors as
+ * descriptor_derive. */
+#define DESCRIPTOR_KEY_MAX 65u
+MUST_USE NONNULL_ALL enum err descriptor_key_at(uint8_t out[DESCRIPTOR_KEY_MAX], size_t *len,
+	const struct descriptor_key *key, uint32_t alternative, uint32_t index);
+
 /* What pays to an index: the output's script, and what signers need besides. */
 struct descriptor_scripts {
 	uint8_t output[DESCRIPTOR_SCRIPT_MAX];

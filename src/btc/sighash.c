@@ -4,7 +4,8 @@
 
 #define EPOCH 0x00u
 #define HASH_TYPE_DEFAULT 0x00u
-#define EXT_SCRIPT_PATH 1u /* BIP-342 */
+#define HASH_TYPE_ALL 0x01u /* BIP-143 */
+#define EXT_SCRIPT_PATH 1u  /* BIP-342 */
 #define KEY_VERSION 0x00u
 #define NO_CODE_SEPARATOR 0xffffffffu
 
@@ -100,4 +101,32 @@ void btc_sighash_script_path(struct hash256 *out, const struct btc_sighash_cache
 	btc_sighash_put_extension(&b, leaf);
 	CHECK(!b.overflow && b.len == sizeof message);
 	tagged_hash(out, btc_taproot.sighash_tag, buf_slice(&b));
+}
+
+void btc_sighash_v0(struct hash256 *out, const struct btc_sighash_cache *cache,
+	const struct btc_tx *tx, uint32_t input, struct slice code, struct sat value)
+{
+	const struct btc_txin *in = &tx->in[input];
+	uint8_t head[4 + 32 + 32 + 36 + 9], tail[8 + 4 + 32 + 4 + 4];
+	struct buf a = buf_init(head, sizeof head), b = buf_init(tail, sizeof tail);
+	struct hash256 prevouts, sequences, outputs;
+	CHECK(input < tx->in_count);
+	/* what BIP-341 hashes once, it hashes twice */
+	sha256(&prevouts, slice_of(cache->prevouts.b, 32));
+	sha256(&sequences, slice_of(cache->sequences.b, 32));
+	sha256(&outputs, slice_of(cache->outputs.b, 32));
+	buf_le32(&a, tx->version);
+	buf_put(&a, prevouts.b, 32);
+	buf_put(&a, sequences.b, 32);
+	buf_put(&a, in->prev.txid.b, 32);
+	buf_le32(&a, in->prev.index);
+	btc_put_compact(&a, code.len);
+	buf_le64(&b, value.raw);
+	buf_le32(&b, in->sequence);
+	buf_put(&b, outputs.b, 32);
+	buf_le32(&b, tx->locktime);
+	buf_le32(&b, HASH_TYPE_ALL);
+	CHECK(!a.overflow && !b.overflow);
+	const struct slice part[] = {buf_slice(&a), code, buf_slice(&b)};
+	sha256d_parts(out, part, ARRAY_LEN(part));
 }

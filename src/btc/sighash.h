@@ -1,4 +1,4 @@
-/* btc/sighash: BIP-341 signature hashes. Pure; precomputes what all inputs share. */
+/* btc/sighash: BIP-341 and BIP-143 signature hashes. Pure; precomputes what all inputs share. */
 #ifndef BTC_SIGHASH_H
 #define BTC_SIGHASH_H
 #include "btc/tx.h"
@@ -19,5 +19,10 @@ NONNULL_ALL void btc_sighash_key_path(struct hash256 *out, const struct btc_sigh
 	const struct btc_tx *tx, uint32_t input);
 NONNULL_ALL void btc_sighash_script_path(struct hash256 *out, const struct btc_sighash_cache *cache,
 	const struct btc_tx *tx, uint32_t input, const struct hash256 *leaf);
+
+/* BIP-143, of an input that spends a witness program of version 0, for SIGHASH_ALL. code: its
+ * script code. */
+NONNULL_ALL void btc_sighash_v0(struct hash256 *out, const struct btc_sighash_cache *cache,
+	const struct btc_tx *tx, uint32_t input, struct slice code, struct sat value);
 
 #endif

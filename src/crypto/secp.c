@@ -258,6 +258,21 @@ enum err ecdsa_recover(
 	return OK;
 }
 
+enum err ecdsa_from_der(uint8_t sig[64], struct slice der)
+{
+	uint8_t again[72];
+	size_t len = sizeof again;
+	secp256k1_ecdsa_signature plain;
+	const secp256k1_context *ctx = public_context();
+	/* there is one encoding of each (BIP-66) */
+	if (secp256k1_ecdsa_signature_parse_der(ctx, &plain, der.ptr, der.len) != 1 ||
+		secp256k1_ecdsa_signature_serialize_der(ctx, again, &len, &plain) != 1 ||
+		!slice_eq(der, slice_of(again, len)))
+		return ERR_FORMAT;
+	CHECK(secp256k1_ecdsa_signature_serialize_compact(ctx, sig, &plain) == 1);
+	return OK;
+}
+
 bool ecdsa_verify(const uint8_t sig[64], const struct hash256 *message, const struct pubkey *key)
 {
 	secp256k1_ecdsa_signature plain;

@@ -66,6 +66,8 @@ MUST_USE NONNULL_ALL enum err ecdsa_sign(
  * that is not below the order and an id outside 0..3. */
 MUST_USE NONNULL_ALL enum err ecdsa_recover(
 	struct pubkey *out, const uint8_t sig[64], int recovery_id, const struct hash256 *message);
+/* r || s of a signature as scripts hold it, without its hash type. ERR_FORMAT: not strictly DER. */
+MUST_USE NONNULL_ALL enum err ecdsa_from_der(uint8_t sig[64], struct slice der);
 MUST_USE NONNULL_ALL bool ecdsa_verify(
 	const uint8_t sig[64], const struct hash256 *message, const struct pubkey *key);
 

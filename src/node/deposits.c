@@ -1,6 +1,7 @@
 #include "node/deposits.h"
 
 #include "crypto/hash.h"
+#include "wire/sweep.h"
 
 #define IDENTITY_SCRIPTS 2u /* of one index alone, other descriptors could have the same */
 
@@ -26,23 +27,13 @@ static const char *why_not(enum err err)
 	return "is no output descriptor";
 }
 
-/* What a signed sweep of it can be checked and sent as. */
-static bool can_be_swept(const struct descriptor *d)
-{
-	const enum descriptor_kind kind = d->script.kind;
-	if (d->sh)
-		return false;
-	return d->wsh ? kind == DESCRIPTOR_MULTI || kind == DESCRIPTOR_SORTEDMULTI
-		      : kind == DESCRIPTOR_WPKH || kind == DESCRIPTOR_TR;
-}
-
 const char *deposits_read(struct descriptor *out, const struct network *network, const char *text)
 {
 	const enum err err = descriptor_parse(out, network, slice_str(text));
 	if (err != OK)
 		return why_not(err);
-	if (!can_be_swept(out))
-		return "must be wpkh(), tr(), or wsh() of multi() or sortedmulti()";
+	if (!sweep_can_spend(out))
+		return "must be wpkh(), tr() of a key alone, or wsh() of multi() or sortedmulti()";
 	if (!out->ranged)
 		return "has one address only: it must end in /*";
 	if (out->alternative_count > 1)
