@@ -28,7 +28,7 @@ static void try_psbt(const struct signing_request *r)
 	struct buf out = buf_init(storage, sizeof storage);
 	struct pubkey wallet;
 	CHECK(pubkey_from_seckey(&wallet, &secret) == OK);
-	if (signing_psbt_put(&out, r, &wallet) == OK)
+	if (signing_psbt_put(&out, r, &wallet, PSBT_V0) == OK)
 		CHECK(signing_psbt_answer(&a, r, buf_slice(&out)) != OK);
 }
 

@@ -15,6 +15,7 @@
 #define EXPLAIN_MAX (32u * 1024u)
 
 struct asking {
+	const char *key; /* Idempotency-Key; NULL: none */
 	struct cli *cli;
 	struct provider provider;
 	char token[TOKEN_SIZE];
@@ -59,7 +60,7 @@ static struct json *ask_with(
 	struct asking *a, enum client_exit *exit, const char *path, const char *body)
 {
 	struct provider_answer answer;
-	provider_call(&answer, &a->provider, path, body, NULL);
+	provider_call(&answer, &a->provider, path, body, a->key);
 	*exit = answer.err == OK             ? CLIENT_OK
 		: answer.err == ERR_REJECTED ? CLIENT_REFUSED
 		: answer.err == ERR_FORMAT   ? CLIENT_MISMATCH
@@ -495,6 +496,67 @@ static enum client_exit command_psbt(struct cli *cli)
 	return exit;
 }
 
+/* Print the transfer that was answered: its id, or all of it. */
+static enum client_exit print_transfer(struct cli *cli, struct json *v, enum client_exit exit)
+{
+	if (exit == CLIENT_OK && cli->json)
+		dump(v, 0);
+	else if (exit == CLIENT_OK)
+		(void)printf("%s %s %s\n", json_get_string(v, "id"), json_get_string(v, "state"),
+			json_get_string(v, "amount"));
+	json_free(v);
+	return exit;
+}
+
+/* A key of its own for each: what was begun is seen in the list of transfers. */
+static enum client_exit command_sweep(struct cli *cli)
+{
+	struct asking a;
+	uint8_t seed[16];
+	char key[2 * sizeof seed + 1];
+	struct json *v = NULL;
+	size_t len;
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	struct json *body = json_object();
+	if (cli->amount != NULL)
+		json_set_string(body, "amount", cli->amount);
+	if (cli->to_address != NULL)
+		json_set_string(body, "to", cli->to_address);
+	rand_bytes(seed, sizeof seed);
+	hex_encode(key, seed, sizeof seed);
+	a.key = key;
+	char *text = json_dump(body, 0, &len);
+	json_free(body);
+	if (text != NULL)
+		v = ask_with(&a, &exit, "/v1/sweeps", text);
+	else
+		exit = CLIENT_UNREACHABLE;
+	exit = print_transfer(cli, v, exit);
+	json_text_free(text);
+	cli_end(cli);
+	return exit;
+}
+
+static enum client_exit command_cancel(struct cli *cli)
+{
+	struct asking a;
+	char path[CELL_SIZE];
+	uint8_t id[16];
+	if (cli->argument == NULL || hex_decode(id, sizeof id, slice_str(cli->argument)) != OK)
+		return cli_usage(
+			cli, "cancel: the transfer's ID has %zu hexadecimal digits", 2 * sizeof id);
+	enum client_exit exit = begin(&a, cli);
+	if (exit != CLIENT_OK)
+		return exit;
+	(void)snprintf(path, sizeof path, "/v1/transfers/%s/cancel", cli->argument);
+	struct json *v = ask_with(&a, &exit, path, "{}");
+	exit = print_transfer(cli, v, exit);
+	cli_end(cli);
+	return exit;
+}
+
 static enum client_exit command_address(struct cli *cli)
 {
 	struct asking a;
@@ -607,6 +669,9 @@ const struct cli_command cli_query_commands[] = {
 	{"psbt", "psbt ID [FILE]",
 		"an external payout as a PSBT to sign; signed, from FILE (operators)", command_psbt,
 		2},
+	{"sweep", "sweep [--amount AMOUNT] [--to-address ADDRESS]",
+		"move coins off deposit addresses, signed elsewhere (operators)", command_sweep, 0},
+	{"cancel", "cancel ID", "give up what others were to sign (operators)", command_cancel, 1},
 	{"address", "address ID", "a deposit address, the same for the same ID (operators)",
 		command_address, 1},
 	{"keygen", "keygen FILE", "make a key for gas", command_keygen, 1},

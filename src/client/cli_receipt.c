@@ -72,6 +72,7 @@ static void show(const struct receipt_file *f, bool compared)
 	(void)printf("%-12s %s\n",
 		s->type == REC_SWAP               ? "swap"
 			: s->type == REC_TRANSFER ? "transfer"
+			: s->type == REC_SWEEP    ? "sweep"
 						  : "in the book",
 		id);
 	if (s->type == REC_SWAP) {
@@ -80,6 +81,8 @@ static void show(const struct receipt_file *f, bool compared)
 		show_hash("hash", &s->swap.hash);
 	} else if (s->type == REC_TRANSFER) {
 		show_amount("amount", s->transfer.layer, s->transfer.amount);
+	} else if (s->type == REC_SWEEP) {
+		show_amount("fee", LAYER_BITCOIN, amount_from_sat(s->sweep.fee));
 	} else {
 		show_account("from", &s->book_transfer.from);
 		show_account("to", &s->book_transfer.to);

@@ -57,54 +57,64 @@ static enum err take_payment_hash(
 	return ledger_hash_used(l, hash) && !MUTANT(HASH_TWICE) ? ERR_STATE : OK;
 }
 
-static enum err apply_transfer(struct ledger *l, struct reader *in)
+/* Named, and found by its key; nothing is owed for it yet. */
+enum err transfer_add(struct ledger *l, uint32_t *index, const struct rec_transfer *r)
 {
-	struct rec_transfer r;
 	struct hash256 hash;
-	TRY(rec_transfer_get(in, &r));
-	if (map_get(&l->transfer_by_id, r.id.b) != MAP_NONE ||
-		(map_get(&l->by_idempotency, r.idempotency_key.b) != MAP_NONE &&
+	if (map_get(&l->transfer_by_id, r->id.b) != MAP_NONE ||
+		(map_get(&l->by_idempotency, r->idempotency_key.b) != MAP_NONE &&
 			!MUTANT(KEY_MAKES_ANOTHER)))
 		return ERR_EXISTS;
 	if (l->transfer_count == l->capacity.transfers)
 		return ERR_FULL;
-	if (r.external && r.layer != LAYER_BITCOIN)
+	if (r->external && r->layer != LAYER_BITCOIN)
 		return ERR_STATE;
-	TRY(take_payment_hash(l, &r, &hash));
-	struct amount *queued = &l->layer[r.layer].queued;
-	if (amount_cmp(r.amount, amount_max(layer_asset(r.layer))) > 0 ||
-		amount_add(queued, *queued, r.amount) != OK)
+	TRY(take_payment_hash(l, r, &hash));
+	if (amount_cmp(r->amount, amount_max(layer_asset(r->layer))) > 0)
 		return ERR_RANGE;
-	const uint32_t index = l->transfer_count++;
-	l->transfers_waiting++;
-	struct transfer *t = &l->transfer[index];
-	*t = (struct transfer){.id = r.id,
-		.effect_id = r.effect,
+	*index = l->transfer_count++;
+	struct transfer *t = &l->transfer[*index];
+	*t = (struct transfer){.id = r->id,
+		.effect_id = r->effect,
 		.state = TRANSFER_PENDING,
-		.layer = r.layer,
-		.amount = r.amount,
-		.destination_len = (uint32_t)r.destination.len,
+		.layer = r->layer,
+		.amount = r->amount,
+		.destination_len = (uint32_t)r->destination.len,
 		.hash = hash,
 		.created_ms = l->time_ms,
 		.updated_ms = l->time_ms,
 		.effect = INDEX_NONE,
 		.next = INDEX_NONE,
-		.alone = r.external,
-		.external = r.external,
+		.alone = r->external,
+		.external = r->external,
 		.born_seq = l->seq,
 		.seq = l->seq};
-	if (r.destination.len > 0)
-		memcpy(t->destination, r.destination.ptr, r.destination.len);
-	CHECK(map_put(&l->transfer_by_id, r.id.b, index) == OK);
-	if (layer_family(r.layer) == FAMILY_CHANNEL)
-		CHECK(map_put(&l->paid_hash, hash.b, index) == OK);
-	l->idem[l->idem_count] = (struct idempotency){.key = r.idempotency_key,
-		.body = r.idempotency_body,
+	if (r->destination.len > 0)
+		memcpy(t->destination, r->destination.ptr, r->destination.len);
+	CHECK(map_put(&l->transfer_by_id, r->id.b, *index) == OK);
+	if (layer_family(r->layer) == FAMILY_CHANNEL)
+		CHECK(map_put(&l->paid_hash, hash.b, *index) == OK);
+	l->idem[l->idem_count] = (struct idempotency){.key = r->idempotency_key,
+		.body = r->idempotency_body,
 		.is_swap = false,
-		.index = index};
-	CHECK(map_put(&l->by_idempotency, r.idempotency_key.b, l->idem_count) == OK);
+		.index = *index};
+	CHECK(map_put(&l->by_idempotency, r->idempotency_key.b, l->idem_count) == OK);
 	l->idem_count++;
-	ledger_mark_dirty(l, index | DIRTY_TRANSFER);
+	ledger_mark_dirty(l, *index | DIRTY_TRANSFER);
+	return OK;
+}
+
+static enum err apply_transfer(struct ledger *l, struct reader *in)
+{
+	struct rec_transfer r;
+	struct amount queued;
+	uint32_t index;
+	TRY(rec_transfer_get(in, &r));
+	if (amount_add(&queued, l->layer[r.layer].queued, r.amount) != OK)
+		return ERR_RANGE;
+	TRY(transfer_add(l, &index, &r));
+	l->layer[r.layer].queued = queued;
+	l->transfers_waiting++;
 	return OK;
 }
 
@@ -303,6 +313,8 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 		struct rec_build_failed build_failed;
 		struct rec_first_layer first_layer;
 		struct rec_address address;
+		struct rec_sweep sweep;
+		struct id128 id;
 	} r;
 	enum layer_id layer;
 	struct block_ref keep;
@@ -342,6 +354,11 @@ static enum err apply_body(struct ledger *l, enum record_type type, struct reade
 		TRY(rec_first_layer_get(in, &r.first_layer));
 		return fold_first_layer(l, &r.first_layer);
 	case REC_ADDRESS: TRY(rec_address_get(in, &r.address)); return fold_address(l, &r.address);
+	case REC_SWEEP: TRY(rec_sweep_get(in, &r.sweep)); return fold_sweep(l, &r.sweep);
+	case REC_SWEEP_CANCELLED:
+		reader_copy(in, r.id.b, sizeof r.id.b);
+		TRY(reader_finish(in));
+		return fold_sweep_cancelled(l, &r.id);
 	case REC_TYPE_COUNT: break;
 	}
 	return ERR_FORMAT;

@@ -51,6 +51,11 @@ NONNULL_ALL void coin_refresh(struct ledger *l, struct coin *c);
 
 /* deposit addresses */
 NONNULL_ALL enum err fold_address(struct ledger *l, const struct rec_address *r);
+/* A transfer that takes part in nothing yet: the caller says whether it waits. Errors change
+ * nothing. */
+NONNULL_ALL enum err transfer_add(struct ledger *l, uint32_t *index, const struct rec_transfer *r);
+NONNULL_ALL enum err fold_sweep(struct ledger *l, const struct rec_sweep *r);
+NONNULL_ALL enum err fold_sweep_cancelled(struct ledger *l, const struct id128 *effect);
 /* Addresses were given, or paid to: they stay those of this descriptor. */
 NONNULL_ALL bool deposits_used(const struct ledger *l);
 

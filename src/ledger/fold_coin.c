@@ -146,7 +146,9 @@ void coin_created(
 	struct coin *c = coin_at(l, layer, &e->at);
 	struct effect *f = effect_of_tx(l, &e->tx);
 	/* what we pay to a deposit address is a deposit like any other */
-	const bool ours = f != NULL && (e->key_index & KEY_INDEX_DEPOSIT) == 0;
+	const bool posted = f != NULL && (e->key_index & KEY_INDEX_DEPOSIT) == 0;
+	/* a sweep's signers could still replace it: it waits for its depth, too */
+	const bool ours = posted && !effect_sweeps(l, f);
 
 	/* what our own transactions pay back to us is posted with them */
 	if (f != NULL)
@@ -160,7 +162,7 @@ void coin_created(
 		c = coin_slot(l, layer, ours);
 		if (c == NULL) {
 			/* ours, and on the chain, but nothing will spend it */
-			ledger_post(l, layer, height, ours ? ACCOUNT_INFLIGHT : ACCOUNT_EXTERNAL,
+			ledger_post(l, layer, height, posted ? ACCOUNT_INFLIGHT : ACCOUNT_EXTERNAL,
 				ACCOUNT_OVERFLOW, e->amount);
 			return;
 		}
@@ -176,7 +178,7 @@ void coin_created(
 	}
 	c->created_height = height;
 	coin_young(l, c);
-	if (!ours)
+	if (!posted)
 		ledger_post(l, layer, height, ACCOUNT_EXTERNAL, ACCOUNT_INFLIGHT, e->amount);
 }
 

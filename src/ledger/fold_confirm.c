@@ -108,7 +108,9 @@ void effect_void(struct ledger *l, struct effect *f, const char *reason)
 /* What was over is not: it is followed again, as is its swap. */
 static void reopen(struct ledger *l, struct effect *f, const char *reason)
 {
-	ledger_latch(l, reason);
+	/* what a sweep moves stays the operator's, whichever of them is mined */
+	if (!effect_sweeps(l, f))
+		ledger_latch(l, reason);
 	effect_open(l, f);
 	if (f->swap != INDEX_NONE)
 		swap_activate(l, f->swap);
@@ -153,6 +155,13 @@ void effect_mark_confirmed(struct ledger *l, struct effect *f, const struct hash
 static enum account value_goes_to(const struct effect *f)
 {
 	return f->purpose == SIGN_LOCK ? ACCOUNT_LOCKED_OUT : ACCOUNT_EXTERNAL;
+}
+
+/* Change is ours; a sweep is ours where it goes to the wallet. */
+static enum account rest_goes_to(const struct ledger *l, const struct effect *f)
+{
+	const bool away = effect_sweeps(l, f) && !l->transfer[f->transfer].to_wallet;
+	return away ? ACCOUNT_EXTERNAL : ACCOUNT_INFLIGHT;
 }
 
 /* Pay from what is left of the reservation. More than that is what no transaction of ours can cost:
@@ -229,7 +238,7 @@ void effect_confirmed(struct ledger *l, struct effect *f, const struct hash256 *
 	effect_pay(l, f, &left, ACCOUNT_FEES_NETWORK, v->fee, height);
 	if (!v->calls_off)
 		effect_pay(l, f, &left, value_goes_to(f), f->value, height);
-	ledger_post(l, layer, height, ACCOUNT_RESERVED, ACCOUNT_INFLIGHT, left);
+	ledger_post(l, layer, height, ACCOUNT_RESERVED, rest_goes_to(l, f), left);
 }
 
 /* Our key signed something that we don't know; its fee at least is gone. */

@@ -364,9 +364,9 @@ enum err fold_call_off(struct ledger *l, const struct rec_bump *r)
 {
 	struct effect *f = ledger_effect(l, &r->effect);
 	if (f == NULL || (f->state != EFFECT_INTENT && f->state != EFFECT_PREPARED) ||
-		f->purpose != SIGN_LOCK || layer_family(f->layer) == FAMILY_CHANNEL ||
-		f->called_off || r->variant != f->variant_count ||
-		f->variant_count >= EFFECT_VARIANTS_MAX)
+		(f->purpose != SIGN_LOCK && !effect_external(l, f)) || effect_sweeps(l, f) ||
+		layer_family(f->layer) == FAMILY_CHANNEL || f->called_off ||
+		r->variant != f->variant_count || f->variant_count >= EFFECT_VARIANTS_MAX)
 		return ERR_STATE;
 	TRY(want_variant(l, f, r->fee, r->rate, r->added));
 	call_off(f);

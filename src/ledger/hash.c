@@ -212,6 +212,8 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_le32(&d.buf, l->transfer[i].next);
 		buf_u8(&d.buf, l->transfer[i].alone);
 		buf_u8(&d.buf, l->transfer[i].external);
+		buf_u8(&d.buf, l->transfer[i].sweep);
+		buf_u8(&d.buf, l->transfer[i].to_wallet);
 		flush(&d);
 	}
 	put_book(&d, &l->book);

@@ -275,7 +275,7 @@ bool variant_signed(const struct effect_variant *v)
 
 bool effect_external(const struct ledger *l, const struct effect *f)
 {
-	return f->transfer != INDEX_NONE && l->transfer[f->transfer].external;
+	return f->transfer != INDEX_NONE && l->transfer[f->transfer].external && !f->called_off;
 }
 
 /* Room for this many effects, beyond what so many swaps may need to end. */

@@ -127,6 +127,8 @@ struct transfer {
 	uint32_t next; /* that the same effect pays behind it; INDEX_NONE */
 	bool alone;    /* it waits for no company: a batch with it could not be made, or external */
 	bool external; /* Bitcoin: signed by somebody else, not by our signer */
+	bool sweep;    /* external: of coins on deposit addresses; amount: what arrives */
+	bool to_wallet; /* sweep: to our own wallet, where the signer can spend it */
 	char reason[TEXT_REASON_SIZE];
 	uint64_t born_seq, seq; /* likewise */
 };
@@ -378,10 +380,14 @@ struct amount ledger_gas(const struct ledger *l, enum layer_id layer);
 struct amount ledger_custody(const struct ledger *l, enum layer_id layer);
 /* Its signed bytes are there: what somebody else is to sign has none yet. */
 bool variant_signed(const struct effect_variant *v);
-/* A payout that somebody else signs. */
+/* A payout that somebody else signs; once it is called off, our signer does. */
 bool effect_external(const struct ledger *l, const struct effect *f);
 /* On a deposit address: ours, and not the signer's to spend. */
 bool coin_watched(const struct coin *c);
+/* And final, and in no sweep yet. */
+bool coin_sweepable(const struct coin *c);
+/* A payout of coins on deposit addresses, which the signer can't sign. */
+bool effect_sweeps(const struct ledger *l, const struct effect *f);
 /* Coins that the list can hold, of all layers. */
 uint32_t ledger_coins_max(const struct ledger_capacity *capacity);
 /* So many slots of a layer's coins (own: of ours) are taken and can't be used again yet. */

@@ -201,6 +201,9 @@ static enum err subject_of(struct receipt_subject *out, const struct receipt *r)
 	} else if (s.type == REC_BOOK_TRANSFERS) {
 		err = book_transfer_of(&s, &in, &r->id);
 		id = &s.book_transfer.id;
+	} else if (s.type == REC_SWEEP) {
+		err = rec_sweep_get(&in, &s.sweep);
+		id = &s.sweep.id;
 	}
 	if (err != OK || !id128_eq(id, &r->id) || reader_finish(&in) != OK)
 		return ERR_FORMAT;

@@ -47,7 +47,7 @@ MUST_USE NONNULL_ALL enum err receipt_decode(
 
 /* What the record says. */
 struct receipt_subject {
-	enum record_type type; /* REC_SWAP, REC_TRANSFER, REC_BOOK_TRANSFERS */
+	enum record_type type; /* REC_SWAP, REC_TRANSFER, REC_SWEEP, REC_BOOK_TRANSFERS */
 	uint64_t time_ms;
 	union {
 		struct rec_swap swap;
@@ -55,6 +55,7 @@ struct receipt_subject {
 		/* of a batch the one that the receipt names. That it was asked for: what came
 		 * of it follows from the records before */
 		struct book_transfer book_transfer;
+		struct rec_sweep sweep;
 	};
 	enum layer_id layer; /* REC_BOOK_TRANSFERS */
 };

@@ -31,6 +31,8 @@ const char *record_name(uint16_t type)
 		[REC_FACT] = "fact",
 		[REC_FIRST_LAYER] = "first_layer",
 		[REC_ADDRESS] = "address",
+		[REC_SWEEP] = "sweep",
+		[REC_SWEEP_CANCELLED] = "sweep_cancelled",
 	};
 	return type < REC_TYPE_COUNT && names[type] != NULL ? names[type] : "unknown";
 }
@@ -495,6 +497,44 @@ enum err rec_address_get(struct reader *in, struct rec_address *r)
 	reader_copy(in, r->id.b, sizeof r->id.b);
 	r->index = reader_le32(in);
 	return reader_finish(in);
+}
+
+void rec_sweep_put(struct buf *out, const struct rec_sweep *r)
+{
+	buf_put(out, r->id.b, sizeof r->id.b);
+	buf_put(out, r->effect.b, sizeof r->effect.b);
+	buf_put(out, r->idempotency_key.b, sizeof r->idempotency_key.b);
+	buf_put(out, r->idempotency_body.b, sizeof r->idempotency_body.b);
+	buf_bytes32(out, r->destination);
+	buf_u8(out, r->to_wallet);
+	buf_le32(out, r->coin_count);
+	for (uint32_t i = 0; i < r->coin_count; i++) {
+		buf_put(out, r->coin[i].txid.b, sizeof r->coin[i].txid.b);
+		buf_le32(out, r->coin[i].index);
+	}
+	buf_le64(out, r->fee.raw);
+	buf_le64(out, r->rate);
+}
+
+enum err rec_sweep_get(struct reader *in, struct rec_sweep *r)
+{
+	reader_copy(in, r->id.b, sizeof r->id.b);
+	reader_copy(in, r->effect.b, sizeof r->effect.b);
+	reader_copy(in, r->idempotency_key.b, sizeof r->idempotency_key.b);
+	reader_copy(in, r->idempotency_body.b, sizeof r->idempotency_body.b);
+	r->destination = reader_bytes32(in, BTC_SCRIPT_STD_MAX);
+	r->to_wallet = get_bool(in);
+	r->coin_count = reader_le32(in);
+	if (r->coin_count > BTC_INPUT_MAX)
+		return ERR_FORMAT;
+	for (uint32_t i = 0; i < r->coin_count; i++) {
+		reader_copy(in, r->coin[i].txid.b, sizeof r->coin[i].txid.b);
+		r->coin[i].index = reader_le32(in);
+	}
+	r->fee.raw = reader_le64(in);
+	r->rate = reader_le64(in);
+	TRY(reader_finish(in));
+	return r->fee.raw <= SAT_MAX_RAW ? OK : ERR_RANGE;
 }
 
 void rec_latch_put(struct buf *out, const struct rec_latch *r)

@@ -37,6 +37,8 @@ enum record_type {
 	REC_FACT,
 	REC_FIRST_LAYER,
 	REC_ADDRESS,
+	REC_SWEEP,
+	REC_SWEEP_CANCELLED, /* an effect's id */
 	REC_TYPE_COUNT
 };
 
@@ -147,6 +149,16 @@ struct rec_address {
 	struct id128 id; /* the operator's name for it */
 	uint32_t index;  /* of the descriptor: the next one */
 };
+struct rec_sweep { /* Bitcoin */
+	struct id128 id, effect;
+	struct hash256 idempotency_key, idempotency_body;
+	struct slice destination;
+	bool to_wallet; /* it is our own wallet's */
+	uint32_t coin_count;
+	struct btc_outpoint coin[BTC_INPUT_MAX];
+	struct sat fee; /* all else arrives */
+	uint64_t rate;
+};
 
 struct rec_durability {
 	enum durability mode;
@@ -196,6 +208,8 @@ MUST_USE NONNULL_ALL enum err rec_durability_get(struct reader *in, struct rec_d
 
 NONNULL_ALL void rec_address_put(struct buf *out, const struct rec_address *r);
 MUST_USE NONNULL_ALL enum err rec_address_get(struct reader *in, struct rec_address *r);
+NONNULL_ALL void rec_sweep_put(struct buf *out, const struct rec_sweep *r);
+MUST_USE NONNULL_ALL enum err rec_sweep_get(struct reader *in, struct rec_sweep *r);
 
 #define REC_BOOK_TRANSFER_SIZE 72u
 #define REC_BOOK_HEAD_SIZE (9u + 32u + 32u + 1u + 4u) /* what is before the first item */

@@ -110,6 +110,37 @@ static void test_address(void)
 	CHECK(rec_address_get(&in, &back) == ERR_FORMAT);
 }
 
+static void test_sweep(void)
+{
+	uint8_t storage[512];
+	struct rec_sweep r = {.id = {{3}},
+				 .effect = {{4}},
+				 .idempotency_key = {{5}},
+				 .idempotency_body = {{6}},
+				 .destination = slice_str("a script"),
+				 .to_wallet = true,
+				 .coin_count = 2,
+				 .coin = {{.txid = {{7}}, .index = 8}, {.txid = {{9}}, .index = 1}},
+				 .fee = {1234},
+				 .rate = 77},
+			 back;
+	struct buf out = buf_init(storage, sizeof storage);
+	rec_sweep_put(&out, &r);
+	struct reader in = reader_init(buf_slice(&out));
+	CHECK(rec_sweep_get(&in, &back) == OK);
+	CHECK(id128_eq(&back.id, &r.id) && id128_eq(&back.effect, &r.effect));
+	CHECK(slice_eq(back.destination, r.destination) && back.to_wallet);
+	CHECK(back.coin_count == 2 && hash256_eq(&back.coin[1].txid, &r.coin[1].txid));
+	CHECK(back.coin[0].index == 8 && back.fee.raw == 1234 && back.rate == 77);
+	for (size_t len = 0; len < out.len; len++) {
+		in = reader_init(slice_of(storage, len));
+		CHECK(rec_sweep_get(&in, &back) != OK);
+	}
+	storage[out.len++] = 0;
+	in = reader_init(buf_slice(&out));
+	CHECK(rec_sweep_get(&in, &back) == ERR_FORMAT);
+}
+
 static void test_prepared_is_sealed(void)
 {
 	static uint8_t storage[1024], plain[RECORD_RAW_MAX];
@@ -205,6 +236,7 @@ int main(void)
 	test_events();
 	test_fact();
 	test_address();
+	test_sweep();
 	test_prepared_is_sealed();
 	test_intent_bounds();
 	test_intent_owners();

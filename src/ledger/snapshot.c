@@ -6,7 +6,7 @@
 #include "crypto/hash.h"
 #include "ledger/fold.h"
 
-#define VERSION 5u
+#define VERSION 6u
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
@@ -188,6 +188,8 @@ static void io_transfer(struct codec *c, struct transfer *t, const struct ledger
 	io_index(c, &t->next, l->transfer_count);
 	io_bool(c, &t->alone);
 	io_bool(c, &t->external);
+	io_bool(c, &t->sweep);
+	io_bool(c, &t->to_wallet);
 	io_bytes(c, t->reason, sizeof t->reason);
 	io_u64(c, &t->born_seq);
 	io_u64(c, &t->seq);

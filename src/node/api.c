@@ -18,6 +18,8 @@ const struct route api_routes[] = {
 	{"GET", "/v1/transfers/{id}", SCOPE_OPERATOR, handle_transfer_get},
 	{"GET", "/v1/transfers/{id}/psbt", SCOPE_OPERATOR, handle_psbt_get},
 	{"POST", "/v1/transfers/{id}/psbt", SCOPE_OPERATOR, handle_psbt_set},
+	{"POST", "/v1/transfers/{id}/cancel", SCOPE_OPERATOR, handle_transfer_cancel},
+	{"POST", "/v1/sweeps", SCOPE_OPERATOR, handle_sweep_create},
 	{"POST", "/v1/addresses", SCOPE_OPERATOR, handle_address_create},
 	{"GET", "/v1/addresses/{id}", SCOPE_OPERATOR, handle_address_get},
 	{"GET", "/v1/deposits", SCOPE_OPERATOR, handle_deposit_list},

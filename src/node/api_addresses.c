@@ -6,7 +6,7 @@ struct held {
 	struct amount final, inflight;
 };
 
-static const struct descriptor *find_descriptor(struct call *c)
+const struct descriptor *call_deposits(struct call *c)
 {
 	if (c->api->deposits == NULL)
 		call_problem(c, "not_found",
@@ -68,7 +68,7 @@ void handle_deposit_list(struct call *c)
 {
 	const struct ledger *l = call_ledger(c);
 	struct page page;
-	if (find_descriptor(c) == NULL || !call_page(c, &page, l->coin_count))
+	if (call_deposits(c) == NULL || !call_page(c, &page, l->coin_count))
 		return;
 	struct json *list = json_array(), *body = json_object();
 	uint32_t next = page.next, count = 0;
@@ -133,7 +133,7 @@ void handle_address_create(struct call *c)
 {
 	struct id128 id;
 	uint32_t index;
-	if (!call_ready(c) || find_descriptor(c) == NULL || !read_name(c, &id) || !call_has_room(c))
+	if (!call_ready(c) || call_deposits(c) == NULL || !read_name(c, &id) || !call_has_room(c))
 		return;
 	const enum err err = engine_address(c->api->engine, &index, c->wall_ms, &id);
 	if (err == OK || err == ERR_EXISTS)
@@ -147,7 +147,7 @@ void handle_address_get(struct call *c)
 {
 	const struct ledger *l = call_ledger(c);
 	struct id128 id;
-	if (!call_ready(c) || find_descriptor(c) == NULL)
+	if (!call_ready(c) || call_deposits(c) == NULL)
 		return;
 	const uint32_t index = id_parse(&id, c->param[0]) == OK ? ledger_address(l, &id)
 								: INDEX_NONE;

@@ -2,7 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
+#include "base/hex.h"
 #include "node/api_client_test.h"
+#include "node/effect_plan.h"
 
 #define ADDRESSES "/v1/addresses"
 #define DEPOSITS "/v1/deposits"
@@ -126,6 +129,98 @@ static void test_accounts(void)
 	reply_free(&r);
 }
 
+/* ---- sweeps ---- */
+
+#define SWEEPS "/v1/sweeps"
+
+/* What the effect runner does with it. */
+static void make_known(const char *id)
+{
+	static struct sweep sweep;
+	static uint8_t bytes[8192];
+	struct buf raw = buf_init(bytes, sizeof bytes);
+	struct hash256 txid;
+	struct id128 name;
+	CHECK(hex_decode(name.b, sizeof name.b, slice_str(id)) == OK);
+	const struct transfer *t = ledger_transfer(w.ledger, &name);
+	const struct effect *f = &w.ledger->effect[t->effect];
+	CHECK(t->sweep && t->to_wallet);
+	effect_sweep(&sweep, w.ledger, f);
+	CHECK(sweep_tx(&raw, &txid, &sweep) == OK);
+	CHECK(engine_prepared(w.engine, 1, &f->id, 0, &txid, amount_from_sat(sweep.fee),
+		      slice_of(NULL, 0)) == OK);
+}
+
+static void psbt_is_told(const char *path, const char *version, uint8_t want)
+{
+	char url[128];
+	uint8_t bytes[64];
+	(void)snprintf(url, sizeof url, "%s/psbt%s", path, version);
+	struct reply r = ask_get(&w, url, READER_TOKEN);
+	expect(&r, 200, NULL, url);
+	CHECK(base64_decode(bytes, 48, BASE64, slice_of(reply_text(&r, "psbt"), 64)) == OK);
+	CHECK(memcmp(bytes, "psbt\xff", 5) == 0);
+	/* version 0 begins with the transaction, version 2 with its version */
+	CHECK(bytes[5] == 1 && bytes[6] == want);
+	reply_free(&r);
+}
+
+static void test_sweep(void)
+{
+	char id[40], path[96], url[128];
+	struct reply r = ask_post(&w, SWEEPS, OPERATOR_TOKEN, "sweep-0123456789abc", "{}");
+	expect(&r, 201, NULL, "a sweep");
+	(void)snprintf(id, sizeof id, "%.32s", reply_text(&r, "id"));
+	CHECK(json_type(reply_at(&r, "sweep")) == JSON_BOOL);
+	CHECK(strcmp(reply_text(&r, "signing"), "external") == 0);
+	reply_free(&r);
+	expect_only(ask_post(&w, SWEEPS, OPERATOR_TOKEN, "sweep-0123456789abc", "{}"), 200, NULL,
+		"the same again");
+	expect_only(ask_post(&w, SWEEPS, OPERATOR_TOKEN, "sweep-0123456789abc",
+			    "{\"amount\":\"0.001\"}"),
+		422, "idempotency_mismatch", "another body");
+	(void)snprintf(path, sizeof path, "/v1/transfers/%s", id);
+	(void)snprintf(url, sizeof url, "%s/psbt", path);
+	expect_only(ask_get(&w, url, OPERATOR_TOKEN), 503, "not_ready", "not known yet");
+	make_known(id);
+	psbt_is_told(path, "", 0);
+	psbt_is_told(path, "?version=0", 0);
+	psbt_is_told(path, "?version=2", 2);
+	(void)snprintf(url, sizeof url, "%s/psbt?version=1", path);
+	expect_only(ask_get(&w, url, OPERATOR_TOKEN), 400, "invalid_request", "no such version");
+	(void)snprintf(url, sizeof url, "%s/psbt", path);
+	expect_only(ask_post(&w, url, OPERATOR_TOKEN, NULL, "{\"psbt\":\"cHNidP8A\"}"), 422,
+		"psbt_refused", "no PSBT");
+	(void)snprintf(url, sizeof url, "%s/cancel", path);
+	expect_only(ask_post(&w, url, READER_TOKEN, NULL, "{}"), 403, "forbidden", "reader");
+	r = ask_post(&w, url, OPERATOR_TOKEN, NULL, "{}");
+	expect(&r, 200, NULL, "cancelled");
+	CHECK(strcmp(reply_text(&r, "state"), "failed") == 0);
+	reply_free(&r);
+	expect_only(ask_post(&w, url, OPERATOR_TOKEN, NULL, "{}"), 422, "refused", "it is over");
+	(void)snprintf(url, sizeof url, "%s/psbt", path);
+	expect_only(ask_get(&w, url, OPERATOR_TOKEN), 404, "not_found", "nothing to sign");
+	expect_only(ask_post(&w, "/v1/transfers/00000000000000000000000000000000/cancel",
+			    OPERATOR_TOKEN, NULL, "{}"),
+		404, "not_found", "no such transfer");
+}
+
+static void test_sweep_refused(void)
+{
+	static const char *const bad[] = {
+		"{\"to\":\"bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080\"}",
+		"{\"to\":\"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4\"}", "{\"to\":7}",
+		"{\"amount\":\"0\"}", "{\"more\":1}"};
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		expect_only(ask_post(&w, SWEEPS, OPERATOR_TOKEN, "sweep-bad-0123456789", bad[i]),
+			400, "invalid_request", bad[i]);
+	expect_only(ask_post(&w, SWEEPS, OPERATOR_TOKEN, NULL, "{}"), 400,
+		"idempotency_key_missing", "no key");
+	expect_only(
+		ask_post(&w, SWEEPS, OPERATOR_TOKEN, "sweep-big-0123456789", "{\"amount\":\"1\"}"),
+		409, "insufficient_funds", "more than is there");
+}
+
 int main(void)
 {
 	world_open(&w, "");
@@ -138,6 +233,8 @@ int main(void)
 	test_paid();
 	test_listed();
 	test_accounts();
+	test_sweep();
+	test_sweep_refused();
 	world_close(&w);
 	return EXIT_SUCCESS;
 }

@@ -159,6 +159,8 @@ MUST_USE NONNULL_ALL bool call_ready(struct call *c);
 /* One more answer can wait: asked before anything is done that it would tell. False: answered. */
 MUST_USE NONNULL_ALL bool call_has_room(struct call *c);
 MUST_USE NONNULL_ALL struct id128 call_fresh_id(struct call *c);
+/* The descriptor of deposit addresses; NULL: answered. */
+MUST_USE NONNULL_ALL const struct descriptor *call_deposits(struct call *c);
 
 /* ---- resources ---- */
 
@@ -186,6 +188,8 @@ void handle_transfer_get(struct call *c);
 void handle_transfer_list(struct call *c);
 void handle_psbt_get(struct call *c);
 void handle_psbt_set(struct call *c);
+void handle_transfer_cancel(struct call *c);
+void handle_sweep_create(struct call *c);
 void handle_address_create(struct call *c);
 void handle_address_get(struct call *c);
 void handle_deposit_list(struct call *c);

@@ -52,6 +52,7 @@ struct json *transfer_json(const struct ledger *l, const struct transfer *t)
 	json_set(v, "to", shown ? json_new_string(address) : json_new_null());
 	json_set_amount(v, "amount", t->amount);
 	json_set_string(v, "signing", t->external ? "external" : "signer");
+	json_set_bool(v, "sweep", t->sweep);
 	json_set_time(v, "created_at", t->created_ms);
 	json_set_time(v, "updated_at", t->updated_ms);
 	json_set(v, "transactions", effect_json(l, t->effect));

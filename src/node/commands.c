@@ -1,6 +1,8 @@
 /* What people and programs ask of the engine: quotes, swaps, transfers. */
 #include "node/engine_internal.h"
 
+#include "wire/sweep.h"
+
 #include "layer/layer.h"
 #include "ledger/clock.h"
 #include "wire/bolt11.h"
@@ -481,4 +483,161 @@ enum err engine_address(struct engine *e, uint32_t *index, uint64_t now_ms, cons
 	TRY(engine_append(e, REC_ADDRESS, &record, 0));
 	*index = r.index;
 	return OK;
+}
+
+/* ---- sweeps ---- */
+
+/* The largest coin that can be swept and is worth less than the one before it, in one order of all
+ * of them; INDEX_NONE. */
+static uint32_t next_coin(const struct ledger *l, uint32_t after)
+{
+	uint32_t best = INDEX_NONE;
+	for (uint32_t i = 0; i < l->coin_count; i++) {
+		const struct coin *c = &l->coin[i];
+		if (!coin_sweepable(c))
+			continue;
+		if (after != INDEX_NONE &&
+			(c->value.raw > l->coin[after].value.raw ||
+				(c->value.raw == l->coin[after].value.raw && i <= after)))
+			continue;
+		if (best == INDEX_NONE || c->value.raw > l->coin[best].value.raw)
+			best = i;
+	}
+	return best;
+}
+
+/* Until what arrives is enough, or no coin is left that pays for its own input. ERR_RANGE: less
+ * arrives than was asked for, or than can be sent. */
+static enum err take_watched(
+	const struct engine *e, struct rec_sweep *r, const struct sweep_command *c)
+{
+	const struct ledger *l = e->ledger;
+	const uint32_t most = sweep_inputs_max(c->descriptor);
+	const struct amount least = layer_dust(LAYER_BITCOIN);
+	struct amount sum = amount_zero(ASSET_BTC), arrives = sum;
+	bool enough = false;
+	for (uint32_t at = next_coin(l, INDEX_NONE);
+		at != INDEX_NONE && r->coin_count < most && !enough; at = next_coin(l, at)) {
+		const struct sat fee = sweep_fee(
+			c->descriptor, r->coin_count + 1, c->destination_len, r->rate);
+		struct amount more, left;
+		if (amount_add(&more, sum, amount_of(ASSET_BTC, l->coin[at].value.raw)) != OK ||
+			amount_sub(&left, more, amount_from_sat(fee)) != OK ||
+			(r->coin_count > 0 && amount_cmp(left, arrives) <= 0))
+			break;
+		sum = more;
+		arrives = left;
+		r->fee = fee;
+		r->coin[r->coin_count++] = l->coin[at].at;
+		enough = !amount_is_zero(c->amount) && amount_cmp(arrives, c->amount) >= 0;
+	}
+	return amount_cmp(arrives, least) >= 0 && (enough || amount_is_zero(c->amount)) ? OK
+											: ERR_RANGE;
+}
+
+static bool spends_same(const struct ledger *l, const struct effect *f, const struct rec_sweep *r)
+{
+	for (uint32_t i = 0; i < f->coin_count; i++)
+		for (uint32_t k = 0; k < r->coin_count; k++)
+			if (hash256_eq(&l->coin[f->coin[i]].at.txid, &r->coin[k].txid) &&
+				l->coin[f->coin[i]].at.index == r->coin[k].index)
+				return true;
+	return false;
+}
+
+/* What nodes want of a replacement: sweeps of the same coins that were cancelled may be in their
+ * mempools. And so it is another transaction than each of them. */
+static uint64_t rate_over_cancelled(const struct ledger *l, const struct rec_sweep *r)
+{
+	uint64_t least = 0;
+	for (uint32_t i = 0; i < l->effect_count; i++) {
+		const struct effect *f = &l->effect[i];
+		if (f->state != EFFECT_VOID || !effect_sweeps(l, f) || !spends_same(l, f, r))
+			continue;
+		const uint64_t over = engine_rate_over(f->layer, f->rate);
+		if (over > least)
+			least = over;
+	}
+	return least;
+}
+
+/* Coins at a rate that is over that of all cancelled sweeps of them. ERR_STATE: that is over what
+ * may be paid. */
+static enum err choose_watched(
+	const struct engine *e, struct rec_sweep *r, const struct sweep_command *c)
+{
+	const uint64_t most = e->ledger->params.layer[LAYER_BITCOIN].fee_rate_max;
+	for (;;) {
+		r->coin_count = 0;
+		TRY(take_watched(e, r, c));
+		const uint64_t least = rate_over_cancelled(e->ledger, r);
+		if (r->rate >= least)
+			return OK;
+		if (least > most)
+			return ERR_STATE;
+		r->rate = least;
+	}
+}
+
+enum err engine_sweep(struct engine *e, struct command_result *out, const struct sweep_command *c)
+{
+	const struct ledger *l = e->ledger;
+	struct rec_sweep r = {.id = c->id,
+		.effect = c->effect_id,
+		.idempotency_key = c->idempotency_key,
+		.idempotency_body = c->idempotency_body,
+		.destination = slice_of(c->destination, c->destination_len),
+		.to_wallet = c->to_wallet,
+		.rate = engine_rate(l, LAYER_BITCOIN)};
+	if (replayed(l, out, &c->idempotency_key, &c->idempotency_body))
+		return ERR_EXISTS;
+	if (!layer_ready(l, LAYER_BITCOIN) || r.rate == 0)
+		return refuse(&out->refusal, "layer_unavailable", "the layer is not ready yet");
+	if (l->latched)
+		return refuse(
+			&out->refusal, "latched", "sweeps are paused until the books are checked");
+	TRY(check_room(l, &out->refusal, 0, 1));
+	const enum err chosen = choose_watched(e, &r, c);
+	if (chosen == ERR_STATE)
+		return refuse(&out->refusal, "refused",
+			"cancelled sweeps of these coins pay the highest rate already");
+	if (chosen != OK)
+		return refuse_amount(&out->refusal, "insufficient_funds",
+			"final on deposit addresses, less what sweeps under way have:",
+			ledger_balance(l, LAYER_BITCOIN, ACCOUNT_WATCHED));
+	struct buf record = engine_record(e, c->now_ms);
+	rec_sweep_put(&record, &r);
+	TRY(engine_append(e, REC_SWEEP, &record, 0));
+	out->id = c->id;
+	out->seq = l->seq;
+	return OK;
+}
+
+static enum err cancel_sweep(struct engine *e, uint64_t now_ms, const struct id128 *effect)
+{
+	struct buf record = engine_record(e, now_ms);
+	buf_put(&record, effect->b, sizeof effect->b);
+	return engine_append(e, REC_SWEEP_CANCELLED, &record, JOURNAL_ESSENTIAL);
+}
+
+enum err engine_cancel(
+	struct engine *e, struct engine_refusal *refusal, uint64_t now_ms, const struct id128 *id)
+{
+	const struct ledger *l = e->ledger;
+	const struct transfer *t = ledger_transfer(l, id);
+	CHECK(t != NULL);
+	if (!t->external)
+		return refuse(refusal, "refused", "our own signer signs this transfer");
+	if (t->effect == INDEX_NONE)
+		return refuse(refusal, "not_ready", "its coins are not chosen yet");
+	const struct effect *f = &l->effect[t->effect];
+	if (f->called_off)
+		return OK; /* already */
+	if (f->state != EFFECT_INTENT && f->state != EFFECT_PREPARED)
+		return refuse(refusal, "refused", "it is paid, or over");
+	const enum err err = t->sweep ? cancel_sweep(e, now_ms, &f->id)
+				      : engine_call_off(e, now_ms, &f->id);
+	return err == ERR_RANGE
+		? refuse(refusal, "refused", "its coins are worth less than spending them costs")
+		: err;
 }

@@ -147,7 +147,7 @@ static const char *put_value(struct config *c, const struct config_key *key, con
 	uint8_t *field = (uint8_t *)c + key->offset;
 	switch (key->type) {
 	case CONFIG_TEXT: return put_text(field, CONFIG_TEXT_SIZE, value);
-	case CONFIG_DESCRIPTOR: return put_text(field, CONFIG_DESCRIPTOR_SIZE, value);
+	case CONFIG_LONG_TEXT: return put_text(field, CONFIG_DESCRIPTOR_SIZE, value);
 	case CONFIG_BOOL: {
 		const bool on = strcmp(value, "true") == 0;
 		if (!on && strcmp(value, "false") != 0)
@@ -486,7 +486,7 @@ void config_params(struct ledger_params *out, const struct config *c)
 /* Values of these types are written with quotes. */
 static bool is_quoted(enum config_type type)
 {
-	return type == CONFIG_TEXT || type == CONFIG_DESCRIPTOR || type == CONFIG_AMOUNT ||
+	return type == CONFIG_TEXT || type == CONFIG_LONG_TEXT || type == CONFIG_AMOUNT ||
 		type == CONFIG_DEPTH;
 }
 
@@ -542,7 +542,7 @@ static void show_value(struct buf *out, const struct config *c, const struct con
 	char amount[AMOUNT_TEXT_SIZE];
 	switch (key->type) {
 	case CONFIG_TEXT:
-	case CONFIG_DESCRIPTOR: buf_printf(out, "%s", (const char *)field); return;
+	case CONFIG_LONG_TEXT: buf_printf(out, "%s", (const char *)field); return;
 	case CONFIG_BOOL:
 		memcpy(&v.on, field, sizeof v.on);
 		buf_printf(out, "%s", v.on ? "true" : "false");

@@ -34,6 +34,7 @@ struct config_layer {
 	uint64_t birth_height; /* the first block that can hold coins of ours; 0: the tip when the
 				  journal is new */
 	char deposit_descriptor[CONFIG_DESCRIPTOR_SIZE]; /* Bitcoin (node/deposits.h) */
+	char sweep_addresses[CONFIG_DESCRIPTOR_SIZE];    /* likewise: apart by commas */
 	char contract[CONFIG_TEXT_SIZE]; /* as written; params.contract is what it means */
 	char token[CONFIG_TEXT_SIZE];    /* likewise, and params.token */
 	struct layer_params params;

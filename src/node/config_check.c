@@ -78,6 +78,9 @@ static void check_layer(const struct config *c, enum layer_id id, struct buf *ou
 		: deposits_read(&d, p->network, l->deposit_descriptor);
 	if (wrong != NULL)
 		problem(out, count, "%s.deposit_descriptor: %s", name, wrong);
+	wrong = deposits_sweep_addresses(p->network, l->sweep_addresses);
+	if (wrong != NULL)
+		problem(out, count, "%s.sweep_addresses: %s", name, wrong);
 	if (layer_gas_apart(id) && l->token[0] == '\0')
 		problem(out, count, "%s.token: is needed", name);
 	if (l->poll_ms > l->rpc_timeout_ms * 10)

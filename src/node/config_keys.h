@@ -5,7 +5,7 @@
 
 enum config_type {
 	CONFIG_TEXT,       /* char[CONFIG_TEXT_SIZE] */
-	CONFIG_DESCRIPTOR, /* char[CONFIG_DESCRIPTOR_SIZE] */
+	CONFIG_LONG_TEXT,  /* char[CONFIG_DESCRIPTOR_SIZE] */
 	CONFIG_BOOL,       /* bool: true, false */
 	CONFIG_U16,        /* uint16_t */
 	CONFIG_U32,        /* uint32_t */

@@ -612,6 +612,13 @@ static enum err decide_bump(struct engine *e, uint64_t now_ms, const struct effe
 
 /* ---- calling off ---- */
 
+uint64_t engine_rate_over(enum layer_id layer, uint64_t last)
+{
+	const uint64_t rate = last / 100 * BUMP_PERCENT + last % 100 * BUMP_PERCENT / 100 + 1;
+	const uint64_t least = last + layer_rate_step(layer);
+	return rate < least ? least : rate;
+}
+
 enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *effect)
 {
 	const struct ledger *l = e->ledger;
@@ -623,12 +630,8 @@ enum err engine_call_off(struct engine *e, uint64_t now_ms, const struct id128 *
 		.rate = f->rate,
 		.added = amount_zero(layer_gas_asset(f->layer))};
 	const uint64_t now = engine_rate(l, f->layer);
-	if (f->variant_count > 0) {
-		const uint64_t last = f->variant[f->variant_count - 1].rate;
-		r.rate = last / 100 * BUMP_PERCENT + last % 100 * BUMP_PERCENT / 100 + 1;
-		if (r.rate < last + layer_rate_step(f->layer))
-			r.rate = last + layer_rate_step(f->layer);
-	}
+	if (f->variant_count > 0)
+		r.rate = engine_rate_over(f->layer, f->variant[f->variant_count - 1].rate);
 	if (r.rate < now)
 		r.rate = now;
 	if (layer_gas_apart(f->layer) && r.rate > f->rate)

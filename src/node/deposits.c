@@ -41,6 +41,48 @@ const char *deposits_read(struct descriptor *out, const struct network *network,
 	return NULL;
 }
 
+/* The next address of a list, without the blanks around it; false: there is none. */
+static bool next_address(struct slice *out, const char **at)
+{
+	if (**at == '\0')
+		return false;
+	const char *end = *at + strcspn(*at, ",");
+	const char *from = *at;
+	*at = *end == ',' ? end + 1 : end;
+	while (from < end && *from == ' ')
+		from++;
+	while (from < end && end[-1] == ' ')
+		end--;
+	*out = slice_of(from, (size_t)(end - from));
+	return true;
+}
+
+const char *deposits_sweep_addresses(const struct network *network, const char *list)
+{
+	uint8_t script[BTC_SCRIPT_STD_MAX];
+	struct slice text;
+	size_t len;
+	while (next_address(&text, &list)) {
+		const enum err err = btc_address_parse(script, &len, network, text);
+		if (err != OK)
+			return err == ERR_NETWORK ? "has an address of another network"
+						  : "has something that is no address";
+	}
+	return NULL;
+}
+
+bool deposits_may_sweep_to(const struct network *network, const char *list, struct slice script)
+{
+	uint8_t own[BTC_SCRIPT_STD_MAX];
+	struct slice text;
+	size_t len;
+	bool found = false;
+	while (!found && next_address(&text, &list))
+		found = btc_address_parse(own, &len, network, text) == OK &&
+			slice_eq(slice_of(own, len), script);
+	return found;
+}
+
 void deposits_id(struct hash256 *out, const struct descriptor *d)
 {
 	uint8_t script[IDENTITY_SCRIPTS][DEPOSITS_SCRIPT_MAX];

@@ -12,6 +12,11 @@
 /* NULL: read. Otherwise what is wrong with it, for a person; static. *out is then undefined. */
 NONNULL_ALL const char *deposits_read(
 	struct descriptor *out, const struct network *network, const char *text);
+/* A list of addresses: NULL, or what is wrong with it. */
+NONNULL_ALL const char *deposits_sweep_addresses(const struct network *network, const char *list);
+/* Whether an output script is of one of them. */
+NONNULL_ALL bool deposits_may_sweep_to(
+	const struct network *network, const char *list, struct slice script);
 /* What it pays to, so that another one under the same books is noticed, however it is written. */
 NONNULL_ALL void deposits_id(struct hash256 *out, const struct descriptor *d);
 /* The output script of an index below LEDGER_ADDRESSES_MAX; its length. */

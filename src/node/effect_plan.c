@@ -93,3 +93,16 @@ enum err effect_external_request(struct signing_request *out, struct hash256 *tx
 	btc_tx_id(txid, &tx);
 	return OK;
 }
+
+void effect_sweep(struct sweep *out, const struct ledger *l, const struct effect *f)
+{
+	const struct transfer *t = &l->transfer[f->transfer];
+	*out = (struct sweep){.input_count = f->coin_count,
+		.to = slice_of(t->destination, t->destination_len),
+		.fee = f->fee};
+	for (uint32_t i = 0; i < f->coin_count; i++) {
+		const struct coin *c = &l->coin[f->coin[i]];
+		out->input[i] = (struct sweep_input){
+			.at = c->at, .value = c->value, .index = c->key_index & ~KEY_INDEX_DEPOSIT};
+	}
+}

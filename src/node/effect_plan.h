@@ -8,6 +8,7 @@
 #define NODE_EFFECT_PLAN_H
 #include "layer/layer.h"
 #include "ledger/ledger.h"
+#include "wire/sweep.h"
 
 /* CHANNEL: from the decision to pay until no attempt begins any more. Routes are found within
  * seconds, or not; the client's own payment is held meanwhile. */
@@ -23,5 +24,9 @@ MUST_USE NONNULL_ALL enum err effect_request(
 MUST_USE NONNULL_ALL enum err effect_external_request(struct signing_request *out,
 	struct hash256 *txid, struct amount *fee, uint8_t storage[SIGNING_REQUEST_MAX],
 	const struct ledger *l, const struct effect *f);
+
+/* What an effect that sweeps is made of, once its intent is there; the destination is borrowed from
+ * the ledger. */
+NONNULL_ALL void effect_sweep(struct sweep *out, const struct ledger *l, const struct effect *f);
 
 #endif

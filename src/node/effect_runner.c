@@ -362,6 +362,21 @@ static void build(struct effect_runner *r, const struct effect *f)
 	}
 }
 
+/* The id of what somebody else is to sign, and its fee. */
+static enum err external_id(
+	struct effect_runner *r, struct hash256 *txid, struct amount *fee, const struct effect *f)
+{
+	const struct ledger *l = engine_ledger(r->config.engine);
+	struct signing_request request;
+	struct sweep sweep;
+	struct buf raw = buf_init(r->scratch, sizeof r->scratch);
+	if (!effect_sweeps(l, f))
+		return effect_external_request(&request, txid, fee, r->scratch, l, f);
+	effect_sweep(&sweep, l, f);
+	*fee = amount_from_sat(sweep.fee);
+	return sweep_tx(&raw, txid, &sweep);
+}
+
 /* Nobody is asked: what is to be signed becomes known by its id, and waits. */
 static void prepare_external(struct effect_runner *r, const struct effect *f)
 {
@@ -370,10 +385,9 @@ static void prepare_external(struct effect_runner *r, const struct effect *f)
 	const struct id128 id = f->id;
 	const uint32_t variant = f->variant_wanted;
 	struct attempt *a = &r->task[f - l->effect].sign;
-	struct signing_request request;
 	struct hash256 txid;
 	struct amount fee;
-	enum err err = effect_external_request(&request, &txid, &fee, r->scratch, l, f);
+	enum err err = external_id(r, &txid, &fee, f);
 	if (err == OK)
 		err = engine_prepared(
 			r->config.engine, now, &id, variant, &txid, fee, slice_of(NULL, 0));

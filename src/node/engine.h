@@ -89,6 +89,27 @@ MUST_USE NONNULL_ALL enum err engine_transfer(
 MUST_USE NONNULL_ALL enum err engine_transfers(struct engine *e, struct command_result *out,
 	const struct transfer_command *c, uint32_t count);
 
+/* Coins on deposit addresses, largest first until what arrives is `amount` or more (zero: as many
+ * as one transaction takes), to one address, by a transaction that others sign. Refused as
+ * transfers are. */
+struct sweep_command {
+	uint64_t now_ms;
+	struct id128 id, effect_id;
+	struct hash256 idempotency_key, idempotency_body;
+	const struct descriptor *descriptor; /* borrows: says how large an input is */
+	uint8_t destination[BTC_SCRIPT_STD_MAX];
+	uint32_t destination_len;
+	bool to_wallet;
+	struct amount amount;
+};
+MUST_USE NONNULL_ALL enum err engine_sweep(
+	struct engine *e, struct command_result *out, const struct sweep_command *c);
+/* A payout that others were to sign: a sweep is given up at once; any other payout when a
+ * transaction of ours has spent its coins for good, until which it may still be made. ERR_REJECTED:
+ * out->refusal says why not; ERR_FULL: back off. */
+MUST_USE NONNULL_ALL enum err engine_cancel(
+	struct engine *e, struct engine_refusal *refusal, uint64_t now_ms, const struct id128 *id);
+
 /* Customers' accounts (ledger/book.h). A batch is taken as a whole, and each of its items answers
  * for itself. OK, and ERR_EXISTS with same_body: out->result has one enum book_result for each
  * item, until the next command; after ERR_EXISTS what they were the first time. ERR_RANGE: no items

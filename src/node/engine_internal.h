@@ -83,6 +83,8 @@ struct amount engine_free_funds(const struct ledger *l, enum layer_id layer);
  * today's price of its data. Errors as layer_fee_bound. */
 MUST_USE NONNULL_ALL enum err engine_gas_bound(const struct ledger *l, struct amount *out,
 	enum layer_id layer, enum sign_purpose purpose, uint64_t rate);
+/* Of a transaction that takes another one's place. */
+uint64_t engine_rate_over(enum layer_id layer, uint64_t last);
 /* The observed fee rate within the configured bounds; 0: none yet. */
 uint64_t engine_rate(const struct ledger *l, enum layer_id layer);
 

@@ -306,7 +306,7 @@ static void make_and_note(struct snapshots *s)
 
 static bool begins_something(uint16_t type)
 {
-	return type == REC_SWAP || type == REC_TRANSFER;
+	return type == REC_SWAP || type == REC_TRANSFER || type == REC_SWEEP;
 }
 
 /* Nothing before this segment is read by any start; 0: everything may be. */

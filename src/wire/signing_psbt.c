@@ -1,7 +1,5 @@
 #include "wire/signing_psbt.h"
 
-#include "btc/psbt.h"
-
 #include <stdio.h>
 
 #define OUTPUT_MAX (BTC_PAYEE_MAX + 1u)
@@ -86,8 +84,8 @@ static enum err put_change(
 		no_key, slice_of(key.b, sizeof key.b));
 }
 
-enum err signing_psbt_put(
-	struct buf *out, const struct signing_request *r, const struct pubkey *wallet)
+enum err signing_psbt_put(struct buf *out, const struct signing_request *r,
+	const struct pubkey *wallet, enum psbt_version version)
 {
 	static _Thread_local struct place place;
 	const struct psbt_room room = room_of(&place);
@@ -100,7 +98,7 @@ enum err signing_psbt_put(
 		btc_tx_parse(&tx, &used, BTC_INPUT_MAX, OUTPUT_MAX, r->unsigned_tx) != OK ||
 		used != r->unsigned_tx.len || tx.in_count != r->input_count)
 		return ERR_FORMAT;
-	TRY(psbt_create(&p, &room, PSBT_V0, &tx));
+	TRY(psbt_create(&p, &room, version, &tx));
 	TRY(put_inputs(&p, r, wallet));
 	TRY(put_change(&p, r, wallet));
 	psbt_put(out, &p);

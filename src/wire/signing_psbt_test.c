@@ -58,7 +58,7 @@ static void make(struct fixture *f, bool change)
 		CHECK(wallet_script(f->r.input[i].script, &wallet, LAYER_BITCOIN,
 			      coin[i].key_index) == OK);
 	}
-	CHECK(signing_psbt_put(&out, &f->r, &wallet) == OK);
+	CHECK(signing_psbt_put(&out, &f->r, &wallet, PSBT_V0) == OK);
 	f->psbt_len = out.len;
 }
 
@@ -158,13 +158,13 @@ static void test_out(void)
 			CHECK(psbt_get(&value, &p, out, PSBT_OUT_TAP_INTERNAL_KEY, no_key));
 	}
 	struct buf small = buf_init(f.raw + 2048, 100);
-	CHECK(signing_psbt_put(&small, &f.r, &wallet) == ERR_FULL);
+	CHECK(signing_psbt_put(&small, &f.r, &wallet, PSBT_V0) == ERR_FULL);
 	struct buf any = buf_init(f.psbt, sizeof f.psbt);
 	f.r.purpose = SIGN_LOCK;
-	CHECK(signing_psbt_put(&any, &f.r, &wallet) == ERR_FORMAT);
+	CHECK(signing_psbt_put(&any, &f.r, &wallet, PSBT_V0) == ERR_FORMAT);
 	f.r.purpose = SIGN_PAYOUT;
 	f.r.input[1].key = (struct key_path){.use = KEY_SWAP, .swap = {{1}}};
-	CHECK(signing_psbt_put(&any, &f.r, &wallet) == ERR_FORMAT);
+	CHECK(signing_psbt_put(&any, &f.r, &wallet, PSBT_V0) == ERR_FORMAT);
 }
 
 static void expect_good(const struct fixture *f, struct slice psbt)

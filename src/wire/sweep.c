@@ -19,7 +19,7 @@ static const struct slice no_key = {NULL, 0};
 struct place {
 	struct psbt_pair pair[PAIRS_MAX];
 	struct btc_txin in[BTC_INPUT_MAX];
-	struct btc_txout out[1];
+	struct btc_txout out[BTC_PAYEE_MAX]; /* of what comes back: more than we make */
 	uint8_t store[SWEEP_PSBT_MAX];
 };
 
@@ -77,8 +77,8 @@ struct sat sweep_fee(const struct descriptor *d, uint32_t input_count, size_t to
 	const uint64_t input = WITNESS_SCALE * btc_sizes.input_base + witness_size(d);
 	_Static_assert(BTC_INPUT_MAX < 0xfd, "inputs are counted by one byte, as is the output");
 	const uint64_t weight = WITNESS_SCALE * (btc_sizes.fixed_base + 1 + 1) +
-		btc_sizes.fixed_witness +
-		input_count * input + btc_output_weight(&btc_sizes, to_len);
+		btc_sizes.fixed_witness + input_count * input +
+		btc_output_weight(&btc_sizes, to_len);
 	return btc_fee((weight + WITNESS_SCALE - 1) / WITNESS_SCALE, rate);
 }
 

@@ -400,7 +400,8 @@ static void test_any_bit(const char *text)
 static void test_paths(void)
 {
 	static const char text[] =
-		"wpkh([deadbeef/84h/1]tpubD6NzVbkrYhZ4YoC6CCDAcAepZNS4voBjbtkxiT9whviyexRZLJRTT4kCb7"
+		"wpkh([deadbeef/84h/1]tpubD6NzVbkrYhZ4YoC6CCDAcAepZNS4voBjbtkxiT9whviyexRZLJRTT4"
+		"kCb7"
 		"R8mjYFpiPWgjakugKv38ZvQCdjmaAqm86igrjHFqTjKwr7MoL/5/*)";
 	static const uint8_t want[] = {
 		0xde, 0xad, 0xbe, 0xef, 84, 0, 0, 0x80, 1, 0, 0, 0, 5, 0, 0, 0, 42, 0, 0, 0};
