@@ -81,30 +81,6 @@ VALUE(value_any)
 	return true;
 }
 
-VALUE(value_1)
-{
-	(void)key;
-	return value.len == 1;
-}
-
-VALUE(value_4)
-{
-	(void)key;
-	return value.len == 4;
-}
-
-VALUE(value_8)
-{
-	(void)key;
-	return value.len == 8;
-}
-
-VALUE(value_32)
-{
-	(void)key;
-	return value.len == 32;
-}
-
 static bool is_path(struct slice path)
 {
 	return path.len >= FINGERPRINT_SIZE && (path.len - FINGERPRINT_SIZE) % PATH_STEP == 0;
@@ -174,14 +150,13 @@ VALUE(value_schnorr)
 VALUE(value_time)
 {
 	(void)key;
-	return value.len == 4 && load_le32(value.ptr) >= LOCKTIME_THRESHOLD;
+	return load_le32(value.ptr) >= LOCKTIME_THRESHOLD;
 }
 
 VALUE(value_height)
 {
 	(void)key;
-	return value.len == 4 && load_le32(value.ptr) > 0 &&
-		load_le32(value.ptr) < LOCKTIME_THRESHOLD;
+	return load_le32(value.ptr) > 0 && load_le32(value.ptr) < LOCKTIME_THRESHOLD;
 }
 
 /* The preimage of the hash that the key names. */
@@ -255,62 +230,63 @@ VALUE(value_tap_tree)
 /* ---- the tables ---- */
 
 static const struct psbt_field global_fields[] = {
-	{PSBT_GLOBAL_UNSIGNED_TX, PSBT_FIXED | PSBT_ONLY_V0 | PSBT_REQUIRED, key_none, value_any},
-	{PSBT_GLOBAL_XPUB, PSBT_FACT, key_xpub, value_xpub_path},
-	{PSBT_GLOBAL_TX_VERSION, PSBT_FIXED | PSBT_ONLY_V2 | PSBT_REQUIRED, key_none, value_4},
-	{PSBT_GLOBAL_FALLBACK_LOCKTIME, PSBT_FACT | PSBT_ONLY_V2, key_none, value_4},
+	{PSBT_GLOBAL_UNSIGNED_TX, PSBT_FIXED | PSBT_ONLY_V0 | PSBT_REQUIRED, key_none, value_any,
+		0},
+	{PSBT_GLOBAL_XPUB, PSBT_FACT, key_xpub, value_xpub_path, 0},
+	{PSBT_GLOBAL_TX_VERSION, PSBT_FIXED | PSBT_ONLY_V2 | PSBT_REQUIRED, key_none, value_any, 4},
+	{PSBT_GLOBAL_FALLBACK_LOCKTIME, PSBT_FACT | PSBT_ONLY_V2, key_none, value_any, 4},
 	{PSBT_GLOBAL_INPUT_COUNT, PSBT_FIXED | PSBT_ONLY_V2 | PSBT_REQUIRED, key_none,
-		value_compact},
+		value_compact, 0},
 	{PSBT_GLOBAL_OUTPUT_COUNT, PSBT_FIXED | PSBT_ONLY_V2 | PSBT_REQUIRED, key_none,
-		value_compact},
-	{PSBT_GLOBAL_TX_MODIFIABLE, PSBT_ONLY_V2, key_none, value_1},
-	{PSBT_GLOBAL_VERSION, PSBT_FIXED, key_none, value_4},
-	{PSBT_PROPRIETARY, 0, key_proprietary, value_any},
+		value_compact, 0},
+	{PSBT_GLOBAL_TX_MODIFIABLE, PSBT_ONLY_V2, key_none, value_any, 1},
+	{PSBT_GLOBAL_VERSION, PSBT_FIXED, key_none, value_any, 4},
+	{PSBT_PROPRIETARY, 0, key_proprietary, value_any, 0},
 };
 
 #define UTXO (PSBT_FACT | PSBT_OUTLIVES)
 #define OF_TX (PSBT_FIXED | PSBT_OUTLIVES | PSBT_ONLY_V2 | PSBT_REQUIRED)
 #define OF_INPUT (PSBT_FACT | PSBT_OUTLIVES | PSBT_ONLY_V2)
 static const struct psbt_field in_fields[] = {
-	{PSBT_IN_NON_WITNESS_UTXO, UTXO, key_none, value_tx},
-	{PSBT_IN_WITNESS_UTXO, UTXO, key_none, value_txout},
-	{PSBT_IN_PARTIAL_SIG, 0, key_pubkey, value_ecdsa},
-	{PSBT_IN_SIGHASH_TYPE, PSBT_FACT, key_none, value_4},
-	{PSBT_IN_REDEEM_SCRIPT, PSBT_FACT, key_none, value_any},
-	{PSBT_IN_WITNESS_SCRIPT, PSBT_FACT, key_none, value_any},
-	{PSBT_IN_BIP32_DERIVATION, PSBT_FACT, key_pubkey, value_path},
-	{PSBT_IN_FINAL_SCRIPTSIG, PSBT_OUTLIVES, key_none, value_any},
-	{PSBT_IN_FINAL_SCRIPTWITNESS, PSBT_OUTLIVES, key_none, value_stack},
-	{PSBT_IN_POR_COMMITMENT, 0, key_none, value_any},
-	{PSBT_IN_RIPEMD160, 0, key_20, value_any},
-	{PSBT_IN_SHA256, 0, key_32, value_sha256},
-	{PSBT_IN_HASH160, 0, key_20, value_hash160},
-	{PSBT_IN_HASH256, 0, key_32, value_hash256},
-	{PSBT_IN_PREVIOUS_TXID, OF_TX, key_none, value_32},
-	{PSBT_IN_OUTPUT_INDEX, OF_TX, key_none, value_4},
-	{PSBT_IN_SEQUENCE, OF_INPUT, key_none, value_4},
-	{PSBT_IN_REQUIRED_TIME_LOCKTIME, OF_INPUT, key_none, value_time},
-	{PSBT_IN_REQUIRED_HEIGHT_LOCKTIME, OF_INPUT, key_none, value_height},
-	{PSBT_IN_TAP_KEY_SIG, 0, key_none, value_schnorr},
-	{PSBT_IN_TAP_SCRIPT_SIG, 0, key_64, value_schnorr},
-	{PSBT_IN_TAP_LEAF_SCRIPT, PSBT_FACT, key_control, value_leaf},
-	{PSBT_IN_TAP_BIP32_DERIVATION, PSBT_FACT, key_32, value_tap_path},
-	{PSBT_IN_TAP_INTERNAL_KEY, PSBT_FACT, key_none, value_32},
-	{PSBT_IN_TAP_MERKLE_ROOT, PSBT_FACT, key_none, value_32},
-	{PSBT_PROPRIETARY, PSBT_OUTLIVES, key_proprietary, value_any},
+	{PSBT_IN_NON_WITNESS_UTXO, UTXO, key_none, value_tx, 0},
+	{PSBT_IN_WITNESS_UTXO, UTXO, key_none, value_txout, 0},
+	{PSBT_IN_PARTIAL_SIG, 0, key_pubkey, value_ecdsa, 0},
+	{PSBT_IN_SIGHASH_TYPE, PSBT_FACT, key_none, value_any, 4},
+	{PSBT_IN_REDEEM_SCRIPT, PSBT_FACT, key_none, value_any, 0},
+	{PSBT_IN_WITNESS_SCRIPT, PSBT_FACT, key_none, value_any, 0},
+	{PSBT_IN_BIP32_DERIVATION, PSBT_FACT, key_pubkey, value_path, 0},
+	{PSBT_IN_FINAL_SCRIPTSIG, PSBT_OUTLIVES, key_none, value_any, 0},
+	{PSBT_IN_FINAL_SCRIPTWITNESS, PSBT_OUTLIVES, key_none, value_stack, 0},
+	{PSBT_IN_POR_COMMITMENT, 0, key_none, value_any, 0},
+	{PSBT_IN_RIPEMD160, 0, key_20, value_any, 0},
+	{PSBT_IN_SHA256, 0, key_32, value_sha256, 0},
+	{PSBT_IN_HASH160, 0, key_20, value_hash160, 0},
+	{PSBT_IN_HASH256, 0, key_32, value_hash256, 0},
+	{PSBT_IN_PREVIOUS_TXID, OF_TX, key_none, value_any, 32},
+	{PSBT_IN_OUTPUT_INDEX, OF_TX, key_none, value_any, 4},
+	{PSBT_IN_SEQUENCE, OF_INPUT, key_none, value_any, 4},
+	{PSBT_IN_REQUIRED_TIME_LOCKTIME, OF_INPUT, key_none, value_time, 4},
+	{PSBT_IN_REQUIRED_HEIGHT_LOCKTIME, OF_INPUT, key_none, value_height, 4},
+	{PSBT_IN_TAP_KEY_SIG, 0, key_none, value_schnorr, 0},
+	{PSBT_IN_TAP_SCRIPT_SIG, 0, key_64, value_schnorr, 0},
+	{PSBT_IN_TAP_LEAF_SCRIPT, PSBT_FACT, key_control, value_leaf, 0},
+	{PSBT_IN_TAP_BIP32_DERIVATION, PSBT_FACT, key_32, value_tap_path, 0},
+	{PSBT_IN_TAP_INTERNAL_KEY, PSBT_FACT, key_none, value_any, 32},
+	{PSBT_IN_TAP_MERKLE_ROOT, PSBT_FACT, key_none, value_any, 32},
+	{PSBT_PROPRIETARY, PSBT_OUTLIVES, key_proprietary, value_any, 0},
 };
 
 #define OF_OUTPUT (PSBT_FIXED | PSBT_ONLY_V2 | PSBT_REQUIRED)
 static const struct psbt_field out_fields[] = {
-	{PSBT_OUT_REDEEM_SCRIPT, PSBT_FACT, key_none, value_any},
-	{PSBT_OUT_WITNESS_SCRIPT, PSBT_FACT, key_none, value_any},
-	{PSBT_OUT_BIP32_DERIVATION, PSBT_FACT, key_pubkey, value_path},
-	{PSBT_OUT_AMOUNT, OF_OUTPUT, key_none, value_8},
-	{PSBT_OUT_SCRIPT, OF_OUTPUT, key_none, value_any},
-	{PSBT_OUT_TAP_INTERNAL_KEY, PSBT_FACT, key_none, value_32},
-	{PSBT_OUT_TAP_TREE, PSBT_FACT, key_none, value_tap_tree},
-	{PSBT_OUT_TAP_BIP32_DERIVATION, PSBT_FACT, key_32, value_tap_path},
-	{PSBT_PROPRIETARY, 0, key_proprietary, value_any},
+	{PSBT_OUT_REDEEM_SCRIPT, PSBT_FACT, key_none, value_any, 0},
+	{PSBT_OUT_WITNESS_SCRIPT, PSBT_FACT, key_none, value_any, 0},
+	{PSBT_OUT_BIP32_DERIVATION, PSBT_FACT, key_pubkey, value_path, 0},
+	{PSBT_OUT_AMOUNT, OF_OUTPUT, key_none, value_any, 8},
+	{PSBT_OUT_SCRIPT, OF_OUTPUT, key_none, value_any, 0},
+	{PSBT_OUT_TAP_INTERNAL_KEY, PSBT_FACT, key_none, value_any, 32},
+	{PSBT_OUT_TAP_TREE, PSBT_FACT, key_none, value_tap_tree, 0},
+	{PSBT_OUT_TAP_BIP32_DERIVATION, PSBT_FACT, key_32, value_tap_path, 0},
+	{PSBT_PROPRIETARY, 0, key_proprietary, value_any, 0},
 };
 
 const struct psbt_field *psbt_fields(size_t *count, enum psbt_part part)
@@ -347,5 +323,7 @@ enum err psbt_field_check(
 	 * such vectors, older than the fields of version 2) */
 	if (psbt_excluded(f, version))
 		return f->key_ok(pair->key) ? ERR_FORMAT : OK;
-	return f->key_ok(pair->key) && f->value_ok(pair->key, pair->value) ? OK : ERR_FORMAT;
+	const bool sized = f->value_len == 0 || pair->value.len == f->value_len;
+	return f->key_ok(pair->key) && sized && f->value_ok(pair->key, pair->value) ? OK
+										    : ERR_FORMAT;
 }

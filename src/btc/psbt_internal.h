@@ -19,6 +19,7 @@ struct psbt_field {
 	unsigned flags;
 	bool (*key_ok)(struct slice key);
 	bool (*value_ok)(struct slice key, struct slice value);
+	size_t value_len; /* exactly so many bytes; 0: value_ok says */
 };
 
 /* NULL: a field that nobody here knows. */
