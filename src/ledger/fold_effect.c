@@ -358,15 +358,23 @@ static void call_off(struct effect *f)
 	f->called_off = true;
 }
 
+/* Lock-ups, and payouts of coins: what they spend can be spent on ourselves instead. A sweep's
+ * coins are not the signer's. */
+static bool may_call_off(const struct ledger *l, const struct effect *f)
+{
+	const enum layer_family family = layer_family(f->layer);
+	return (f->purpose == SIGN_LOCK && family != FAMILY_CHANNEL) ||
+		(f->purpose == SIGN_PAYOUT && family == FAMILY_UTXO && !effect_sweeps(l, f));
+}
+
 /* Until a variant that pays ourselves is final, the swap goes on as if the lock-up might still
  * happen: because it might. */
 enum err fold_call_off(struct ledger *l, const struct rec_bump *r)
 {
 	struct effect *f = ledger_effect(l, &r->effect);
 	if (f == NULL || (f->state != EFFECT_INTENT && f->state != EFFECT_PREPARED) ||
-		(f->purpose != SIGN_LOCK && !effect_external(l, f)) || effect_sweeps(l, f) ||
-		layer_family(f->layer) == FAMILY_CHANNEL || f->called_off ||
-		r->variant != f->variant_count || f->variant_count >= EFFECT_VARIANTS_MAX)
+		!may_call_off(l, f) || f->called_off || r->variant != f->variant_count ||
+		f->variant_count >= EFFECT_VARIANTS_MAX)
 		return ERR_STATE;
 	TRY(want_variant(l, f, r->fee, r->rate, r->added));
 	call_off(f);

@@ -265,6 +265,20 @@ static enum err assembly_begin(struct flight *g, const struct signing_answer *an
 	return err;
 }
 
+/* The signer will not sign. Where it has signed something else under this name, that may be in
+ * somebody's hands: the coins are not given to another effect, they are spent to ourselves under
+ * the same name. */
+static void on_refused(
+	struct flight *g, const struct effect *f, const struct signing_answer *answer)
+{
+	struct effect_runner *r = g->r;
+	const bool coins = layer_family(f->layer) == FAMILY_UTXO && f->coin_count > 0;
+	if (answer->err != ERR_EXISTS || !coins || f->variant_count > 0 || f->called_off)
+		give_up(r, g, answer->err, answer->detail);
+	else if (engine_call_off(r->config.engine, loop_wall_ms(r->config.loop), &g->id) != OK)
+		back_off(r, &r->task[g->effect].sign);
+}
+
 static void on_signed(void *ctx, const struct signing_answer *answer)
 {
 	struct flight *g = ctx;
@@ -278,7 +292,7 @@ static void on_signed(void *ctx, const struct signing_answer *answer)
 		/* nobody waits for it */
 	} else if (answer->err == ERR_DENIED || answer->err == ERR_FORMAT ||
 		answer->err == ERR_EXISTS || answer->err == ERR_RANGE) {
-		give_up(r, g, answer->err, answer->detail);
+		on_refused(g, f, answer);
 	} else {
 		back_off(r, t);
 	}

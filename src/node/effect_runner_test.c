@@ -18,6 +18,7 @@ struct counting_signer {
 	struct signer signer;
 	struct signer *inner;
 	unsigned asked;
+	enum err refuse; /* OK: hand it on */
 };
 
 static enum err count_sign(
@@ -25,6 +26,11 @@ static enum err count_sign(
 {
 	struct counting_signer *c = (struct counting_signer *)s;
 	c->asked++;
+	if (c->refuse != OK) {
+		const struct signing_answer no = {.err = c->refuse, .detail = "no"};
+		cb(ctx, &no);
+		return OK;
+	}
 	return signer_sign(c->inner, request, timeout_ms, cb, ctx);
 }
 static const struct signer_ops counting = {.sign = count_sign};
@@ -246,6 +252,40 @@ static void test_by_a_worker(bool leaves)
 	end(&r);
 }
 
+/* HAZARDS 43: the signer refuses a payout. Where it signed nothing, its coins are free again; where
+ * it has signed something else under this name, that can be mined: they come home under the same
+ * name, and nobody else gets them before. */
+static void test_refused_by_signer(enum err refuse)
+{
+	static struct rig r;
+	begin(&r);
+	const struct effect *f = pay_out(&r);
+	const struct amount reserved = ledger_balance(r.w.ledger, LAYER_BITCOIN, ACCOUNT_RESERVED);
+	engine_flush(r.w.engine);
+	r.signer.refuse = refuse;
+	run(&r);
+	CHECK(r.signer.asked == 1);
+	const struct transfer *t = ledger_transfer(r.w.ledger, &(struct id128){{1}});
+	if (refuse != ERR_EXISTS) {
+		CHECK(f->state == EFFECT_VOID && t->state == TRANSFER_FAILED);
+		CHECK(amount_is_zero(ledger_balance(r.w.ledger, LAYER_BITCOIN, ACCOUNT_RESERVED)));
+		end(&r);
+		return;
+	}
+	CHECK(f->state == EFFECT_INTENT && f->called_off && t->state != TRANSFER_FAILED);
+	CHECK(amount_cmp(ledger_balance(r.w.ledger, LAYER_BITCOIN, ACCOUNT_RESERVED), reserved) ==
+		0);
+	engine_flush(r.w.engine);
+	r.signer.refuse = OK;
+	run(&r);
+	until_prepared(&r, f);
+	CHECK(f->variant[0].calls_off);
+	engine_flush(r.w.engine);
+	run(&r);
+	CHECK(r.node.sent == 1);
+	end(&r);
+}
+
 /* ---- commands ---- */
 
 static void open_channels(struct rig *r)
@@ -367,6 +407,8 @@ int main(void)
 	test_durable_first();
 	test_same_bytes_again();
 	test_refused_is_not_void();
+	test_refused_by_signer(ERR_DENIED);
+	test_refused_by_signer(ERR_EXISTS);
 	test_by_a_worker(false);
 	test_by_a_worker(true);
 	return 0;
