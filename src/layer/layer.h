@@ -197,7 +197,9 @@ struct layer_scan {
 	struct amount limbo;    /* CHANNEL: of wallet, in channels that are being closed by force */
 	struct amount gas; /* what our account has to pay fees with, where that is another asset */
 	struct amount locked; /* still locked in the lock-ups asked for */
-	uint64_t nonce;       /* ACCOUNT: the next nonce at that block */
+	struct amount
+		spread; /* CHANNEL: it kept moving, and so much less was seen as well; else 0 */
+	uint64_t nonce; /* ACCOUNT: the next nonce at that block */
 };
 typedef void (*layer_scan_cb)(void *ctx, const struct layer_scan *scan);
 /* Scan the chain itself, not our records and no node wallet, for what is ours: wallet scripts or

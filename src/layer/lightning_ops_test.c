@@ -126,7 +126,7 @@ static void test_scan(void)
 	ln_world_end();
 }
 
-/* Two looks that differ say nothing. */
+/* Looks that differ, and none like the one before it: what lies between them. */
 static void test_scan_moving(void)
 {
 	ln_world_begin();
@@ -138,7 +138,9 @@ static void test_scan_moving(void)
 		node_says(PATH_PENDING, ANSWER, 200, text);
 		ln_world_run(100);
 	}
-	CHECK(w.done && w.scan.err == ERR_UNAVAILABLE);
+	CHECK(w.done && w.scan.err == OK);
+	const struct amount spread = w.scan.spread;
+	CHECK(!amount_is_zero(spread) && amount_cmp(spread, amount_of(ASSET_BTC, 100)) < 0);
 	w.done = false;
 	ln_world_end();
 }

@@ -1,4 +1,4 @@
-/* Lightning: rows 4, 27 to 31 and 49. */
+/* Lightning: rows 4, 27 to 31, 49 and 53. */
 #include <stdio.h>
 
 #include "client/rescue.h"
@@ -8,6 +8,9 @@
 #define MINUTE_MS UINT64_C(60000)
 #define LIE_MS (5 * MINUTE_MS)
 #define PARTS 3u
+#define EARNED_MSAT UINT64_C(1000)
+#define DRAINED_MSAT UINT64_C(1000000000)
+#define BUSY_MS (5 * MINUTE_MS)
 #define GIVEN_BACK_BLOCKS 30u /* after our refund */
 
 static uint64_t now_of(const struct world *w)
@@ -171,6 +174,33 @@ static void held(struct world *w)
 		hazard_met(w);
 }
 
+/* ---- 53: money leaves a channel that never rests ---- */
+
+static void busy_drained(struct world *w)
+{
+	const struct ledger *l = host_ledger(&w->host);
+	struct hazard_run *run = &w->hazard;
+	if (l == NULL || w->calm_ms == 0 || !l->layer[LAYER_LIGHTNING].born)
+		return;
+	/* what forwarding earns, at each step of the world */
+	CHECK(simln_move(w->nets.lnds.ln, SIMLN_BOB, EARNED_MSAT) == OK);
+	if (run->since_ms == 0)
+		run->since_ms = now_of(w);
+	const uint64_t wall = WORLD_START_MS + run->since_ms;
+	if (run->phase == 0 && l->latched)
+		world_wrong(w, "latched, and nothing is missing");
+	if (run->phase == 0 && now_of(w) > run->since_ms + BUSY_MS) {
+		if (l->layer[LAYER_LIGHTNING].reconciled_ms < wall)
+			world_wrong(w, "a channel that never rests is never reconciled");
+		CHECK(simln_move(w->nets.lnds.ln, SIMLN_ALICE, DRAINED_MSAT) == OK);
+		run->phase = 1;
+		run->since_ms = now_of(w);
+		hazard_met(w);
+	}
+	if (run->phase == 1 && !l->latched && now_of(w) > run->since_ms + BUSY_MS)
+		world_wrong(w, "money left the channel, and that is not seen");
+}
+
 const struct hazard hazards_channel[] = {
 	{.name = "height-lies",
 		.row = 4,
@@ -240,5 +270,16 @@ const struct hazard hazards_channel[] = {
 		.end = expect_completed,
 		.mutant = {MUTANT_MARGIN_IGNORED},
 		.mutant_count = 1},
+	{.name = "busy-drained",
+		.row = 53,
+		.about = "money leaves a channel that never rests",
+		.work = {{.kind = PLAN_DEPOSIT, .layer = LAYER_BITCOIN}},
+		.work_count = 1,
+		.lightning = true,
+		.turn = busy_drained,
+		.lax = HAZARD_LATCHES | HAZARD_UNEQUAL | HAZARD_STAYS,
+		.mutant = {MUTANT_DIFFERENCE_IGNORED},
+		.mutant_count = 1,
+		.settle_minutes = 15},
 };
 const size_t hazards_channel_count = ARRAY_LEN(hazards_channel);

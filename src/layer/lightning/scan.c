@@ -4,7 +4,9 @@
  * commitment's fee where we pay it, what we have sent and nobody has claimed, and what was paid to
  * us and its channel has not been told yet. A forward under way changes nothing of that until it
  * has earned its fee. The node tells of channels, payments and invoices in questions of their own,
- * and each may be ahead of the others: so two looks with a pause between must find the same.
+ * and each may be ahead of the others: so two looks with a pause between must find the same. Where
+ * no two of LN_SCAN_LOOKS_MAX do, the node never rests: the most that was seen is told, and how
+ * much less the least was.
  */
 #include <stdlib.h>
 
@@ -32,7 +34,9 @@ struct scan_op {
 	void *ctx;
 	struct table asked; /* hashes */
 	struct look last, now;
-	uint32_t looks;
+	struct msat most, least; /* totals, of the looks that count */
+	uint32_t looks, counted;
+	bool unsettled; /* this look does not count: a payment to us is half told */
 	bool looked_up;
 	struct incoming incoming[LN_SCAN_INCOMING_MAX];
 	uint32_t incoming_count;
@@ -170,6 +174,7 @@ static void begin_look(struct scan_op *s)
 		{LN_ASK_LIMBO, on_limbo},
 	};
 	s->now = (struct look){{0}, {0}, {0}};
+	s->unsettled = false;
 	s->incoming_count = 0;
 	s->looked_up = false;
 	s->looks++;
@@ -194,7 +199,7 @@ static void add_settled(struct scan_op *s)
 		if (in->ours && in->htlc_count == in->settled_count)
 			sum_up(s, &s->now.total, in->settled);
 		else if (in->ours)
-			failed(s, ERR_UNAVAILABLE, "a payment to us is being settled");
+			s->unsettled = true;
 	}
 }
 
@@ -204,18 +209,37 @@ static bool same(const struct look *a, const struct look *b)
 		a->limbo.raw == b->limbo.raw;
 }
 
+/* The same as the look before it. */
+static bool count_look(struct scan_op *s)
+{
+	if (s->unsettled)
+		return false;
+	const bool seen = s->counted > 0 && same(&s->last, &s->now);
+	if (s->counted == 0 || s->now.total.raw > s->most.raw)
+		s->most = s->now.total;
+	if (s->counted == 0 || s->now.total.raw < s->least.raw)
+		s->least = s->now.total;
+	if (seen)
+		s->most = s->least = s->now.total;
+	s->last = s->now;
+	s->counted++;
+	return seen;
+}
+
 static void answer(struct scan_op *s)
 {
 	struct layer *layer = s->op.layer;
-	const uint64_t total = s->now.total.raw / BOLT11_MSAT_PER_SAT;
-	const uint64_t sent = s->now.sent.raw / BOLT11_MSAT_PER_SAT;
+	const uint64_t total = s->most.raw / BOLT11_MSAT_PER_SAT;
+	const uint64_t least = s->least.raw / BOLT11_MSAT_PER_SAT;
+	const uint64_t sent = s->last.sent.raw / BOLT11_MSAT_PER_SAT;
 	s->out.err = s->op.err;
 	s->out.block = layer->info.tip;
 	if (s->op.err == OK && sent > total)
 		s->out.err = DETAIL(s->out.detail, ERR_FORMAT, "more is sent than there is");
 	s->out.wallet = amount_of(ASSET_BTC, s->out.err == OK ? total - sent : 0);
 	s->out.locked = amount_of(ASSET_BTC, s->out.err == OK ? sent : 0);
-	s->out.limbo = amount_of(ASSET_BTC, s->now.limbo.raw / BOLT11_MSAT_PER_SAT);
+	s->out.limbo = amount_of(ASSET_BTC, s->last.limbo.raw / BOLT11_MSAT_PER_SAT);
+	s->out.spread = amount_of(ASSET_BTC, s->out.err == OK ? total - least : 0);
 	s->cb(s->ctx, &s->out);
 }
 
@@ -231,16 +255,14 @@ static void scan_end(struct op *op)
 	}
 	if (!op->layer->dead && op->err == OK)
 		add_settled(s);
-	const bool seen = s->looks > 1 && same(&s->last, &s->now);
-	if (!op->layer->dead && op->err == OK && !seen) {
-		if (s->looks == LN_SCAN_LOOKS_MAX) {
-			failed(s, ERR_UNAVAILABLE, "the channels are moving");
-		} else {
-			s->last = s->now;
+	if (!op->layer->dead && op->err == OK && !count_look(s)) {
+		if (s->looks < LN_SCAN_LOOKS_MAX) {
 			const enum err err = layer_wait(op->layer, LN_SCAN_PAUSE_MS, look_again, s);
 			if (err == OK)
 				return;
 			failed(s, err, "no timer");
+		} else if (s->counted == 0) {
+			failed(s, ERR_UNAVAILABLE, "payments to us are being settled");
 		}
 	}
 	if (!op->layer->dead)
