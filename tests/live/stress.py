@@ -26,6 +26,7 @@ SLOW_MS = (1500, 2000)  # past the deadline
 SHOWN_SECONDS = 30
 API_SECONDS = 5         # whatever a node does; the machine may be busy
 PAYOUT = "0.001"
+OTHER_NETWORK = {"bitcoin": "signet", "rootstock": "testnet", "lightning": "signet"}
 SETTINGS = [f"{layer}.rpc_timeout_ms={TIMEOUT_MS}" for layer in ("bitcoin", "rootstock", "lightning")]
 
 
@@ -193,19 +194,42 @@ class Stress:
         print(f"{layer.name}: out of funds")
 
 
+def wrong_network(bin_dir, networks, layer):
+    """Told apart before anything is booked; the others begin."""
+    settings = [*SETTINGS, f"{layer.name}.network={OTHER_NETWORK[layer.name]}",
+                f"rootstock.contract={networks.contract.lower()}"]  # without the checksum of one network
+    with deployment.Deployment(bin_dir, networks, settings=settings) as deployed:
+        deployed.start_signer()
+        deployed.start_daemon()
+        deployed.wait("the API", deployed.layers)
+        stress = Stress(deployed)
+        stress.shown(layer, "on the wrong network", says("wrong network"))
+        for other in LAYERS:
+            if other is not layer:
+                deployed.wait(f"{other.name} well", lambda other=other: stress.is_well(other))
+    print(f"{layer.name}: on the wrong network")
+
+
 def main(bin_dir, *names):
     devnet = nets.SimNets(bin_dir + "/sluice-devnet")
     with devnet as networks, deployment.Deployment(bin_dir, networks, settings=SETTINGS) as deployed:
+        layers = [each for each in LAYERS if not names or each.name in names]
+        for layer in layers:
+            wrong_network(bin_dir, networks, layer)
         deployed.start()
         deployed.fund()
         stress = Stress(deployed)
-        for layer in [each for each in LAYERS if not names or each.name in names]:
+        for layer in layers:
             for name in TROUBLES:
                 if name != "behind" or layer.behind:
                     stress.trouble(layer, name)
             for kind in ("timeout", "lost_reply", "garbage"):
                 stress.hangs_having_done_it(layer, kind)
             stress.out_of_funds(layer)
+        # a scan of Bitcoin's outputs takes minutes on a real node: one that hung would be waited for for twenty
+        deployed.end_daemon()
+        deployed.start_daemon()
+        deployed.wait_ready()
         deployed.wait_reconciled()
         print(f"books, chains and channel agree; no answer took longer than {stress.slowest:.2f} s")
 
