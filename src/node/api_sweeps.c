@@ -76,7 +76,7 @@ void handle_sweep_create(struct call *c)
 	struct sweep_command command = {.now_ms = c->wall_ms,
 		.descriptor = c->api->deposits,
 		.amount = amount_zero(ASSET_BTC)};
-	if (!call_ready(c) || call_deposits(c) == NULL || !call_idempotency(c) ||
+	if (!call_ready(c) || !call_idempotency(c) || call_deposits(c) == NULL ||
 		!read_sweep(c, &command) || !call_has_room(c) || !call_affordable(c))
 		return;
 	command.idempotency_key = c->idempotency_key;
