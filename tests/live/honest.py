@@ -59,7 +59,7 @@ class Client:
         if self.request is None:
             self.request = self.node("POST", "/v2/invoices/hodl", {
                 "hash": b64(self.hash()), "value_msat": str(1000 * units("bitcoin", self.gets)), "expiry": "86400",
-                "cltv_expiry": "20"})["payment_request"]
+                "cltv_expiry": "40"})["payment_request"]
         return self.request
 
     def pay_invoice(self, request):
