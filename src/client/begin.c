@@ -9,6 +9,9 @@
 #include <stdio.h>
 
 #define INVOICE_LIFE_MS UINT64_C(86400000) /* our lock-up has to be deep by then */
+/* A Lightning node that has just heard of a block counts as syncing for a moment: asked again. */
+#define SYNC_AGAIN_MS 250
+#define SYNC_ASKS_MAX 20
 
 /* How far before today's tip our own node is read from: deeper than reorganisations go. */
 static const uint64_t read_back[LAYER_COUNT] = {
@@ -146,9 +149,28 @@ static enum client_exit find_contracts(struct fresh *f)
 	return exit;
 }
 
+static enum err ask_nodes(struct fresh *f)
+{
+	for (unsigned asked = 1;; asked++) {
+		struct wait wait = {0};
+		bool syncing = false;
+		for (unsigned i = 0; i < SIDE_COUNT; i++) {
+			node_check_begin(&f->node[i], &wait);
+			node_rate_begin(&f->node[i], &wait);
+		}
+		enum err err = wait_for(f->c->loop, &wait, NULL);
+		for (unsigned i = 0; i < SIDE_COUNT; i++)
+			syncing |= f->node[i].checked && f->node[i].info.err == ERR_STATE;
+		if (err != OK || !syncing || asked == SYNC_ASKS_MAX)
+			return err;
+		err = wait_ms(f->c->loop, SYNC_AGAIN_MS, f->c->stop);
+		if (err != OK)
+			return err;
+	}
+}
+
 static enum client_exit check_nodes(struct fresh *f)
 {
-	struct wait wait = {0};
 	struct node_error error;
 
 	for (unsigned i = 0; i < SIDE_COUNT; i++) {
@@ -163,10 +185,8 @@ static enum client_exit check_nodes(struct fresh *f)
 			say(f, REPORT_WARNING, "%s", error.text);
 			return CLIENT_USAGE;
 		}
-		node_check_begin(&f->node[i], &wait);
-		node_rate_begin(&f->node[i], &wait);
 	}
-	if (wait_for(f->c->loop, &wait, NULL) != OK)
+	if (ask_nodes(f) != OK)
 		return CLIENT_FAILED;
 	for (unsigned i = 0; i < SIDE_COUNT; i++) {
 		const enum err err = node_usable(&f->node[i], &error);

@@ -39,8 +39,8 @@ class Lnd:
             str(peers.LND), "--configfile=/dev/null", f"--lnddir={path}", "--noseedbackup", "--nobootstrap",
             "--debuglevel=error", "--trickledelay=50", "--bitcoin.regtest", "--bitcoin.node=bitcoind",
             "--bitcoin.defaultchanconfs=1", f"--bitcoind.rpchost={core}", "--bitcoind.rpcuser=u",
-            "--bitcoind.rpcpass=p", "--bitcoind.rpcpolling", "--bitcoind.blockpollinginterval=200ms",
-            "--bitcoind.txpollinginterval=200ms", f"--listen=127.0.0.1:{self.p2p}",
+            "--bitcoind.rpcpass=p", "--bitcoind.rpcpolling", "--bitcoind.blockpollinginterval=20ms",
+            "--bitcoind.txpollinginterval=20ms", f"--listen=127.0.0.1:{self.p2p}",
             f"--rpclisten=127.0.0.1:{peers.free_port()}", f"--restlisten=127.0.0.1:{self.port}"]
         self.process = None
 

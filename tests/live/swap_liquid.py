@@ -12,7 +12,6 @@ import sys
 
 import deployment
 import nets
-import peers
 import provider
 import swap_e2e
 import taker
@@ -24,56 +23,6 @@ ADDRESSES = ("ert1qzp9d42vxkmfzg854psyk62acvg33qhnz4drgnp", "ert1qewkxnz2uc4mwtf
              "ert1qzwggwxmnc7cs459upv2rp8thrzda9fq7vhxqxl", "ert1qm2rrg76zr63d68gr5h53e5ynl9nqmwfn6nfn3t", "ert1q9q5j52ev95hz7vp3xgengdfkxuurjw3mvnktmz")
 # One of somebody's, as its owner would give it.
 CONFIDENTIAL = "el1qqv4far4h9s5c6nx7hy3wtzu25awafpxlszt8wmzt82ztt7sj8ex7djavdxy4e3tkukj57spkr9j0ndl6ywkhkl70d2k7ucgfn"
-LAYER = """
-liquid: {enabled: true, network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0,
-  outage_ms: 0, depth: "0:2", final_depth: 3, claim_blocks: 1, lock_blocks: 70, funding_blocks: 20, swap_max: "0.5",
-  bump_blocks: 8}
-"""
-POLICY = """
-liquid: {network: regtest, payout_max: 1, lock_max: 0.6, day_max: 100}
-"""
-CLIENT = """
-liquid: {network: regtest, rpc_url: "URL", poll_ms: 40, block_interval_ms: 100, drift_permille: 0, outage_ms: 0,
-  depth: "0:2", final_depth: 3, claim_blocks: 1}
-"""
-
-
-class Nodes(nets.SimNets):
-    """The three networks, Liquid's blocks by a clock as well."""
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.command += ["--liquid-block-ms", "100"]
-
-    def open(self, stack):
-        super().open(stack)
-        self.liquid = peers.Rpc(self.told["liquid"]["url"])
-
-    def fund(self, layer, address, amount):
-        return self.liquid.sim_fund(address, amount) if layer == "liquid" else super().fund(layer, address, amount)
-
-    def balance(self, layer, address):
-        if layer != "liquid":
-            return super().balance(layer, address)
-        found = self.liquid.scantxoutset("start", [f"addr({address})"])["total_unblinded_bitcoin_amount"]
-        return decimal.Decimal(str(found)).normalize()
-
-
-class Deployment(deployment.Deployment):
-    def __init__(self, bin_dir, nodes):
-        self.config = self.config + LAYER.replace("URL", nodes.liquid.url).replace("{", "{{").replace("}", "}}")
-        self.policy = self.policy + POLICY.replace("{", "{{").replace("}", "}}")
-        super().__init__(bin_dir, nodes)
-
-    def fund_all(self, amounts):
-        layers = self.layers()
-        for layer, pieces in amounts.items():
-            for amount in pieces:
-                self.nodes.fund(layer, layers[layer]["funding_address"], amount)
-        for layer, pieces in amounts.items():
-            total = sum(map(decimal.Decimal, pieces))
-            self.wait(f"{total} on {layer} in the books", lambda: self.available(layer) >= total)
-        self.wait_ready()
 
 
 class Case(swap_e2e.Case):
@@ -128,7 +77,7 @@ class Case(swap_e2e.Case):
         check(self.client.balance("liquid", ADDRESSES[2]) == decimal.Decimal("0.05"), "the payee has another amount")
         sent = self.paid({"to": CONFIDENTIAL, "amount": "0.0512"}, "swap-liquid-payout-2")
         check(sent["to"] == CONFIDENTIAL, sent)
-        output = self.nodes.liquid.gettxout(sent["transactions"][-1]["id"], 0)
+        output = self.nodes.beside["liquid"].rpc.gettxout(sent["transactions"][-1]["id"], 0)
         check("value" not in output and output["valuecommitment"][:2] in ("08", "09"), output)
         check(output["assetcommitment"][:2] in ("0a", "0b") and output["commitmentnonce"][:2] in ("02", "03"), output)
         print("payouts: final")
@@ -136,7 +85,7 @@ class Case(swap_e2e.Case):
     def foreign(self):
         """Another asset, paid to our own address, is neither credited nor missing."""
         layers, before = self.p.layers(), self.p.available("liquid")
-        self.nodes.liquid.sim_mint(layers["liquid"]["funding_address"], "ab" * 32, "3")
+        self.nodes.beside["liquid"].rpc.sim_mint(layers["liquid"]["funding_address"], "ab" * 32, "3")
         seen = layers["liquid"]["height"] + 5
         self.p.wait("blocks behind it", lambda: self.p.layers()["liquid"]["height"] >= seen)
         self.p.wait_reconciled()
@@ -152,13 +101,11 @@ class Case(swap_e2e.Case):
 
 def main(bin_dir):
     bin_dir = pathlib.Path(bin_dir)
-    nodes = Nodes(bin_dir / "sluice-devnet")
-    with nodes, Deployment(bin_dir, nodes) as deployed:
+    nodes = nets.open_nets("sim", bin_dir, layers=("lightning", "liquid"))
+    with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
         deployed.start()
-        deployed.fund_all({"bitcoin": ("2", "2"), "rootstock": ("5",), "liquid": ("2", "2", "2")})
+        deployed.fund()
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
-            with open(client.config, "a") as f:
-                f.write(CLIENT.replace("URL", nodes.liquid.url))
             deployed.wait("gas", lambda: client.balance("rootstock", client.gas_address) > 0)
             case = Case(deployed, client)
             vanished = case.vanished()

@@ -29,7 +29,8 @@ AWAY_SECONDS = 1.5
 FINAL = {"bitcoin": 3, "rootstock": 4, "lightning": 1, "liquid": 3, "bob": 4}  # final_depth in *.yaml
 NAMES = {"bitcoin": "Bitcoin", "rootstock": "Rootstock", "lightning": "Lightning", "liquid": "Liquid", "bob": "BOB"}
 UNITS = {"bitcoin": "BTC", "rootstock": "RBTC", "lightning": "BTC", "liquid": "L-BTC", "bob": "WBTC"}
-BESIDE = {"sim": ("lightning", "liquid"), "real": ()}  # no package has an elementsd
+# Beside Bitcoin and Rootstock. No package has an elementsd; lnd is there where Go is.
+BESIDE = {"sim": ("lightning", "liquid", "bob"), "real": ("lightning", "bob") if peers.LND.exists() else ("bob",)}
 COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
 BLOCK_MS = {**nets.DEMO_BLOCK_MS, "lightning": nets.DEMO_BLOCK_MS["bitcoin"]}  # its clock is Bitcoin's
 TERMINAL = {"completed", "refunded", "expired", "declined", "breached"}
@@ -236,14 +237,20 @@ class Demo:
     def pay(self, view):
         """Somebody's wallet pays the URI that the client printed, once it has checked the terms."""
         while view.run.payment() is None:
-            if view.run.done():
-                raise RuntimeError(f"sluice swap ended with {view.run.process.returncode}:\n{view.run.text()}")
+            self.begun(view)
             yield
         self.nodes.fund(view.source, *view.run.payment())
+
+    @staticmethod
+    def begun(view):
+        """A client that ended before there was a swap."""
+        if view.run.done() and not view.run.id():
+            raise RuntimeError(f"sluice swap ended with {view.run.process.returncode}:\n{view.run.text()}")
 
     def settle(self, view, address, received=None):
         """Until the provider has finished and the client has what it paid for, by the chain's own word."""
         while not (view.over() and view.run.done()):
+            self.begun(view)
             yield
         if view.state() != "completed" or view.run.process.returncode != 0:
             raise RuntimeError(f"{view.title}: {view.state()}, sluice ended with {view.run.process.returncode}:\n"
@@ -411,7 +418,7 @@ class Demo:
 
 
 def onward(screen, real):
-    rows = [] if real else [("./demo.sh --real", "the same on Bitcoin Core and anvil")]
+    rows = [] if real else [("./demo.sh --real", "the same on Bitcoin Core, lnd and anvil")]
     rows += [("./demo.sh --stay", "leaves it running, for you to try the API"),
              ("docs/swap.md", "what just happened, and why nobody could lose"),
              ("docs/operating.md", "with your own nodes"), ("./test.sh", "the tests")]
@@ -423,7 +430,7 @@ def onward(screen, real):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default=str(ROOT / "build/bin"), help="folder of the programs")
-    parser.add_argument("--real", action="store_true", help="Bitcoin Core and anvil instead of simulated networks")
+    parser.add_argument("--real", action="store_true", help="real nodes instead of simulated networks")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output at the end")
     parser.add_argument("--stay", action="store_true", help="leave everything running until Ctrl-C")
     parser.add_argument("--elapsed", type=float, default=0, help="seconds that building took")
