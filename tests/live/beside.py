@@ -109,6 +109,8 @@ def word(address):
 class Bob(Beside):
     """Value is a token, gas is ether. rpc: of its node; token, contract: their addresses."""
     name, stock = "bob", ("3",)
+    predeploys = None  # of an anvil, where there are any
+    charges_data = True
     PROVIDER_ETHER, CLIENT_ETHER, CLIENT_TOKENS = "2", "1", "0.5"
 
     def fields(self, side, folder):
@@ -155,8 +157,8 @@ class RealBob(Bob):
         self.rpc, self.url = node.rpc, node.url
         self.rich = self.rpc.eth_accounts()[0]
         self.token, self.contract = (self.deploy(name) for name in ("TestToken", "TokenTimeLock"))
-        self.predeploys = None  # a chain without them charges nothing for data
-        if op.MODULES.exists():
+        self.charges_data = op.MODULES.exists()  # not a chain without predeploys
+        if self.charges_data:
             self.predeploys = op.Predeploys(self.rpc, self.mine)
             for fork in ("ecotone", "fjord"):
                 self.predeploys.turn(fork)

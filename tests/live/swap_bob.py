@@ -118,7 +118,7 @@ def shown(bin_dir, nodes, deployed):
     check(0 < below["final_height"] <= below["safe_height"] <= layer["height"], layer)
     said = subprocess.run([bin_dir / "sluice", "layers", "--provider", deployed.url()], check=True, text=True,
                           stdout=subprocess.PIPE).stdout
-    check((below["data_fee"] != "0") == (bob.predeploys is not None), below)
+    check((below["data_fee"] != "0") == bob.charges_data, below)
     check(f"bob: token {layer['token']}, gas in ETH, data at most {below['data_fee']} a transaction, safe to " in said,
           said)
 

@@ -21,13 +21,13 @@
 #define UNSYNCED_MAX 8192u
 
 static const char capacity_text[] =
-	"{swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192, "
+	"{swaps: 512, transfers: 512, effects: 2048, coins: 2048, postings: 8192, addresses: 16, "
 	"book_accounts: 64, book_transfers: 512}";
 static const char capacity_small_text[] =
-	"{swaps: 16, transfers: 16, effects: 64, coins: 128, postings: 1024, "
+	"{swaps: 16, transfers: 16, effects: 64, coins: 128, postings: 1024, addresses: 16, "
 	"book_accounts: 16, book_transfers: 64}";
 static const char capacity_tight_text[] =
-	"{swaps: 16, transfers: 16, effects: 64, coins: 64, postings: 1024, "
+	"{swaps: 16, transfers: 16, effects: 64, coins: 64, postings: 1024, addresses: 16, "
 	"book_accounts: 16, book_transfers: 64}";
 static const char limits_text[] = "1000, request_burst: 1000";
 static const char limits_tight_text[] = "2, request_burst: 4";
