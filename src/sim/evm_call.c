@@ -142,9 +142,7 @@ static bool give_gas(struct frame *f, struct inner *call, const struct operands 
 static void go(struct frame *f, const struct operands *o, struct inner *call)
 {
 	struct simevm_outcome out;
-	call->input = slice_of(f->memory + o->in_at, o->in_len);
-	if (o->in_len == 0)
-		call->input = slice_of(NULL, 0);
+	call->input = frame_bytes(f, o->in_at, o->in_len);
 	machine_enter(f->m, &out, call);
 	f->gas += out.gas_left;
 	free(f->returned);

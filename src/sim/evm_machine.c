@@ -83,6 +83,11 @@ bool frame_memory(struct frame *f, struct word at, struct word len, uint32_t *fr
 	return true;
 }
 
+struct slice frame_bytes(const struct frame *f, uint32_t at, uint32_t len)
+{
+	return len == 0 ? slice_of(NULL, 0) : slice_of(f->memory + at, len);
+}
+
 uint64_t frame_reach(struct frame *f, const struct evm_address *a)
 {
 	return draft_account_warm(f->m->draft, a) ? GAS_COLD_ACCOUNT : GAS_WARM;
@@ -228,7 +233,7 @@ static void op_keccak(struct frame *f)
 	if (!frame_memory(f, from, count, &at, &len) ||
 		!frame_charge(f, GAS_KECCAK_WORD * words(len)))
 		return;
-	keccak256(&h, slice_of(f->memory + at, len));
+	keccak256(&h, frame_bytes(f, at, len));
 	frame_push(f, word_load(h.b));
 }
 

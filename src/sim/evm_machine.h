@@ -160,6 +160,8 @@ NONNULL_ALL bool frame_charge(struct frame *f, uint64_t gas);
 /* Memory from `at` on is there, and paid for. False: it can't be. */
 NONNULL_ALL bool frame_memory(
 	struct frame *f, struct word at, struct word len, uint32_t *from, uint32_t *count);
+/* What frame_memory answered; nothing is there where len is 0. */
+NONNULL_ALL struct slice frame_bytes(const struct frame *f, uint32_t at, uint32_t len);
 NONNULL_ALL void frame_fail(struct frame *f, enum simevm_failure why);
 NONNULL_ALL struct word frame_pop(struct frame *f);
 NONNULL_ALL void frame_push(struct frame *f, struct word w);

@@ -120,7 +120,14 @@ def finish(nets, provider, client):
 
 def one_kill(nets, provider, tools, way, daemon_kill=None, signer_kill=None):
     restart(provider, daemon_kill, signer_kill)
-    settled(provider)
+    try:
+        settled(provider)
+    except (AssertionError, Died, OSError, HttpError):
+        if alive(provider):
+            raise
+        restart(provider)  # a start may leave a record more than the last one did
+        settled(provider)
+        raise NotReached(f"{way}: {daemon_kill or signer_kill} was reached before the swap")
     client = Client(nets, provider, tools, *way, amount=amount_of(way))
     try:
         lockstep(nets, provider, client)

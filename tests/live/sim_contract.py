@@ -185,8 +185,11 @@ def evm(record, work):
         return evm_play(record, rpc.url)
 
 
+BOB_BASE_FEE = 5000000  # SIM_EVM_BASE_FEE
+
+
 def bob(record, work):
-    node = peers.BobNode(None, "--no-mining")
+    node = peers.BobNode(None, "--no-mining", "--base-fee", str(BOB_BASE_FEE))
     try:
         node.start()
         return evm_play(record, node.url)
