@@ -154,10 +154,8 @@ static enum err ask_nodes(struct fresh *f)
 	for (unsigned asked = 1;; asked++) {
 		struct wait wait = {0};
 		bool syncing = false;
-		for (unsigned i = 0; i < SIDE_COUNT; i++) {
-			node_check_begin(&f->node[i], &wait);
-			node_rate_begin(&f->node[i], &wait);
-		}
+		for (unsigned i = 0; i < SIDE_COUNT; i++)
+			node_ask_begin(&f->node[i], &wait);
 		enum err err = wait_for(f->c->loop, &wait, NULL);
 		for (unsigned i = 0; i < SIDE_COUNT; i++)
 			syncing |= f->node[i].checked && f->node[i].info.err == ERR_STATE;

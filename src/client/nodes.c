@@ -168,7 +168,7 @@ static void on_check(void *ctx, const struct layer_info *info)
 	a.wait->pending--;
 }
 
-void node_check_begin(struct node *n, struct wait *wait)
+static void check_begin(struct node *n, struct wait *wait)
 {
 	struct ask *a = ask_begin(n, wait);
 	n->checked = false;
@@ -191,7 +191,7 @@ static void on_rate(void *ctx, enum err err, uint64_t rate, uint64_t data_fee)
 	a.wait->pending--;
 }
 
-void node_rate_begin(struct node *n, struct wait *wait)
+static void rate_begin(struct node *n, struct wait *wait)
 {
 	struct ask *a = ask_begin(n, wait);
 	if (a == NULL)
@@ -200,6 +200,12 @@ void node_rate_begin(struct node *n, struct wait *wait)
 		free(a);
 		wait->pending--;
 	}
+}
+
+void node_ask_begin(struct node *n, struct wait *wait)
+{
+	check_begin(n, wait);
+	rate_begin(n, wait);
 }
 
 enum err node_usable(const struct node *n, struct node_error *error)

@@ -49,10 +49,9 @@ MUST_USE NONNULL_ALL enum err node_open(struct node *n, struct node_error *error
 	const struct node_options *options);
 void node_close(struct node *n);
 
-/* Ask for network, contract, sync state and tip; node_check_begin adds to wait, the answer lands in
- * info. node_usable says what to make of it. */
-void node_check_begin(struct node *n, struct wait *wait);
-void node_rate_begin(struct node *n, struct wait *wait);
+/* Ask for network, contract, sync state and tip, and for the rate of fees: adds to wait, the
+ * answers land in info, rate and data_fee. node_usable says what to make of info. */
+void node_ask_begin(struct node *n, struct wait *wait);
 /* OK; ERR_NETWORK, ERR_DENIED, ERR_STATE syncing, ERR_UNAVAILABLE and others, with *error. */
 MUST_USE NONNULL_ALL enum err node_usable(const struct node *n, struct node_error *error);
 

@@ -407,10 +407,8 @@ static enum err look(struct session *s)
 	struct wait wait = {0};
 
 	s->facts.now_ms = loop_wall_ms(s->c->loop);
-	for (unsigned i = 0; i < SIDE_COUNT; i++) {
-		node_check_begin(&s->node[i], &wait);
-		node_rate_begin(&s->node[i], &wait);
-	}
+	for (unsigned i = 0; i < SIDE_COUNT; i++)
+		node_ask_begin(&s->node[i], &wait);
 	look_at_txs(s, asks, &wait);
 	ask_provider(s);
 	CHECK(wait_for(s->c->loop, &wait, NULL) == OK); /* each has a deadline */
