@@ -64,19 +64,6 @@ static void test_limits(void)
 	CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
 	world.policy = saved;
 
-	/* of an account, too: the coin, or a token whose call says how much */
-	static const enum sample_kind payouts[] = {SAMPLE_EVM_PAYOUT, SAMPLE_TOKEN_PAYOUT};
-	for (size_t i = 0; i < ARRAY_LEN(payouts); i++) {
-		sample_make(&sample, &world, payouts[i], 1);
-		const struct amount pays = sample.r.amount;
-		struct policy_layer *l = &world.policy.layer[sample.r.network->layer];
-		CHECK(amount_sub(&l->payout_max, pays, amount_of(pays.asset, 1)) == OK);
-		refuse(&sample, state, RULE_LIMIT_TX);
-		l->payout_max = pays;
-		CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
-		world.policy = saved;
-	}
-
 	sample_make(&sample, &world, SAMPLE_BTC_LOCK, 1);
 	bitcoin->lock_max = amount_of(ASSET_BTC, 299999);
 	refuse(&sample, state, RULE_LIMIT_TX);
@@ -108,6 +95,26 @@ static void test_limits(void)
 	sample_make(&sample, &world, SAMPLE_EVM_DEPLOY, 1);
 	refuse(&sample, state, RULE_PURPOSE);
 	world.policy = saved;
+	sign_state_destroy(state);
+}
+
+/* What one payout may be, of an account, too: the coin, or a token whose call says how much. */
+static void test_account_payouts(void)
+{
+	static const enum sample_kind payouts[] = {SAMPLE_EVM_PAYOUT, SAMPLE_TOKEN_PAYOUT};
+	const struct policy saved = world.policy;
+	struct sign_state *state = fresh_state();
+
+	for (size_t i = 0; i < ARRAY_LEN(payouts); i++) {
+		sample_make(&sample, &world, payouts[i], 1);
+		const struct amount pays = sample.r.amount;
+		struct policy_layer *l = &world.policy.layer[sample.r.network->layer];
+		CHECK(amount_sub(&l->payout_max, pays, amount_of(pays.asset, 1)) == OK);
+		refuse(&sample, state, RULE_LIMIT_TX);
+		l->payout_max = pays;
+		CHECK(check(&sample, state, SAMPLE_NOW_MS) == OK);
+		world.policy = saved;
+	}
 	sign_state_destroy(state);
 }
 
@@ -190,6 +197,7 @@ int main(void)
 	secp_init(seed);
 	sample_world_init(&world);
 	test_limits();
+	test_account_payouts();
 	test_day_window();
 	test_rescue_budget();
 	return EXIT_SUCCESS;
