@@ -108,6 +108,17 @@ static enum err network_fee(const struct ledger *l, enum layer_id from, enum lay
 	return amount_add(out, lock, claim);
 }
 
+/* A swap that can't pay for its calls would wait, and could miss its claim. */
+static enum err check_gas(
+	const struct ledger *l, struct engine_refusal *refusal, enum layer_id layer)
+{
+	struct amount need;
+	if (engine_gas_suffices(l, &need, layer))
+		return OK;
+	return refuse_amount(refusal, "insufficient_liquidity",
+		"too little is there to pay network fees with; one swap more takes", need);
+}
+
 enum err engine_quote(const struct engine *e, struct quote *out, struct engine_refusal *refusal,
 	enum layer_id from, enum layer_id to, struct amount source_amount)
 {
@@ -143,6 +154,8 @@ enum err engine_quote(const struct engine *e, struct quote *out, struct engine_r
 			dst->swap_max);
 	if (amount_cmp(q.dest_amount, engine_free_funds(l, to)) >= 0)
 		return refuse(refusal, "insufficient_liquidity", "more than is available now");
+	TRY(check_gas(l, refusal, from));
+	TRY(check_gas(l, refusal, to));
 	/* what rounding left over is ours: the margin is exactly source less destination */
 	TRY(amount_convert(&back, q.dest_amount, source_amount.asset, false));
 	TRY(amount_sub(&q.fee, source_amount, back));

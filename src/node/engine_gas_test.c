@@ -175,8 +175,79 @@ static void test_untold_data(uint64_t untold, bool latched)
 	world_end(&w);
 }
 
+static enum err quoted(enum layer_id from, enum layer_id to, struct engine_refusal *refusal)
+{
+	struct quote q;
+	struct amount amount;
+	CHECK(amount_convert(&amount, amount_of(ASSET_BTC, 50000000), layer_asset(from), false) ==
+		OK);
+	return engine_quote(w.engine, &q, refusal, from, to, amount);
+}
+
+static void gas_comes(struct amount gas)
+{
+	const struct chain_event e = {.kind = CHAIN_DEPOSIT, .flags = CHAIN_GAS, .amount = gas};
+	CHECK(amount_add(&w.gas, w.gas, gas) == OK);
+	world_block(&w, LAYER_BOB, &e, 1);
+}
+
+/* Gas for one swap more, to the last wei: a lock-up, and a claim at four times today's price. */
+static void test_gas_suffices(void)
+{
+	const struct amount wei = amount_of(ASSET_ETH, 1);
+	struct engine_refusal refusal;
+	struct amount need, lock, gap;
+	world_begin_bob(&w);
+	CHECK(quoted(LAYER_BITCOIN, LAYER_BOB, &refusal) == OK);
+	CHECK(engine_first_layer(w.engine, w.now, LAYER_BOB, 100, 100, WORLD_GAS / 20) == OK);
+	CHECK(engine_gas_bound(w.ledger, &need, LAYER_BOB, SIGN_CLAIM, 80000000) == OK);
+	CHECK(engine_gas_bound(w.ledger, &lock, LAYER_BOB, SIGN_LOCK, 80000000) == OK);
+	CHECK(amount_mul(&need, need, 4) == OK && amount_add(&need, need, lock) == OK);
+	CHECK(amount_sub(&gap, need, balance(ACCOUNT_GAS_AVAILABLE)) == OK);
+	CHECK(amount_sub(&gap, gap, wei) == OK);
+	gas_comes(gap);
+	CHECK(quoted(LAYER_BITCOIN, LAYER_BOB, &refusal) != OK);
+	CHECK(strcmp(refusal.code, "insufficient_liquidity") == 0);
+	CHECK(strstr(refusal.detail, "network fees") != NULL);
+	CHECK(quoted(LAYER_BOB, LAYER_BITCOIN, &refusal) != OK);
+	CHECK(strcmp(refusal.code, "insufficient_liquidity") == 0);
+	CHECK(quoted(LAYER_BITCOIN, LAYER_ROOTSTOCK, &refusal) == OK);
+	gas_comes(wei);
+	CHECK(quoted(LAYER_BITCOIN, LAYER_BOB, &refusal) == OK);
+	CHECK(quoted(LAYER_BOB, LAYER_BITCOIN, &refusal) == OK);
+	world_end(&w);
+}
+
+/* Where gas is what is moved: all but that of one payout is paid away, and nothing is left for a
+ * claim. */
+static void test_gas_of_a_claim(void)
+{
+	struct engine_refusal refusal;
+	struct command_result result;
+	struct amount fee;
+	world_begin(&w);
+	CHECK(quoted(LAYER_ROOTSTOCK, LAYER_BITCOIN, &refusal) == OK);
+	CHECK(engine_gas_bound(w.ledger, &fee, LAYER_ROOTSTOCK, SIGN_PAYOUT, 60000000) == OK);
+	struct transfer_command pay = {.now_ms = w.now,
+		.id = {{1}},
+		.effect_id = {{2}},
+		.idempotency_key = {{3}},
+		.layer = LAYER_ROOTSTOCK,
+		.destination = {7},
+		.destination_len = 20};
+	CHECK(amount_sub(&pay.amount, ledger_balance(w.ledger, LAYER_ROOTSTOCK, ACCOUNT_AVAILABLE),
+		      fee) == OK);
+	CHECK(engine_transfer(w.engine, &result, &pay) == OK);
+	CHECK(quoted(LAYER_ROOTSTOCK, LAYER_BITCOIN, &refusal) != OK);
+	CHECK(strcmp(refusal.code, "insufficient_liquidity") == 0);
+	CHECK(strstr(refusal.detail, "network fees") != NULL);
+	world_end(&w);
+}
+
 int main(void)
 {
+	test_gas_of_a_claim();
+	test_gas_suffices();
 	test_approval();
 	test_to_bob();
 	test_from_bob();

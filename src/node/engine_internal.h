@@ -78,6 +78,11 @@ MUST_USE NONNULL_ALL enum err engine_reserve_own(struct engine *e, struct rec_in
 /* What new business may use: available, less what is promised to others, less the gas that the
  * swaps under way may need. */
 struct amount engine_free_funds(const struct ledger *l, enum layer_id layer);
+/* Whether the layer's gas pays for one swap more beside those under way, at today's rates; *need:
+ * how much that takes, of what gas is paid in. Where gas is what is moved, lock-ups are not in it:
+ * engine_reserve looks at them. Layers without gas: true. */
+MUST_USE NONNULL_ALL bool engine_gas_suffices(
+	const struct ledger *l, struct amount *need, enum layer_id layer);
 
 /* What a call costs at most, of what the layer's gas is paid in: gas, and on rollups so many times
  * today's price of its data. Errors as layer_fee_bound. */

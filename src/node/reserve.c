@@ -62,15 +62,39 @@ enum err engine_reserve_own(struct engine *e, struct rec_intent *r)
 		ledger_balance(l, r->layer, ACCOUNT_GAS_AVAILABLE));
 }
 
-/* Gas that the swaps under way may need to end. */
-static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
+/* What calls cost at today's rate: nothing where that is not known. */
+static struct amount gas_of(
+	const struct ledger *l, enum layer_id layer, enum sign_purpose purpose, uint64_t calls)
 {
 	struct amount gas = amount_zero(layer_gas_asset(layer)), sum = gas;
-	if (layer_family(layer) == FAMILY_ACCOUNT &&
-		engine_gas_bound(l, &gas, layer, SIGN_CLAIM, engine_rate(l, layer)) == OK &&
-		amount_mul(&sum, gas, (uint64_t)l->active_swap_count * RESCUE_RATE_FACTOR) != OK)
+	if (engine_gas_bound(l, &gas, layer, purpose, engine_rate(l, layer)) == OK &&
+		amount_mul(&sum, gas, calls) != OK)
 		sum = amount_max(sum.asset);
 	return sum;
+}
+
+/* Gas that so many swaps may need to end. */
+static struct amount rescue_of(const struct ledger *l, enum layer_id layer, uint64_t swaps)
+{
+	return layer_family(layer) == FAMILY_ACCOUNT
+		? gas_of(l, layer, SIGN_CLAIM, swaps * RESCUE_RATE_FACTOR)
+		: amount_zero(layer_gas_asset(layer));
+}
+
+static struct amount rescue_funds(const struct ledger *l, enum layer_id layer)
+{
+	return rescue_of(l, layer, l->active_swap_count);
+}
+
+bool engine_gas_suffices(const struct ledger *l, struct amount *need, enum layer_id layer)
+{
+	const uint64_t swaps = (uint64_t)l->active_swap_count + 1;
+	*need = rescue_of(l, layer, swaps);
+	if (!layer_gas_apart(layer))
+		return amount_cmp(*need, ledger_unclaimed(l, layer)) <= 0;
+	/* in what value is moved, lock-ups that were promised are counted; here they are not */
+	return amount_add(need, *need, gas_of(l, layer, SIGN_LOCK, swaps)) == OK &&
+		amount_cmp(*need, ledger_balance(l, layer, ACCOUNT_GAS_AVAILABLE)) <= 0;
 }
 
 /* What is available, less the gas of rescues. */

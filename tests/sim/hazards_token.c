@@ -7,7 +7,8 @@
 #define MINUTE_MS UINT64_C(60000)
 #define FROZEN_MS (3 * MINUTE_MS)
 #define DRY_MS (5 * MINUTE_MS)
-#define DEAR 8u /* times as much, for good */
+#define OUT_OF_REACH 40u /* times as much, for a lock-up */
+#define DEAR 8u          /* times as much, for good */
 
 static uint64_t now_of(const struct world *w)
 {
@@ -83,6 +84,9 @@ static void no_gas(struct world *w)
 		run->since_ms = now_of(w);
 		run->phase = 1;
 	}
+	if (run->phase == 1)
+		(void)nets_lever(&w->nets, LAYER_BOB, "sim_fee_rate", "[%llu]",
+			(unsigned long long)(SIM_EVM_BASE_FEE * OUT_OF_REACH));
 	if (run->phase == 1 && s->lock_effect != INDEX_NONE)
 		world_wrong(w, "a lock-up is begun without gas for it");
 	if (run->phase != 1 || now_of(w) < run->since_ms + DRY_MS)
@@ -130,9 +134,9 @@ const struct hazard hazards_token[] = {
 		.settle_minutes = 30},
 	{.name = "gas-runs-out",
 		.row = 33,
-		.about = "there is no gas for a lock-up when its time has come",
+		.about = "fees rise beyond our gas before the time of a lock-up has come",
 		.other = LAYER_BOB,
-		.gas = "0.000001",
+		.gas = "0.00004",
 		SWAP_FROM(LAYER_BITCOIN),
 		.turn = no_gas,
 		.end = expect_completed},
