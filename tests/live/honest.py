@@ -100,21 +100,22 @@ class Client:
         return self.provider.layers()["rootstock"]["funding_address"]
 
     def pay(self, s):
-        self.paid = True
+        call = self.call("lock", s, "source") if self.source == "rootstock" else None
+        self.paid = True  # from here on it may have been: what was asked of the provider can be asked again
         if self.source == "lightning":
             return self.pay_invoice(s["source"]["address"])
         if self.source == "bitcoin":
             return self.nets.fund("bitcoin", s["source"]["address"], s["source_amount"])
-        wei, data = self.call("lock", s, "source")
+        wei, data = call
         return self.send_evm(data, wei, 90_000)
 
     def claim(self, s):
+        call = self.call("claim", s, "destination", self.preimage.hex()) if self.dest == "rootstock" else None
         self.claimed = True
         if self.dest == "lightning":
             return self.node("POST", "/v2/invoices/settle", {"preimage": b64(self.preimage)})
         if self.dest == "rootstock":
-            _, data = self.call("claim", s, "destination", self.preimage.hex())
-            return self.send_evm(data, 0, 100_000)
+            return self.send_evm(call[1], 0, 100_000)
         lock = s["destination"]["lock"]
         tip = self.nets.bitcoin.getblockcount()
         raw = self.tool("btc-spend-terms", "claim", "client", s["destination"]["terms"], lock["transaction"],
