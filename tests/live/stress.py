@@ -17,6 +17,7 @@ import time
 import deployment
 import nets
 import provider
+import swap_liquid
 import taker
 from honest import b64
 
@@ -26,19 +27,20 @@ SLOW_MS = (1500, 2000)  # past the deadline
 SHOWN_SECONDS = 30
 API_SECONDS = 5         # whatever a node does; the machine may be busy
 PAYOUT = "0.001"
-OTHER_NETWORK = {"bitcoin": "signet", "rootstock": "testnet", "lightning": "signet"}
-SETTINGS = [f"{layer}.rpc_timeout_ms={TIMEOUT_MS}" for layer in ("bitcoin", "rootstock", "lightning")]
+OTHER_NETWORK = {"bitcoin": "signet", "rootstock": "testnet", "lightning": "signet", "liquid": "testnet",
+                 "bob": "testnet"}
+SETTINGS = [f"{layer}.rpc_timeout_ms={TIMEOUT_MS}" for layer in OTHER_NETWORK]
 
 
 class Layer:
-    """send: what takes a payment, by the name that faults have for it."""
+    """send: what takes a payment, by the name that faults have for it. address: somebody's there; None: a fresh account."""
     behind = None  # how its node says that it is not at its tip, where that can be brought about
 
-    def __init__(self, name, send):
-        self.name, self.send = name, send
+    def __init__(self, name, send, address=None):
+        self.name, self.send, self.address = name, send, address
 
     def lever(self, networks):
-        return networks.rpc(self.name)
+        return networks.beside[self.name].rpc if self.name in networks.beside else networks.rpc(self.name)
 
     def strike(self, networks, method, kind, count=FOREVER):
         self.lever(networks).sim_fault(method, kind, count)
@@ -49,7 +51,7 @@ class Layer:
 
     def payee(self, networks):
         """Where to pay, and a function of what came there since."""
-        address = taker.BITCOIN_ADDRESSES[0] if self.name == "bitcoin" else "0x" + secrets.token_hex(20)
+        address = self.address or "0x" + secrets.token_hex(20)
         before = networks.balance(self.name, address)
         return address, lambda: networks.balance(self.name, address) - before
 
@@ -82,9 +84,11 @@ class Channel(Layer):
 
 
 LAYERS = [
-    Layer("bitcoin", "sendrawtransaction"),
+    Layer("bitcoin", "sendrawtransaction", taker.BITCOIN_ADDRESSES[0]),
     Layer("rootstock", "eth_sendRawTransaction"),
     Channel("lightning", "/v2/router/send"),
+    Layer("liquid", "sendrawtransaction", swap_liquid.ADDRESSES[0]),
+    Layer("bob", "eth_sendRawTransaction"),
 ]
 
 
@@ -211,7 +215,7 @@ def wrong_network(bin_dir, networks, layer):
 
 
 def main(bin_dir, *names):
-    devnet = nets.SimNets(bin_dir + "/sluice-devnet")
+    devnet = nets.SimNets(bin_dir + "/sluice-devnet", layers=("lightning", "liquid", "bob"))
     with devnet as networks, deployment.Deployment(bin_dir, networks, settings=SETTINGS) as deployed:
         layers = [each for each in LAYERS if not names or each.name in names]
         for layer in layers:

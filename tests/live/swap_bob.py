@@ -4,7 +4,7 @@ simulated networks.
 
     swap_bob.py sim|real BIN_DIR
 
-BOB to and from Bitcoin and Rootstock, and Lightning where it is simulated; both sides killed while the client approves
+BOB to and from Bitcoin and Rootstock, and Lightning and Liquid where they are simulated; both sides killed while the client approves
 and locks; a client that vanishes, so that both take their own back; one without ether, without tokens, without a token
 named. What each side has is asked of the chains.
 """
@@ -19,6 +19,7 @@ import op
 import peers
 import provider
 import swap_e2e
+import swap_liquid
 import taker
 from swap_e2e import SECONDS, check
 
@@ -72,6 +73,11 @@ class Case(swap_e2e.Case):
             return
         self.paid_to_lightning("bob", "0.016", kill=True)
         self.paid_by_lightning("bob", "0.017", self.client.fresh_account())
+
+    def liquid(self):
+        if "liquid" in self.nodes.beside:
+            self.to_bob("liquid", "0.018")
+            self.from_bob("liquid", "0.019", swap_liquid.ADDRESSES[0])
 
     def killed(self):
         """The client and then the provider, while an approval and a lock are on their way."""
@@ -151,7 +157,7 @@ def main(kind, bin_dir):
     bin_dir = pathlib.Path(bin_dir)
     if kind == "real":
         peers.need(op.MODULES)
-    nodes = nets.open_nets(kind, bin_dir, layers=("bob", "lightning") if kind == "sim" else ("bob",))
+    nodes = nets.open_nets(kind, bin_dir, layers=("bob", "lightning", "liquid") if kind == "sim" else ("bob",))
     with nodes, deployment.Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
         deployed.start()
         deployed.fund()
@@ -167,6 +173,7 @@ def main(kind, bin_dir):
             case.from_bob("bitcoin", "0.02", taker.BITCOIN_ADDRESSES[0])
             case.from_bob("rootstock", "0.022", client.fresh_account())
             case.lightning()
+            case.liquid()
             case.data()
             case.killed()
             case.payout()
