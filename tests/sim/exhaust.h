@@ -28,8 +28,9 @@ struct exhaust_counts {
 	uint64_t took_ms;
 };
 
-/* subsets: tried at most at each place. */
-NONNULL_ALL struct exhaust *exhaust_create(struct world *w, uint32_t subsets);
+/* subsets: tried at most at each place. states: from the place on by which all runs of this process
+ * have met so many, no disk is looked at any more; 0: no bound. */
+NONNULL_ALL struct exhaust *exhaust_create(struct world *w, uint32_t subsets, uint64_t states);
 void exhaust_destroy(struct exhaust *x);
 NONNULL_ALL const struct exhaust_counts *exhaust_counts(const struct exhaust *x);
 /* The provider's disk or the signer's has changed. */

@@ -11,7 +11,7 @@ static const char usage[] =
 	"sluice-sim: a whole deployment in one process, from one seed, on virtual time\n"
 	"\n"
 	"  sluice-sim [--seed N | --seeds N..M] [--minutes M] [--swaps N] [--payouts N]\n"
-	"             [--exhaust N [--states N]] [--sockets] [--lightning] [--tight]\n"
+	"             [--exhaust N [--states N [--enough]]] [--sockets] [--lightning] [--tight]\n"
 	"             [--beside NAME]\n"
 	"             [--deposits N] [--faults N] [--without I,J,...] [--twice] [--minimise]\n"
 	"             [--scenario NAME|all] [--hazard NAME|all [--mutants] [--mutant NAME]]\n"
@@ -26,6 +26,7 @@ static const char usage[] =
 	"  --scenario NAME only what brings one hazard about; all: one after the other\n"
 	"  --exhaust N     the power fails everywhere, N parts of what is unsynced stay\n"
 	"  --states N      fails where fewer different disks came of that, all runs together\n"
+	"  --enough        and tries no more of them once so many came\n"
 	"  --sockets       the provider's HTTP over simulated sockets, whatever the seed says\n"
 	"  --lightning     with Lightning, whatever the seed says\n"
 	"  --tight         tables and queues are as small as may be, and fill up\n"
@@ -46,7 +47,7 @@ struct options {
 	struct plan_profile profile;
 	const char *without;
 	const char *timeline, *scenario, *hazard, *mutant, *beside;
-	bool trace, plan, twice, minimise, mutants, hazards;
+	bool trace, plan, twice, minimise, mutants, hazards, enough;
 	uint32_t subsets;
 	uint64_t states_min, states, exhaust_ms;
 };
@@ -77,7 +78,8 @@ static bool parse(struct options *o, int argc, char **argv)
 	} flags[] = {{"--trace", &o->trace}, {"--plan", &o->plan}, {"--twice", &o->twice},
 		{"--minimise", &o->minimise}, {"--mutants", &o->mutants},
 		{"--hazards", &o->hazards}, {"--sockets", &o->profile.sockets},
-		{"--tight", &o->profile.tight}, {"--lightning", &o->profile.lightning}};
+		{"--tight", &o->profile.tight}, {"--enough", &o->enough},
+		{"--lightning", &o->profile.lightning}};
 	const struct {
 		const char *name, **text;
 	} texts[] = {{"--timeline", &o->timeline}, {"--scenario", &o->scenario},
@@ -281,6 +283,7 @@ static bool run_seed(uint64_t seed, struct options *o)
 	struct world_result first, second;
 	plan_draw(&plan, seed, &o->profile);
 	plan.subsets = o->subsets;
+	plan.states = o->enough ? o->states_min : 0;
 	leave_out(&plan, o->without);
 	if (o->plan) {
 		show_plan(&plan);

@@ -65,6 +65,7 @@ struct plan {
 	bool lightning;              /* there is Lightning too (lnds.h); then never over sockets */
 	bool tight;       /* every table and queue of the provider is as small as it may be */
 	uint32_t subsets; /* tried at each place where the power can fail (exhaust.h); 0: none */
+	uint64_t states;  /* once so many were met, none is tried any more; 0: no bound */
 	struct plan_item item[PLAN_ITEMS_MAX];
 	uint32_t count;
 };

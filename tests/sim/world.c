@@ -309,7 +309,7 @@ void world_init(struct world *w, const struct plan *plan)
 	if (plan->sockets)
 		door_open(&w->door, w);
 	if (plan->subsets > 0)
-		w->exhaust = exhaust_create(w, plan->subsets);
+		w->exhaust = exhaust_create(w, plan->subsets, plan->states);
 	operator_init(w);
 }
 
