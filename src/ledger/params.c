@@ -143,7 +143,8 @@ enum err params_get(struct reader *in, struct ledger_params *p)
 
 static bool fail(struct params_problem *problem, const char *field, const char *what)
 {
-	*problem = (struct params_problem){.layer = LAYER_COUNT, .field = field, .what = what};
+	*problem = (struct params_problem){
+		.layer = LAYER_COUNT, .other = LAYER_COUNT, .field = field, .what = what};
 	return false;
 }
 
@@ -217,10 +218,13 @@ static bool check_pair(const struct ledger_params *p, const struct layer_params 
 		return fail(problem, "lock_blocks",
 			"leaves the client no safe time to claim: raise it, or lower "
 			"depth, claim_blocks or outage_ms");
-	if (clock_source_blocks(src, dst, src_depth, p->observation_ms) == 0)
-		return fail(problem, "lock_blocks",
-			"no time lock on the other layer can outlive it safely");
-	return true;
+	if (clock_source_blocks(src, dst, src_depth, p->observation_ms) != 0)
+		return true;
+	(void)fail(problem, "lock_blocks",
+		"no time lock on the other layer can outlive it safely: lower it, or claim_blocks, "
+		"final_depth or outage_ms of either");
+	problem->other = src->network->layer;
+	return false;
 }
 
 static bool fail_at(struct params_problem *problem, unsigned layer)

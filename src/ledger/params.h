@@ -69,6 +69,7 @@ MUST_USE NONNULL_ALL enum err params_get(struct reader *in, struct ledger_params
  * in order, the pair of time locks satisfiable. */
 struct params_problem {
 	enum layer_id layer; /* LAYER_COUNT: of none */
+	enum layer_id other; /* with which it does not go together; LAYER_COUNT: none */
 	const char *field;
 	const char *what;
 };

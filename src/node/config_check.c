@@ -124,8 +124,11 @@ enum err config_check(const struct config *c, struct buf *problems)
 	struct params_problem wrong;
 	config_params(&params, c);
 	if (!params_check(&params, &wrong))
-		problem(problems, &count, "%s%s%s: %s",
+		problem(problems, &count, "%s%s%s: %s%s%s%s",
 			wrong.layer < LAYER_COUNT ? layer_name(wrong.layer) : "",
-			wrong.layer < LAYER_COUNT ? "." : "", wrong.field, wrong.what);
+			wrong.layer < LAYER_COUNT ? "." : "", wrong.field, wrong.what,
+			wrong.other < LAYER_COUNT ? " (swaps from " : "",
+			wrong.other < LAYER_COUNT ? layer_name(wrong.other) : "",
+			wrong.other < LAYER_COUNT ? ")" : "");
 	return count == 0 ? OK : ERR_STATE;
 }
