@@ -7,8 +7,11 @@ import secrets
 import threading
 import time
 
+from beside import word
 from nets import GAS_PRICE, OTHER, units
 from peers import RpcError
+
+BOB_CHAIN = 31337  # of the simulated one, and of anvil
 
 
 def b64(data):
@@ -43,10 +46,12 @@ class Client:
     def party(self, leg, what):
         """Who the client is there: a key, an address, or the invoice that it is paid by."""
         layer = self.source if leg == "source" else self.dest
-        if layer == "bitcoin":
+        if layer in ("bitcoin", "liquid"):  # on Liquid it pays, and takes nothing back: any key does
             return {leg: {f"{what}_key": self.tool("btc-key", "client")[0]}}
         if layer == "rootstock":
             return {leg: {f"{what}_address": self.address}}
+        if layer == "bob":
+            return {leg: {f"{what}_address": self.token_address()}}
         return {leg: {}, **({"client_invoice": self.invoice()} if leg == "destination" else {})}
 
     # ---- a Lightning node of its own ----
@@ -96,6 +101,33 @@ class Client:
         return wei, self.tool("call", kind, self.nets.contract, self.nets.chain_id, s["preimage_hash"], wei, claim,
                               refund, s[leg]["timelock"], *more)[0]
 
+    # ---- tokens on BOB ----
+
+    def token_address(self):
+        return self.tool("address", "client", BOB_CHAIN)[0]
+
+    def send_bob(self, to, data, ahead=0):
+        """ahead: of its transactions that were sent and are in no block."""
+        rpc = self.nets.rpc("bob")
+        nonce = int(rpc.eth_getTransactionCount(self.token_address().lower(), "latest"), 16) + ahead
+        raw = self.tool("tx", "client", BOB_CHAIN, nonce, 2 * int(rpc.eth_gasPrice(), 16), 150_000, to, 0, data)[0]
+        return rpc.eth_sendRawTransaction("0x" + raw)
+
+    def token_call(self, kind, s, leg, *more):
+        bob, amount = self.nets.beside["bob"], units("bob", s[leg]["amount"])
+        claim, refund = self.token_address(), self.provider.layers()["bob"]["funding_address"]
+        if leg == "source":
+            claim, refund = refund, claim
+        return self.tool("token-call", bob.token, kind, bob.contract, BOB_CHAIN, s["preimage_hash"], amount, claim, refund,
+                         s[leg]["timelock"], *more)[0]
+
+    def lock_tokens(self, s):
+        """An approval of so many, and the lock that needs it."""
+        bob = self.nets.beside["bob"]
+        approve = f"095ea7b3{word(bob.contract)}{units('bob', s['source']['amount']):064x}"
+        self.send_bob(bob.token, approve)
+        return self.send_bob(bob.contract, self.token_call("lock", s, "source"), ahead=1)
+
     def provider_address(self):
         return self.provider.layers()["rootstock"]["funding_address"]
 
@@ -104,8 +136,10 @@ class Client:
         self.paid = True  # from here on it may have been: what was asked of the provider can be asked again
         if self.source == "lightning":
             return self.pay_invoice(s["source"]["address"])
-        if self.source == "bitcoin":
-            return self.nets.fund("bitcoin", s["source"]["address"], s["source_amount"])
+        if self.source in ("bitcoin", "liquid"):
+            return self.nets.fund(self.source, s["source"]["address"], s["source_amount"])
+        if self.source == "bob":
+            return self.lock_tokens(s)
         wei, data = call
         return self.send_evm(data, wei, 90_000)
 
@@ -116,6 +150,9 @@ class Client:
             return self.node("POST", "/v2/invoices/settle", {"preimage": b64(self.preimage)})
         if self.dest == "rootstock":
             return self.send_evm(call[1], 0, 100_000)
+        if self.dest == "bob":
+            return self.send_bob(self.nets.beside["bob"].contract,
+                                 self.token_call("claim", s, "destination", self.preimage.hex()))
         lock = s["destination"]["lock"]
         tip = self.nets.bitcoin.getblockcount()
         raw = self.tool("btc-spend-terms", "claim", "client", s["destination"]["terms"], lock["transaction"],
@@ -145,7 +182,7 @@ class Client:
             if s["state"] in until:
                 return s
             self.step(s)
-            for layer in OTHER:
+            for layer in self.nets.chains:
                 self.nets.mine(layer)
-            time.sleep(0.3 if self.nets.beside else 0.06)  # a Lightning node has to keep up
+            time.sleep(0.3 if self.nets.lightning else 0.06)  # a Lightning node has to keep up
         raise AssertionError(f"the swap did not end: {json.dumps(self.swap())}")

@@ -3,7 +3,8 @@
 
     kills.py sim|real|sample FROM TO BIN_DIR WIRE_TOOL JOURNAL_TOOL
 
-FROM, TO: bitcoin, rootstock or lightning; the client locks on the first. sample: on the simulated networks, as many points as on real ones.
+FROM, TO: bitcoin, rootstock, lightning or bob, FROM also liquid; the client locks on the first. sample: on the simulated
+networks, as many points as on real ones.
 
 A dry run lists the records of one swap. Then, for each record and each point (before the write; written, not synced;
 synced, no effect sent; effect sent, nothing recorded; observation recorded), a swap runs in lockstep with hand-mined
@@ -14,20 +15,22 @@ import sys
 import time
 from decimal import Decimal
 
-from honest import Client
+from honest import BOB_CHAIN, Client
 from nets import BY_HAND, OTHER, open_nets, units
 from peers import RpcError, tool
 from provider import KILLED, WAIT_SECONDS, HttpError, Provider
 
 JOURNAL_POINTS = ("before_write", "written", "synced")
 EFFECT_POINTS = ("effect_sent", "observed")
-# Lightning at the pace of the others, as provider.py has them
-PACE = ("lightning.poll_ms=20", "lightning.block_interval_ms=1000", "lightning.funding_blocks=30", "lightning.swap_max=1")
+# The others at the pace of the first two, as provider.py has them
+PACE = ("poll_ms=20", "block_interval_ms=1000", "funding_blocks=30", "swap_max=1")
 REAL_SAMPLE = 10
 NO_REPEATED_RECORDS = ("reconcile_interval_ms=3600000",)  # so that a swap's records are the same each time
 
 
 ATTEMPTS = 3  # a record more or less before the swap moves the point: then it is tried again
+# Blocks until a lock-up is answered, and until it is final: a rollup's have to be written to the chain below.
+DEEP, FINAL = {"bob": 6}, {"bob": 10}
 
 
 def amount_of(way):
@@ -69,9 +72,9 @@ def lockstep(nets, provider, client):
     if client.source == "lightning":
         until(provider, lambda: client.swap()["state"] != "offered")
     rest(provider)
-    chains = [layer for layer in (client.source, client.dest) if layer in OTHER]
+    chains = [layer for layer in (client.source, client.dest) if layer in nets.chains]
     for layer in chains:
-        for _ in range(2):
+        for _ in range(DEEP.get(layer, 2)):
             nets.mine(layer)
             rest(provider)
     if client.dest == "lightning":
@@ -84,7 +87,7 @@ def lockstep(nets, provider, client):
         nets.mine(client.dest)
         rest(provider)
     for layer in chains:
-        for _ in range(4):
+        for _ in range(FINAL.get(layer, 4)):
             nets.mine(layer)
             rest(provider)
     return client.swap()
@@ -142,8 +145,8 @@ def one_kill(nets, provider, tools, way, daemon_kill=None, signer_kill=None):
     s = finish(nets, provider, client)
     assert s["state"] == "completed", (daemon_kill, signer_kill, s)
     check_paid_once(nets, client, s)
-    for layer in OTHER:
-        nets.mine(layer, 4)
+    for layer in nets.chains:
+        nets.mine(layer, FINAL.get(layer, 4))
     rest(provider)
 
 
@@ -159,8 +162,8 @@ def check_paid_once(nets, client, s):
     for txid in s["lock_transactions"]:
         txid = txid["id"] if isinstance(txid, dict) else txid
         try:
-            if client.dest == "rootstock":
-                receipt = nets.rootstock.eth_getTransactionReceipt(txid)
+            if client.dest != "bitcoin":
+                receipt = nets.rpc(client.dest).eth_getTransactionReceipt(txid)
                 confirmed += receipt is not None and receipt["status"] == "0x1"
             else:
                 confirmed += nets.bitcoin.getrawtransaction(txid, 1).get("confirmations", 0) > 0
@@ -199,9 +202,22 @@ def sample(points, count):
     return effects + others[::step][:count - len(effects)]
 
 
+def stock(nets, name, net, where, tools):
+    """What provider and client begin with on a network beside the first two."""
+    for amount in net.stock:
+        nets.fund(name, where[name]["funding_address"], amount)
+    if name == "bob":
+        net.provide(where[name]["funding_address"])
+        client = tools("address", "client", BOB_CHAIN)[0]
+        net.ether(client, "2")
+        net.fund(client, "3")
+
+
 def run(nets, bin_dir, tools, journal, few, way):
     with Provider(bin_dir, nets.bitcoin.url, nets.rootstock.url, nets.contract, nets.network, nets.auth,
-                  settings=PACE if nets.beside else (), more=nets.beside.values()) as provider:
+                  settings=[f"{layer}.{pace}" for layer in nets.beside for pace in PACE], more=nets.beside.values()) as provider:
+        for layer in nets.chains:
+            nets.mine(layer, 4)  # a rollup's first block says nothing of the chain below
         provider.start_signer()
         provider.start_daemon(None, NO_REPEATED_RECORDS)
         provider.wait_ready()
@@ -210,9 +226,13 @@ def run(nets, bin_dir, tools, journal, few, way):
             nets.fund("bitcoin", where["bitcoin"]["funding_address"], "0.5")
         nets.fund("rootstock", where["rootstock"]["funding_address"], "9")
         nets.fund("rootstock", tools("address", "client", nets.chain_id)[0], "9")
-        for layer in OTHER:
-            nets.mine(layer, 4)
+        for name, net in nets.beside.items():
+            stock(nets, name, net, where, tools)
+        for layer in nets.chains:
+            nets.mine(layer, FINAL.get(layer, 4))
         rest(provider)
+        if way[1] == "bob":  # the first lock there is preceded by an approval for all
+            plan(nets, provider, tools, journal, way)
         points = plan(nets, provider, tools, journal, way)
         points = sample(points, REAL_SAMPLE) if few else points
         # a restart appends what it always appends, a reconciliation of each layer, before the swap begins
@@ -231,7 +251,7 @@ def run(nets, bin_dir, tools, journal, few, way):
                         raise
         requests = [(n, p) for n in (1, 2) for p in ("before_write", "written", "synced", "effect_sent")]
         # Lightning's commands are not signed: a swap has one signature, of the other side
-        requests = [r for r in requests if not nets.beside or r[0] == 1]
+        requests = [r for r in requests if not nets.lightning or r[0] == 1]
         for request, point in requests[::4] if few else requests:
             one_kill(nets, provider, tools, way, signer_kill=f"{request}:{point}")
         restart(provider)
@@ -242,7 +262,7 @@ def run(nets, bin_dir, tools, journal, few, way):
 def main():
     kind, source, dest, bin_dir, wire_tool, journal_tool = sys.argv[1:7]
     tools, journal = tool(wire_tool), tool(journal_tool)
-    layers = ("lightning",) if "lightning" in (source, dest) else ()
+    layers = [layer for layer in (source, dest) if layer not in OTHER]
     with open_nets(kind, bin_dir, block_ms=BY_HAND, layers=layers) as nets:
         run(nets, bin_dir, tools, journal, kind != "sim", (source, dest))
 

@@ -16,14 +16,14 @@ import lnds
 import peers
 from beside import COIN, ROOT, WEI
 
-UNIT = {"bitcoin": COIN, "rootstock": WEI}
+UNIT = {"bitcoin": COIN, "rootstock": WEI, "bob": COIN}
 OTHER = {"bitcoin": "rootstock", "rootstock": "bitcoin"}
 GAS_PRICE = 60000000  # legacy, as on Rootstock
 # As tools/demo/sluice.yaml has them. Time locks are so many blocks; faster blocks make shorter ones, and leave a loaded
 # machine less time to stall.
 DEMO_BLOCK_MS = {"bitcoin": 200, "rootstock": 100, "liquid": 100, "bob": 100}
 ON_CHAINS = tuple(DEMO_BLOCK_MS)  # with a clock of their own; Lightning's is Bitcoin's
-BY_HAND = {"bitcoin": 0, "rootstock": 0}
+BY_HAND = dict.fromkeys(ON_CHAINS, 0)
 # What Rootstock's network is called by its chain id; anvil takes any.
 CHAIN_IDS = {"testnet": 31, "regtest": 33}
 
@@ -78,8 +78,13 @@ class Nets:
     def __exit__(self, *error):
         self.stack.close()
 
+    @property
+    def chains(self):
+        """Names of those that have blocks."""
+        return tuple(layer for layer in ON_CHAINS if layer in OTHER or layer in self.beside)
+
     def rpc(self, layer):
-        return getattr(self, layer)
+        return self.beside[layer].rpc if layer in self.beside else getattr(self, layer)
 
     def fund(self, layer, address, amount):
         if layer in self.beside:
@@ -109,7 +114,7 @@ class RealNets(Nets):
         self.nodes = {
             "bitcoin": stack.enter_context(peers.restartable("bitcoin", *self.bitcoin_options)),
             "rootstock": stack.enter_context(peers.restartable("rootstock", "--no-mining", chain_id=self.chain_id))}
-        self.bitcoin, self.rootstock = (self.nodes[layer].rpc for layer in UNIT)
+        self.bitcoin, self.rootstock = (self.nodes[layer].rpc for layer in OTHER)
         self.wallet = self.nodes["bitcoin"].wallet
         self.rich, self.sink = self.rootstock.eth_accounts()[0], self.wallet.getnewaddress()
         self.contract, self.tickers = self.deploy(), {}

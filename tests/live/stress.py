@@ -40,7 +40,7 @@ class Layer:
         self.name, self.send, self.address = name, send, address
 
     def lever(self, networks):
-        return networks.beside[self.name].rpc if self.name in networks.beside else networks.rpc(self.name)
+        return networks.rpc(self.name)
 
     def strike(self, networks, method, kind, count=FOREVER):
         self.lever(networks).sim_fault(method, kind, count)

@@ -189,12 +189,23 @@ static void sign_and_print(const struct signing_request *r, const char *wallet)
 
 /* ---- EVM ---- */
 
+static const struct network *chain(uint64_t id)
+{
+	char caip2[32];
+	(void)snprintf(caip2, sizeof caip2, "eip155:%" PRIu64, id);
+	const struct network *network = network_by_caip2(slice_str(caip2));
+	if (network == NULL)
+		bad("unknown chain");
+	return network;
+}
+
 static void cmd_address(char **arg)
 {
 	const struct pubkey key = wallet_key(arg[0]);
 	struct evm_address a;
 	char text[EVM_ADDRESS_TEXT_SIZE];
-	CHECK(wallet_account(&a, &key, LAYER_ROOTSTOCK) == OK);
+	const struct network *network = chain(number(arg[1]));
+	CHECK(wallet_account(&a, &key, network->layer) == OK);
 	evm_address_format(text, &a, number(arg[1]));
 	puts(text);
 }
@@ -210,14 +221,10 @@ static void cmd_tx(char **arg)
 		.create = strcmp(arg[5], "create") == 0,
 		.value = wei(arg[6]),
 		.data = bytes(arg[7])};
+	const struct network *network = chain(tx.chain_id);
 	struct signing_request r = {.purpose = SIGN_PAYOUT,
-		.network = NULL,
-		.account = {.use = KEY_ACCOUNT, .layer = LAYER_ROOTSTOCK}};
-	char caip2[32];
-	(void)snprintf(caip2, sizeof caip2, "eip155:%" PRIu64, tx.chain_id);
-	r.network = network_by_caip2(slice_str(caip2));
-	if (r.network == NULL)
-		bad("unknown chain");
+		.network = network,
+		.account = {.use = KEY_ACCOUNT, .layer = network->layer}};
 	if (!tx.create)
 		tx.to = address(arg[5], tx.chain_id);
 	evm_tx_put_unsigned(&raw, &tx);
@@ -258,7 +265,7 @@ static void cmd_created(char **arg)
 	puts(text);
 }
 
-static void cmd_call(char **arg)
+static void call_of(char **arg, struct evm_address token)
 {
 	static const struct {
 		const char *kind;
@@ -272,12 +279,13 @@ static void cmd_call(char **arg)
 	};
 	uint8_t storage[EVM_HTLC_CALL_MAX];
 	struct buf out = buf_init(storage, sizeof storage);
-	const uint64_t chain = number(arg[2]);
-	struct evm_htlc h = {.contract = address(arg[1], chain),
-		.chain_id = chain,
+	const uint64_t id = number(arg[2]);
+	struct evm_htlc h = {.contract = address(arg[1], id),
+		.chain_id = id,
 		.amount = wei(arg[4]),
-		.claim = address(arg[5], chain),
-		.refund = address(arg[6], chain),
+		.token = token,
+		.claim = address(arg[5], id),
+		.refund = address(arg[6], id),
 		.timelock = number(arg[7])};
 	struct hash256 preimage;
 	fixed(h.hash.b, sizeof h.hash.b, arg[3]);
@@ -293,6 +301,17 @@ static void cmd_call(char **arg)
 	if (out.len == 0)
 		bad("no such call");
 	print_hex(buf_slice(&out));
+}
+
+static void cmd_call(char **arg)
+{
+	call_of(arg, (struct evm_address){0});
+}
+
+/* TOKEN, then as call; the amount in the token's units. */
+static void cmd_token_call(char **arg)
+{
+	call_of(arg + 1, address(arg[0], number(arg[3])));
 }
 
 static void cmd_event(char **arg)
@@ -584,6 +603,7 @@ static const struct {
 	{"code", 0, cmd_code},
 	{"created", 2, cmd_created},
 	{"call", 8, cmd_call},
+	{"token-call", 9, cmd_token_call},
 	{"event", 2, cmd_event},
 	{"btc-wallet", 2, cmd_btc_wallet},
 	{"btc-lock", 5, cmd_btc_lock},
