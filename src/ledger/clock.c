@@ -111,5 +111,6 @@ uint32_t clock_source_blocks(const struct layer_params *src, const struct layer_
 		else
 			lo = mid + 1;
 	}
-	return lo <= clock_blocks_max(src) - before ? lo + before : 0;
+	/* settings may ask for more than there is: no difference, which would wrap */
+	return (uint64_t)lo + before <= clock_blocks_max(src) ? lo + before : 0;
 }

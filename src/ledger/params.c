@@ -144,7 +144,7 @@ enum err params_get(struct reader *in, struct ledger_params *p)
 static bool fail(struct params_problem *problem, const char *field, const char *what)
 {
 	*problem = (struct params_problem){
-		.layer = LAYER_COUNT, .other = LAYER_COUNT, .field = field, .what = what};
+		.layer = LAYER_COUNT, .source = LAYER_COUNT, .field = field, .what = what};
 	return false;
 }
 
@@ -218,13 +218,12 @@ static bool check_pair(const struct ledger_params *p, const struct layer_params 
 		return fail(problem, "lock_blocks",
 			"leaves the client no safe time to claim: raise it, or lower "
 			"depth, claim_blocks or outage_ms");
-	if (clock_source_blocks(src, dst, src_depth, p->observation_ms) != 0)
-		return true;
-	(void)fail(problem, "lock_blocks",
-		"no time lock on the other layer can outlive it safely: lower it, or claim_blocks, "
-		"final_depth or outage_ms of either");
-	problem->other = src->network->layer;
-	return false;
+	if (clock_source_blocks(src, dst, src_depth, p->observation_ms) == 0)
+		return fail(problem, "lock_blocks",
+			"no time lock on the source can outlive it safely: lower it, or "
+			"claim_blocks, final_depth, outage_ms or force_close_blocks here, or "
+			"funding_blocks, claim_blocks, depth or outage_ms of the source");
+	return true;
 }
 
 static bool fail_at(struct params_problem *problem, unsigned layer)
@@ -246,7 +245,9 @@ bool params_check(const struct ledger_params *p, struct params_problem *problem)
 		for (unsigned from = 0; from < LAYER_COUNT; from++)
 			if (from != to && p->layer[from].network != NULL &&
 				p->layer[to].network != NULL &&
-				!check_pair(p, &p->layer[from], &p->layer[to], problem))
+				!check_pair(p, &p->layer[from], &p->layer[to], problem)) {
+				problem->source = (enum layer_id)from;
 				return fail_at(problem, to);
+			}
 	return true;
 }

@@ -68,8 +68,8 @@ MUST_USE NONNULL_ALL enum err params_get(struct reader *in, struct ledger_params
 /* What is wrong with a set of parameters, in words; NULL when nothing is: depths ascending, bounds
  * in order, the pair of time locks satisfiable. */
 struct params_problem {
-	enum layer_id layer; /* LAYER_COUNT: of none */
-	enum layer_id other; /* with which it does not go together; LAYER_COUNT: none */
+	enum layer_id layer;  /* LAYER_COUNT: of none */
+	enum layer_id source; /* of swaps from here to layer; LAYER_COUNT: not of a pair */
 	const char *field;
 	const char *what;
 };

@@ -126,9 +126,9 @@ enum err config_check(const struct config *c, struct buf *problems)
 	if (!params_check(&params, &wrong))
 		problem(problems, &count, "%s%s%s: %s%s%s%s",
 			wrong.layer < LAYER_COUNT ? layer_name(wrong.layer) : "",
-			wrong.layer < LAYER_COUNT ? "." : "", wrong.field, wrong.what,
-			wrong.other < LAYER_COUNT ? " (swaps from " : "",
-			wrong.other < LAYER_COUNT ? layer_name(wrong.other) : "",
-			wrong.other < LAYER_COUNT ? ")" : "");
+			wrong.layer < LAYER_COUNT ? "." : "", wrong.field,
+			wrong.source < LAYER_COUNT ? "for swaps from " : "",
+			wrong.source < LAYER_COUNT ? layer_name(wrong.source) : "",
+			wrong.source < LAYER_COUNT ? ": " : "", wrong.what);
 	return count == 0 ? OK : ERR_STATE;
 }
