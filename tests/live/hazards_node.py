@@ -170,6 +170,7 @@ def errors_are_no_reorganisation(world, source):
     with world.money() as gain:
         swap = Swap(world, source)
         swap.until_locked()
+        world.sync()
         before, state = reorganisations(world), swap.state()
         heights = {name: layer["height"] for name, layer in world.provider.layers().items()}
         old = {name: world.proxies[name] for name in OTHER}
@@ -193,7 +194,8 @@ def errors_are_no_reorganisation(world, source):
             world.bitcoin.mine()
             world.rootstock.mine()
             time.sleep(0.3)
-            assert {name: layer["height"] for name, layer in world.provider.layers().items()} == heights
+            found = {name: layer["height"] for name, layer in world.provider.layers().items()}
+            assert found == heights, (rules.index(rule), found, heights)
             assert swap.state() == state and reorganisations(world) == before
             for p in old.values():
                 p.off()

@@ -1,4 +1,6 @@
 """Between the daemon and its node: passes calls on, until a rule for a method says otherwise."""
+import collections
+import contextlib
 import http.client
 import http.server
 import json
@@ -6,6 +8,7 @@ import threading
 import urllib.parse
 
 BRACKETS = b"[" * (1 << 20)
+PASS_SECONDS = 5  # a node that is stopped answers nothing: then the rule holds for what comes
 SENDS = {"bitcoin": "sendrawtransaction", "rootstock": "eth_sendRawTransaction"}
 
 
@@ -107,14 +110,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
         if call.method in SENDS.values():
             proxy.keep(call.params[0])
-        rule = proxy.rules.get(call.method) or proxy.rules.get("*")
         try:
-            answer = rule(call, forward) if rule else forward()
+            with proxy.passing(call) as rule:
+                answer = rule(call, forward) if rule else forward()
         except Cut:
             self.close_connection = True
-            proxy.count(call.method, rule)
             return
-        proxy.count(call.method, rule)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
@@ -132,19 +133,33 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Proxy:
     def __init__(self, target):
-        self.target, self.rules, self.hits = target, {}, {}
+        self.target, self.rules, self.hits = target, {}, collections.Counter()
         self.raws = []  # signed transactions that were sent, in order, each once
         self.released = threading.Event()
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
+        self.plain = collections.Counter()  # how many calls of each method pass under no rule just now
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.proxy = self
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def count(self, method, rule):
-        if rule:
+    @contextlib.contextmanager
+    def passing(self, call):
+        """The rule for the call, or None. What it does for the call happens inside."""
+        method = call.method
+        with self.lock:
+            rule = self.rules.get(method) or self.rules.get("*")
+            if not rule:
+                self.plain[method] += 1
+        try:
+            yield rule
+        finally:
             with self.lock:
-                self.hits[method] = self.hits.get(method, 0) + 1
+                if rule:
+                    self.hits[method] += 1
+                else:
+                    self.plain[method] -= 1
+                    self.lock.notify_all()
 
     def keep(self, raw):
         with self.lock:
@@ -152,9 +167,12 @@ class Proxy:
                 self.raws.append(raw)
 
     def on(self, method, rule):
-        """Until off(): the method ("*": each that has no rule of its own) is answered by the rule."""
+        """Until off(): the method ("*": each that has no rule of its own) is answered by the rule. When this returns, what
+        was asked before has its answer: none can bring what the node learns from here on."""
         self.released.clear()
-        self.rules[method] = rule
+        with self.lock:
+            self.rules[method] = rule
+            self.lock.wait_for(lambda: not any(n for m, n in self.plain.items() if method in ("*", m)), PASS_SECONDS)
 
     def off(self, *methods):
         for method in methods or list(self.rules):
