@@ -24,6 +24,7 @@ struct pipe {
 	struct eventcount begun_more;
 	_Atomic uint64_t begun; /* segments that the visitor has come to */
 	_Atomic bool ended;     /* it goes no further */
+	_Atomic bool waits;     /* it has nothing to visit; only a hint */
 	/* the reader's */
 	struct channel_sender out;
 	uint64_t told; /* segments */
@@ -69,11 +70,20 @@ static enum err await_left(void *ctx)
 	return atomic_load_explicit(&p->ended, memory_order_relaxed) ? ERR_CANCELLED : OK;
 }
 
+static bool waits(void *ctx)
+{
+	const struct pipe *p = ctx;
+	return atomic_load_explicit(&p->waits, memory_order_relaxed);
+}
+
 static void reader_main(void *ctx)
 {
 	struct pipe *p = ctx;
-	const struct journal_visitor sender = {
-		.segment = send_segment, .group = send_group, .leave = await_left, .ctx = p};
+	const struct journal_visitor sender = {.segment = send_segment,
+		.group = send_group,
+		.leave = await_left,
+		.waits = waits,
+		.ctx = p};
 	p->result = p->read(p->ctx, &sender);
 	channel_sender_fini(&p->out);
 	channel_close(p->items);
@@ -106,6 +116,19 @@ static void end(struct pipe *p)
 	channel_close(p->items);
 }
 
+/* What there is; where there is nothing, it is said so and waited for. */
+static enum err take(
+	struct pipe *p, struct channel_receiver *in, struct item item[TAKEN_AT_ONCE], size_t *got)
+{
+	enum err err = channel_receive_batch(in, item, got, TAKEN_AT_ONCE, CHANNEL_NOW);
+	if (err == ERR_UNAVAILABLE) {
+		atomic_store_explicit(&p->waits, true, memory_order_relaxed);
+		err = channel_receive_batch(in, item, got, TAKEN_AT_ONCE, CHANNEL_FOREVER);
+		atomic_store_explicit(&p->waits, false, memory_order_relaxed);
+	}
+	return err;
+}
+
 /* Until all is visited, or something is refused. */
 static void visit_all(
 	struct pipe *p, struct journal_refusal *refused, const struct journal_visitor *visitor)
@@ -114,8 +137,7 @@ static void visit_all(
 	struct channel_receiver in;
 	size_t got;
 	channel_receiver_init(&in, p->items);
-	while (refused->err == OK &&
-		channel_receive_batch(&in, item, &got, TAKEN_AT_ONCE, CHANNEL_FOREVER) == OK) {
+	while (refused->err == OK && take(p, &in, item, &got) == OK) {
 		for (size_t i = 0; i < got && refused->err == OK; i++) {
 			const enum err err = visit(p, &item[i], visitor);
 			if (err != OK)

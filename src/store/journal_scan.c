@@ -271,8 +271,9 @@ static enum err guess_ahead(struct journal_scan *scan, size_t *leaf_count)
 
 /* Checks the group at the end and those that seem to follow it. A wrong guess costs time only: what
  * it finds is not where a group is looked for later. */
-static enum err look_ahead(struct journal_scan *scan)
+static enum err look_ahead(struct journal_scan *scan, const struct journal_visitor *visitor)
 {
+	const bool shared = visitor->waits == NULL || visitor->waits(visitor->ctx);
 	size_t leaves;
 	TRY(guess_ahead(scan, &leaves));
 	leaves++; /* never nothing */
@@ -283,16 +284,18 @@ static enum err look_ahead(struct journal_scan *scan)
 		if (scan->leaf == NULL)
 			return failed_io(scan, scan->last.segment, ERR_FULL);
 	}
-	parallel_run(scan->parallel, scan->ahead_count, sizeof scan->ahead[0], check_ahead, scan);
+	parallel_run(shared ? scan->parallel : NULL, scan->ahead_count, sizeof scan->ahead[0],
+		check_ahead, scan);
 	return OK;
 }
 
 /* By itself, the group at the end. */
-static enum err check_next(struct journal_scan *scan, const struct journal_ahead **out)
+static enum err check_next(struct journal_scan *scan, const struct journal_visitor *visitor,
+	const struct journal_ahead **out)
 {
 	if (scan->ahead_next == scan->ahead_count ||
 		scan->ahead[scan->ahead_next].offset != scan->end)
-		TRY(look_ahead(scan));
+		TRY(look_ahead(scan, visitor));
 	*out = &scan->ahead[scan->ahead_next++];
 	return OK;
 }
@@ -321,7 +324,7 @@ static enum err walk_groups(
 	scan->first = scan->end = from;
 	for (;;) {
 		const struct journal_ahead *next;
-		TRY(check_next(scan, &next));
+		TRY(check_next(scan, visitor, &next));
 		const struct journal_group_header *group = &next->group;
 		scan->at_end = next->fault;
 		if (next->fault == JOURNAL_FAULT_NONE &&

@@ -16,7 +16,8 @@
  * result is the same, whoever checked what.
  *
  * Where records are visited, too, reading and verifying go on ahead of that on a thread of their
- * own (store/journal_pipe.h), by at most two segments, which are in memory then.
+ * own (store/journal_pipe.h), by at most two segments, which are in memory then. Checks are shared
+ * only while the visitor has to wait for them: else workers would take its processor.
  *
  * Reads only. Threads: one; with `parallel`, its own, and another on which `ops` is called, within
  * the call. A visitor is called on the caller's. It sees records before the whole was verified:
@@ -49,6 +50,8 @@ struct journal_visitor {
 	/* For who keeps bodies: those of all segments but the last one are about to be
 	 * overwritten. */
 	enum err (*leave)(void *ctx);
+	/* For who visits elsewhere: has it nothing to visit now? NULL: never anything. */
+	bool (*waits)(void *ctx);
 	void *ctx;
 };
 
