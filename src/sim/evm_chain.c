@@ -24,11 +24,14 @@ bool simevm_in_best(const struct sim_evm *e, uint32_t block)
 
 /* ---- one transaction ---- */
 
+/* A held one is in no block that is made, but a node that does not make them can't know that. */
 static bool runnable(const struct sim_evm *e, const struct simevm_tx *t)
 {
 	const struct simevm_version from = simevm_account_at(e, &t->from, simevm_height(e));
 	const struct simevm_block *block = simevm_tip(e);
-	if (t->state != SIMEVM_POOL || t->foreign || t->held || t->price < block->base_fee)
+	if (t->state != SIMEVM_POOL || t->foreign || t->price < block->base_fee)
+		return false;
+	if (t->held && !block->pending)
 		return false;
 	if (simevm_price(t, block->base_fee) - block->base_fee < (e->rollup ? 0 : e->market_price))
 		return false;
@@ -77,7 +80,7 @@ static void open_block(struct sim_evm *e, uint64_t now_ms)
 
 /* Its hash covers its parent, its place, its transactions, and a number that no two blocks share.
  */
-static void seal_block(struct sim_evm *e)
+static void set_block_hash(struct sim_evm *e)
 {
 	struct simevm_block *block = simevm_tip(e);
 	struct text all = {0};
@@ -91,32 +94,84 @@ static void seal_block(struct sim_evm *e)
 	store_be64(fixed + 32, block->number);
 	store_be64(fixed + 40, block->time_s);
 	store_be64(fixed + 48, e->seed);
-	store_be64(fixed + 56, e->salt++);
+	store_be64(fixed + 56, e->salt);
 	store_be64(fixed + 64, e->chain_id);
 	all.len = 0;
 	text_put(&all, fixed, sizeof fixed);
 	text_put(&all, block->tx_root.b, 32);
 	keccak256(&block->hash, text_slice(&all));
 	text_fini(&all);
-	sim_index_put(&e->block_by_hash, block->hash.b, e->chain[e->chain_len - 1]);
 }
 
-void simevm_mine(struct sim_evm *e, uint64_t now_ms, bool empty)
+static void seal_block(struct sim_evm *e)
 {
-	open_block(e, now_ms);
-	const uint32_t count = empty ? 0 : e->pool_count;
-	uint32_t *order = sim_alloc((count + 1) * sizeof *order);
+	set_block_hash(e);
+	e->salt++;
+	sim_index_put(&e->block_by_hash, simevm_tip(e)->hash.b, e->chain[e->chain_len - 1]);
+}
+
+/* The pool in order of arrival; the caller's. */
+static uint32_t *pool_order(const struct sim_evm *e)
+{
+	uint32_t *order = sim_alloc((e->pool_count + 1) * sizeof *order);
 	uint32_t at = e->pool_head;
-	for (uint32_t i = 0; i < count; i++, at = e->tx[at]->next)
+	for (uint32_t i = 0; i < e->pool_count; i++, at = e->tx[at]->next)
 		order[i] = at;
+	return order;
+}
+
+static void execute_all(struct sim_evm *e, const uint32_t *order, uint32_t count)
+{
 	for (uint32_t i = 0; i < count; i++) {
 		/* those of the same account that came before their turn follow at once */
 		for (uint32_t tx = order[i]; tx != SIMEVM_NONE && runnable(e, e->tx[tx]);
 			tx = simevm_pool_find(e, &e->tx[tx]->from, e->tx[tx]->tx.nonce + 1))
 			execute(e, tx);
 	}
+}
+
+void simevm_mine(struct sim_evm *e, uint64_t now_ms, bool empty)
+{
+	open_block(e, now_ms);
+	uint32_t *order = pool_order(e);
+	execute_all(e, order, empty ? 0 : e->pool_count);
 	free(order);
 	seal_block(e);
+}
+
+static void free_block(struct simevm_block *block)
+{
+	for (uint32_t i = 0; i < block->log_count; i++)
+		free(block->log[i].data);
+	free(block->tx);
+	free(block->log);
+	free(block->account);
+	free(block->slot);
+}
+
+void simevm_pending(struct sim_evm *e, uint64_t now_ms,
+	void (*show)(struct simevm_rpc_call *c, uint32_t block), struct simevm_rpc_call *c)
+{
+	const uint64_t said = e->next_base_fee;
+	const uint32_t count = e->pool_count;
+	uint32_t *order = pool_order(e);
+	open_block(e, now_ms);
+	struct simevm_block *block = simevm_tip(e);
+	block->pending = true;
+	execute_all(e, order, count);
+	set_block_hash(e);
+	show(c, e->chain[e->chain_len - 1]);
+
+	for (uint32_t i = 0; i < block->tx_count; i++)
+		e->tx[block->tx[i]]->state = SIMEVM_GONE;
+	simevm_state_undo(e, block);
+	free_block(block);
+	*block = (struct simevm_block){0};
+	e->block_count--;
+	e->chain_len--;
+	e->next_base_fee = said;
+	simevm_pool_rebuild(e, order, count);
+	free(order);
 }
 
 enum err simevm_reorg(struct sim_evm *e, uint64_t now_ms, const struct sim_reorg *reorg)
@@ -287,14 +342,8 @@ static void evm_destroy(struct sim_network *n)
 		free(e->tx[i]->raw);
 		free(e->tx[i]);
 	}
-	for (uint32_t i = 0; i < e->block_count; i++) {
-		for (uint32_t k = 0; k < e->block[i].log_count; k++)
-			free(e->block[i].log[k].data);
-		free(e->block[i].tx);
-		free(e->block[i].log);
-		free(e->block[i].account);
-		free(e->block[i].slot);
-	}
+	for (uint32_t i = 0; i < e->block_count; i++)
+		free_block(&e->block[i]);
 	for (uint32_t i = 0; i < e->account_count; i++)
 		free(e->account[i].version);
 	for (uint32_t i = 0; i < e->slot_count; i++)
@@ -339,6 +388,8 @@ static void evm_state_hash(const struct sim_network *n, struct hash256 *out)
 	for (uint32_t at = e->pool_head; at != SIMEVM_NONE; at = e->tx[at]->next)
 		text_put(&all, e->tx[at]->hash.b, 32);
 	for (uint32_t i = 0; i < e->account_count; i++) {
+		if (e->account[i].version_count == 0)
+			continue; /* was there in a block that is no more */
 		const struct simevm_version v = simevm_account_at(
 			e, &e->account[i].address, simevm_height(e));
 		js_quantity(&all, v.balance);

@@ -80,6 +80,7 @@ struct simevm_block {
 	uint32_t parent; /* SIMEVM_NONE: genesis */
 	uint64_t number, time_s, gas_used;
 	uint64_t base_fee; /* rollups */
+	bool pending;      /* shown, not made */
 	uint32_t *tx;      /* owns */
 	uint32_t tx_count, tx_cap;
 	struct simevm_log *log; /* owns */
@@ -277,6 +278,10 @@ NONNULL_ALL uint64_t simevm_next_nonce(const struct sim_evm *e, const struct evm
 
 NONNULL_ALL void simevm_chain_begin(struct sim_evm *e);
 NONNULL_ALL void simevm_mine(struct sim_evm *e, uint64_t now_ms, bool empty);
+struct simevm_rpc_call;
+/* Shows the block that would be made now, above the tip, and takes it back. */
+NONNULL_ALL void simevm_pending(struct sim_evm *e, uint64_t now_ms,
+	void (*show)(struct simevm_rpc_call *c, uint32_t block), struct simevm_rpc_call *c);
 MUST_USE NONNULL_ALL enum err simevm_reorg(
 	struct sim_evm *e, uint64_t now_ms, const struct sim_reorg *reorg);
 NONNULL_ALL uint32_t simevm_block_find(const struct sim_evm *e, const struct hash256 *hash);

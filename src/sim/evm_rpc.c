@@ -69,7 +69,11 @@ static void block_or_null(struct simevm_rpc_call *c, uint32_t block)
 static void rpc_block_by_number(struct simevm_rpc_call *c)
 {
 	struct simevm_where where;
-	if (simevm_where(c, sim_param(c->params, 0), &where))
+	if (!simevm_where(c, sim_param(c->params, 0), &where))
+		return;
+	if (where.pending)
+		simevm_pending(c->e, c->now_ms, block_or_null, c);
+	else
 		block_or_null(c, where.block);
 }
 

@@ -239,14 +239,22 @@ void simevm_block_json(struct text *out, const struct sim_evm *e, uint32_t at, b
 {
 	const struct simevm_block *block = &e->block[at];
 	size_t size = HEADER_SIZE;
+	/* geth says that nobody has made it yet */
+	const bool unnamed = block->pending && e->geth;
 	js_open(out, '{');
-	set_hash(out, "hash", &block->hash);
+	if (unnamed)
+		js_set_null(out, "hash");
+	else
+		set_hash(out, "hash", &block->hash);
 	if (block->parent == SIMEVM_NONE)
 		set_zeros(out, "parentHash", 32);
 	else
 		set_hash(out, "parentHash", &e->block[block->parent].hash);
 	js_set_string(out, "sha3Uncles", UNCLES_NONE);
-	set_zeros(out, "miner", 20);
+	if (unnamed)
+		js_set_null(out, "miner");
+	else
+		set_zeros(out, "miner", 20);
 	js_set_string(out, "stateRoot", ROOT_NONE);
 	set_hash(out, "transactionsRoot", &block->tx_root);
 	js_set_string(out, "receiptsRoot", ROOT_NONE);
@@ -260,7 +268,10 @@ void simevm_block_json(struct text *out, const struct sim_evm *e, uint32_t at, b
 	if (e->rollup)
 		set_later(out, block);
 	set_zeros(out, "mixHash", 32);
-	set_zeros(out, "nonce", 8);
+	if (unnamed)
+		js_set_null(out, "nonce");
+	else
+		set_zeros(out, "nonce", 8);
 	js_set_quantity(out, "totalDifficulty", 0);
 	for (uint32_t i = 0; i < block->tx_count; i++)
 		size += e->tx[block->tx[i]]->raw_len;

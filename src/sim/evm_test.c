@@ -64,6 +64,25 @@ static void test_basics(struct peer *p, const struct scene *s)
 	REFUSED(p, -32601, "Method not found");
 }
 
+/* The pending block is the next one as it would be now, and asking for it changes nothing. */
+static void pending_has(struct peer *p, size_t count)
+{
+	uint64_t latest, next;
+	char tip[67];
+	(void)peer_call(p, "eth_getBlockByNumber", "[\"latest\", false]");
+	CHECK(json_get_quantity(p->answer, "number", &latest) == OK);
+	(void)snprintf(tip, sizeof tip, "%s", json_get_string(p->answer, "hash"));
+	for (unsigned i = 0; i < 2; i++) {
+		(void)peer_call(p, "eth_getBlockByNumber", "[\"pending\", true]");
+		CHECK(json_get_quantity(p->answer, "number", &next) == OK && next == latest + 1);
+		CHECK(strcmp(json_get_string(p->answer, "parentHash"), tip) == 0);
+		CHECK(json_count(json_get(p->answer, "transactions")) == count);
+	}
+	(void)peer_call(p, "eth_getBlockByNumber", "[\"pending\", false]");
+	CHECK(json_count(json_get(p->answer, "transactions")) == count);
+	(void)peer_call(p, "eth_blockNumber", "[]");
+}
+
 static void test_pool(struct peer *p, struct scene *s)
 {
 	struct evm_tx tx = scene_transfer(s, 0, 1, 5);
@@ -108,7 +127,9 @@ static void test_pool(struct peer *p, struct scene *s)
 	tx.gas_price = amount_of(ASSET_RBTC, GAS_PRICE + GAS_PRICE / 10);
 	const struct hash256 second = scene_send(p, s, 0, &tx);
 	ACCEPTED(p);
+	pending_has(p, 2);
 	scene_mine(p);
+	pending_has(p, 0);
 	CHECK(json_type(scene_receipt(p, &first)) == JSON_NULL);
 	CHECK(json_type(scene_receipt(p, &second)) == JSON_OBJECT);
 	CHECK(json_type(scene_receipt(p, &later)) == JSON_OBJECT);
