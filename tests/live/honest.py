@@ -46,7 +46,7 @@ class Client:
     def party(self, leg, what):
         """Who the client is there: a key, an address, or the invoice that it is paid by."""
         layer = self.source if leg == "source" else self.dest
-        if layer in ("bitcoin", "liquid"):  # on Liquid it pays, and takes nothing back: any key does
+        if layer in ("bitcoin", "liquid"):
             return {leg: {f"{what}_key": self.tool("btc-key", "client")[0]}}
         if layer == "rootstock":
             return {leg: {f"{what}_address": self.address}}
@@ -154,6 +154,11 @@ class Client:
             return self.send_bob(self.nets.beside["bob"].contract,
                                  self.token_call("claim", s, "destination", self.preimage.hex()))
         lock = s["destination"]["lock"]
+        if self.dest == "liquid":
+            raw = self.tool("coin-claim", self.dest, s["destination"]["terms"], lock["transaction"], lock["index"],
+                            units(self.dest, lock["amount"]), 1000, self.nets.rpc(self.dest).getblockcount(),
+                            self.preimage.hex())[0]
+            return self.nets.rpc(self.dest).sendrawtransaction(raw)
         tip = self.nets.bitcoin.getblockcount()
         raw = self.tool("btc-spend-terms", "claim", "client", s["destination"]["terms"], lock["transaction"],
                         lock["index"], 2000, tip, self.preimage.hex())[0]

@@ -3,7 +3,7 @@
 
     kills.py sim|real|sample FROM TO BIN_DIR WIRE_TOOL JOURNAL_TOOL
 
-FROM, TO: bitcoin, rootstock, lightning or bob, FROM also liquid; the client locks on the first. sample: on the simulated
+FROM, TO: bitcoin, rootstock, lightning, liquid or bob; the client locks on the first. sample: on the simulated
 networks, as many points as on real ones.
 
 A dry run lists the records of one swap. Then, for each record and each point (before the write; written, not synced;
@@ -29,6 +29,7 @@ NO_REPEATED_RECORDS = ("reconcile_interval_ms=3600000",)  # so that a swap's rec
 
 
 SHIFTS = (0, 0, 1, -1)  # a record more or less before the point moves it: then it is tried again, and where it may be now
+COINS = ("bitcoin", "liquid")
 # Blocks until a lock-up is answered, and until it is final: a rollup's have to be written to the chain below.
 DEEP, FINAL = {"bob": 6}, {"bob": 10}
 
@@ -162,11 +163,11 @@ def check_paid_once(nets, client, s):
     for txid in s["lock_transactions"]:
         txid = txid["id"] if isinstance(txid, dict) else txid
         try:
-            if client.dest != "bitcoin":
+            if client.dest in COINS:
+                confirmed += nets.rpc(client.dest).getrawtransaction(txid, 1).get("confirmations", 0) > 0
+            else:
                 receipt = nets.rpc(client.dest).eth_getTransactionReceipt(txid)
                 confirmed += receipt is not None and receipt["status"] == "0x1"
-            else:
-                confirmed += nets.bitcoin.getrawtransaction(txid, 1).get("confirmations", 0) > 0
         except RpcError:
             pass  # a replaced variant is nowhere
     assert confirmed == 1, (s["id"], confirmed)

@@ -16,7 +16,7 @@ import lnds
 import peers
 from beside import COIN, ROOT, WEI
 
-UNIT = {"bitcoin": COIN, "rootstock": WEI, "bob": COIN}
+UNIT = {"bitcoin": COIN, "rootstock": WEI, "bob": COIN, "liquid": COIN}
 OTHER = {"bitcoin": "rootstock", "rootstock": "bitcoin"}
 GAS_PRICE = 60000000  # legacy, as on Rootstock
 # As tools/demo/sluice.yaml has them. Time locks are so many blocks; faster blocks make shorter ones, and leave a loaded

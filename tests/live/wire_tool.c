@@ -19,6 +19,7 @@
  *   wire_tool btc-spend-terms LEAF WALLET TERMS TXID INDEX RATE TIP [PREIMAGE]   the same
  *   wire_tool btc-spend-paid LEAF WALLET TERMS VALUE TXID INDEX RATE TIP [PREIMAGE]
  *                                         the same, of a lock-up that holds another amount
+ *   wire_tool coin-claim LAYER TERMS TXID INDEX AMOUNT RATE TIP PREIMAGE  raw, id: the client's
  *   wire_tool btc-leg TERMS               address, script of the lock-up with these encoded terms
  *   wire_tool wallet PUBKEY               address, script, change address, change script, account
  *   wire_tool btc-pay WALLET SCRIPT VALUE RATE TIP TXID:INDEX:VALUE:KEY...
@@ -30,6 +31,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "client/spend.h"
 #include "crypto/hash.h"
 #include "wire/op_fee.h"
 #include "wire/signing.h"
@@ -488,6 +490,37 @@ static void cmd_btc_spend_terms(char **arg)
 	spend(arg[0], arg[1], &h, arg + 3);
 }
 
+/* As the client itself makes it, on any network of coins. */
+static void cmd_coin_claim(char **arg)
+{
+	static struct spend made;
+	const struct seckey secret = wallet_secret("client");
+	const struct pubkey key = wallet_key("client");
+	const struct key_path path = {.use = KEY_SWAP, .swap = swap};
+	enum layer_id layer;
+	uint8_t to[34];
+	if (layer_parse(&layer, slice_str(arg[0])) != OK || layer_family(layer) != FAMILY_UTXO)
+		bad("a network of coins was wanted");
+	CHECK(wallet_script(to, &key, layer, KEY_INDEX_CHANGE) == OK);
+	struct spend_plan plan = {.purpose = SIGN_CLAIM,
+		.network = network_by_name(layer, slice_str("regtest")),
+		.leg = bytes(arg[1]),
+		.at.index = (uint32_t)number(arg[3]),
+		.amount = amount_of(layer_asset(layer), number(arg[4])),
+		.rate = number(arg[5]),
+		.to = slice_of(to, sizeof to),
+		.tip_height = number(arg[6])};
+	CHECK(derive_seckey(&plan.key, &secret, &path) == OK);
+	if (hex_decode_reversed(plan.at.tx.b, sizeof plan.at.tx.b, slice_str(arg[2])) != OK)
+		bad("a transaction id was wanted");
+	fixed(plan.preimage.b, sizeof plan.preimage.b, arg[7]);
+	const enum err err = spend_make(&made, &plan);
+	if (err != OK)
+		bad(err_name(err));
+	print_hex(slice_of(made.raw, made.raw_len));
+	print_id(&made.txid, true);
+}
+
 static void cmd_btc_key(char **arg)
 {
 	const struct pubkey wallet = wallet_key(arg[0]);
@@ -611,6 +644,7 @@ static const struct {
 	{"btc-spend", 10, cmd_btc_spend},
 	{"btc-spend-terms", 7, cmd_btc_spend_terms},
 	{"btc-spend-paid", 8, cmd_btc_spend_paid},
+	{"coin-claim", 8, cmd_coin_claim},
 	{"btc-leg", 1, cmd_btc_leg},
 	{"wallet", 1, cmd_wallet},
 	{"btc-pay", 6, cmd_btc_pay},
