@@ -197,8 +197,7 @@ const struct hazard hazards_race[] = {
 		.settle_minutes = 600},
 	{.name = "claim-in-pending-block",
 		.row = 23,
-		.about =
-			"the preimage is in an account chain's pending block alone until our refund opens",
+		.about = "the preimage is in a pending block alone until our refund opens",
 		SWAP_FROM(LAYER_BITCOIN),
 		.turn = preimage_pending,
 		.end = expect_completed,
