@@ -161,7 +161,8 @@ static void rpc_getblockchaininfo(struct simbtc_call *c)
 	js_open(c->out, '{');
 	js_set_string(c->out, "chain", c->b->rules->chain);
 	js_set_u64(c->out, "blocks", tip->height);
-	js_set_u64(c->out, "headers", tip->height);
+	js_set_u64(
+		c->out, "headers", tip->height + (c->b->network.syncing ? SIM_BEHIND_BLOCKS : 0));
 	js_set_hash(c->out, "bestblockhash", &tip->hash);
 	if (c->b->rules->chain_json == NULL)
 		set_number(c->out, "difficulty", DIFFICULTY);
@@ -169,7 +170,7 @@ static void rpc_getblockchaininfo(struct simbtc_call *c)
 	js_set_u64(
 		c->out, "mediantime", simbtc_median_time(c->b, c->b->chain[c->b->chain_len - 1]));
 	js_set_u64(c->out, "verificationprogress", 1);
-	js_set_bool(c->out, "initialblockdownload", false);
+	js_set_bool(c->out, "initialblockdownload", c->b->network.syncing);
 	if (c->b->rules->chain_json == NULL)
 		set_work(c->out, tip->height);
 	js_set_u64(c->out, "size_on_disk", 300u * (uint64_t)c->b->block_count);

@@ -38,7 +38,15 @@ static void rpc_gas_price(struct simevm_rpc_call *c)
 
 static void rpc_syncing(struct simevm_rpc_call *c)
 {
-	js_bool(c->out, false);
+	if (!c->e->network.syncing) {
+		js_bool(c->out, false);
+		return;
+	}
+	js_open(c->out, '{');
+	js_set_quantity(c->out, "startingBlock", 0);
+	js_set_quantity(c->out, "currentBlock", simevm_height(c->e));
+	js_set_quantity(c->out, "highestBlock", simevm_height(c->e) + SIM_BEHIND_BLOCKS);
+	js_close(c->out, '}');
 }
 
 static void rpc_accounts(struct simevm_rpc_call *c)

@@ -66,8 +66,11 @@ struct sim_ops {
 	bool version_2;
 };
 
+#define SIM_BEHIND_BLOCKS 1000u /* so many more there are, says a node that is syncing */
+
 struct sim_network {
 	const struct sim_ops *ops;
+	bool syncing; /* the node says that it is not at its tip */
 };
 
 #endif

@@ -136,6 +136,15 @@ static void own_state_hash(
 	js_hex(&reply->result, "", hash.b, sizeof hash.b);
 }
 
+static void own_syncing(
+	struct sim_node *node, struct sim_reply *reply, const struct sim_params *params)
+{
+	bool on = true;
+	(void)!json_get_bool(params->by_position, "0", &on);
+	node->network->syncing = on;
+	js_null(&reply->result);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(
@@ -145,6 +154,7 @@ static const struct {
 	{"sim_fault", own_fault},
 	{"sim_fault_clear", own_fault_clear},
 	{"sim_auto_mine", own_auto_mine},
+	{"sim_syncing", own_syncing},
 	{"sim_state_hash", own_state_hash},
 };
 

@@ -246,6 +246,21 @@ static void test_faults(struct world *w, bool local)
 	CHECK(s.status == 200);
 }
 
+/* A node that says it is not at its tip, each in its own way. */
+static void test_syncing(struct world *w)
+{
+	static const struct {
+		const char *method, *behind;
+	} rows[] = {{"getblockchaininfo", "\"initialblockdownload\":true"},
+		{"eth_syncing", "\"highestBlock\":"}};
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		(void)ask(w, i, "sim_syncing", "[]");
+		CHECK(strstr(ask(w, i, rows[i].method, "[]").body, rows[i].behind) != NULL);
+		(void)ask(w, i, "sim_syncing", "[false]");
+		CHECK(strstr(ask(w, i, rows[i].method, "[]").body, rows[i].behind) == NULL);
+	}
+}
+
 /* ---- virtual time ---- */
 
 static void test_latency(void)
@@ -372,6 +387,7 @@ int main(void)
 		world_make(&w, local, 1, 0, 0);
 		test_envelopes(&w);
 		test_faults(&w, local);
+		test_syncing(&w);
 		world_drop(&w);
 		test_end(local);
 	}

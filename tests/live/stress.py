@@ -16,6 +16,7 @@ import time
 
 import deployment
 import nets
+import peers
 import provider
 import swap_liquid
 import taker
@@ -34,8 +35,6 @@ SETTINGS = [f"{layer}.rpc_timeout_ms={TIMEOUT_MS}" for layer in OTHER_NETWORK]
 
 class Layer:
     """send: what takes a payment, by the name that faults have for it. address: somebody's there; None: a fresh account."""
-    behind = None  # how its node says that it is not at its tip, where that can be brought about
-
     def __init__(self, name, send, address=None):
         self.name, self.send, self.address = name, send, address
 
@@ -45,9 +44,24 @@ class Layer:
     def strike(self, networks, method, kind, count=FOREVER):
         self.lever(networks).sim_fault(method, kind, count)
 
+    def behind(self, networks, on=True):
+        """Its node says that it is not at its tip."""
+        self.lever(networks).sim_syncing(on)
+
     def heal(self, networks):
         self.lever(networks).sim_fault_clear()
         self.lever(networks).sim_latency(0, 0)
+        self.behind(networks, False)
+
+    def waiting(self, networks, transfer):
+        """The id of the payout's last transaction, where the node has it and no block does."""
+        for tx in transfer["transactions"][-1:]:
+            with contextlib.suppress(peers.RpcError):
+                if self.send == "eth_sendRawTransaction":
+                    seen = networks.rpc(self.name).eth_getTransactionByHash(tx["id"])
+                    return tx["id"] if seen and seen["blockHash"] is None else None
+                return tx["id"] if not networks.rpc(self.name).getrawtransaction(tx["id"], 1).get("confirmations") else None
+        return None
 
     def payee(self, networks):
         """Where to pay, and a function of what came there since."""
@@ -62,12 +76,8 @@ class Channel(Layer):
     def lever(self, networks):
         return networks.lightning.lever("alice")
 
-    def behind(self, networks):
-        self.lever(networks).sim_lie("synced", True)
-
-    def heal(self, networks):
-        super().heal(networks)
-        self.lever(networks).sim_lie("synced", False)
+    def behind(self, networks, on=True):
+        self.lever(networks).sim_lie("synced", on)
 
     def payee(self, networks):
         preimage = secrets.token_bytes(32)
@@ -184,6 +194,18 @@ class Stress:
         self.others_are_well(layer)
         print(f"{layer.name}: paid, and the answer: {kind}")
 
+    def loses_its_mempool(self, layer):
+        """What it had taken is nowhere any more, before a block had it: it is sent again."""
+        to, came = layer.payee(self.networks)
+        lever = layer.lever(self.networks)
+        lever.sim_auto_mine(0)
+        paid = self.payout(layer, to)
+        sent = self.p.wait("the payout in the mempool", lambda: layer.waiting(self.networks, self.p.ask("/v1/transfers/" + paid)))
+        lever.sim_evict(sent)
+        lever.sim_auto_mine(nets.DEMO_BLOCK_MS[layer.name])
+        self.paid_once(layer, paid, came)
+        print(f"{layer.name}: loses its mempool")
+
     def out_of_funds(self, layer):
         """Nothing is promised that is not there."""
         have = self.p.available(layer.name)
@@ -225,10 +247,11 @@ def main(bin_dir, *names):
         stress = Stress(deployed)
         for layer in layers:
             for name in TROUBLES:
-                if name != "behind" or layer.behind:
-                    stress.trouble(layer, name)
+                stress.trouble(layer, name)
             for kind in ("timeout", "lost_reply", "garbage"):
                 stress.hangs_having_done_it(layer, kind)
+            if layer.name in nets.ON_CHAINS:
+                stress.loses_its_mempool(layer)
             stress.out_of_funds(layer)
         # a scan of Bitcoin's outputs takes minutes on a real node: one that hung would be waited for for twenty
         deployed.end_daemon()
