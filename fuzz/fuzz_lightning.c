@@ -1,6 +1,7 @@
 /* A Lightning node's answer: the first byte says to which question, the rest is the body. Whatever
  * it is, what comes out of it agrees with itself, and no payment has failed while a part has not.
  * Or the terms of a lock-up, which a provider sends. */
+#include "crypto/hash.h"
 #include "layer/layer.h"
 #include "layer/lightning/cln.h"
 #include "layer/lightning/lnd.h"
@@ -131,8 +132,30 @@ static void on_lnd(uint8_t which, struct slice body)
 	}
 }
 
+/* What the plugin says, a line feed, what the node says. Without the node's word nothing is held.
+ */
+static void on_cln_invoice(struct slice body)
+{
+	static const struct hash256 preimage = {{7}};
+	static struct ln_invoice invoice;
+	struct hash256 hash;
+	const uint8_t *cut = body.len == 0 ? NULL : memchr(body.ptr, '\n', body.len);
+	const size_t len = cut == NULL ? body.len : (size_t)(cut - body.ptr);
+	const struct slice rest = cut == NULL ? slice_of(NULL, 0)
+					      : slice_of(cut + 1, body.len - len - 1);
+	char text[LN_DETAIL_SIZE];
+	sha256(&hash, slice_of(preimage.b, sizeof preimage.b));
+	if (cln_deadline_parse(text, LN_HOLD_MARGIN, body) == ERR_UNAVAILABLE)
+		CHECK(is_terminated(text, sizeof text));
+	if (cln_invoice_parse(&invoice, &hash, slice_of(body.ptr, len)) != OK)
+		return;
+	if (!cln_invoice_doubtful(&invoice) || cln_invoice_confirm(&invoice, rest) == OK)
+		check_invoice(&invoice);
+}
+
 static void on_cln(uint8_t which, struct slice body)
 {
+	static char request[BOLT11_TEXT_MAX + 1];
 	static struct ln_channel channel[CHANNELS];
 	static struct ln_htlc htlc[HTLCS];
 	static const struct hash256 hash;
@@ -164,6 +187,12 @@ static void on_cln(uint8_t which, struct slice body)
 			CHECK(limbo.raw <= LN_MSAT_MAX);
 		break;
 	case 7: check_terms(body); break;
+	case 8: on_cln_invoice(body); break;
+	case 9:
+		if (cln_signed_parse(request, body) == OK)
+			CHECK(is_terminated(request, sizeof request));
+		(void)!cln_done_parse(body);
+		break;
 	default:
 		if (cln_info_parse(&info, body) == OK)
 			check_info(&info);
@@ -176,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const struct slice body = slice_of(data + 1, size - 1);
 	if (data[0] & 0x80)
-		on_cln(data[0] & 7, body);
+		on_cln(data[0] & 15, body);
 	else
 		on_lnd(data[0] & 7, body);
 	return 0;

@@ -9,17 +9,32 @@
 
 struct ln_world w;
 
-static const char *const paths[PATH_COUNT] = {[PATH_INFO] = "/v1/getinfo",
-	[PATH_BALANCE] = "/v1/balance/channels",
-	[PATH_PENDING] = "/v1/channels/pending",
-	[PATH_CHANNELS] = "/v1/channels",
-	[PATH_HODL] = "/v2/invoices/hodl",
-	[PATH_SETTLE] = "/v2/invoices/settle",
-	[PATH_CANCEL] = "/v2/invoices/cancel",
-	[PATH_SUBSCRIBE] = "/v2/invoices/subscribe/",
-	[PATH_TRACK] = "/v2/router/track/",
-	[PATH_SEND] = "/v2/router/send",
-	[PATH_INVOICE] = "/v1/invoice/"};
+static const char *const paths[LN_KIND_COUNT][PATH_COUNT] = {
+	[LN_LND] = {[PATH_INFO] = "/v1/getinfo",
+		[PATH_BALANCE] = "/v1/balance/channels",
+		[PATH_PENDING] = "/v1/channels/pending",
+		[PATH_CHANNELS] = "/v1/channels",
+		[PATH_HODL] = "/v2/invoices/hodl",
+		[PATH_SETTLE] = "/v2/invoices/settle",
+		[PATH_CANCEL] = "/v2/invoices/cancel",
+		[PATH_SUBSCRIBE] = "/v2/invoices/subscribe/",
+		[PATH_TRACK] = "/v2/router/track/",
+		[PATH_SEND] = "/v2/router/send",
+		[PATH_INVOICE] = "/v1/invoice/"},
+	[LN_CLN] = {[PATH_INFO] = "/v1/getinfo",
+		[PATH_BALANCE] = "/v1/listpeerchannels",
+		[PATH_HODL] = "/v1/listconfigs",
+		[PATH_SETTLE] = "/v1/settleholdinvoice",
+		[PATH_CANCEL] = "/v1/cancelholdinvoice",
+		[PATH_TRACK] = "/v1/listsendpays",
+		[PATH_SEND] = "/v1/pay",
+		[PATH_INVOICE] = "/v1/listholdinvoices"}};
+
+static bool is_path(size_t i, const char *path)
+{
+	const char *known = paths[w.kind][i];
+	return known != NULL && strncmp(path, known, strlen(known)) == 0;
+}
 
 /* ---- the node ---- */
 
@@ -28,7 +43,7 @@ static void on_request(void *ctx, struct http_local_request *r)
 	(void)ctx;
 	const char *path = strchr(strstr(http_local_url(r), "//") + 2, '/');
 	size_t i = 0;
-	while (i < PATH_COUNT && strncmp(path, paths[i], strlen(paths[i])) != 0)
+	while (i < PATH_COUNT && !is_path(i, path))
 		i++;
 	CHECK(i < PATH_COUNT);
 	w.says[i].asked++;
@@ -193,7 +208,7 @@ void ln_world_secret(uint32_t n)
 
 void ln_world_layer(void)
 {
-	const struct ln_node_config config = {.kind = LN_LND,
+	const struct ln_node_config config = {.kind = w.kind,
 		.network = network_by_name(LAYER_BITCOIN, slice_str("regtest")),
 		.url = "http://node",
 		.client = w.client,
@@ -205,15 +220,20 @@ void ln_world_layer(void)
 	CHECK(layer_create(&w.layer, &l) == OK);
 }
 
-void ln_world_begin(void)
+static void begin_kind(enum ln_kind kind)
 {
 	const struct loop_config config = {.virtual_time = true, .start_wall_ms = NOW_S * 1000};
-	w = (struct ln_world){.swap = {{1}}};
+	w = (struct ln_world){.kind = kind, .swap = {{1}}};
 	w.network = network_by_name(LAYER_LIGHTNING, slice_str("regtest"));
 	ln_world_secret(0);
 	CHECK(loop_create(&w.loop, &config) == OK);
 	CHECK(http_client_create_local(&w.client, w.loop, on_request, NULL) == OK);
 	ln_world_layer();
+}
+
+void ln_world_begin(void)
+{
+	begin_kind(LN_LND);
 	node_info(HEIGHT, "regtest", true, 1);
 	node_says(PATH_BALANCE, ANSWER, 200,
 		"{\"local_balance\":{\"msat\":\"1000000500\"},\"remote_balance\":{\"msat\":\"0\"},"
@@ -224,6 +244,24 @@ void ln_world_begin(void)
 	node_says(PATH_PENDING, ANSWER, 200, "{\"total_limbo_balance\":\"0\"}");
 	for (enum path p = PATH_SETTLE; p < PATH_COUNT; p++)
 		node_not_found(p);
+}
+
+void ln_world_begin_cln(void)
+{
+	begin_kind(LN_CLN);
+	char text[512];
+	(void)snprintf(text, sizeof text,
+		"{\"id\":\"03ebc86c6d62fb1b991b0e0b1256d7a505454a60b0e6644c20cccee865d717a83a\","
+		"\"num_pending_channels\":0,\"num_active_channels\":1,\"num_inactive_channels\":0,"
+		"\"version\":\"v25.05\",\"blockheight\":%u,\"network\":\"regtest\"}",
+		HEIGHT);
+	node_says(PATH_INFO, ANSWER, 200, text);
+	node_says(PATH_BALANCE, ANSWER, 201, "{\"channels\":[]}");
+	node_says(PATH_TRACK, ANSWER, 201, "{\"payments\":[]}");
+	node_says(PATH_INVOICE, ANSWER, 201, "{\"holdinvoices\":[]}");
+	node_says(PATH_CANCEL, ANSWER, 500, "{\"code\":-32700,\"message\":\"invoice not found\"}");
+	node_says(PATH_HODL, ANSWER, 201,
+		"{\"configs\":{\"hold-expiry-deadline\":{\"value_int\":18}}}");
 }
 
 void ln_world_end(void)

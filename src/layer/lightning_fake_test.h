@@ -39,6 +39,7 @@ enum path {
 };
 
 struct ln_world {
+	enum ln_kind kind;
 	struct {
 		enum how how;
 		unsigned status;
@@ -81,6 +82,9 @@ extern struct ln_world w;
 #define GONE "{\"state\":\"CANCELED\",\"amt_msat\":\"20000000\",\"expiry_height\":621}"
 
 void ln_world_begin(void);
+/* A Core Lightning, asked for the same by its own commands: PATH_BALANCE for all of its channels,
+ * PATH_HODL for its configuration. */
+void ln_world_begin_cln(void);
 void ln_world_end(void);
 /* Another layer, on the same node. */
 void ln_world_layer(void);

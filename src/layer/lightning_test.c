@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "layer/lightning/channels.h"
-#include "layer/lightning/channels.h"
 #include "layer/lightning_fake_test.h"
 
 static void test_check(void)
@@ -43,6 +42,52 @@ static void test_check(void)
 	CHECK(ask_check()->err == ERR_DENIED && strstr(w.info.detail, "change invoices") != NULL);
 	node_not_found(PATH_CANCEL);
 	CHECK(ask_check()->err == OK);
+	ln_world_end();
+}
+
+/* What it holds with is a plugin: without it, or with one that gives up at another time than ours,
+ * everything else goes on, and nobody is promised an invoice. */
+static void test_plugin(void)
+{
+	static const char command[] =
+		"{\"code\":-32601,\"message\":\"Unknown command 'listholdinvoices'\"}";
+	static const char option[] =
+		"{\"code\":-32602,\"message\":\"config: Unknown config option\"}";
+	static const char denied[] = "{\"code\":1502,\"message\":\"Rune is not valid\"}";
+	static const char good[] = "{\"configs\":{\"hold-expiry-deadline\":{\"value_int\":18}}}";
+	ln_world_begin_cln();
+	CHECK(ask_check()->err == OK);
+	ln_world_start();
+	CHECK(ask_info()->err == OK && ask_info()->detail[0] == 0);
+	node_says(PATH_HODL, ANSWER, 500, option);
+	node_says(PATH_INVOICE, ANSWER, 404, command);
+	node_says(PATH_CANCEL, ANSWER, 404, command);
+	ln_world_run(LN_HOLDS_MS + 5000);
+	CHECK(ask_info()->err == OK && strstr(ask_info()->detail, "plugin hold") != NULL);
+	CHECK(ask_check()->err == OK);
+	ask_offer();
+	CHECK(w.offer_err == ERR_UNAVAILABLE);
+	ln_world_watch(false); /* and is paid by it */
+	node_says(PATH_HODL, ANSWER, 201,
+		"{\"configs\":{\"hold-expiry-deadline\":{\"value_int\":144}}}");
+	ln_world_run(LN_HOLDS_MS + 5000);
+	CHECK(strstr(ask_info()->detail, "hold-expiry-deadline is 144") != NULL);
+	ask_offer();
+	CHECK(w.offer_err == ERR_UNAVAILABLE);
+	/* no answer says nothing; a good one does */
+	node_says(PATH_HODL, BROKEN, 0, "");
+	ln_world_run(LN_HOLDS_MS + 5000);
+	CHECK(strstr(ask_info()->detail, "hold-expiry-deadline is 144") != NULL);
+	node_says(PATH_HODL, ANSWER, 201, good);
+	ln_world_run(LN_HOLDS_MS + 5000);
+	CHECK(ask_info()->err == OK && ask_info()->detail[0] == 0);
+	/* a rune that is good for paying */
+	node_says(PATH_INVOICE, ANSWER, 401, denied);
+	CHECK(ask_check()->err == OK);
+	ln_world_run(LN_HOLDS_MS + 5000);
+	CHECK(strstr(ask_info()->detail, "see invoices") != NULL);
+	node_says(PATH_TRACK, ANSWER, 401, denied);
+	CHECK(ask_check()->err == ERR_DENIED);
 	ln_world_end();
 }
 
@@ -304,6 +349,7 @@ int main(void)
 	const uint8_t seed[32] = {1};
 	secp_init(seed);
 	test_check();
+	test_plugin();
 	test_behind();
 	test_held();
 	test_many();

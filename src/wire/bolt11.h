@@ -1,5 +1,5 @@
-/* wire/bolt11: Lightning invoices: read and checked here, without trust in a node; made for
- * simulators and tests. Pure.
+/* wire/bolt11: Lightning invoices: read and checked here, without trust in a node; made for nodes
+ * that sign what others have written, for simulators and tests. Pure.
  *
  * Stricter than the source where a reader could be led to pay for something else than the node
  * does: a field that may be there once is there once, a payment secret is demanded, numbers are in

@@ -268,9 +268,40 @@ static void reorganised(struct layer *layer, const struct block_ref *keep)
 	(void)keep;
 }
 
+/* Where holding is not the node's own doing it may be lost while everything else goes on: the node
+ * pays then, and is asked for no invoice. No answer says nothing. */
+static void note_holding(struct lightning *l, enum err err, const char *why)
+{
+	if (err == OK && !l->holds_denied)
+		l->layer.notice[0] = '\0';
+	else if (err == ERR_UNAVAILABLE || err == ERR_FORMAT || err == ERR_DENIED)
+		(void)DETAIL(l->layer.notice, OK,
+			"it can pay, and can't hold (the plugin hold, 0.3.2 or newer): %s", why);
+}
+
+static void on_holds(void *op, unsigned tag, const struct ln_answer *a)
+{
+	struct lightning *l = op;
+	(void)tag;
+	if (!l->layer.dead)
+		note_holding(l, a->err, a->detail);
+}
+
+static void ask_holding(struct lightning *l)
+{
+	const struct ln_question q = {.ask = LN_ASK_HOLDS};
+	const uint64_t now = loop_now_ms(l->layer.config.loop);
+	if (!ln_node_can(l->layer.config.lightning, LN_ASK_HOLDS) || now < l->holds_again_ms)
+		return;
+	l->holds_again_ms = now + LN_HOLDS_MS;
+	/* what can't be asked now is asked the next time */
+	(void)!lightning_ask(l, &q, on_holds, l, 0);
+}
+
 static void at_tip(struct layer *layer)
 {
 	struct lightning *l = lightning_of(layer);
+	ask_holding(l);
 	if (layer->info.err == OK && l->channels_active == 0)
 		(void)DETAIL(layer->info.detail, OK,
 			"no channel is active: nothing can be paid or held");
@@ -353,18 +384,29 @@ static void on_info(void *op, unsigned tag, const struct ln_answer *a)
 static const struct {
 	enum ln_ask ask;
 	const char *what;
+	bool holding; /* only for that; a node may do without where it is not its own doing */
 } rights[] = {
-	{LN_ASK_BALANCE, "permission denied to see its channels"},
-	{LN_ASK_PAYMENT, "permission denied to see payments"},
-	{LN_ASK_INVOICE, "permission denied to see invoices"},
-	{LN_ASK_CANCEL, "permission denied to change invoices"},
+	{LN_ASK_BALANCE, "permission denied to see its channels", false},
+	{LN_ASK_PAYMENT, "permission denied to see payments", false},
+	{LN_ASK_INVOICE, "permission denied to see invoices", true},
+	{LN_ASK_CANCEL, "permission denied to change invoices", true},
+	{LN_ASK_HOLDS, "permission denied to see its configuration", true},
 };
 
 static void on_right(void *op, unsigned tag, const struct ln_answer *a)
 {
 	struct node_check *c = op;
-	if (a->err == ERR_DENIED)
+	struct lightning *l = lightning_of(c->op.layer);
+	const bool optional = rights[tag].holding && !l->layer.dead &&
+		ln_node_can(l->layer.config.lightning, LN_ASK_HOLDS);
+	if (a->err == ERR_DENIED && optional) {
+		l->holds_denied = true;
+		note_holding(l, ERR_DENIED, rights[tag].what);
+	} else if (rights[tag].ask == LN_ASK_HOLDS && optional) {
+		note_holding(l, a->err, a->detail);
+	} else if (a->err == ERR_DENIED) {
 		node_check_fail(c, ERR_DENIED, rights[tag].what, a->detail);
+	}
 	op_done(&c->op);
 }
 
@@ -376,6 +418,7 @@ static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 	if (c == NULL)
 		return ERR_FULL;
 	node_check_init(c, layer, cb, ctx);
+	lightning_of(layer)->holds_denied = false;
 	sha256(&q.hash, slice_str(probe));
 	lightning_op_ask(&c->op, &q, on_info, 0);
 	for (unsigned i = 0; i < ARRAY_LEN(rights); i++) {

@@ -20,8 +20,6 @@
 #include "wire/ln_command.h"
 
 #define LN_TRACKS_MAX (1u << 16)
-/* A node gives up what it holds for us so many blocks before it expires (lnd; HAZARDS 49). */
-#define LN_HOLD_MARGIN 18u
 /* The node may not have seen the newest blocks when it is asked for an invoice or told to pay. */
 #define LN_HEIGHT_SLACK 3u
 /* A node that says to be so many blocks from where Bitcoin's own is does not know the time (HAZARDS
@@ -40,6 +38,8 @@
  * now and then. */
 #define LN_FOLLOWED_MAX 1024u
 #define LN_LOOK_MS 5000u
+/* How often a node that may lose what it holds with is asked whether it has it. */
+#define LN_HOLDS_MS 60000u
 /* When a hash is asked for again that the node should know of and does not. */
 #define LN_MISSING_MS 30000u
 
@@ -100,6 +100,8 @@ struct lightning {
 	bool at_tip;     /* since the start all blocks were reported once */
 	uint32_t height; /* the node's, when it was asked last; 0: not yet */
 	uint32_t channels_active;
+	bool holds_denied; /* what holding takes: the check was refused it */
+	uint64_t holds_again_ms;
 	struct ln_ask_op *asks;
 };
 

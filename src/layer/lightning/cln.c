@@ -17,11 +17,37 @@ static const struct {
 	{205, ERR_REJECTED, LN_FAILURE_NO_ROUTE},
 	{206, ERR_REJECTED, LN_FAILURE_NO_ROUTE}, /* none within the limits */
 	{207, ERR_REJECTED, LN_FAILURE_REFUSED},  /* the invoice has run out */
-	{210, ERR_REJECTED, LN_FAILURE_TIMEOUT},
-	{1501, ERR_DENIED, LN_FAILURE_NONE},
-	{1502, ERR_DENIED, LN_FAILURE_NONE},
-	{1503, ERR_DENIED, LN_FAILURE_NONE},
+	{210, ERR_REJECTED, LN_FAILURE_TIMEOUT}, {1501, ERR_DENIED, LN_FAILURE_NONE},
+	{1502, ERR_DENIED, LN_FAILURE_NONE}, {1503, ERR_DENIED, LN_FAILURE_NONE},
+	{-32601, ERR_UNAVAILABLE, LN_FAILURE_NONE}, /* no such command: no such plugin */
 };
+
+/* Where the code does not tell: its words, or a part of them. The first five are the plugin's; it
+ * names a hash that is used by its database's words, SQLite's or PostgreSQL's. */
+static const struct {
+	const char *words;
+	enum err err;
+} worded[] = {
+	{"UNIQUE constraint failed", ERR_EXISTS},
+	{"duplicate key value", ERR_EXISTS},
+	{"invoice not found", ERR_NOT_FOUND},
+	{"no HTLCs to settle", ERR_STATE},
+	{"is final", ERR_STATE}, /* "state paid is final" */
+	{"Unknown config option", ERR_UNAVAILABLE},
+};
+
+static enum err refusal_of(enum ln_failure *failure, int64_t code, const char *message)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+		if (refusals[i].code == code) {
+			*failure = refusals[i].failure;
+			return refusals[i].err;
+		}
+	for (size_t i = 0; i < ARRAY_LEN(worded); i++)
+		if (strstr(message, worded[i].words) != NULL)
+			return worded[i].err;
+	return ERR_IO;
+}
 
 enum err cln_refusal_parse(enum ln_failure *failure, char detail[LN_DETAIL_SIZE], struct slice body)
 {
@@ -35,11 +61,7 @@ enum err cln_refusal_parse(enum ln_failure *failure, char detail[LN_DETAIL_SIZE]
 		return ERR_IO;
 	if (json_get_i64(v, "code", &code) == OK && json_get_string(v, "message") != NULL) {
 		ln_get_words(detail, LN_DETAIL_SIZE, v, "message");
-		for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
-			if (refusals[i].code == code) {
-				err = refusals[i].err;
-				*failure = refusals[i].failure;
-			}
+		err = refusal_of(failure, code, json_get_string(v, "message"));
 	}
 	json_free(v);
 	return err;

@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "crypto/hash.h"
+#include "crypto/secp.h"
 
 #define NODE "03ebc86c6d62fb1b991b0e0b1256d7a505454a60b0e6644c20cccee865d717a83a"
 #define TXID "00000000000000000000000000000000000000000000000000000000000000ff"
@@ -144,6 +145,24 @@ static void test_refusals(void)
 		{"{\"code\":201,\"message\":\"x\"}", ERR_EXISTS, LN_FAILURE_NONE},
 		{"{\"code\":1501,\"message\":\"Not authorized\"}", ERR_DENIED, LN_FAILURE_NONE},
 		{"{\"code\":-1,\"message\":\"x\"}", ERR_IO, LN_FAILURE_NONE},
+		{"{\"code\":-32601,\"message\":\"Unknown command 'listholdinvoices'\"}",
+			ERR_UNAVAILABLE, LN_FAILURE_NONE},
+		{"{\"code\":-32602,\"message\":\"config: Unknown config option\"}", ERR_UNAVAILABLE,
+			LN_FAILURE_NONE},
+		{"{\"code\":-32602,\"message\":\"invstring: x\"}", ERR_IO, LN_FAILURE_NONE},
+		{"{\"code\":-32700,\"message\":\"invoice not found\"}", ERR_NOT_FOUND,
+			LN_FAILURE_NONE},
+		{"{\"code\":-32700,\"message\":\"no HTLCs to settle\"}", ERR_STATE,
+			LN_FAILURE_NONE},
+		{"{\"code\":-32700,\"message\":\"could not update invoice in database: "
+		 "state paid is final\"}",
+			ERR_STATE, LN_FAILURE_NONE},
+		{"{\"code\":-32700,\"message\":\"UNIQUE constraint failed: "
+		 "invoices.payment_hash\"}",
+			ERR_EXISTS, LN_FAILURE_NONE},
+		{"{\"code\":-32700,\"message\":\"duplicate key value violates unique "
+		 "constraint\"}",
+			ERR_EXISTS, LN_FAILURE_NONE},
 		{"{\"code\":205}", ERR_IO, LN_FAILURE_NONE},
 		{"{\"code\":\"205\",\"message\":\"x\"}", ERR_IO, LN_FAILURE_NONE},
 		{"", ERR_IO, LN_FAILURE_NONE},
@@ -154,6 +173,235 @@ static void test_refusals(void)
 		CHECK(cln_refusal_parse(&failure, detail, slice_str(want[i].body)) == want[i].err);
 		CHECK(failure == want[i].failure && detail[0] != 0);
 	}
+}
+
+/* ---- hold invoices ---- */
+
+#define AMOUNT 20000000u
+static char request[BOLT11_TEXT_MAX + 1];
+
+static void make_request(void)
+{
+	static struct bolt11 b;
+	const struct seckey key = {{7}};
+	b = (struct bolt11){.network = network_by_name(LAYER_BITCOIN, slice_str("regtest")),
+		.amount_msat = AMOUNT,
+		.timestamp_s = 1800000000,
+		.expiry_s = 3600,
+		.payment_hash = hash,
+		.final_cltv = 121,
+		.features = UINT64_C(1) << BOLT11_VAR_ONION | UINT64_C(1) << BOLT11_PAYMENT_SECRET};
+	CHECK(bolt11_encode(request, &b, &key) == OK);
+}
+
+/* more: a preimage, perhaps; each HTLC as its state and its amount. */
+static struct slice hold(const char *state, const char *more, const char *htlcs)
+{
+	static char text[8192];
+	char hex[65];
+	hex_encode(hex, hash.b, sizeof hash.b);
+	const int len = snprintf(text, sizeof text,
+		"{\"holdinvoices\":[{\"id\":1,\"payment_hash\":\"%s\",%s\"invoice\":\"%s\","
+		"\"state\":\"%s\",\"created_at\":\"2027-01-15T08:00:00\",\"htlcs\":[%s]}]}",
+		hex, more, request, state, htlcs);
+	CHECK(len > 0 && (size_t)len < sizeof text);
+	return slice_of(text, (size_t)len);
+}
+
+#define ROW(state, amount)                                                                         \
+	"{\"id\":1,\"invoice_id\":1,\"state\":\"" state "\",\"scid\":\"103x1x2\","                 \
+	"\"channel_id\":0,\"msat\":" amount                                                        \
+	",\"cltv_expiry\":624,\"created_at\":\"2027-01-15T08:00:01\"}"
+
+static const char *preimage_member(void)
+{
+	static char text[96];
+	char hex[65];
+	hex_encode(hex, preimage.b, sizeof preimage.b);
+	(void)snprintf(text, sizeof text, "\"preimage\":\"%s\",", hex);
+	return text;
+}
+
+/* As the node lists it, of our hash. */
+static const char *waits(const char *direction, const char *state, const char *amount, int expiry)
+{
+	static char text[4][400];
+	static unsigned n;
+	char hex[65], *to = text[n++ % 4];
+	hex_encode(hex, hash.b, sizeof hash.b);
+	(void)snprintf(to, sizeof text[0],
+		"{\"direction\":\"%s\",\"id\":0,\"amount_msat\":%s,\"expiry\":%d,"
+		"\"payment_hash\":\"%s\",\"state\":\"%s\"}",
+		direction, amount, expiry, hex, state);
+	return to;
+}
+
+static struct slice listed(const char *a, const char *b)
+{
+	static char text[4096];
+	const int len = snprintf(text, sizeof text,
+		"{\"channels\":[{\"state\":\"CHANNELD_NORMAL\",\"htlcs\":[%s]},{\"state\":\"OPENINGD\"},"
+		"{\"state\":\"ONCHAIN\",\"htlcs\":[%s]}]}",
+		a, b);
+	CHECK(len > 0 && (size_t)len < sizeof text);
+	return slice_of(text, (size_t)len);
+}
+
+static struct ln_invoice *read_hold(const char *state, const char *htlcs)
+{
+	static struct ln_invoice in;
+	const bool paid = strcmp(state, "paid") == 0;
+	CHECK(cln_invoice_parse(&in, &hash,
+		      hold(state, paid ? preimage_member() : "\"preimage\":null,", htlcs)) == OK);
+	CHECK(in.amount.raw == AMOUNT && in.created_s == 1800000000 && in.expiry_s == 3600);
+	CHECK(strcmp(in.request, request) == 0 && in.has_preimage == paid);
+	return &in;
+}
+
+#define WAITS "RCVD_ADD_ACK_REVOCATION"
+#define WHOLE "20000000"
+#define HALF "10000000"
+
+/* HAZARDS 30: what the plugin's rows say, what the node waits for, and what is made of both. */
+static void test_hold_by_parts(void)
+{
+	static const struct {
+		const char *state, *htlcs, *a[4], *b[4]; /* direction, state, amount, expiry */
+		enum ln_invoice_state want;
+		uint64_t held;
+		uint32_t held_count, expiry;
+	} rows[] = {
+		{"accepted", ROW("accepted", WHOLE), {"in", WAITS, WHOLE, "624"}, {0},
+			LN_INVOICE_HELD, AMOUNT, 1, 624},
+		{"accepted", ROW("accepted", HALF) "," ROW("accepted", HALF),
+			{"in", WAITS, HALF, "630"}, {"in", WAITS, HALF, "625"}, LN_INVOICE_HELD,
+			AMOUNT, 2, 625},
+		/* one of two parts is gone; both are; it goes the other way; it is not agreed on */
+		{"accepted", ROW("accepted", HALF) "," ROW("accepted", HALF),
+			{"in", WAITS, HALF, "630"}, {0}, LN_INVOICE_OPEN, AMOUNT / 2, 2, 630},
+		{"accepted", ROW("accepted", WHOLE), {0}, {0}, LN_INVOICE_OPEN, 0, 1, 0},
+		{"accepted", ROW("accepted", WHOLE), {"out", "SENT_ADD_HTLC", WHOLE, "624"}, {0},
+			LN_INVOICE_OPEN, 0, 1, 0},
+		{"accepted", ROW("accepted", WHOLE), {"in", "SENT_ADD_ACK_COMMIT", WHOLE, "624"},
+			{0}, LN_INVOICE_OPEN, 0, 1, 0},
+		{"accepted", ROW("accepted", WHOLE), {"in", "SENT_REMOVE_HTLC", WHOLE, "624"}, {0},
+			LN_INVOICE_OPEN, 0, 1, 0},
+		/* the plugin has less than there is, or nothing */
+		{"accepted", ROW("accepted", HALF), {"in", WAITS, WHOLE, "624"}, {0},
+			LN_INVOICE_OPEN, AMOUNT / 2, 1, 624},
+		{"accepted", ROW("cancelled", WHOLE), {"in", WAITS, WHOLE, "624"}, {0},
+			LN_INVOICE_OPEN, 0, 0, 624},
+		/* settled, cancelled: not before the node waits no more */
+		{"paid", ROW("paid", WHOLE), {0}, {0}, LN_INVOICE_SETTLED, 0, 0, 0},
+		{"paid", ROW("paid", WHOLE), {"in", "SENT_REMOVE_COMMIT", WHOLE, "624"}, {0},
+			LN_INVOICE_SETTLED, 0, 0, 0},
+		{"paid", ROW("paid", WHOLE), {"in", WAITS, WHOLE, "624"}, {0}, LN_INVOICE_SETTLED,
+			AMOUNT, 1, 624},
+		{"cancelled", ROW("cancelled", WHOLE), {0}, {0}, LN_INVOICE_CANCELLED, 0, 0, 0},
+		{"cancelled", ROW("cancelled", WHOLE), {"in", WAITS, WHOLE, "624"}, {0},
+			LN_INVOICE_OPEN, AMOUNT, 1, 624},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *const *const w[] = {rows[i].a, rows[i].b};
+		const char *text[2] = {"", ""};
+		struct ln_invoice *in = read_hold(rows[i].state, rows[i].htlcs);
+		for (size_t k = 0; k < 2; k++)
+			if (w[k][0] != NULL)
+				text[k] = waits(w[k][0], w[k][1], w[k][2], atoi(w[k][3]));
+		CHECK(cln_invoice_doubtful(in));
+		CHECK(cln_invoice_confirm(in, listed(text[0], text[1])) == OK);
+		CHECK(in->state == rows[i].want && in->held.raw == rows[i].held);
+		CHECK(in->held_count == rows[i].held_count);
+		CHECK(in->expiry_height == rows[i].expiry);
+	}
+	/* nothing to ask the node about */
+	struct ln_invoice *in = read_hold("unpaid", "");
+	CHECK(in->state == LN_INVOICE_OPEN && !cln_invoice_doubtful(in));
+	in = read_hold("unpaid", ROW("accepted", HALF) "," ROW("cancelled", HALF));
+	CHECK(in->state == LN_INVOICE_OPEN && !cln_invoice_doubtful(in));
+	CHECK(in->held_count == 1 && in->cancelled_count == 1 && in->held.raw == AMOUNT / 2);
+	in = read_hold("cancelled", "");
+	CHECK(in->state == LN_INVOICE_CANCELLED && !cln_invoice_doubtful(in));
+	in = read_hold("paid", ROW("cancelled", "1") "," ROW("paid", WHOLE));
+	CHECK(in->settled_count == 1 && in->settled.raw == AMOUNT);
+}
+
+static void test_hold_garbage(void)
+{
+	static const char *const rows[] = {"7", "{}", ROW("unpaid", "1"), ROW("ACCEPTED", "1"),
+		ROW("accepted", "-1"), ROW("accepted", "\"1\""),
+		ROW("accepted", "2100000000000000001"),
+		ROW("accepted", "2100000000000000000") "," ROW("accepted", "1")};
+	static struct ln_invoice in;
+	const struct hash256 other = {{1}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK(cln_invoice_parse(&in, &hash, hold("accepted", "", rows[i])) == ERR_FORMAT);
+	CHECK(cln_invoice_parse(&in, &hash, hold("held", "", "")) == ERR_FORMAT);
+	CHECK(cln_invoice_parse(&in, &hash, hold("paid", "", "")) == ERR_FORMAT);
+	CHECK(cln_invoice_parse(&in, &other, hold("unpaid", "", "")) == ERR_FORMAT);
+	preimage.b[0]++; /* not the hash's */
+	CHECK(cln_invoice_parse(&in, &hash, hold("paid", preimage_member(), "")) == ERR_FORMAT);
+	preimage.b[0]--;
+	CHECK(cln_invoice_parse(&in, &hash, slice_str("{\"holdinvoices\":[]}")) == ERR_NOT_FOUND);
+	CHECK(cln_invoice_parse(&in, &hash, slice_str("{\"holdinvoices\":[{},{}]}")) == ERR_FORMAT);
+	CHECK(cln_invoice_parse(&in, &hash, slice_str("{\"holdinvoices\":{}}")) == ERR_FORMAT);
+	const struct slice body = hold("accepted", "", ROW("accepted", WHOLE));
+	for (size_t len = 0; len < body.len; len++)
+		CHECK(cln_invoice_parse(&in, &hash, slice_of(body.ptr, len)) == ERR_FORMAT);
+	/* a version from before "invoice"; another's request; none */
+	char *const member = strstr((char *)(uintptr_t)body.ptr, "\"invoice\":");
+	memcpy(member, "\"bolt11\": ", strlen("\"bolt11\": "));
+	CHECK(cln_invoice_parse(&in, &hash, body) == ERR_FORMAT);
+	request[strlen(request) - 1] ^= 1;
+	CHECK(cln_invoice_parse(&in, &hash, hold("unpaid", "", "")) == ERR_FORMAT);
+	make_request();
+	/* and what the node says */
+	static const struct {
+		const char *direction, *state, *amount;
+		int expiry;
+	} said[] = {{"in", "HELD", "1", 1}, {"in", WAITS, "-1", 1}, {"in", WAITS, "1", 0},
+		{"in", WAITS, "1", -1}, {"in", WAITS, "2100000000000000000", 1}};
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		struct ln_invoice *held = read_hold("accepted", ROW("accepted", WHOLE));
+		CHECK(cln_invoice_confirm(held,
+			      listed(waits(said[i].direction, said[i].state, said[i].amount,
+					     said[i].expiry),
+				      waits("in", WAITS, "1", 1))) == ERR_FORMAT);
+	}
+	struct ln_invoice *held = read_hold("accepted", ROW("accepted", WHOLE));
+	CHECK(cln_invoice_confirm(held, slice_str("{}")) == ERR_FORMAT);
+	CHECK(cln_invoice_confirm(held, listed("7", "")) == ERR_FORMAT);
+}
+
+static void test_hold_commands(void)
+{
+	static char text[BOLT11_TEXT_MAX + 1];
+	char detail[LN_DETAIL_SIZE] = "";
+	CHECK(cln_signed_parse(text, slice_str("{\"bolt11\":\"lnbc1\"}")) == OK);
+	CHECK(strcmp(text, "lnbc1") == 0);
+	CHECK(cln_signed_parse(text, slice_str("{\"bolt11\":\"\"}")) == ERR_FORMAT);
+	CHECK(cln_signed_parse(text, slice_str("{}")) == ERR_FORMAT);
+	CHECK(cln_done_parse(slice_str("{}")) == OK);
+	CHECK(cln_done_parse(slice_str("{\"code\":1}")) == ERR_FORMAT);
+	CHECK(cln_done_parse(slice_str("[]")) == ERR_FORMAT);
+	static const struct {
+		const char *value;
+		enum err err;
+	} deadline[] = {{"0", ERR_UNAVAILABLE}, {"1", OK}, {"3", OK}, {"18", OK},
+		{"19", ERR_UNAVAILABLE}, {"4294967295", ERR_UNAVAILABLE},
+		{"4294967296", ERR_FORMAT}, {"-1", ERR_FORMAT}, {"\"3\"", ERR_FORMAT}};
+	for (size_t i = 0; i < ARRAY_LEN(deadline); i++) {
+		char body[160];
+		(void)snprintf(body, sizeof body,
+			"{\"configs\":{\"hold-expiry-deadline\":{\"value_int\":%s,\"source\":"
+			"\"default\",\"plugin\":\"/hold\"}}}",
+			deadline[i].value);
+		detail[0] = 0;
+		CHECK(cln_deadline_parse(detail, LN_HOLD_MARGIN, slice_str(body)) ==
+			deadline[i].err);
+		CHECK((detail[0] != 0) == (deadline[i].err == ERR_UNAVAILABLE));
+	}
+	CHECK(cln_deadline_parse(detail, 18, slice_str("{\"configs\":{}}")) == ERR_FORMAT);
 }
 
 /* ---- channels ---- */
@@ -229,8 +477,14 @@ static void test_channels_garbage(void)
 
 int main(void)
 {
+	const uint8_t seed[32] = {1};
+	secp_init(seed);
 	sha256(&hash, slice_of(preimage.b, sizeof preimage.b));
+	make_request();
 	test_info();
+	test_hold_by_parts();
+	test_hold_garbage();
+	test_hold_commands();
 	test_payment_by_parts();
 	test_payment_garbage();
 	test_refusals();

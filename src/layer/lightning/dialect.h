@@ -30,10 +30,19 @@ struct ln_reading {
 	char *detail;       /* LN_DETAIL_SIZE */
 };
 
+/* What is asked beyond that, in a request of its own, once something was read. */
+struct ln_step {
+	bool (*needed)(const union ln_value *so_far); /* NULL: always */
+	void (*put)(struct ln_request *out, const struct ln_question *q,
+		const union ln_value *so_far); /* NULL: no more steps */
+	enum err (*read)(union ln_value *so_far, const struct ln_reading *r, struct slice body);
+};
+
 struct ln_phrase {
 	void (*put)(struct ln_request *out, const struct ln_question *q); /* NULL: not spoken */
 	/* A body, or a line of a stream. */
 	enum err (*read)(union ln_value *out, const struct ln_reading *r, struct slice body);
+	const struct ln_step *then; /* in this order, after a body; NULL: nothing */
 };
 
 struct ln_dialect {

@@ -25,6 +25,9 @@ struct msat {
 #define LN_PARTS_MAX 4096u       /* HTLCs of one payment or invoice */
 #define LN_CHANNELS_MAX 16384u   /* in one answer */
 #define LN_HTLCS_MAX 65536u      /* in all of them */
+/* A node gives up what it holds for us so many blocks before it expires (HAZARDS 49): lnd does; one
+ * that does earlier is not asked to hold. */
+#define LN_HOLD_MARGIN 18u
 #define LN_VERSION_SIZE 64u
 #define LN_DETAIL_SIZE 160u
 

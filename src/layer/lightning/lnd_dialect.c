@@ -177,20 +177,20 @@ const struct ln_dialect ln_dialect_lnd = {
 	.binary = true,
 	.once =
 		{
-			[LN_ASK_INFO] = {put_info, read_info},
-			[LN_ASK_BALANCE] = {put_balance, read_balance},
-			[LN_ASK_CHANNELS] = {put_channels, read_channels},
-			[LN_ASK_LIMBO] = {put_limbo, read_limbo},
-			[LN_ASK_HOLD] = {put_hold, read_request},
-			[LN_ASK_SETTLE] = {put_settle, read_done},
-			[LN_ASK_CANCEL] = {put_cancel, read_done},
-			[LN_ASK_INVOICE] = {put_invoice, read_invoice},
+			[LN_ASK_INFO] = {put_info, read_info, NULL},
+			[LN_ASK_BALANCE] = {put_balance, read_balance, NULL},
+			[LN_ASK_CHANNELS] = {put_channels, read_channels, NULL},
+			[LN_ASK_LIMBO] = {put_limbo, read_limbo, NULL},
+			[LN_ASK_HOLD] = {put_hold, read_request, NULL},
+			[LN_ASK_SETTLE] = {put_settle, read_done, NULL},
+			[LN_ASK_CANCEL] = {put_cancel, read_done, NULL},
+			[LN_ASK_INVOICE] = {put_invoice, read_invoice, NULL},
 		},
 	.stream =
 		{
-			[LN_ASK_INVOICE] = {put_invoice_stream, read_invoice_line},
-			[LN_ASK_PAY] = {put_pay, read_payment_line},
-			[LN_ASK_PAYMENT] = {put_payment_stream, read_payment_line},
+			[LN_ASK_INVOICE] = {put_invoice_stream, read_invoice_line, NULL},
+			[LN_ASK_PAY] = {put_pay, read_payment_line, NULL},
+			[LN_ASK_PAYMENT] = {put_payment_stream, read_payment_line, NULL},
 		},
 	.refusal = lnd_refusal_parse,
 };

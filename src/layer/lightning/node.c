@@ -49,8 +49,11 @@ struct ln_call {
 	struct loop_timer timer; /* until the next request, or for a stream's first answer */
 	bool quiet;              /* which did not come in time */
 	uint64_t pause_ms;
-	uint64_t more_until_ms; /* until then a payment of ours may make parts; 0: none */
-	bool told;              /* this request has told something good */
+	uint64_t more_until_ms;     /* until then a payment of ours may make parts; 0: none */
+	bool told;                  /* this request has told something good */
+	const struct ln_step *step; /* that is asked now; NULL: the question itself */
+	union ln_value *so_far;     /* owned: what was read in earlier steps */
+	bool more;                  /* a step follows */
 	struct lines lines;
 	uint8_t *storage; /* owned: of a line */
 	struct slice bad; /* the line that ended it, in storage */
@@ -88,8 +91,25 @@ static enum err credential_read(struct ln_node *node)
 
 /* ---- the life of a call ---- */
 
+static void value_free(union ln_value *v)
+{
+	if (v != NULL)
+		bytes_wipe(v, sizeof *v); /* a preimage, perhaps */
+	free(v);
+}
+
+/* Whatever is sent next is the question itself. */
+static void forget_steps(struct ln_call *c)
+{
+	value_free(c->so_far);
+	c->so_far = NULL;
+	c->step = NULL;
+	c->more = false;
+}
+
 static void call_free(struct ln_call *c)
 {
+	forget_steps(c);
 	bytes_wipe(&c->question, sizeof c->question); /* a preimage, perhaps */
 	free(c->request);
 	free(c->storage);
@@ -198,6 +218,7 @@ static enum err check_value(const struct ln_call *c, const union ln_value *v)
 	case LN_ASK_BALANCE:
 	case LN_ASK_CHANNELS:
 	case LN_ASK_LIMBO:
+	case LN_ASK_HOLDS:
 	case LN_ASK_SETTLE:
 	case LN_ASK_CANCEL:
 	case LN_ASK_COUNT: break;
@@ -235,10 +256,20 @@ static const struct ln_phrase *phrase_of(const struct ln_call *c)
 	return c->streams ? &d->stream[c->question.ask] : &d->once[c->question.ask];
 }
 
-/* A body, or a line. OK: it was told, and the call may be gone. */
+/* Of what was read so far, or NULL: that is all. */
+static const struct ln_step *step_after(const struct ln_call *c, const union ln_value *v)
+{
+	const struct ln_step *next = c->step == NULL ? phrase_of(c)->then : c->step + 1;
+	while (next != NULL && next->put != NULL && next->needed != NULL && !next->needed(v))
+		next++;
+	return next != NULL && next->put != NULL ? next : NULL;
+}
+
+/* A body, or a line. OK: it was told, and the call may be gone; or more is to be asked. */
 static enum err read_and_tell(struct ln_call *c, struct slice text)
 {
-	union ln_value *v = calloc(1, sizeof *v);
+	union ln_value *v = c->so_far != NULL ? c->so_far : calloc(1, sizeof *v);
+	const struct ln_step *next = NULL;
 	struct ln_channel *list = NULL;
 	struct ln_htlc *htlc = NULL;
 	enum err err = v == NULL ? ERR_FULL : OK;
@@ -255,14 +286,18 @@ static enum err read_and_tell(struct ln_call *c, struct slice text)
 		.more_may_come = loop_now_ms(c->node->config.loop) < c->more_until_ms,
 		.detail = c->detail};
 	if (err == OK)
-		err = phrase_of(c)->read(v, &reading, text);
+		err = (c->step != NULL ? c->step->read : phrase_of(c)->read)(v, &reading, text);
 	if (err == OK)
+		next = step_after(c, v);
+	c->so_far = next != NULL ? v : NULL;
+	c->step = next;
+	c->more = next != NULL;
+	if (err == OK && next == NULL)
 		err = check_value(c, v);
-	if (err == OK)
+	if (err == OK && next == NULL)
 		tell_value(c, v);
-	if (v != NULL)
-		bytes_wipe(v, sizeof *v); /* a preimage, perhaps */
-	free(v);
+	if (next == NULL)
+		value_free(v);
 	free(list);
 	free(htlc);
 	return err;
@@ -297,6 +332,7 @@ static void on_retry(void *ctx)
 static void again(struct ln_call *c)
 {
 	const uint64_t pause_ms = c->pause_ms;
+	forget_steps(c);
 	c->pause_ms = pause_ms * 2 > LN_RETRY_MAX_MS ? LN_RETRY_MAX_MS : pause_ms * 2;
 	if (loop_timer_set(c->node->config.loop, &c->timer, pause_ms, on_retry, c) != OK)
 		tell_error(c, ERR_FULL, "no timer", true);
@@ -393,6 +429,10 @@ static void ended(struct ln_call *c, const struct http_answer *answer)
 		err = c->line_err;
 	else
 		err = c->streams ? stream_ended(c, answer->status) : body_ended(c, answer);
+	if (err == OK && c->more && !c->over) {
+		send(c);
+		return;
+	}
 	if (!c->over && (err != OK || c->follow))
 		conclude(c, err, c->detail[0] != 0 ? c->detail : err_name(err));
 }
@@ -446,7 +486,10 @@ static enum err send_request(struct ln_call *c)
 	char url[URL_MAX + LN_PATH_SIZE];
 	char *text = NULL;
 	size_t len = 0;
-	phrase_of(c)->put(&r, &c->question);
+	if (c->step != NULL)
+		c->step->put(&r, &c->question, c->so_far);
+	else
+		phrase_of(c)->put(&r, &c->question);
 	(void)snprintf(url, sizeof url, "%s%s", node->url, r.path);
 	enum err err = OK;
 	if (r.body != NULL) {
@@ -575,6 +618,8 @@ static enum err call_make(
 	c->streams = follow ? d->stream[question->ask].put != NULL
 			    : d->once[question->ask].put == NULL;
 	c->pause_ms = node->config.retry_ms;
+	c->question.network = node->config.network;
+	c->question.now_s = loop_wall_ms(node->config.loop) / 1000;
 	c->question.request = NULL;
 	if (question->ask == LN_ASK_PAY) {
 		c->more_until_ms = loop_now_ms(node->config.loop) +

@@ -3,7 +3,8 @@
  * Purpose: what an adapter asks of a node, the same for lnd and Core Lightning: about itself and
  * its channels, to hold and to settle, to pay, and how a payment or an invoice stands. How: a
  * question is asked once, or followed: then every answer is told until one is final, over as many
- * requests as that takes. lnd streams; Core Lightning is asked again every retry_ms. Whatever ends
+ * requests as that takes. lnd streams; Core Lightning is asked again every retry_ms, and where one
+ * command does not tell all, or does not do it, by several, one after the other. Whatever ends
  * a stream or a request without a final answer, a node that restarts for one, is told and the
  * question asked again, by hash. A payment is sent once: what became of it is asked, never assumed
  * (HAZARDS 28, 29).
@@ -60,6 +61,7 @@ enum ln_ask {
 	LN_ASK_BALANCE,
 	LN_ASK_CHANNELS,
 	LN_ASK_LIMBO,   /* what is ours in channels that are being closed */
+	LN_ASK_HOLDS,   /* whether it can hold, where that is not its own doing; OK, or why not */
 	LN_ASK_HOLD,    /* make a hold invoice; hash, amount, expiry_s, final_cltv */
 	LN_ASK_SETTLE,  /* preimage; done already is done */
 	LN_ASK_CANCEL,  /* hash; done already is done */
@@ -79,6 +81,9 @@ struct ln_question {
 	uint32_t final_cltv;
 	uint32_t cltv_limit; /* PAY: blocks that the payment may be locked at most */
 	uint32_t timeout_s;  /* PAY: no part is begun after that */
+	/* the node's to set */
+	const struct network *network; /* of Bitcoin */
+	uint64_t now_s;                /* when it was asked, since 1970 */
 };
 
 struct ln_answer {
@@ -102,8 +107,8 @@ struct ln_answer {
 typedef void (*ln_answer_cb)(void *ctx, const struct ln_answer *answer);
 
 /* *call may be NULL; it is valid until its last answer. ERR_FULL too many, no memory; ERR_RANGE a
- * value that can't be; ERR_STATE not of this kind of node (Core Lightning holds nothing), or PAY
- * that is not followed; ERR_FORMAT a request that is no invoice, or of another hash. */
+ * value that can't be; ERR_STATE not of this kind of node, or PAY that is not followed; ERR_FORMAT
+ * a request that is no invoice, or of another hash. */
 MUST_USE enum err ln_node_ask(struct ln_node *node, struct ln_call **call,
 	const struct ln_question *question, ln_answer_cb cb, void *ctx);
 /* Whether nodes of this kind can be asked that. */

@@ -1,195 +1,16 @@
 /* A node that is asked and followed: what is sent, what is told, and what follows on every way in
  * which a request can end. The node is a script of this test; lnd's words are recorded ones. */
-#include "layer/lightning/node.h"
-
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/hex.h"
 #include "crypto/hash.h"
-#include "layer/vectors_lnd.h"
+#include "layer/lightning/script_test.h"
 
-#define REQUESTS_MAX 128u
 #define MACAROON "\x02\x01\xff"
-#define HOLD_HASH "2de27a84f34c3f1406e393c8142a7cf801c0db831216f8bbcf42d0f9263e07f3"
-
-static struct loop *loop;
-static struct http_client *client;
-static struct ln_node *node;
-static char credential[] = "/tmp/sluice-ln-XXXXXX";
 
 #define OTHER_HASH "f94b0ae8b06fec68f9ab41a1db8fa0a346ea70dd8d936e373a5e3b87f1b4bdab"
-
-/* ---- the node's side ---- */
-
-static struct http_local_request *asked[REQUESTS_MAX];
-static unsigned asked_count, taken;
-
-static void on_request(void *ctx, struct http_local_request *request)
-{
-	(void)ctx;
-	CHECK(asked_count < REQUESTS_MAX);
-	asked[asked_count++] = request;
-}
-
-static void run(uint64_t ms)
-{
-	const uint64_t end = loop_now_ms(loop) + ms;
-	do
-		(void)loop_step(loop, end - loop_now_ms(loop));
-	while (loop_now_ms(loop) < end);
-}
-
-/* Until it asks; not for longer than it waits at most. */
-static void run_until_asked(void)
-{
-	const uint64_t end = loop_now_ms(loop) + LN_RETRY_MAX_MS;
-	while (taken == asked_count && loop_now_ms(loop) < end)
-		(void)loop_step(loop, end - loop_now_ms(loop));
-}
-
-/* The next request, which is this one. */
-static struct http_local_request *next(const char *method, const char *path)
-{
-	run(1);
-	CHECK(taken < asked_count);
-	struct http_local_request *r = asked[taken++];
-	char url[200];
-	(void)snprintf(url, sizeof url, "http://node%s", path);
-	CHECK(strcmp(http_local_method(r), method) == 0 && strcmp(http_local_url(r), url) == 0);
-	return r;
-}
-
-static bool body_is(struct http_local_request *r, const char *text)
-{
-	return slice_eq(http_local_body(r), slice_str(text));
-}
-
-static void nobody_asks(uint64_t ms)
-{
-	run(ms);
-	CHECK(taken == asked_count);
-}
-
-static struct slice body_of(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(exchanges); i++)
-		if (strcmp(exchanges[i].name, name) == 0)
-			return exchanges[i].body;
-	CHECK(false);
-	return slice_of(NULL, 0);
-}
-
-/* Lines first to last, from 0, with their ends. */
-static struct slice lines_of(const char *name, unsigned first, unsigned last)
-{
-	const struct slice body = body_of(name);
-	size_t from = 0, to = 0;
-	for (unsigned n = 0; n <= last; n++) {
-		if (n == first)
-			from = to;
-		const uint8_t *end = memchr(body.ptr + to, '\n', body.len - to);
-		CHECK(end != NULL);
-		to = (size_t)(end - body.ptr) + 1;
-	}
-	return slice_of(body.ptr + from, to - from);
-}
-
-/* ---- our side ---- */
-
-struct told {
-	unsigned count, last;
-	enum err err;
-	struct ln_info info;
-	struct ln_balance balance;
-	struct ln_payment payment;
-	enum ln_invoice_state invoice;
-	char request[BOLT11_TEXT_MAX + 1];
-	char detail[LN_DETAIL_SIZE];
-	struct ln_call *call;
-	bool stop;
-};
-
-static struct told told;
-
-static void on_told(void *ctx, const struct ln_answer *a)
-{
-	struct told *t = ctx;
-	CHECK(t->last == 0 && a->detail != NULL);
-	t->count++;
-	t->last += a->last;
-	t->err = a->err;
-	(void)snprintf(t->detail, sizeof t->detail, "%s", a->detail);
-	if (a->info != NULL)
-		t->info = *a->info;
-	if (a->balance != NULL)
-		t->balance = *a->balance;
-	if (a->payment != NULL)
-		t->payment = *a->payment;
-	if (a->invoice != NULL)
-		t->invoice = a->invoice->state;
-	if (a->request != NULL)
-		(void)snprintf(t->request, sizeof t->request, "%s", a->request);
-	if (t->stop)
-		ln_call_stop(t->call);
-}
-
-static void ask(const struct ln_question *q)
-{
-	told = (struct told){0};
-	CHECK(ln_node_ask(node, &told.call, q, on_told, &told) == OK);
-}
-
-static void follow(const struct ln_question *q)
-{
-	told = (struct told){0};
-	CHECK(ln_node_follow(node, &told.call, q, on_told, &told) == OK);
-}
-
-static void begin(enum ln_kind kind, const char *secret)
-{
-	asked_count = taken = 0;
-	FILE *f = fopen(credential, "w");
-	CHECK(f != NULL && fputs(secret, f) >= 0 && fclose(f) == 0);
-	CHECK(loop_create(&loop, &(struct loop_config){.virtual_time = true}) == OK);
-	CHECK(http_client_create_local(&client, loop, on_request, NULL) == OK);
-	CHECK(ln_node_create(&node,
-		      &(struct ln_node_config){.kind = kind,
-			      .network = network_by_name(LAYER_BITCOIN, slice_str("regtest")),
-			      .url = "http://node",
-			      .credential_file = credential,
-			      .client = client,
-			      .loop = loop}) == OK);
-}
-
-static void end(void)
-{
-	nobody_asks(60000);
-	ln_node_destroy(node);
-	http_client_destroy(client);
-	loop_destroy(loop);
-}
-
-static struct ln_question hold_question(enum ln_ask what)
-{
-	struct ln_question q = {.ask = what};
-	CHECK(hex_decode(q.hash.b, 32, slice_str(HOLD_HASH)) == OK);
-	return q;
-}
-
-static char hold_request[BOLT11_TEXT_MAX + 1];
-
-static struct ln_question pay_question(void)
-{
-	struct ln_question q = hold_question(LN_ASK_PAY);
-	q.request = hold_request;
-	q.fee_limit.raw = 10000;
-	q.timeout_s = 30;
-	q.cltv_limit = 200;
-	return q;
-}
 
 /* ---- lnd, once ---- */
 
@@ -330,9 +151,7 @@ static void test_questions(void)
 	CHECK(ln_node_ask(node, &call, &q, on_told, &told) == ERR_RANGE);
 	q.ask = LN_ASK_COUNT;
 	CHECK(ln_node_ask(node, &call, &q, on_told, &told) == ERR_STATE);
-	end();
-	begin(LN_CLN, "rune");
-	q = hold_question(LN_ASK_HOLD); /* it has none */
+	q = hold_question(LN_ASK_HOLDS); /* it does */
 	CHECK(ln_node_ask(node, &call, &q, on_told, &told) == ERR_STATE);
 	end();
 }
@@ -505,83 +324,9 @@ static void test_stopped(void)
 	loop_destroy(loop);
 }
 
-/* ---- Core Lightning ---- */
-
-#define PART(status, more)                                                                         \
-	"{\"payments\":[{\"payment_hash\":\"" HOLD_HASH "\",\"status\":\"" status                  \
-	"\",\"amount_msat\":20000000,\"amount_sent_msat\":20000001" more "}]}"
-#define PREIMAGE                                                                                   \
-	",\"payment_preimage\":"                                                                   \
-	"\"8a69ca138973047dfc0d2ed096d6470ee00e96b350859ce330a5a8e6c2a95041\""
-
-static void test_cln_pays(void)
-{
-	const struct ln_question q = pay_question();
-	begin(LN_CLN, "rune-text==\n");
-	follow(&q);
-	struct http_local_request *r = next("POST", "/v1/pay");
-	CHECK(strcmp(http_local_extra_header(r), "Rune: rune-text==") == 0);
-	http_local_answer(r, ERR_IO, 0, slice_of(NULL, 0));
-	/* as long as it may be at work, failed parts are not the end */
-	run(LN_RETRY_DEFAULT_MS);
-	r = next("POST", "/v1/listsendpays");
-	CHECK(body_is(r, "{\"payment_hash\":\"" HOLD_HASH "\"}"));
-	http_local_answer(r, OK, 200, slice_str(PART("failed", "")));
-	CHECK(told.payment.state == LN_PAYMENT_IN_FLIGHT && told.last == 0);
-	run(LN_RETRY_DEFAULT_MS);
-	http_local_answer(
-		next("POST", "/v1/listsendpays"), OK, 201, slice_str(PART("complete", PREIMAGE)));
-	CHECK(told.last == 1 && told.payment.state == LN_PAYMENT_SUCCEEDED);
-	CHECK(told.payment.fee.raw == 1);
-	/* it says itself that it has ended */
-	follow(&q);
-	http_local_answer(next("POST", "/v1/pay"), OK, 500,
-		slice_str("{\"code\":205,\"message\":\"no route\"}"));
-	run(LN_RETRY_DEFAULT_MS);
-	http_local_answer(
-		next("POST", "/v1/listsendpays"), OK, 200, slice_str(PART("pending", "")));
-	CHECK(told.payment.state == LN_PAYMENT_IN_FLIGHT && told.last == 0);
-	run(LN_RETRY_DEFAULT_MS);
-	http_local_answer(next("POST", "/v1/listsendpays"), OK, 200, slice_str(PART("failed", "")));
-	CHECK(told.last == 1 && told.payment.state == LN_PAYMENT_FAILED);
-	/* its time has passed */
-	follow(&q);
-	http_local_answer(next("POST", "/v1/pay"), ERR_IO, 0, slice_of(NULL, 0));
-	const uint64_t until = loop_now_ms(loop) + q.timeout_s * 1000 + LN_PAY_GRACE_MS;
-	while (told.last == 0) {
-		CHECK(loop_now_ms(loop) < until + 2 * LN_RETRY_DEFAULT_MS);
-		run(LN_RETRY_DEFAULT_MS);
-		http_local_answer(
-			next("POST", "/v1/listsendpays"), OK, 200, slice_str(PART("failed", "")));
-	}
-	CHECK(loop_now_ms(loop) >= until && told.payment.state == LN_PAYMENT_FAILED);
-	end();
-}
-
-static void test_network(void)
-{
-	static const char info[] =
-		"{\"id\":\"03ebc86c6d62fb1b991b0e0b1256d7a505454a60b0e6644c20cccee865d717a83a\","
-		"\"num_pending_channels\":0,\"num_active_channels\":1,\"num_inactive_channels\":0,"
-		"\"version\":\"v25.05\",\"blockheight\":110,\"network\":\"%s\"}";
-	const struct ln_question q = {.ask = LN_ASK_INFO};
-	char text[400];
-	begin(LN_CLN, "rune");
-	(void)snprintf(text, sizeof text, info, "regtest");
-	ask(&q);
-	http_local_answer(next("POST", "/v1/getinfo"), OK, 200, slice_str(text));
-	CHECK(told.err == OK && told.info.height == 110);
-	(void)snprintf(text, sizeof text, info, "signet");
-	ask(&q);
-	http_local_answer(next("POST", "/v1/getinfo"), OK, 200, slice_str(text));
-	CHECK(told.err == ERR_NETWORK);
-	end();
-}
-
 int main(void)
 {
-	const int fd = mkstemp(credential);
-	CHECK(fd >= 0 && close(fd) == 0);
+	script_init();
 	test_asked_once();
 	test_ends_without();
 	test_questions();
@@ -591,8 +336,6 @@ int main(void)
 	test_failed_for_good();
 	test_invoice_followed();
 	test_stopped();
-	test_cln_pays();
-	test_network();
-	CHECK(unlink(credential) == 0);
+	script_fini();
 	return EXIT_SUCCESS;
 }

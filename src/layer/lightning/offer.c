@@ -1,4 +1,5 @@
-/* The payee's side: a hold invoice, made once for a hash. */
+/* The payee's side: a hold invoice, made once for a hash. A node that can't hold now, or would give
+ * up too early, refuses here, before there is a swap. */
 #include <stdlib.h>
 
 #include "layer/lightning/channels.h"
