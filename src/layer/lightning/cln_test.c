@@ -223,14 +223,15 @@ static const char *preimage_member(void)
 }
 
 /* As the node lists it, of our hash. */
-static const char *waits(const char *direction, const char *state, const char *amount, int expiry)
+static const char *waits(
+	const char *direction, const char *state, const char *amount, const char *expiry)
 {
 	static char text[4][400];
 	static unsigned n;
 	char hex[65], *to = text[n++ % 4];
 	hex_encode(hex, hash.b, sizeof hash.b);
 	(void)snprintf(to, sizeof text[0],
-		"{\"direction\":\"%s\",\"id\":0,\"amount_msat\":%s,\"expiry\":%d,"
+		"{\"direction\":\"%s\",\"id\":0,\"amount_msat\":%s,\"expiry\":%s,"
 		"\"payment_hash\":\"%s\",\"state\":\"%s\"}",
 		direction, amount, expiry, hex, state);
 	return to;
@@ -240,7 +241,8 @@ static struct slice listed(const char *a, const char *b)
 {
 	static char text[4096];
 	const int len = snprintf(text, sizeof text,
-		"{\"channels\":[{\"state\":\"CHANNELD_NORMAL\",\"htlcs\":[%s]},{\"state\":\"OPENINGD\"},"
+		"{\"channels\":[{\"state\":\"CHANNELD_NORMAL\",\"htlcs\":[%s]},"
+		"{\"state\":\"OPENINGD\"},"
 		"{\"state\":\"ONCHAIN\",\"htlcs\":[%s]}]}",
 		a, b);
 	CHECK(len > 0 && (size_t)len < sizeof text);
@@ -307,7 +309,7 @@ static void test_hold_by_parts(void)
 		struct ln_invoice *in = read_hold(rows[i].state, rows[i].htlcs);
 		for (size_t k = 0; k < 2; k++)
 			if (w[k][0] != NULL)
-				text[k] = waits(w[k][0], w[k][1], w[k][2], atoi(w[k][3]));
+				text[k] = waits(w[k][0], w[k][1], w[k][2], w[k][3]);
 		CHECK(cln_invoice_doubtful(in));
 		CHECK(cln_invoice_confirm(in, listed(text[0], text[1])) == OK);
 		CHECK(in->state == rows[i].want && in->held.raw == rows[i].held);
@@ -357,16 +359,15 @@ static void test_hold_garbage(void)
 	make_request();
 	/* and what the node says */
 	static const struct {
-		const char *direction, *state, *amount;
-		int expiry;
-	} said[] = {{"in", "HELD", "1", 1}, {"in", WAITS, "-1", 1}, {"in", WAITS, "1", 0},
-		{"in", WAITS, "1", -1}, {"in", WAITS, "2100000000000000000", 1}};
+		const char *direction, *state, *amount, *expiry;
+	} said[] = {{"in", "HELD", "1", "1"}, {"in", WAITS, "-1", "1"}, {"in", WAITS, "1", "0"},
+		{"in", WAITS, "1", "-1"}, {"in", WAITS, "2100000000000000000", "1"}};
 	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
 		struct ln_invoice *held = read_hold("accepted", ROW("accepted", WHOLE));
 		CHECK(cln_invoice_confirm(held,
 			      listed(waits(said[i].direction, said[i].state, said[i].amount,
 					     said[i].expiry),
-				      waits("in", WAITS, "1", 1))) == ERR_FORMAT);
+				      waits("in", WAITS, "1", "1"))) == ERR_FORMAT);
 	}
 	struct ln_invoice *held = read_hold("accepted", ROW("accepted", WHOLE));
 	CHECK(cln_invoice_confirm(held, slice_str("{}")) == ERR_FORMAT);
