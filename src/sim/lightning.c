@@ -75,11 +75,15 @@ enum err simln_invoice_make(struct simln *s, struct simln_bill **out, enum simln
 	*b = *terms;
 	b->s = s;
 	b->payee = payee;
-	b->created_s = simln_now_s(s);
-	struct hash256 secret;
-	sha256(&secret, slice_of(b->hash.b, sizeof b->hash.b)); /* anything that is not guessed */
-	memcpy(b->secret, secret.b, sizeof b->secret);
-	const enum err err = write_request(b, &node->key);
+	enum err err = OK;
+	if (b->request[0] == 0) {
+		struct hash256 secret;
+		b->created_s = simln_now_s(s);
+		sha256(&secret,
+			slice_of(b->hash.b, sizeof b->hash.b)); /* anything that is not guessed */
+		memcpy(b->secret, secret.b, sizeof b->secret);
+		err = write_request(b, &node->key);
+	}
 	if (err != OK) {
 		free(b);
 		return err;
@@ -239,7 +243,7 @@ static void on_due(void *ctx)
 			resolve(s, b, SIMLN_HTLC_CANCELED);
 			simln_tell(s, b, false);
 			reach(s, b);
-		} else {
+		} else if (!s->node[b->payee].cln) {
 			simln_cancel(s, b);
 		}
 	}
@@ -253,7 +257,7 @@ static void set_timer(struct simln_bill *b)
 	const uint64_t now = simln_now_s(s), due = due_s(b);
 	loop_timer_cancel(s->config.loop, &b->timer);
 	b->timer.id = 0;
-	if (b->invoice == SIMLN_OPEN)
+	if (b->invoice == SIMLN_OPEN && (!s->node[b->payee].cln || simln_held(b) > 0))
 		(void)!loop_timer_set(
 			s->config.loop, &b->timer, (due > now ? due - now : 1) * 1000, on_due, b);
 }
@@ -263,7 +267,8 @@ static void set_timer(struct simln_bill *b)
 /* What has arrived at the payee's: held, when it is whole. */
 static void arrived(struct simln *s, struct simln_bill *b)
 {
-	if (b->invoice != SIMLN_OPEN || simln_now_s(s) >= b->created_s + b->expiry_s) {
+	const bool late = !s->node[b->payee].cln && simln_now_s(s) >= b->created_s + b->expiry_s;
+	if (b->invoice != SIMLN_OPEN || late) {
 		resolve(s, b, SIMLN_HTLC_CANCELED);
 		reach(s, b);
 	} else if (simln_held(b) >= b->msat) {
@@ -425,6 +430,11 @@ void simln_set_starting(struct simln *s, enum simln_side side, bool starting)
 	s->node[side].starting = starting;
 }
 
+void simln_set_plugin(struct simln *s, enum simln_side side, bool on)
+{
+	s->node[side].no_plugin = !on;
+}
+
 void simln_set_lie(struct simln *s, enum simln_side side, enum simln_lie lie, bool on)
 {
 	CHECK(lie < SIMLN_LIE_COUNT);
@@ -480,6 +490,7 @@ enum err simln_create(struct simln **out, const struct simln_config *config)
 		struct simln_node *node = &s->node[side];
 		s->local[side] = config->local_msat[side];
 		node->up = true;
+		node->cln = config->cln[side];
 		node->key.b[31] = (uint8_t)(side + 1);
 		node->rest = (struct sim_rest){.loop = config->loop,
 			.handler = serve[side],

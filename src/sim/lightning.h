@@ -1,9 +1,11 @@
-/* sim/lightning: two simulated lnd nodes with a channel between them, speaking lnd's REST over HTTP
- * or to the in-process client (sim/rest.h).
+/* sim/lightning: two simulated nodes with a channel between them, speaking lnd's REST, or Core
+ * Lightning's with the plugin `hold`, over HTTP or to the in-process client (sim/rest.h).
  *
  * Purpose: invoices, hold invoices, payments and their streams, with nodes that go down, lie and
  * are slow in between. What it answers has the shape and the words of what real ones were recorded
- * to answer (tests/vectors/lnd.json; lightning_test.c compares).
+ * to answer (tests/vectors/lnd.json; lightning_test.c compares). Of Core Lightning nothing was
+ * recorded: it answers as its schemas and the plugin's sources say, and does not end an invoice
+ * that is not paid. Its `pay` leaves nothing behind where it finds no way.
  * Model: one channel, which alice opened. A payment is split into as many parts as the lever says,
  * and pays the fee that it says, as if a node between had taken it. What the payee decides reaches
  * the payer when both nodes are up. A node gives up what it holds SIMLN_MARGIN blocks before it
@@ -31,6 +33,7 @@ enum simln_side { SIMLN_ALICE, SIMLN_BOB, SIMLN_SIDES };
 #define SIMLN_LIMBO_BLOCKS 144u
 #define SIMLN_COMMIT_FEE_SAT 2810u /* alice pays it while the channel is open */
 #define SIMLN_MACAROON "\x02\x01"  /* the file's bytes */
+#define SIMLN_RUNE "c2ltdWxhdGVk"  /* of a Core Lightning */
 #define SIMLN_BILLS_MAX 100000u
 #define SIMLN_STREAMS_MAX 20000u
 
@@ -39,6 +42,7 @@ struct simln_config {
 	uint64_t wall_s; /* since 1970, when the loop's time is 0 */
 	uint32_t height;
 	uint64_t local_msat[SIMLN_SIDES]; /* in the channel, without the commitment's fee */
+	bool cln[SIMLN_SIDES];            /* it is a Core Lightning */
 };
 
 /* Returns owned; both nodes are up. ERR_FULL: no memory. */
@@ -59,6 +63,8 @@ NONNULL_ALL void simln_set_up(struct simln *s, enum simln_side side, bool up);
 /* It listens, and says that it is not ready. */
 NONNULL_ALL void simln_set_starting(struct simln *s, enum simln_side side, bool starting);
 NONNULL_ALL void simln_mine(struct simln *s, uint32_t blocks);
+/* Of a Core Lightning: whether it has the plugin it holds with. What is held stays. */
+NONNULL_ALL void simln_set_plugin(struct simln *s, enum simln_side side, bool on);
 /* Of the chain that the nodes see; it may fall. */
 NONNULL_ALL void simln_set_height(struct simln *s, uint32_t height);
 /* Payments are split into so many parts, at most SIMLN_PARTS_MAX; the last `stuck` of each do not

@@ -1,6 +1,7 @@
-/* sim/lightning_internal: what the parts of the simulated lnd share. lightning.c has the channel
- * and what is paid in it, lightning_rest.c what is asked, lightning_json.c and
- * lightning_node_json.c what is answered, lightning_sim.c the levers. */
+/* sim/lightning_internal: what the parts of the simulated nodes share. lightning.c has the channel
+ * and what is paid in it, lightning_rest.c what an lnd is asked, lightning_json.c and
+ * lightning_node_json.c what it answers, lightning_cln.c and lightning_cln_json.c the same of a
+ * Core Lightning, lightning_sim.c the levers. */
 #ifndef SIM_LIGHTNING_INTERNAL_H
 #define SIM_LIGHTNING_INTERNAL_H
 #include "net/json.h"
@@ -61,6 +62,7 @@ struct simln_stream {
 
 struct simln_node {
 	bool up, starting;
+	bool cln, no_plugin;
 	bool lie[SIMLN_LIE_COUNT];
 	struct seckey key;
 	struct pubkey pubkey;
@@ -93,6 +95,7 @@ static inline enum simln_side simln_other(enum simln_side side)
 NONNULL_ALL uint64_t simln_now_s(const struct simln *s);
 /* NULL: none. */
 NONNULL_ALL struct simln_bill *simln_find(struct simln *s, const struct hash256 *hash);
+/* terms.request: that was written elsewhere; "": it is written here, now. */
 MUST_USE NONNULL_ALL enum err simln_invoice_make(struct simln *s, struct simln_bill **out,
 	enum simln_side payee, const struct simln_bill *terms);
 /* What lies in HTLCs that the payee holds. */
@@ -132,6 +135,20 @@ NONNULL_ALL struct json *simln_balance_json(const struct simln *s, enum simln_si
 NONNULL_ALL struct json *simln_channels_json(const struct simln *s, enum simln_side side);
 NONNULL_ALL struct json *simln_pending_json(const struct simln *s, enum simln_side side);
 NONNULL_ALL struct json *simln_error_json(unsigned code, const char *message);
+
+NONNULL_ALL uint64_t simln_capacity_msat(const struct simln *s);
+
+/* ---- lightning_cln.c, lightning_cln_json.c: owned ---- */
+
+NONNULL_ALL void simln_cln_serve(struct simln *s, enum simln_side side, struct sim_visit *visit);
+/* Whoever waits for the end of its `pay` is told; takes the visit. */
+NONNULL_ALL void simln_cln_paid(
+	struct simln *s, const struct simln_bill *bill, struct sim_visit *visit);
+NONNULL_ALL struct json *simln_cln_info_json(const struct simln *s, enum simln_side side);
+NONNULL_ALL struct json *simln_cln_channels_json(const struct simln *s, enum simln_side side);
+/* Of one hash; NULL: there is none. */
+struct json *simln_cln_payments_json(const struct simln *s, const struct simln_bill *bill);
+struct json *simln_cln_hold_json(const struct simln *s, const struct simln_bill *bill);
 
 /* ---- lightning_rest.c ---- */
 

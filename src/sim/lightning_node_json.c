@@ -93,7 +93,7 @@ static struct json *htlcs_json(const struct simln *s, enum simln_side side)
 	return list;
 }
 
-static uint64_t capacity_msat(const struct simln *s)
+uint64_t simln_capacity_msat(const struct simln *s)
 {
 	return s->config.local_msat[SIMLN_ALICE] + s->config.local_msat[SIMLN_BOB] +
 		(uint64_t)SIMLN_COMMIT_FEE_SAT * MSAT;
@@ -115,7 +115,7 @@ struct json *simln_channels_json(const struct simln *s, enum simln_side side)
 	json_set_hex(v, "remote_pubkey", "", s->node[other].pubkey.b, 33);
 	json_set_string(v, "channel_point", point);
 	simln_set_digits(v, "chan_id", SIMLN_CHANNEL_ID);
-	simln_set_digits(v, "capacity", capacity_msat(s) / MSAT);
+	simln_set_digits(v, "capacity", simln_capacity_msat(s) / MSAT);
 	simln_set_digits(v, "local_balance", s->local[side] / MSAT);
 	simln_set_digits(v, "remote_balance", remote_msat(s, side) / MSAT);
 	simln_set_digits(v, "commit_fee", SIMLN_COMMIT_FEE_SAT);
@@ -145,7 +145,7 @@ struct json *simln_pending_json(const struct simln *s, enum simln_side side)
 	print_point(point);
 	json_set_hex(channel, "remote_node_pub", "", s->node[simln_other(side)].pubkey.b, 33);
 	json_set_string(channel, "channel_point", point);
-	simln_set_digits(channel, "capacity", capacity_msat(s) / MSAT);
+	simln_set_digits(channel, "capacity", simln_capacity_msat(s) / MSAT);
 	simln_set_digits(channel, "local_balance", limbo / MSAT);
 	simln_set_digits(channel, "remote_balance", 0);
 	json_set(one, "channel", channel);

@@ -303,7 +303,7 @@ const char *simln_route_name(const char *path)
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++)
 		if (fits(i, path))
 			return routes[i].path;
-	return path;
+	return path; /* a Core Lightning's commands have none that goes on */
 }
 
 static void route(struct question *q)
@@ -327,6 +327,8 @@ void simln_serve(struct simln *s, enum simln_side side, struct sim_visit *visit)
 	struct json *body = NULL;
 	if (!s->node[side].up) {
 		sim_visit_refuse(visit);
+	} else if (s->node[side].cln) {
+		simln_cln_serve(s, side, visit);
 	} else if (s->node[side].starting) {
 		refuse(&q, 500, CODE_UNKNOWN, "waiting to start, RPC services not available");
 	} else if (macaroon[0] == 0) {

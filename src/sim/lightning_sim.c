@@ -1,4 +1,4 @@
-/* The levers of a simulated lnd, as the methods of a network (docs/devnet.md). */
+/* The levers of a simulated Lightning node, as the methods of a network (docs/devnet.md). */
 #include <stdlib.h>
 
 #include "crypto/hash.h"
@@ -44,6 +44,12 @@ static void sim_down(const struct lever *l)
 static void sim_starting(const struct lever *l)
 {
 	simln_set_starting(l->s, l->side, get_bool(l, "0", true));
+	js_null(&l->reply->result);
+}
+
+static void sim_plugin(const struct lever *l)
+{
+	simln_set_plugin(l->s, l->side, get_bool(l, "0", true));
 	js_null(&l->reply->result);
 }
 
@@ -135,6 +141,7 @@ static const struct {
 } levers[] = {
 	{"sim_down", sim_down},
 	{"sim_starting", sim_starting},
+	{"sim_plugin", sim_plugin},
 	{"sim_cut", sim_cut},
 	{"sim_close", sim_close},
 	{"sim_parts", sim_parts},

@@ -1,4 +1,4 @@
-/* Who follows what: streams of the simulated lnd. */
+/* Who follows what: streams of a simulated lnd, and who waits for the end of a payment. */
 #include "sim/lightning_internal.h"
 
 #include <stdlib.h>
@@ -38,6 +38,13 @@ static void tell(struct simln *s, const struct simln_stream *stream)
 	const struct simln_bill *b = stream->bill;
 	const bool payment = stream->payment;
 	const bool last = payment && simln_payment_said(s, b) != SIMLN_IN_FLIGHT;
+	if (s->node[stream->side].cln) {
+		if (last) {
+			forget(s, visit);
+			simln_cln_paid(s, b, visit);
+		}
+		return;
+	}
 	if (!line(visit, payment ? simln_payment_json(s, b) : simln_invoice_json(s, b))) {
 		forget(s, visit);
 	} else if (last) {

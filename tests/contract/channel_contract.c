@@ -1,7 +1,7 @@
 /* The contract of layer/layer.h for layers of channels, on whatever two nodes it is given: real or
  * simulated ones. BOB is the provider of what is paid to him, ALICE of what she pays.
  *
- *   channel_contract [URL CREDENTIAL CERTIFICATE (of alice, then of bob)]
+ *   channel_contract [cln | URL CREDENTIAL CERTIFICATE (of alice, then of bob)]
  *
  * With real nodes blocks are mined, and nodes stopped and started, by whoever runs this: "mine -
  * N", "stop NAME 0", "start NAME 0" are printed, and a line is waited for after each. Without, both
@@ -19,7 +19,7 @@
 #define FEE_LIMIT_SAT 100u
 #define OFFER_MS UINT64_C(3600000)
 #define PAY_MS UINT64_C(60000)
-#define MARGIN 18u /* lnd's, before what it holds expires */
+#define MARGIN 18u /* the payee's node's, before what it holds expires */
 
 static struct channel_rig rig;
 

@@ -133,7 +133,7 @@ struct chain_event rig_fact(struct channel_rig *rig, enum side side, enum chain_
 static void open_node(struct channel_rig *rig, enum side side, const char *network)
 {
 	struct channel_side *s = &rig->side[side];
-	const struct ln_node_config config = {.kind = LN_LND,
+	const struct ln_node_config config = {.kind = rig->kind[side],
 		.network = network_by_name(LAYER_BITCOIN, slice_str(network)),
 		.url = rig->where[side].url,
 		.credential_file = rig->where[side].credential,
@@ -175,14 +175,17 @@ static void simulate(struct channel_rig *rig)
 	const struct simln_config config = {.loop = rig->loop,
 		.wall_s = 1800000000,
 		.height = HEIGHT,
-		.local_msat = {ALICE_MSAT, BOB_MSAT}};
-	(void)snprintf(rig->macaroon, sizeof rig->macaroon, "/tmp/sluice-channel-XXXXXX");
-	const int fd = mkstemp(rig->macaroon);
-	CHECK(fd >= 0 && write(fd, SIMLN_MACAROON, strlen(SIMLN_MACAROON)) > 0 && close(fd) == 0);
+		.local_msat = {ALICE_MSAT, BOB_MSAT},
+		.cln = {rig->kind[ALICE] == LN_CLN, rig->kind[BOB] == LN_CLN}};
 	CHECK(simln_create(&rig->sim, &config) == OK);
 	for (enum side side = 0; side < SIDES; side++) {
+		const char *secret = rig->kind[side] == LN_CLN ? SIMLN_RUNE : SIMLN_MACAROON;
+		char *path = rig->credential[side];
+		(void)snprintf(path, sizeof rig->credential[side], "/tmp/sluice-channel-XXXXXX");
+		const int fd = mkstemp(path);
+		CHECK(fd >= 0 && write(fd, secret, strlen(secret)) > 0 && close(fd) == 0);
 		rig->where[side].url = "https://node";
-		rig->where[side].credential = rig->macaroon;
+		rig->where[side].credential = path;
 		CHECK(http_client_create_local(
 			      &rig->side[side].client, rig->loop, serve[side], rig->sim) == OK);
 	}
@@ -190,11 +193,12 @@ static void simulate(struct channel_rig *rig)
 
 void rig_init(struct channel_rig *rig, int argc, char **argv)
 {
-	const bool real = argc > 0;
+	const bool cln = argc == 1 && strcmp(argv[0], "cln") == 0, real = argc > 0 && !cln;
 	const struct loop_config loop = {
 		.virtual_time = !real, .start_wall_ms = UINT64_C(1800000000000)};
 	*rig = (struct channel_rig){
 		.network = network_by_name(LAYER_LIGHTNING, slice_str("regtest"))};
+	rig->kind[BOB] = cln ? LN_CLN : LN_LND;
 	CHECK(loop_create(&rig->loop, &loop) == OK);
 	CHECK(!real || argc == 3 * (int)SIDES);
 	for (enum side side = 0; side < SIDES; side++) {
@@ -220,8 +224,8 @@ void rig_fini(struct channel_rig *rig)
 	simln_destroy(rig->sim);
 	for (enum side side = 0; side < SIDES; side++)
 		http_client_destroy(rig->side[side].client);
-	if (rig->sim != NULL)
-		(void)unlink(rig->macaroon);
+	for (enum side side = 0; rig->sim != NULL && side < SIDES; side++)
+		(void)unlink(rig->credential[side]);
 	loop_destroy(rig->loop);
 }
 

@@ -33,11 +33,13 @@ struct channel_rig {
 	struct {
 		const char *url, *credential, *certificate;
 	} where[SIDES];
-	char macaroon[32]; /* the simulated nodes' */
+	enum ln_kind kind[SIDES];
+	char credential[SIDES][32]; /* the simulated nodes' */
 	uint8_t id_next;
 };
 
-/* argv: for each side URL, CREDENTIAL, CERTIFICATE; none: simulated. */
+/* argv: for each side URL, CREDENTIAL, CERTIFICATE; none: simulated; "cln": and bob is a Core
+ * Lightning. */
 void rig_init(struct channel_rig *rig, int argc, char **argv);
 void rig_fini(struct channel_rig *rig);
 /* A new layer on the same node; its log begins anew. */
