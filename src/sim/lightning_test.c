@@ -1,6 +1,6 @@
-/* The simulated lnd: the exchanges that were recorded from real ones, made again, have the same
- * statuses, words and shapes; and our own asking of nodes gets from it what it needs, with nodes
- * that die in between. */
+/* The simulated nodes. The lnds: the exchanges that were recorded from real ones, made again, have
+ * the same statuses, words and shapes; and our own asking of nodes gets from it what it needs, with
+ * nodes that die in between. The Core Lightnings: the same asking. */
 #include "sim/lightning.h"
 
 #include <stdio.h>
@@ -23,10 +23,13 @@ static struct loop *loop;
 static struct simln *sim;
 static struct http_client *client[SIMLN_SIDES];
 static struct ln_node *node[SIMLN_SIDES];
-static char macaroon[] = "/tmp/sluice-simln-XXXXXX";
+static char credential[] = "/tmp/sluice-simln-XXXXXX";
 
-static void begin(void)
+static void begin(enum ln_kind kind)
 {
+	const char *secret = kind == LN_CLN ? SIMLN_RUNE : SIMLN_MACAROON;
+	FILE *f = fopen(credential, "w");
+	CHECK(f != NULL && fputs(secret, f) >= 0 && fclose(f) == 0);
 	static const http_local_handler serve[SIMLN_SIDES] = {simln_alice, simln_bob};
 	const uint8_t seed[32] = {1};
 	secp_init(seed);
@@ -35,15 +38,16 @@ static void begin(void)
 		      &(struct simln_config){.loop = loop,
 			      .wall_s = 1795223321,
 			      .height = 463,
-			      .local_msat = {CAPACITY - BOB_HAS, BOB_HAS}}) == OK);
+			      .local_msat = {CAPACITY - BOB_HAS, BOB_HAS},
+			      .cln = {kind == LN_CLN, kind == LN_CLN}}) == OK);
 	for (enum simln_side side = 0; side < SIMLN_SIDES; side++) {
 		CHECK(http_client_create_local(&client[side], loop, serve[side], sim) == OK);
 		CHECK(ln_node_create(&node[side],
-			      &(struct ln_node_config){.kind = LN_LND,
+			      &(struct ln_node_config){.kind = kind,
 				      .network = network_by_name(
 					      LAYER_BITCOIN, slice_str("regtest")),
 				      .url = "https://node",
-				      .credential_file = macaroon,
+				      .credential_file = credential,
 				      .client = client[side],
 				      .loop = loop}) == OK);
 	}
@@ -619,11 +623,123 @@ static void test_node(void)
 	simln_set_up(sim, SIMLN_ALICE, true);
 }
 
+/* ---- Core Lightning ---- */
+
+static struct ln_question about(enum ln_ask ask, uint8_t n)
+{
+	return (struct ln_question){.ask = ask, .hash = secret_of(n).hash};
+}
+
+static void test_cln_paid(void)
+{
+	const uint64_t alice = simln_balance(sim, SIMLN_ALICE).local;
+	struct secret x = hold_and_pay(80, 1000000);
+	run(2000);
+	CHECK(invoice.invoice == LN_INVOICE_HELD && invoice.expiry_height == 463 + 83);
+	CHECK(paid.count == 0); /* its command says nothing before it has ended */
+	ask(&one, SIMLN_ALICE, about(LN_ASK_PAYMENT, 80), false);
+	CHECK(one.payment == LN_PAYMENT_IN_FLIGHT);
+	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_BALANCE}, false);
+	CHECK(one.balance.unsettled_local.raw == 1000000);
+	CHECK(one.balance.local.raw == alice - 1000000 + UINT64_C(1000) * SIMLN_COMMIT_FEE_SAT);
+	settle(&x);
+	settle(&x);
+	run(2000);
+	CHECK(invoice.last == 1 && invoice.invoice == LN_INVOICE_SETTLED);
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_SUCCEEDED);
+	CHECK(hash256_eq(&paid.preimage, &x.preimage));
+	CHECK(simln_balance(sim, SIMLN_ALICE).local == alice - 1000000);
+	/* no way: of a payment that left nothing behind it knows nothing */
+	(void)hold_and_pay(81, CAPACITY);
+	run(2000);
+	CHECK(paid.last == 1 && paid.err == ERR_NOT_FOUND && paid.payment == 0);
+	CHECK(invoice.invoice == LN_INVOICE_OPEN && invoice.last == 0);
+	ask(&one, SIMLN_BOB, about(LN_ASK_CANCEL, 81), false);
+	run(2000);
+	CHECK(invoice.last == 1 && invoice.invoice == LN_INVOICE_CANCELLED);
+	/* given back */
+	x = hold_and_pay(82, 1000000);
+	ask(&one, SIMLN_BOB, about(LN_ASK_CANCEL, 82), false);
+	CHECK(one.err == OK);
+	ask(&one, SIMLN_BOB, (struct ln_question){.ask = LN_ASK_SETTLE, .preimage = x.preimage},
+		false);
+	CHECK(one.err == ERR_STATE);
+	run(2000);
+	CHECK(invoice.last == 1 && invoice.invoice == LN_INVOICE_CANCELLED);
+	CHECK(paid.last == 1 && paid.payment == LN_PAYMENT_FAILED);
+	CHECK(simln_balance(sim, SIMLN_ALICE).local == alice - 1000000);
+}
+
+/* HAZARDS 30: not all of it is there; it is not there at all. */
+static void test_cln_parts(void)
+{
+	simln_set_parts(sim, 3, 1);
+	const struct secret x = hold_and_pay(83, 1000000);
+	run(2000);
+	CHECK(invoice.invoice == LN_INVOICE_OPEN);
+	simln_release(sim);
+	run(2000);
+	CHECK(invoice.invoice == LN_INVOICE_HELD);
+	settle(&x);
+	run(2000);
+	CHECK(invoice.last == 1 && paid.payment == LN_PAYMENT_SUCCEEDED);
+	simln_set_parts(sim, 3, 3);
+	(void)hold_and_pay(84, 1000000);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_HELD, true);
+	run(2000);
+	CHECK(invoice.invoice == LN_INVOICE_OPEN);
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_HELD, false);
+	simln_set_parts(sim, 1, 0);
+	ask(&one, SIMLN_BOB, about(LN_ASK_CANCEL, 84), false);
+	simln_release(sim);
+	run(3000);
+	CHECK(invoice.last == 1 && paid.payment == LN_PAYMENT_FAILED);
+}
+
+static void test_cln_plugin(void)
+{
+	struct ln_question q = about(LN_ASK_HOLD, 85);
+	q.amount.raw = 1000;
+	q.expiry_s = 60;
+	q.final_cltv = 80;
+	ask(&one, SIMLN_BOB, q, false);
+	CHECK(one.err == OK);
+	ask(&one, SIMLN_BOB, q, false);
+	CHECK(one.err == ERR_EXISTS);
+	q.hash = secret_of(86).hash;
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_REQUEST, true);
+	ask(&one, SIMLN_BOB, q, false);
+	CHECK(one.err == OK); /* it is the one that was signed.. */
+	simln_set_lie(sim, SIMLN_BOB, SIMLN_LIE_REQUEST, false);
+	ask(&one, SIMLN_BOB, about(LN_ASK_INVOICE, 86), false);
+	CHECK(one.err == ERR_NOT_FOUND); /* ..and is not held */
+	run(120000);                     /* it is not ended by its own time */
+	ask(&one, SIMLN_BOB, about(LN_ASK_INVOICE, 85), false);
+	CHECK(one.invoice == LN_INVOICE_OPEN);
+	simln_set_plugin(sim, SIMLN_BOB, false);
+	static const enum ln_ask asks[] = {
+		LN_ASK_HOLDS, LN_ASK_INVOICE, LN_ASK_CANCEL, LN_ASK_SETTLE};
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+		ask(&one, SIMLN_BOB, about(asks[i], 85), false);
+		CHECK(one.last == 1 && one.err == ERR_UNAVAILABLE);
+	}
+	q.hash = secret_of(87).hash;
+	ask(&one, SIMLN_BOB, q, false);
+	CHECK(one.err == ERR_UNAVAILABLE);
+	simln_set_plugin(sim, SIMLN_BOB, true);
+	ask(&one, SIMLN_BOB, about(LN_ASK_HOLDS, 0), false);
+	CHECK(one.err == OK);
+	make(&e, SIMLN_BOB, "POST", "/v1/getinfo", "Rune: other", "{}");
+	CHECK(e.status == 401);
+	make(&e, SIMLN_BOB, "POST", "/v1/getinfo", NULL, "{}");
+	CHECK(e.status == 401);
+}
+
 int main(void)
 {
-	const int fd = mkstemp(macaroon);
-	CHECK(fd >= 0 && write(fd, SIMLN_MACAROON, 2) == 2 && close(fd) == 0);
-	begin();
+	const int fd = mkstemp(credential);
+	CHECK(fd >= 0 && close(fd) == 0);
+	begin(LN_LND);
 	test_settled_as_recorded();
 	test_refused_as_recorded();
 	test_node();
@@ -637,6 +753,11 @@ int main(void)
 	test_faults();
 	test_closed();
 	end();
-	CHECK(unlink(macaroon) == 0);
+	begin(LN_CLN);
+	test_cln_paid();
+	test_cln_parts();
+	test_cln_plugin();
+	end();
+	CHECK(unlink(credential) == 0);
 	return EXIT_SUCCESS;
 }

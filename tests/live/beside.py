@@ -46,14 +46,16 @@ class Lightning(Beside):
 
 
 class SimLightning(Lightning):
-    """node: {"url", "macaroon" in hex}."""
+    """node: {"url", "macaroon" in hex}, or "rune": a Core Lightning's."""
 
     def settings(self, name, folder):
-        """Its keys as lines of a configuration; the macaroon is written into the folder."""
-        path = folder / f"{name}.macaroon"
-        path.write_bytes(bytes.fromhex(self.nodes[name]["macaroon"]))
+        """Its keys as lines of a configuration; the credential is written into the folder."""
+        node = self.nodes[name]
+        path = folder / f"{name}.credential"
+        path.write_bytes(node["rune"].encode() if "rune" in node else bytes.fromhex(node["macaroon"]))
         path.chmod(0o600)
-        return f"  rpc_url: {self.nodes[name]['url']}\n  credential_file: {path}\n"
+        return (f"  rpc_url: {node['url']}\n  credential_file: {path}\n" +
+                ("  node: cln\n" if "rune" in node else ""))
 
     def rest(self, name, method, path, body=None, stream=False):
         """stream: the first thing that is said there."""

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Whole swaps by the command line: real or simulated networks, the real signer, daemon and client.
 
-    swap_e2e.py sim|real BIN_DIR [LOOP_BACKEND]
+    swap_e2e.py sim|real BIN_DIR [LOOP_BACKEND [cln]]
 
 Both ways; the provider killed in the middle; the client killed before it claims, and resumed; a client that vanishes, so
 that both sides take their own back. What each side has is asked of the chains. With LOOP_BACKEND (epoll, uring) signer,
-daemon and networks wait that way, which is looked up in the system.
+daemon and networks wait that way, which is looked up in the system. cln: the provider's Lightning node is a (simulated) Core
+Lightning with the plugin hold.
 """
 import decimal
 import json
@@ -29,8 +30,8 @@ def check(condition, what):
 
 
 class Case:
-    def __init__(self, deployed, client):
-        self.p, self.client, self.nodes = deployed, client, deployed.nodes
+    def __init__(self, deployed, client, cln):
+        self.p, self.client, self.nodes, self.cln = deployed, client, deployed.nodes, cln
 
     def begin(self, name, source, amount, address, *more):
         return self.between(name, source, nets.OTHER[source], amount, address, *more)
@@ -88,6 +89,18 @@ class Case:
         check(got == want, f"{got} msat received of {want}")
         print(f"{run.name}: completed, {got} msat received")
 
+    def without_plugin(self):
+        """A provider whose node can't hold now refuses in words, and makes no swap."""
+        lever = self.nodes.lightning.lever("alice")
+        count = len(self.p.ask("/v1/swaps")["swaps"])
+        lever.sim_plugin(False)
+        run = self.client.swap("no-plugin", "lightning", "bitcoin", "0.016", taker.BITCOIN_ADDRESSES[2])
+        self.p.wait("the client's end", run.done, SECONDS)
+        check(run.process.returncode != 0 and "makes no invoice" in run.text(), run.text())
+        check(len(self.p.ask("/v1/swaps")["swaps"]) == count, "a swap was made")
+        lever.sim_plugin(True)
+        print(f"{run.name}: refused")
+
     # ---- the cases ----
 
     def lightning(self):
@@ -98,6 +111,8 @@ class Case:
         self.paid_to_lightning("rootstock", "0.013", kill=True)
         self.paid_by_lightning("rootstock", "0.014", self.client.fresh_account())
         self.paid_by_lightning("bitcoin", "0.015", taker.BITCOIN_ADDRESSES[2])
+        if self.cln:
+            self.without_plugin()
 
     def there(self):
         address = self.client.fresh_account()
@@ -178,10 +193,10 @@ def check_backend(process, backend):
     check(("anon_inode:[io_uring]" in names) == (backend == "uring"), f"{process.args[0]}: {sorted(names)}")
 
 
-def main(kind, bin_dir, backend="auto"):
+def main(kind, bin_dir, backend="auto", cln=None):
     bin_dir = pathlib.Path(bin_dir)
     options = {} if backend == "auto" else {"loop_backend": backend}
-    nodes = nets.open_nets(kind, bin_dir, **options)
+    nodes = nets.open_nets(kind, bin_dir, **options, **({"cln": True} if cln else {}))
     with nodes, deployment.Deployment(bin_dir, nodes, **options) as deployed:
         deployed.start()
         if options:
@@ -190,7 +205,7 @@ def main(kind, bin_dir, backend="auto"):
         deployed.fund()
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
             deployed.wait("gas", lambda: client.balance("rootstock", client.gas_address) > 0)
-            case = Case(deployed, client)
+            case = Case(deployed, client, cln)
             vanished = case.vanished()
             next(vanished)
             for step in (case.there, case.back, case.provider_killed, case.client_killed, case.lightning):
