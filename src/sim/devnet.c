@@ -42,7 +42,7 @@ struct options {
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
 	char authorization[sizeof BASIC + BASE64_SIZE(AUTH_MAX)];
 	enum loop_backend_kind backend;
-	bool guarded, geth, alice_cln, json, state_hash, help;
+	bool guarded, geth, lightning_cln, json, state_hash, help;
 };
 
 static const char usage[] =
@@ -55,7 +55,7 @@ static const char usage[] =
 	"  --rootstock-port P       0: any that is free (39444)\n"
 	"  --lightning-alice-port P of a Lightning node; 0: any that is free (39445)\n"
 	"  --lightning-bob-port P   of the other; 0: any that is free (39446)\n"
-	"  --lightning-alice-cln    alice is a Core Lightning with the plugin hold\n"
+	"  --lightning-cln          both are Core Lightnings with the plugin hold\n"
 	"  --liquid-port P          0: any that is free (39447)\n"
 	"  --bob-port P             0: any that is free (39448)\n"
 	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
@@ -125,7 +125,7 @@ enum option_key {
 	OPT_ROOTSTOCK_PORT,
 	OPT_LIGHTNING_ALICE_PORT,
 	OPT_LIGHTNING_BOB_PORT,
-	OPT_LIGHTNING_ALICE_CLN,
+	OPT_LIGHTNING_CLN,
 	OPT_LIQUID_PORT,
 	OPT_BOB_PORT,
 	OPT_LATENCY,
@@ -149,7 +149,7 @@ static const struct option long_options[] = {
 	{"rootstock-port", required_argument, NULL, OPT_ROOTSTOCK_PORT},
 	{"lightning-alice-port", required_argument, NULL, OPT_LIGHTNING_ALICE_PORT},
 	{"lightning-bob-port", required_argument, NULL, OPT_LIGHTNING_BOB_PORT},
-	{"lightning-alice-cln", no_argument, NULL, OPT_LIGHTNING_ALICE_CLN},
+	{"lightning-cln", no_argument, NULL, OPT_LIGHTNING_CLN},
 	{"liquid-port", required_argument, NULL, OPT_LIQUID_PORT},
 	{"bob-port", required_argument, NULL, OPT_BOB_PORT},
 	{"latency", required_argument, NULL, OPT_LATENCY},
@@ -193,7 +193,7 @@ static bool take_option(struct options *o, int key, const char *text)
 		bool *to;
 	} flags[] = {
 		{OPT_GETH, &o->geth},
-		{OPT_LIGHTNING_ALICE_CLN, &o->alice_cln},
+		{OPT_LIGHTNING_CLN, &o->lightning_cln},
 		{OPT_JSON, &o->json},
 		{OPT_STATE_HASH, &o->state_hash},
 		{OPT_HELP, &o->help},
@@ -290,7 +290,7 @@ static enum err start_lightning(
 		.wall_s = (loop_wall_ms(d->loop) - loop_now_ms(d->loop)) / 1000,
 		.height = bitcoin_height(d),
 		.local_msat = {CHANNEL_MSAT, CHANNEL_MSAT},
-		.cln = {[SIMLN_ALICE] = o->alice_cln}};
+		.cln = {o->lightning_cln, o->lightning_cln}};
 	TRY(simln_create(&d->lightning, &config));
 	for (enum simln_side side = 0; side < SIMLN_SIDES; side++) {
 		const unsigned at = NODE_ALICE + side;
@@ -444,8 +444,8 @@ static void print_json(
 	print_network(out, d, NODE_ROOTSTOCK, rootstock);
 	print_network(out, d, NODE_LIQUID, liquid);
 	print_network(out, d, NODE_ROLLUP, rollup);
-	print_network(out, d, NODE_ALICE, o->alice_cln ? cln : lightning);
-	print_network(out, d, NODE_BOB, lightning);
+	print_network(out, d, NODE_ALICE, o->lightning_cln ? cln : lightning);
+	print_network(out, d, NODE_BOB, o->lightning_cln ? cln : lightning);
 	js_set_u64(out, "chain_id", o->chain_id);
 	js_set_u64(out, "seed", o->seed);
 	js_close(out, '}');

@@ -636,7 +636,7 @@ static void test_cln_paid(void)
 	struct secret x = hold_and_pay(80, 1000000);
 	run(2000);
 	CHECK(invoice.invoice == LN_INVOICE_HELD && invoice.expiry_height == 463 + 83);
-	CHECK(paid.count == 0); /* its command says nothing before it has ended */
+	CHECK(paid.payment == LN_PAYMENT_IN_FLIGHT && paid.last == 0);
 	ask(&one, SIMLN_ALICE, about(LN_ASK_PAYMENT, 80), false);
 	CHECK(one.payment == LN_PAYMENT_IN_FLIGHT);
 	ask(&one, SIMLN_ALICE, (struct ln_question){.ask = LN_ASK_BALANCE}, false);

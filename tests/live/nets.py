@@ -159,8 +159,8 @@ class RealNets(Nets):
 
 
 class SimNets(Nets):
-    """sluice-devnet, which has them all. latency: of a call, in milliseconds, "LOW-HIGH"; cln: the provider's Lightning
-    node is a Core Lightning."""
+    """sluice-devnet, which has them all. latency: of a call, in milliseconds, "LOW-HIGH"; cln: the Lightning nodes
+    are Core Lightnings."""
     title = "simulated by sluice-devnet"
     BESIDE = {"lightning": lambda told: beside.SimLightning({name: told[f"lightning-{name}"] for name in ("alice", "bob")}),
               "liquid": lambda told: beside.SimLiquid(told["liquid"]), "bob": lambda told: beside.SimBob(told["bob"])}
@@ -172,7 +172,7 @@ class SimNets(Nets):
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
                         "--rootstock-port", "0", "--lightning-alice-port", "0", "--lightning-bob-port", "0",
                         "--liquid-port", "0", "--bob-port", "0", "--loop-backend", loop_backend, *password]
-        self.command += ["--lightning-alice-cln"] if cln else []
+        self.command += ["--lightning-cln"] if cln else []
         self.command += [word for layer in ON_CHAINS if layer in self.block_ms
                          for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
 

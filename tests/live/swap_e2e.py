@@ -5,8 +5,8 @@
 
 Both ways; the provider killed in the middle; the client killed before it claims, and resumed; a client that vanishes, so
 that both sides take their own back. What each side has is asked of the chains. With LOOP_BACKEND (epoll, uring) signer,
-daemon and networks wait that way, which is looked up in the system. cln: the provider's Lightning node is a (simulated) Core
-Lightning with the plugin hold.
+daemon and networks wait that way, which is looked up in the system. cln: the Lightning nodes, provider's and client's, are
+(simulated) Core Lightnings with the plugin hold.
 """
 import decimal
 import json

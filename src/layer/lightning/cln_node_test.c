@@ -55,6 +55,64 @@ static void test_cln_pays(void)
 	end();
 }
 
+/* A payment that is held by the payee keeps its command waiting: it is seen all the same, and is
+ * not over because its first parts have failed. */
+static void test_cln_seen(void)
+{
+	const struct ln_question q = pay_question();
+	begin(LN_CLN, "rune");
+	follow(&q);
+	struct http_local_request *r = next("POST", "/v1/pay");
+	static const struct {
+		const char *body;
+		unsigned told;
+	} looks[] = {{"{\"payments\":[]}", 0}, {PART("failed", ""), 0}, {PART("pending", ""), 1},
+		{PART("complete", PREIMAGE), 1}, {"{}", 1}, {PART("pending", ""), 2}};
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++) {
+		run(LN_RETRY_DEFAULT_MS);
+		http_local_answer(
+			next("POST", "/v1/listsendpays"), OK, 201, slice_str(looks[i].body));
+		CHECK(told.count == looks[i].told && told.last == 0);
+		CHECK(told.count == 0 || told.payment.state == LN_PAYMENT_IN_FLIGHT);
+	}
+	/* it ends while one looks; then it is asked in earnest */
+	run(LN_RETRY_DEFAULT_MS);
+	struct http_local_request *look = next("POST", "/v1/listsendpays");
+	http_local_answer(r, OK, 201, slice_str("{}"));
+	http_local_drop(look);
+	run(LN_RETRY_DEFAULT_MS);
+	http_local_answer(
+		next("POST", "/v1/listsendpays"), OK, 201, slice_str(PART("complete", PREIMAGE)));
+	CHECK(told.last == 1 && told.payment.state == LN_PAYMENT_SUCCEEDED);
+	/* stopped while one looks, from within what is told by a look, and with the node */
+	follow(&q);
+	r = next("POST", "/v1/pay");
+	run(LN_RETRY_DEFAULT_MS);
+	look = next("POST", "/v1/listsendpays");
+	ln_call_stop(told.call);
+	http_local_drop(look);
+	http_local_drop(r);
+	follow(&q);
+	told.stop = true;
+	r = next("POST", "/v1/pay");
+	run(LN_RETRY_DEFAULT_MS);
+	http_local_answer(
+		next("POST", "/v1/listsendpays"), OK, 201, slice_str(PART("pending", "")));
+	CHECK(told.count == 1);
+	http_local_drop(r);
+	nobody_asks(LN_RETRY_MAX_MS);
+	follow(&q);
+	r = next("POST", "/v1/pay");
+	run(LN_RETRY_DEFAULT_MS);
+	look = next("POST", "/v1/listsendpays");
+	ln_node_destroy(node);
+	http_local_drop(look);
+	http_local_drop(r);
+	CHECK(told.count == 0);
+	http_client_destroy(client);
+	loop_destroy(loop);
+}
+
 #define DEADLINE(blocks)                                                                           \
 	"{\"configs\":{\"hold-expiry-deadline\":{\"value_int\":" blocks ",\"source\":\"default\"}}}"
 #define NO_OPTION "{\"code\":-32602,\"message\":\"config: Unknown config option\"}"
@@ -289,6 +347,7 @@ int main(void)
 	script_init();
 	CHECK(lnd_request_parse(hold_request, body_of("hold invoice made")) == OK);
 	test_cln_pays();
+	test_cln_seen();
 	test_cln_makes();
 	test_cln_holds_not();
 	test_cln_holds();

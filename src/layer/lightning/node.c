@@ -46,8 +46,10 @@ struct ln_call {
 	bool held; /* somebody here uses it still */
 	struct http_call http;
 	uint64_t sent_ms;
-	struct loop_timer timer; /* until the next request, or for a stream's first answer */
-	bool quiet;              /* which did not come in time */
+	struct loop_timer
+		timer;        /* until the next request, a look, or for a stream's first answer */
+	struct ln_call *look; /* at a payment whose command has not ended */
+	bool quiet;           /* which did not come in time */
 	uint64_t pause_ms;
 	uint64_t more_until_ms;     /* until then a payment of ours may make parts; 0: none */
 	bool told;                  /* this request has told something good */
@@ -116,10 +118,19 @@ static void call_free(struct ln_call *c)
 	free(c);
 }
 
+static void stop_look(struct ln_call *c)
+{
+	struct ln_call *look = c->look;
+	c->look = NULL;
+	if (look != NULL)
+		ln_call_stop(look);
+}
+
 static void call_leave(struct ln_call *c)
 {
 	struct ln_node *node = c->node;
 	loop_timer_cancel(node->config.loop, &c->timer);
+	stop_look(c);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
@@ -471,6 +482,7 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 	c->held = true;
 	if (!c->over) {
 		loop_timer_cancel(c->node->config.loop, &c->timer);
+		stop_look(c);
 		ended(c, answer);
 	}
 	c->held = false;
@@ -524,6 +536,37 @@ static void on_quiet(void *ctx)
 	http_client_cancel(c->node->config.client, c->http);
 }
 
+/* A command that pays says nothing before it has ended, and what it pays may be held for as long as
+ * a swap takes: whether it is under way is looked for meanwhile. That all of its parts have failed
+ * is nothing as long as it runs. */
+static enum err ask(struct ln_node *node, struct ln_call **out, const struct ln_question *question,
+	bool follow, ln_answer_cb cb, void *ctx);
+static void look_later(struct ln_call *c);
+
+static void on_look(void *ctx, const struct ln_answer *a)
+{
+	struct ln_call *c = ctx;
+	c->look = NULL;
+	look_later(c);
+	if (a->payment != NULL && a->payment->state == LN_PAYMENT_IN_FLIGHT)
+		tell(c, &(struct ln_answer){.err = OK, .detail = "", .payment = a->payment});
+}
+
+static void look(void *ctx)
+{
+	struct ln_call *c = ctx;
+	const struct ln_question q = {.ask = LN_ASK_PAYMENT, .hash = c->question.hash};
+	c->timer.id = 0;
+	if (ask(c->node, &c->look, &q, false, on_look, c) != OK)
+		look_later(c);
+}
+
+/* Without a timer its end is waited for. */
+static void look_later(struct ln_call *c)
+{
+	(void)!loop_timer_set(c->node->config.loop, &c->timer, c->node->config.retry_ms, look, c);
+}
+
 static enum err begin(struct ln_call *c)
 {
 	if (c->streams && c->storage == NULL)
@@ -544,6 +587,8 @@ static enum err begin(struct ln_call *c)
 	if (c->streams)
 		(void)!loop_timer_set(
 			c->node->config.loop, &c->timer, c->node->config.timeout_ms, on_quiet, c);
+	else if (c->question.ask == LN_ASK_PAY)
+		look_later(c);
 	return OK;
 }
 

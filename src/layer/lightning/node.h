@@ -4,7 +4,8 @@
  * its channels, to hold and to settle, to pay, and how a payment or an invoice stands. How: a
  * question is asked once, or followed: then every answer is told until one is final, over as many
  * requests as that takes. lnd streams; Core Lightning is asked again every retry_ms, and where one
- * command does not tell all, or does not do it, by several, one after the other. Whatever ends
+ * command does not tell all, or does not do it, by several, one after the other; while it pays, its
+ * parts are looked at. Whatever ends
  * a stream or a request without a final answer, a node that restarts for one, is told and the
  * question asked again, by hash. A payment is sent once: what became of it is asked, never assumed
  * (HAZARDS 28, 29).
