@@ -8,6 +8,7 @@
 #ifndef BASE_OBSERVE_H
 #define BASE_OBSERVE_H
 #include "base/amount.h"
+#include "base/blinders.h"
 #include "base/network.h"
 
 struct block_ref {
@@ -48,6 +49,7 @@ enum {
 	 * is not known as a lock-up of the swap. Never a lock-up of this swap; a preimage that
 	 * comes with it is real all the same. `at` of such a LOCK_SPENT may be zero. */
 	CHAIN_LOCK_FOREIGN = 1u << 2,
+	CHAIN_HIDDEN = 1u << 4, /* COIN_CREATED: it is confidential, `hidden` is set */
 	CHAIN_GAS = 1u << 3, /* DEPOSIT: of what fees are paid with, where that is another asset */
 };
 
@@ -64,6 +66,7 @@ struct chain_event {
 	/* COIN_CREATED, DEPOSIT, LOCK: value; NONCE_USED: fee paid, of what fees are paid with.
 	 * CHANNEL, LOCK_SPENT by claim: what left or reached us, with fees */
 	struct amount amount;
+	struct blinders hidden;  /* COIN_CREATED, of a confidential one */
 	uint64_t nonce;          /* NONCE_USED */
 	enum lock_spend spend;   /* LOCK_SPENT */
 	struct hash256 preimage; /* LOCK_SPENT by claim */

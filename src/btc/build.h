@@ -6,6 +6,7 @@
  */
 #ifndef BTC_BUILD_H
 #define BTC_BUILD_H
+#include "base/blinders.h"
 #include "btc/htlc.h"
 
 #define BTC_INPUT_MAX 64u            /* own inputs of one transaction */
@@ -25,7 +26,8 @@ extern const struct btc_sizes btc_sizes;
 struct btc_coin {
 	struct btc_outpoint at;
 	struct sat value;
-	uint32_t key_index; /* which of our scripts it pays */
+	uint32_t key_index;     /* which of our scripts it pays */
+	struct blinders hidden; /* Liquid */
 };
 
 /* Fee of vsize at rate (satoshi per 1,000 virtual bytes), rounded up; at most 21 million coins. */
@@ -62,6 +64,8 @@ struct btc_payment {
 	const struct btc_txout *payee; /* borrows */
 	uint32_t payee_count;
 	uint8_t change_script[34];
+	/* Liquid: for whom change of confidential coins is blinded; NULL: none of them is */
+	const struct pubkey *change_blinding;
 	struct sat fee;
 	uint32_t locktime; /* the tip's height: against fee sniping */
 };

@@ -60,7 +60,7 @@ static enum err sign_spend(struct buf *witness, const struct spend_plan *p,
 	const struct btc_txout spent = {
 		.value = value, .script = slice_of(tree.script_pubkey, sizeof tree.script_pubkey)};
 	/* nothing is blinded: it pays one explicit output */
-	TRY(utxo_tx_spends(tx, &spent, NULL));
+	TRY(utxo_tx_spends(tx, &spent, NULL, NULL));
 	utxo_tx_script_path(&message, tx, 0, &tree.leaf_hash[leaf]);
 	TRY(schnorr_sign(sig, &message, &p->key, p->aux_random));
 	if (!schnorr_verify(sig, &message, &ours))

@@ -56,7 +56,7 @@ struct layer_ops {
 	/* NULL: there are none. */
 	enum err (*watch_deposits)(
 		struct layer *layer, const struct descriptor *descriptor, uint32_t count);
-	enum err (*watch_coin)(struct layer *layer, const struct btc_outpoint *coin);
+	enum err (*watch_coin)(struct layer *layer, const struct btc_coin *coin);
 	enum err (*watch_lock)(struct layer *layer, const struct id128 *swap, struct slice leg);
 	enum err (*watch_lock_at)(
 		struct layer *layer, const struct id128 *swap, const struct locator *at);

@@ -410,6 +410,8 @@ static void test_other_assets(void)
 	char more[128];
 	world_begin();
 	world_mine();
+	world_start();
+	fake_run(&fake, 3000);
 	for (size_t i = 0; i < ARRAY_LEN(not_ours) + ARRAY_LEN(broken); i++) {
 		const bool shaped = i < ARRAY_LEN(not_ours);
 		if (i == 0)

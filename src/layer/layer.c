@@ -56,7 +56,7 @@ enum err layer_watch_deposits(
 	return layer->ops->watch_deposits(layer, descriptor, count);
 }
 
-enum err layer_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
+enum err layer_watch_coin(struct layer *layer, const struct btc_coin *coin)
 {
 	return layer->ops->watch_coin(layer, coin);
 }

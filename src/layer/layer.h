@@ -137,9 +137,8 @@ MUST_USE NONNULL_ALL enum err layer_watch_wallet(struct layer *layer, const stru
 MUST_USE NONNULL_ALL enum err layer_watch_deposits(
 	struct layer *layer, const struct descriptor *descriptor, uint32_t count);
 /* A coin of ours whose spend is to be reported (coins found by scripts are added by the adapter).
- */
-MUST_USE NONNULL_ALL enum err layer_watch_coin(
-	struct layer *layer, const struct btc_outpoint *coin);
+ * What a confidential one holds is not to be seen on the chain: scans go by this. */
+MUST_USE NONNULL_ALL enum err layer_watch_coin(struct layer *layer, const struct btc_coin *coin);
 /* A swap's lock-up on this layer, by its encoded terms: locks that pay to these terms (any amount
  * on UTXO layers; on ACCOUNT layers any Lockup event with this hash) and spends of them are
  * reported from the next block on. Known lock-ups (after a restart) are added with

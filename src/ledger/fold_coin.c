@@ -170,6 +170,7 @@ void coin_created(
 			.at = {.txid = e->at.tx, .index = e->at.index},
 			.value = value,
 			.key_index = e->key_index,
+			.hidden = e->hidden,
 			.own = ours,
 			.effect = INDEX_NONE,
 			.free_at = INDEX_NONE};

@@ -197,6 +197,10 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 		buf_le64(&d.buf, c->final_height);
 		buf_le64(&d.buf, c->spent_height);
 		buf_le32(&d.buf, c->effect);
+		if (blinders_any(&c->hidden)) {
+			buf_put(&d.buf, c->hidden.asset, sizeof c->hidden.asset);
+			buf_put(&d.buf, c->hidden.value, sizeof c->hidden.value);
+		}
 		flush(&d);
 	}
 	for (uint32_t i = 0; i < l->swap_count; i++)

@@ -200,11 +200,12 @@ struct coin {
 	uint64_t final_height;   /* became available at this tip; 0: not yet */
 	uint64_t spent_height;   /* 0: unspent */
 	struct hash256 spent_by;
-	uint32_t effect;  /* reserved by; INDEX_NONE */
-	uint32_t free_at; /* place in its layer's free_coin; INDEX_NONE: not free */
-	bool own;         /* change or proceeds of our own transaction: usable at depth 1. It has
-			   * a slot of those that are kept for these */
-	bool young;       /* in its layer's young_coin */
+	struct blinders hidden; /* Liquid: of a confidential one */
+	uint32_t effect;        /* reserved by; INDEX_NONE */
+	uint32_t free_at;       /* place in its layer's free_coin; INDEX_NONE: not free */
+	bool own;   /* change or proceeds of our own transaction: usable at depth 1. It has
+		     * a slot of those that are kept for these */
+	bool young; /* in its layer's young_coin */
 };
 
 struct recent_block {

@@ -579,6 +579,10 @@ void rec_event_put(struct buf *out, const struct chain_event *e, const struct se
 		put_locator(out, &e->at);
 		buf_le32(out, e->key_index);
 		put_amount(out, e->amount);
+		if ((e->flags & CHAIN_HIDDEN) != 0) {
+			buf_put(out, e->hidden.asset, sizeof e->hidden.asset);
+			buf_put(out, e->hidden.value, sizeof e->hidden.value);
+		}
 		return;
 	case CHAIN_COIN_SPENT: put_locator(out, &e->at); return;
 	case CHAIN_DEPOSIT: put_amount(out, e->amount); return;
@@ -614,7 +618,11 @@ static enum err event_body_get(
 		get_locator(in, &e->at);
 		e->key_index = reader_le32(in);
 		e->amount = get_amount(in, asset);
-		return OK;
+		if ((e->flags & CHAIN_HIDDEN) == 0)
+			return OK;
+		reader_copy(in, e->hidden.asset, sizeof e->hidden.asset);
+		reader_copy(in, e->hidden.value, sizeof e->hidden.value);
+		return layer == LAYER_LIQUID && blinders_any(&e->hidden) ? OK : ERR_FORMAT;
 	case CHAIN_COIN_SPENT: get_locator(in, &e->at); return OK;
 	case CHAIN_DEPOSIT:
 		if ((e->flags & CHAIN_GAS) != 0 && !layer_gas_apart(layer))

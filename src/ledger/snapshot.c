@@ -7,6 +7,7 @@
 #include "ledger/fold.h"
 
 #define VERSION 6u
+#define VERSION_HIDDEN 7u /* there are confidential coins: else nothing differs */
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
@@ -16,6 +17,7 @@ struct codec {
 	struct buf *out;   /* NULL: reading */
 	struct reader *in; /* NULL: writing */
 	bool bad;          /* something that was read can't be */
+	bool hidden;       /* VERSION_HIDDEN */
 };
 
 /* ---- numbers ---- */
@@ -266,6 +268,22 @@ static void io_effect(struct codec *c, struct effect *f, const struct ledger *l)
 	io_bytes(c, f->reason, sizeof f->reason);
 }
 
+enum { COIN_OWN = 1, COIN_HIDDEN = 2 };
+
+/* Whose it is, and what hides it where something does. */
+static void io_coin_kind(struct codec *c, struct coin *k)
+{
+	uint32_t flags = (k->own ? COIN_OWN : 0u) | (blinders_any(&k->hidden) ? COIN_HIDDEN : 0u);
+	flags = io_below(c, flags, c->hidden ? COIN_HIDDEN << 1 : COIN_HIDDEN);
+	k->own = (flags & COIN_OWN) != 0;
+	if ((flags & COIN_HIDDEN) == 0)
+		return;
+	io_bytes(c, k->hidden.asset, sizeof k->hidden.asset);
+	io_bytes(c, k->hidden.value, sizeof k->hidden.value);
+	if (k->layer != LAYER_LIQUID || !blinders_any(&k->hidden))
+		c->bad = true;
+}
+
 static void io_coin(struct codec *c, struct coin *k, const struct ledger *l)
 {
 	k->layer = io_layer(c, k->layer);
@@ -281,7 +299,7 @@ static void io_coin(struct codec *c, struct coin *k, const struct ledger *l)
 	io_hash(c, &k->spent_by);
 	io_index(c, &k->effect, l->effect_count);
 	io_index(c, &k->free_at, l->coin_count);
-	io_bool(c, &k->own);
+	io_coin_kind(c, k);
 	io_bool(c, &k->young);
 }
 
@@ -582,11 +600,20 @@ size_t snapshot_size(const struct ledger *l)
 	return size;
 }
 
-static void put_head(uint8_t head[SNAPSHOT_HEAD_SIZE], uint64_t seq, uint64_t rest)
+static bool has_hidden(const struct ledger *l)
+{
+	bool hidden = false;
+	for (uint32_t i = 0; i < l->coin_count && !hidden; i++)
+		hidden = blinders_any(&l->coin[i].hidden);
+	return hidden;
+}
+
+static void put_head(
+	uint8_t head[SNAPSHOT_HEAD_SIZE], uint32_t version, uint64_t seq, uint64_t rest)
 {
 	struct buf out = buf_init(head, SNAPSHOT_HEAD_SIZE);
 	buf_put(&out, magic, sizeof magic);
-	buf_le32(&out, VERSION);
+	buf_le32(&out, version);
 	buf_le64(&out, seq);
 	buf_le64(&out, rest);
 	CHECK(out.len == SNAPSHOT_HEAD_SIZE);
@@ -595,14 +622,14 @@ static void put_head(uint8_t head[SNAPSHOT_HEAD_SIZE], uint64_t seq, uint64_t re
 size_t snapshot_put(uint8_t *out, uint8_t *scratch, size_t cap, struct ledger *l)
 {
 	struct buf plain = buf_init(scratch, cap - SNAPSHOT_HEAD_SIZE - SEAL_OVERHEAD);
-	struct codec c = {.out = &plain};
+	struct codec c = {.out = &plain, .hidden = has_hidden(l)};
 	struct hash256 hash, nonce;
 	CHECK(cap >= snapshot_size(l));
 	io_ledger(&c, l);
 	ledger_hash(l, &hash);
 	io_hash(&c, &hash);
 	CHECK(!plain.overflow && !c.bad);
-	put_head(out, l->seq, plain.len + SEAL_OVERHEAD);
+	put_head(out, c.hidden ? VERSION_HIDDEN : VERSION, l->seq, plain.len + SEAL_OVERHEAD);
 	hmac_sha256(&nonce, slice_of(l->seal.b, sizeof l->seal.b), buf_slice(&plain));
 	_Static_assert(NONCE_SIZE <= sizeof nonce.b, "a part of the MAC");
 	seal(out + SNAPSHOT_HEAD_SIZE, &l->seal, nonce.b, buf_slice(&plain),
@@ -620,9 +647,11 @@ enum err snapshot_peek(struct snapshot_head *out, struct slice in)
 	const uint64_t seq = reader_le64(&r), rest = reader_le64(&r);
 	if (r.failed)
 		return ERR_SHORT;
-	if (memcmp(first, magic, sizeof magic) != 0 || version != VERSION || rest > SIZE_MAX / 2)
+	if (memcmp(first, magic, sizeof magic) != 0 ||
+		(version != VERSION && version != VERSION_HIDDEN) || rest > SIZE_MAX / 2)
 		return ERR_FORMAT;
-	*out = (struct snapshot_head){.seq = seq, .size = SNAPSHOT_HEAD_SIZE + rest};
+	*out = (struct snapshot_head){
+		.seq = seq, .size = SNAPSHOT_HEAD_SIZE + rest, .hidden = version == VERSION_HIDDEN};
 	return OK;
 }
 
@@ -639,10 +668,10 @@ static bool customers_agree(const struct ledger *l)
 	return true;
 }
 
-static enum err read_state(struct ledger *l, struct slice plain)
+static enum err read_state(struct ledger *l, struct slice plain, bool hidden)
 {
 	struct reader in = reader_init(plain);
-	struct codec c = {.in = &in};
+	struct codec c = {.in = &in, .hidden = hidden};
 	struct hash256 want, got;
 	io_ledger(&c, l);
 	io_hash(&c, &want);
@@ -668,7 +697,7 @@ enum err snapshot_restore(struct ledger *l, uint8_t *scratch, struct slice in)
 		slice_of(in.ptr + SNAPSHOT_HEAD_SIZE, in.len - SNAPSHOT_HEAD_SIZE),
 		slice_of(in.ptr, SNAPSHOT_HEAD_SIZE));
 	if (err == OK)
-		err = read_state(l, slice_of(scratch, len));
+		err = read_state(l, slice_of(scratch, len), head.hidden);
 	if (err == OK && l->seq != head.seq)
 		err = ERR_CHECKSUM;
 	bytes_wipe(scratch, len);

@@ -27,6 +27,7 @@ NONNULL_ALL size_t snapshot_put(uint8_t *out, uint8_t *scratch, size_t cap, stru
 struct snapshot_head {
 	uint64_t seq;
 	uint64_t size; /* of all of it */
+	bool hidden;   /* there are confidential coins in it */
 };
 /* ERR_SHORT: less than a head. ERR_FORMAT: not a snapshot, or of another version. */
 MUST_USE NONNULL_ALL enum err snapshot_peek(struct snapshot_head *out, struct slice in);

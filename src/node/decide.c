@@ -68,10 +68,14 @@ static enum err intend(
 
 /* ---- resources ---- */
 
-/* Of an output to a script or another destination; nothing where there are no outputs. */
-static uint64_t output_weight(enum layer_id layer, size_t script_len)
+/* An output more, to a script or another destination; nothing where there are no outputs. */
+static void add_output(struct outputs_weight *weight, enum layer_id layer, size_t script_len)
 {
-	return layer_family(layer) == FAMILY_UTXO ? utxo_output_weight(layer, script_len) : 0;
+	if (layer_family(layer) != FAMILY_UTXO)
+		return;
+	const bool blinded = utxo_destination_blinded(layer, script_len);
+	weight->explicit += utxo_output_weight(layer, script_len);
+	weight->hidden = weight->explicit + utxo_hidden_weight(layer, blinded);
 }
 
 /* ---- approvals ---- */
@@ -231,6 +235,7 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 				   : "the source lock-up came too late to lock safely");
 	if (l->latched || engine_rate(l, to) == 0 || !legs_current(e, s) || !is_approved(l, to))
 		return ERR_STATE;
+	struct outputs_weight weight = {0};
 	struct rec_intent r = {.effect = effect_name(l, s, SIGN_LOCK),
 		.purpose = SIGN_LOCK,
 		.layer = to,
@@ -239,7 +244,8 @@ static enum err decide_lock(struct engine *e, uint64_t now_ms, const struct swap
 		.rate = engine_rate(l, to),
 		.value = s->dest.amount,
 		.timelock = timelock};
-	if (engine_reserve(e, &r, output_weight(to, LOCK_SCRIPT_SIZE)) != OK)
+	add_output(&weight, to, LOCK_SCRIPT_SIZE);
+	if (engine_reserve(e, &r, &weight) != OK)
 		return ERR_STATE; /* change may confirm, funds may arrive: until it is too late */
 	/* after the coins: keys take longer to derive, and many swaps may wait for coins */
 	if (lock_terms(l, &leg, s, timelock) != OK)
@@ -411,7 +417,7 @@ static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t 
 {
 	const struct ledger *l = e->ledger;
 	const struct transfer *first = &l->transfer[at[0]];
-	uint64_t outputs_weight = 0;
+	struct outputs_weight weight = {0};
 	struct rec_intent r = {.effect = first->effect_id,
 		.purpose = SIGN_PAYOUT,
 		.layer = first->layer,
@@ -427,10 +433,10 @@ static enum err intend_payout(struct engine *e, uint64_t now_ms, const uint32_t 
 		const struct transfer *t = &l->transfer[at[i]];
 		if (i > 0)
 			r.more[i - 1] = t->id;
-		outputs_weight += output_weight(t->layer, t->destination_len);
+		add_output(&weight, t->layer, t->destination_len);
 		TRY(amount_add(&r.value, r.value, t->amount));
 	}
-	if (r.rate == 0 || engine_reserve(e, &r, outputs_weight) != OK)
+	if (r.rate == 0 || engine_reserve(e, &r, &weight) != OK)
 		return ERR_STATE;
 	return intend(e, now_ms, &r, 0);
 }

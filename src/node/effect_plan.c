@@ -42,8 +42,10 @@ static void make_plan(const struct ledger *l, const struct effect *f, struct lay
 		own->free_coin_count >= f->coin_count;
 	for (uint32_t i = 0; i < f->coin_count; i++) {
 		const struct coin *c = &l->coin[other ? own->free_coin[i] : f->coin[i]];
-		p->coin[i] = (struct btc_coin){
-			.at = c->at, .value = c->value, .key_index = c->key_index};
+		p->coin[i] = (struct btc_coin){.at = c->at,
+			.value = c->value,
+			.key_index = c->key_index,
+			.hidden = c->hidden};
 	}
 	if (f->called_off)
 		return;

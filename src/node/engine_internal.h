@@ -69,10 +69,15 @@ MUST_USE NONNULL_ALL enum err engine_dest_leg(
 /* What an effect of this value may cost at most besides it, at today's rates. */
 MUST_USE NONNULL_ALL enum err engine_fee_bound(const struct ledger *l, struct amount *out,
 	enum layer_id layer, enum sign_purpose purpose, struct amount value);
-/* Coins, a nonce and gas, or a part of the channels, for what r says. outputs_weight: of what the
- * transaction pays, on UTXO layers. ERR_RANGE, ERR_STATE: not enough now. */
+/* What a transaction pays weighs, on UTXO layers. */
+struct outputs_weight {
+	uint64_t explicit;
+	uint64_t hidden; /* where confidential coins are spent for it */
+};
+/* Coins, a nonce and gas, or a part of the channels, for what r says. Explicit coins first: to
+ * spend confidential ones costs more. ERR_RANGE, ERR_STATE: not enough now. */
 MUST_USE NONNULL_ALL enum err engine_reserve(
-	struct engine *e, struct rec_intent *r, uint64_t outputs_weight);
+	struct engine *e, struct rec_intent *r, const struct outputs_weight *weight);
 /* ACCOUNT: the same for a call that moves nothing, from all there is. */
 MUST_USE NONNULL_ALL enum err engine_reserve_own(struct engine *e, struct rec_intent *r);
 /* What new business may use: available, less what is promised to others, less the gas that the

@@ -132,7 +132,7 @@ void world_deposit_coin(struct world *w, uint64_t sat)
 	world_block(w, LAYER_BITCOIN, &e, 1);
 }
 
-static void begin(struct world *w, bool bob, uint32_t coins)
+static void begin(struct world *w, enum layer_id third, uint32_t coins)
 {
 	struct amount balance;
 	struct params_problem problem;
@@ -142,7 +142,13 @@ static void begin(struct world *w, bool bob, uint32_t coins)
 	w->preimage.b[3] = 9;
 	w->params.layer[LAYER_BITCOIN] = layer_params_of(LAYER_BITCOIN, 1);
 	w->params.layer[LAYER_ROOTSTOCK] = layer_params_of(LAYER_ROOTSTOCK, FUNDS_WEI_PER_SAT);
-	if (bob) {
+	if (third == LAYER_LIQUID) {
+		struct layer_params *p = &w->params.layer[LAYER_LIQUID];
+		*p = layer_params_of(LAYER_LIQUID, 1);
+		p->fee_rate_min = 100;
+		p->fee_rate_max = 100000;
+	}
+	if (third == LAYER_BOB) {
 		struct layer_params *p = &w->params.layer[LAYER_BOB];
 		*p = layer_params_of(LAYER_BOB, 1);
 		p->token.b[0] = 0xee;
@@ -178,18 +184,18 @@ static void begin(struct world *w, bool bob, uint32_t coins)
 
 void world_begin(struct world *w)
 {
-	begin(w, false, 0);
+	begin(w, LAYER_COUNT, 0);
 }
 
 void world_begin_coins(struct world *w, uint32_t coins)
 {
-	begin(w, false, coins);
+	begin(w, LAYER_COUNT, coins);
 }
 
 void world_begin_bob(struct world *w)
 {
 	struct block_ref birth = {.height = 100};
-	begin(w, true, 0);
+	begin(w, LAYER_BOB, 0);
 	birth.hash.b[0] = (uint8_t)(LAYER_BOB + 1);
 	w->tip[LAYER_BOB] = 100;
 	w->tip_hash[LAYER_BOB] = birth.hash;
@@ -199,6 +205,19 @@ void world_begin_bob(struct world *w)
 		OK);
 	CHECK(engine_first_layer(w->engine, w->now, LAYER_BOB, 100, 100, WORLD_DATA_FEE) == OK);
 	CHECK(engine_fee_rate(w->engine, w->now, LAYER_BOB, 80000000) == OK);
+}
+
+void world_begin_liquid(struct world *w)
+{
+	struct block_ref birth = {.height = 100};
+	begin(w, LAYER_LIQUID, 0);
+	birth.hash.b[0] = (uint8_t)(LAYER_LIQUID + 1);
+	w->tip[LAYER_LIQUID] = 100;
+	w->tip_hash[LAYER_LIQUID] = birth.hash;
+	w->chain[LAYER_LIQUID] = amount_zero(ASSET_LBTC);
+	CHECK(engine_birth(w->engine, w->now, LAYER_LIQUID, &birth, 0, w->chain[LAYER_LIQUID],
+		      amount_zero(ASSET_LBTC)) == OK);
+	CHECK(engine_fee_rate(w->engine, w->now, LAYER_LIQUID, 100) == OK);
 }
 
 void world_drop(struct world *w)

@@ -44,6 +44,8 @@ void world_begin(struct world *w);
 void world_begin_coins(struct world *w, uint32_t coins);
 /* With BOB as a third layer: tokens, gas apart, and heads that stand at the birth. */
 void world_begin_bob(struct world *w);
+/* With Liquid as a third layer, and nothing on it. */
+void world_begin_liquid(struct world *w);
 #define WORLD_GAS UINT64_C(1000000000000000000) /* ether that it has */
 #define WORLD_DATA_FEE UINT64_C(1000000000000)
 /* Its records, replayed, give its state. */

@@ -6,21 +6,35 @@
 
 #define RESCUE_RATE_FACTOR 4u /* gas of a claim or refund is kept at so many times today's */
 
-/* Own coins for a payment of `value`. ERR_RANGE: not enough free and final ones now. */
-static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount value,
-	uint64_t outputs_weight, uint64_t rate)
+/* Free coins for the selection, explicit ones or all. Returns how many; *hidden: one is
+ * confidential.
+ */
+static size_t free_coins(struct engine *e, bool *hidden, enum layer_id layer, bool all)
 {
 	const struct ledger *l = e->ledger;
-	const struct layer_state *own = &l->layer[r->layer];
-	struct btc_selection chosen;
-	struct sat target;
+	const struct layer_state *own = &l->layer[layer];
 	size_t count = 0;
 
-	for (; count < own->free_coin_count && count < ENGINE_COINS_MAX; count++) {
-		const struct coin *c = &l->coin[own->free_coin[count]];
-		e->coin[count] = (struct btc_coin){
-			.at = c->at, .value = c->value, .key_index = c->key_index};
+	*hidden = false;
+	for (uint32_t i = 0; i < own->free_coin_count && count < ENGINE_COINS_MAX; i++) {
+		const struct coin *c = &l->coin[own->free_coin[i]];
+		const bool is_hidden = blinders_any(&c->hidden);
+		*hidden = *hidden || is_hidden;
+		if (all || !is_hidden)
+			e->coin[count++] = (struct btc_coin){.at = c->at,
+				.value = c->value,
+				.key_index = c->key_index,
+				.hidden = c->hidden};
 	}
+	return count;
+}
+
+/* Own coins for a payment of `value`. ERR_RANGE: not enough free and final ones now. */
+static enum err choose_coins(struct engine *e, struct rec_intent *r, struct amount value,
+	size_t count, uint64_t outputs_weight, uint64_t rate)
+{
+	struct btc_selection chosen;
+	struct sat target;
 	TRY(amount_to_sat(&target, value));
 	TRY(btc_select(
 		&chosen, layer_sizes(r->layer), e->coin, count, target, outputs_weight, rate));
@@ -30,6 +44,18 @@ static enum err take_coins(struct engine *e, struct rec_intent *r, struct amount
 	r->fee = chosen.fee;
 	r->reserved = amount_of(value.asset, chosen.total.raw);
 	return OK;
+}
+
+static enum err take_coins(
+	struct engine *e, struct rec_intent *r, const struct outputs_weight *weight)
+{
+	bool hidden;
+	size_t count = free_coins(e, &hidden, r->layer, false);
+	const enum err err = choose_coins(e, r, r->value, count, weight->explicit, r->rate);
+	if (err == OK || !hidden)
+		return err;
+	count = free_coins(e, &hidden, r->layer, true);
+	return choose_coins(e, r, r->value, count, weight->hidden, r->rate);
 }
 
 /* A nonce and gas for a call that moves `value`. gas_funds: where gas is another asset. ERR_RANGE:
@@ -133,10 +159,10 @@ static enum err take_channels(struct engine *e, struct rec_intent *r)
 	return amount_cmp(r->reserved, business_funds(l, r->layer)) <= 0 ? OK : ERR_RANGE;
 }
 
-enum err engine_reserve(struct engine *e, struct rec_intent *r, uint64_t outputs_weight)
+enum err engine_reserve(struct engine *e, struct rec_intent *r, const struct outputs_weight *weight)
 {
 	switch (layer_family(r->layer)) {
-	case FAMILY_UTXO: return take_coins(e, r, r->value, outputs_weight, r->rate);
+	case FAMILY_UTXO: return take_coins(e, r, weight);
 	case FAMILY_ACCOUNT:
 		return take_nonce(e, r, r->value, business_funds(e->ledger, r->layer),
 			business_gas(e->ledger, r->layer));

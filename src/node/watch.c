@@ -202,6 +202,13 @@ enum err watch_addresses(struct watch *w)
 	return watch_scripts(w, LAYER_BITCOIN);
 }
 
+static enum err watch_coin(struct layer *layer, const struct coin *c)
+{
+	const struct btc_coin coin = {
+		.at = c->at, .value = c->value, .key_index = c->key_index, .hidden = c->hidden};
+	return layer_watch_coin(layer, &coin);
+}
+
 enum err watch_start(struct watch *w, enum layer_id id)
 {
 	const struct ledger *l = engine_ledger(w->config.engine);
@@ -220,7 +227,7 @@ enum err watch_start(struct watch *w, enum layer_id id)
 	/* spent ones, too: a reorganisation can undo the spend, and another may follow */
 	for (uint32_t i = 0; layer_family(id) == FAMILY_UTXO && i < l->coin_count; i++)
 		if (l->coin[i].layer == id && l->coin[i].created_height != 0)
-			TRY(layer_watch_coin(layer, &l->coin[i].at));
+			TRY(watch_coin(layer, &l->coin[i]));
 	watch_active(w, id);
 	const size_t n = cursor_of(&l->layer[id], cursor);
 	return layer_start(layer, cursor, n, &sink);

@@ -12,6 +12,8 @@ struct utxo {
 	struct utxo_tx t;
 	struct btc_tx tx; /* the view of it */
 	struct btc_txout spent[BTC_INPUT_MAX];
+	struct blinders hidden[BTC_INPUT_MAX];
+	bool any_hidden;
 	struct sat total; /* of the inputs */
 	struct btc_htlc leg;
 	struct btc_htlc_tree tree;
@@ -58,6 +60,8 @@ static enum err check_inputs(struct check *c, struct utxo *u)
 				c, RULE_INPUT_VALUE, "out of range at input %u", (unsigned)i);
 		u->spent[i] = (struct btc_txout){.value = said->value,
 			.script = slice_of(said->script, sizeof said->script)};
+		u->hidden[i] = said->hidden;
+		u->any_hidden = u->any_hidden || blinders_any(&said->hidden);
 	}
 	return OK;
 }
@@ -90,7 +94,9 @@ static uint64_t payment_vsize(const struct check *c, const struct utxo *u)
 {
 	const struct btc_sizes *sizes = layer_sizes(c->r->network->layer);
 	const uint32_t payees = 1 + c->r->more_count;
-	uint64_t outputs = 0;
+	const bool blinded = c->r->purpose == SIGN_PAYOUT &&
+		utxo_destination_blinded(c->r->network->layer, c->r->to.len);
+	uint64_t outputs = u->any_hidden ? utxo_hidden_weight(c->r->network->layer, blinded) : 0;
 	for (uint32_t i = 0; i < u->tx.out_count; i++) {
 		const bool paid = c->r->purpose == SIGN_PAYOUT && i < payees;
 		outputs += utxo_output_weight(c->r->network->layer,
@@ -99,14 +105,26 @@ static uint64_t payment_vsize(const struct check *c, const struct utxo *u)
 	return btc_payment_vsize(sizes, u->tx.in_count, outputs, false);
 }
 
-static enum err change_script(struct check *c, struct slice *script)
+/* Output i comes to us: to our script, in plain sight or blinded for our key. */
+static enum err check_home(struct check *c, const struct utxo *u, uint32_t i, const char *what)
 {
 	const struct key_path *path = &c->r->change;
+	uint8_t bytes[WALLET_DESTINATION_MAX];
+	struct buf hidden = buf_init(bytes, sizeof bytes);
 	if (path->use != KEY_WALLET || path->layer != c->r->network->layer ||
 		path->index >= KEY_INDEX_COUNT)
 		return check_refuse(c, RULE_CHANGE_KEY, "not a wallet path of this layer");
-	*script = slice_of(c->wallet->script[path->layer][path->index], P2TR_SIZE);
-	return OK;
+	if (i >= u->tx.out_count ||
+		utxo_tx_pays(
+			&u->t, i, slice_of(c->wallet->script[path->layer][path->index], P2TR_SIZE)))
+		return OK;
+	if (u->t.elements.blinded > 0 &&
+		wallet_destination(&hidden, &c->wallet->key, path->layer, path->index) == OK &&
+		utxo_tx_pays(&u->t, i, buf_slice(&hidden)))
+		return OK;
+	if (MUTANT(CHANGE_NOT_CHECKED) && c->r->purpose <= SIGN_LOCK)
+		return OK;
+	return check_refuse(c, RULE_OUTPUT_CHANGE, "output %u: %s", (unsigned)i, what);
 }
 
 static enum err parse_leg(struct check *c, struct utxo *u)
@@ -211,7 +229,6 @@ static enum err check_payment(struct check *c, struct utxo *u)
 {
 	struct sign_record *record = &c->task->record;
 	const uint32_t payees = 1 + c->r->more_count;
-	struct slice change = {0};
 
 	if (u->tx.out_count != payees && u->tx.out_count != payees + 1)
 		return check_refuse(c, RULE_OUTPUT_COUNT, "%u, for %u payees",
@@ -219,11 +236,7 @@ static enum err check_payment(struct check *c, struct utxo *u)
 	TRY(check_coins(c, u));
 	for (uint32_t i = 0; i < payees; i++)
 		TRY(check_payee(c, u, i));
-	TRY(change_script(c, &change));
-	if (u->tx.out_count > payees && !utxo_tx_pays(&u->t, payees, change) &&
-		!MUTANT(CHANGE_NOT_CHECKED))
-		return check_refuse(
-			c, RULE_OUTPUT_CHANGE, "output %u is not our change", (unsigned)payees);
+	TRY(check_home(c, u, payees, "not our change"));
 	record->input_count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++)
 		record->input[i] = u->tx.in[i].prev;
@@ -234,14 +247,11 @@ static enum err check_payment(struct check *c, struct utxo *u)
 static enum err check_call_off(struct check *c, struct utxo *u)
 {
 	struct sign_record *record = &c->task->record;
-	struct slice home = {0};
 
 	TRY(check_coins(c, u));
-	TRY(change_script(c, &home));
 	if (u->tx.out_count != 1)
 		return check_refuse(c, RULE_OUTPUT_COUNT, "what is called off pays one output");
-	if (!utxo_tx_pays(&u->t, 0, home))
-		return check_refuse(c, RULE_OUTPUT_CHANGE, "the coins do not come back to us");
+	TRY(check_home(c, u, 0, "the coins do not come back to us"));
 	c->value = amount_zero(c->value.asset);
 	record->input_count = u->tx.in_count;
 	for (uint32_t i = 0; i < u->tx.in_count; i++)
@@ -273,7 +283,6 @@ static enum err check_spend(struct check *c, struct utxo *u)
 {
 	const bool claim = c->r->purpose == SIGN_CLAIM;
 	const struct key_path *key = &c->r->input[0].key;
-	struct slice home = {0};
 
 	if (u->tx.in_count != 1)
 		return check_refuse(c, RULE_INPUT_COUNT, "a claim or refund spends one lock-up");
@@ -286,9 +295,7 @@ static enum err check_spend(struct check *c, struct utxo *u)
 		return check_refuse(c, RULE_INPUT_KEY, "not this swap's key");
 	if (memcmp(c->r->input[0].script, u->tree.script_pubkey, sizeof u->tree.script_pubkey) != 0)
 		return check_refuse(c, RULE_INPUT_SCRIPT, "not the script of the leg");
-	TRY(change_script(c, &home));
-	if (!utxo_tx_pays(&u->t, 0, home))
-		return check_refuse(c, RULE_OUTPUT_CHANGE, "the proceeds do not come to us");
+	TRY(check_home(c, u, 0, "the proceeds do not come to us"));
 	c->value = amount_of(c->value.asset, u->total.raw);
 	c->lockup = u->tx.in[0].prev;
 	c->lock_hash = u->leg.hash;
@@ -306,7 +313,7 @@ static enum err fill_task(struct check *c, struct utxo *u)
 								    : BTC_LEAF_REFUND;
 
 	signing_blind_seed(&seed, c->r, &c->wallet->key);
-	if (utxo_tx_spends(&u->t, u->spent, &seed) != OK)
+	if (utxo_tx_spends(&u->t, u->spent, u->hidden, &seed) != OK)
 		return check_refuse(c, RULE_TX_ENCODING, "can't be blinded");
 	c->task->ecdsa = false;
 	c->task->count = u->tx.in_count;

@@ -7,6 +7,7 @@
 #include "sys/guard.h"
 #include "sys/rand.h"
 #include "sys/signals.h"
+#include "wire/utxo_build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,16 +153,17 @@ static int command_rules(void)
 /* ---- init ---- */
 
 /* Where the wallet is paid to on a network; "": its keys are a node's. */
-static void wallet_address(char text[BTC_ADDRESS_TEXT_SIZE], const struct pubkey *wallet,
+static void wallet_address(char text[UTXO_ADDRESS_TEXT_SIZE], const struct pubkey *wallet,
 	const struct network *network)
 {
-	uint8_t script[34];
+	uint8_t bytes[WALLET_DESTINATION_MAX];
+	struct buf to = buf_init(bytes, sizeof bytes);
 	struct evm_address account;
 	text[0] = '\0';
 	switch (layer_family(network->layer)) {
 	case FAMILY_UTXO:
-		if (wallet_script(script, wallet, network->layer, KEY_INDEX_RECEIVE) != OK ||
-			btc_address_format(text, network, slice_of(script, sizeof script)) != OK)
+		if (wallet_destination(&to, wallet, network->layer, KEY_INDEX_RECEIVE) != OK ||
+			utxo_address_format(text, network, buf_slice(&to)) != OK)
 			text[0] = '\0';
 		return;
 	case FAMILY_ACCOUNT:
@@ -174,7 +176,7 @@ static void wallet_address(char text[BTC_ADDRESS_TEXT_SIZE], const struct pubkey
 
 static int print_wallet(const struct pubkey *wallet, const char *name)
 {
-	char hex[67], text[BTC_ADDRESS_TEXT_SIZE];
+	char hex[67], text[UTXO_ADDRESS_TEXT_SIZE];
 	unsigned known = 0;
 
 	hex_encode(hex, wallet->b, sizeof wallet->b);

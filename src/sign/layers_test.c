@@ -79,6 +79,42 @@ static void make_plan(struct layer_plan *plan, struct buf *leg, struct buf *to, 
 	}
 }
 
+/* It balances as its coins lie on the chain; change of confidential ones is blinded, and our key
+ * opens it. */
+static void check_hidden(struct slice raw, const struct signing_request *r, bool blinded)
+{
+	struct elements_txin in[4];
+	struct elements_txout out[6], spent[4] = {0};
+	struct elements_tx tx = {.in = in, .out = out};
+	struct elements_opening got;
+	struct seckey key;
+	struct pubkey point;
+	uint8_t home[34];
+	uint64_t total = 0, paid = 0;
+	const struct hash256 *asset = &elements_network_of(r->network)->policy_asset;
+	size_t used;
+	CHECK(elements_tx_parse(&tx, &used, 4, 6, raw) == OK && used == raw.len);
+	for (uint32_t i = 0; i < tx.in_count; i++) {
+		got = elements_opening_of(asset, r->input[i].value, &r->input[i].hidden);
+		CHECK(elements_spent(&spent[i], &got) == OK);
+		total += r->input[i].value.raw;
+	}
+	CHECK(elements_check_balance(&tx, spent) == OK);
+	const uint32_t at = r->purpose == SIGN_NONCE_FILL ? 0 : 1;
+	CHECK(wallet_script(home, &world.wallet.key, LAYER_LIQUID, KEY_INDEX_CHANGE) == OK);
+	CHECK(slice_eq(out[at].script, slice_of(home, sizeof home)));
+	CHECK(wallet_blinding(&key, &point, &world.wallet.key, out[at].script) == OK);
+	CHECK(elements_value_form(&out[at].value) == ELEMENTS_COMMITMENT);
+	CHECK(elements_open(&got, &out[at], &key) == OK && hash256_eq(&got.asset, asset));
+	paid = got.value.raw;
+	CHECK(elements_value_read(&got.value, &out[tx.out_count - 1].value));
+	paid += got.value.raw;
+	CHECK(total - paid == (at == 0 ? 0 : 400000));
+	CHECK(tx.out_count == at + 2); /* nothing beside: one output balances them */
+	if (at > 0)
+		CHECK((elements_value_form(&out[0].value) == ELEMENTS_COMMITMENT) == blinded);
+}
+
 /* It balances, the payee can open what it is paid, and nobody else finds an amount in it. */
 static void check_blinded(struct slice raw, const struct signing_request *r)
 {
@@ -99,9 +135,47 @@ static void check_blinded(struct slice raw, const struct signing_request *r)
 	CHECK(tx.out_count == 4 && elements_value_form(&out[2].value) == ELEMENTS_COMMITMENT);
 }
 
-static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpose purpose,
-	bool blinded, uint32_t n, uint32_t variant)
+enum { EXPLICIT, BLINDED = 1, HIDDEN = 2 }; /* the payee's address; one of the coins */
+
+/* A change for somebody else's key, or of somebody else's script, is none of ours. */
+static void check_refused(struct sign_state *state, const struct signing_request *r)
 {
+	static uint8_t encoded[SIGNING_REQUEST_MAX], bytes[4096];
+	static struct sign_task task;
+	struct signing_request own = *r;
+	struct elements_txin in[4];
+	struct elements_txout out[6];
+	struct elements_tx tx = {.in = in, .out = out};
+	struct check_answer answer;
+	struct pubkey key;
+	size_t used;
+	CHECK(pubkey_from_seckey(&key, &receiver) == OK);
+	own.session.b[9] ^= 1;
+	own.variant = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		struct buf request = buf_init(encoded, sizeof encoded),
+			   raw = buf_init(bytes, sizeof bytes);
+		CHECK(elements_tx_parse(&tx, &used, 4, 6, r->unsigned_tx) == OK);
+		const uint32_t at = r->purpose == SIGN_NONCE_FILL ? 0 : 1;
+		if (i == 0)
+			memcpy(out[at].nonce.b, key.b, sizeof key.b);
+		else if (i == 1)
+			out[at].nonce = (struct elements_nonce){{0}};
+		else
+			out[at].script = slice_of(r->input[0].script, 33);
+		elements_tx_put(&raw, &tx);
+		own.unsigned_tx = buf_slice(&raw);
+		signing_request_put(&request, &own);
+		CHECK(!raw.overflow && !request.overflow);
+		CHECK(check_request(&task, &answer, buf_slice(&request), &world.policy, state,
+			      &world.wallet, SAMPLE_NOW_MS) == ERR_DENIED);
+	}
+}
+
+static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpose purpose,
+	unsigned form, uint32_t n, uint32_t variant)
+{
+	const bool blinded = (form & BLINDED) != 0, hidden = (form & HIDDEN) != 0;
 	static uint8_t encoded[SIGNING_REQUEST_MAX], raw_bytes[SIGNING_REQUEST_MAX];
 	static struct sign_task task;
 	static struct layer_plan plan;
@@ -117,6 +191,8 @@ static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpo
 	struct amount fee;
 
 	make_plan(&plan, &leg, &to, id, purpose, blinded, n);
+	for (uint8_t i = 0; hidden && i < 2; i++)
+		plan.coin[i].hidden = (struct blinders){.asset = {[31] = i + 1u}, .value = {3, i}};
 	plan.variant = variant;
 	plan.rate += variant * plan.rate / 2;
 	plan.fee.raw += 500 * variant;
@@ -132,8 +208,12 @@ static void sign_one(struct sign_state *state, enum layer_id id, enum sign_purpo
 	CHECK(sign_task_run(&signatures, &task, &world.key) == OK);
 	CHECK(signing_request_parse(&r, buf_slice(&out)) == OK);
 	CHECK(signing_assemble(&raw, &txid, &r, &signatures, &world.wallet.key) == OK);
-	if (blinded)
+	if (hidden)
+		check_hidden(buf_slice(&raw), &r, blinded);
+	else if (blinded)
 		check_blinded(buf_slice(&raw), &r);
+	if (hidden && variant == 0)
+		check_refused(state, &r);
 	/* both sides count the same fee */
 	struct amount cost = task.record.cost;
 	if (purpose == SIGN_PAYOUT || purpose == SIGN_LOCK) {
@@ -149,23 +229,27 @@ int main(void)
 	static const struct {
 		enum layer_id id;
 		enum sign_purpose purpose;
-		bool blinded;
+		unsigned form;
 	} rows[] = {
-		{LAYER_BITCOIN, SIGN_PAYOUT, false},
-		{LAYER_BITCOIN, SIGN_LOCK, false},
-		{LAYER_BITCOIN, SIGN_CLAIM, false},
-		{LAYER_BITCOIN, SIGN_REFUND, false},
-		{LAYER_LIQUID, SIGN_PAYOUT, false},
-		{LAYER_LIQUID, SIGN_PAYOUT, true},
-		{LAYER_LIQUID, SIGN_LOCK, false},
-		{LAYER_LIQUID, SIGN_CLAIM, false},
-		{LAYER_LIQUID, SIGN_REFUND, false},
-		{LAYER_ROOTSTOCK, SIGN_PAYOUT, false},
-		{LAYER_ROOTSTOCK, SIGN_LOCK, false},
-		{LAYER_ROOTSTOCK, SIGN_CLAIM, false},
-		{LAYER_ROOTSTOCK, SIGN_REFUND, false},
-		{LAYER_ROOTSTOCK, SIGN_NONCE_FILL, false},
-		{LAYER_ROOTSTOCK, SIGN_DEPLOY, false},
+		{LAYER_BITCOIN, SIGN_PAYOUT, EXPLICIT},
+		{LAYER_BITCOIN, SIGN_LOCK, EXPLICIT},
+		{LAYER_BITCOIN, SIGN_CLAIM, EXPLICIT},
+		{LAYER_BITCOIN, SIGN_REFUND, EXPLICIT},
+		{LAYER_LIQUID, SIGN_PAYOUT, EXPLICIT},
+		{LAYER_LIQUID, SIGN_PAYOUT, BLINDED},
+		{LAYER_LIQUID, SIGN_PAYOUT, HIDDEN},
+		{LAYER_LIQUID, SIGN_PAYOUT, BLINDED | HIDDEN},
+		{LAYER_LIQUID, SIGN_LOCK, HIDDEN},
+		{LAYER_LIQUID, SIGN_NONCE_FILL, HIDDEN},
+		{LAYER_LIQUID, SIGN_LOCK, EXPLICIT},
+		{LAYER_LIQUID, SIGN_CLAIM, EXPLICIT},
+		{LAYER_LIQUID, SIGN_REFUND, EXPLICIT},
+		{LAYER_ROOTSTOCK, SIGN_PAYOUT, EXPLICIT},
+		{LAYER_ROOTSTOCK, SIGN_LOCK, EXPLICIT},
+		{LAYER_ROOTSTOCK, SIGN_CLAIM, EXPLICIT},
+		{LAYER_ROOTSTOCK, SIGN_REFUND, EXPLICIT},
+		{LAYER_ROOTSTOCK, SIGN_NONCE_FILL, EXPLICIT},
+		{LAYER_ROOTSTOCK, SIGN_DEPLOY, EXPLICIT},
 	};
 	const uint8_t seed[32] = {1};
 	struct sign_state *state;
@@ -175,8 +259,7 @@ int main(void)
 	CHECK(sign_state_create(&state, 4) == OK);
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (uint32_t variant = 0; variant < 3; variant++)
-			sign_one(state, rows[i].id, rows[i].purpose, rows[i].blinded, i + 1,
-				variant);
+			sign_one(state, rows[i].id, rows[i].purpose, rows[i].form, i + 1, variant);
 	sign_state_destroy(state);
 	return EXIT_SUCCESS;
 }

@@ -122,6 +122,8 @@ struct simbtc_source {
 	uint32_t tx, vout;
 };
 
+#define SIMBTC_DESTINATION_MAX (33u + BTC_SCRIPT_STD_MAX)
+
 /* What differs between the chains that this node can have. */
 struct simbtc_rules {
 	const char *name;  /* of the network, and in URLs */
@@ -137,6 +139,7 @@ struct simbtc_rules {
 	uint32_t first_blocks;
 	/* of the faucet's payments, rounded up */
 	uint32_t base_vsize, input_vsize, output_vsize;
+	uint32_t blinded_vsize;    /* of an output to a destination with a key */
 	const char *script_failed; /* what a script that fails is refused with */
 
 	/* The transaction's view, its arrays in the node's scratch; ids and weight. ERR_FORMAT. */
@@ -165,11 +168,16 @@ struct simbtc_rules {
 	void (*header_put)(struct text *out, const struct simbtc_block *block);
 	/* The first coins of the faucet, where no block's subsidy pays it; NULL: it does. */
 	void (*first_coins)(struct sim_bitcoin *b, uint64_t now_ms);
-	/* A payment of the faucet's: as the rules write it, without witnesses. */
+	/* A payment of the faucet's: as the rules write it, without witnesses; its scripts are
+	 * destinations. */
 	void (*payment_put)(struct buf *raw, const struct btc_tx *tx, uint64_t fee);
 
 	enum err (*address_parse)(
 		uint8_t script[BTC_SCRIPT_STD_MAX], size_t *script_len, struct slice text);
+	/* With the key that it is blinded for in front, where there is one; NULL: as address_parse.
+	 */
+	enum err (*destination_parse)(
+		uint8_t to[SIMBTC_DESTINATION_MAX], size_t *to_len, struct slice text);
 	enum err (*address_format)(char text[SIMBTC_ADDRESS_SIZE], struct slice script);
 	/* Members of answers, into an object that is open; NULL: none. */
 	void (*chain_json)(struct text *out, const struct sim_bitcoin *b);
@@ -298,6 +306,7 @@ NONNULL_ALL bool simbtc_in_best(const struct sim_bitcoin *b, uint32_t block);
 NONNULL_ALL void simbtc_faucet_begin(struct sim_bitcoin *b);
 /* A signed payment of count outputs of this value each, from the faucet's coins, in the mempool.
  * ERR_RANGE: it has not that much. */
+/* script: or a destination that is blinded for a key (SIMBTC_DESTINATION_MAX). */
 MUST_USE NONNULL_ALL enum err simbtc_fund(struct sim_bitcoin *b, struct hash256 *txid,
 	uint64_t now_ms, struct slice script, struct sat value, uint32_t count);
 #define SIMBTC_FUND_COUNT_MAX 500u
@@ -344,6 +353,7 @@ bool simbtc_param_string(struct simbtc_call *c, size_t at, const char *name, str
 bool simbtc_param_verbosity(struct simbtc_call *c, size_t at, uint64_t absent, uint64_t *out);
 /* A script from an address of this network; room for BTC_SCRIPT_STD_MAX bytes. */
 bool simbtc_param_script(struct simbtc_call *c, size_t at, uint8_t *script, size_t *script_len);
+bool simbtc_param_destination(struct simbtc_call *c, size_t at, uint8_t *to, size_t *to_len);
 /* An amount in whole coins, as a string or a number. */
 bool simbtc_param_coins(struct simbtc_call *c, size_t at, uint64_t absent, struct sat *out);
 /* The block of that hash; -5 where there is none. */

@@ -33,6 +33,7 @@ struct funding {
 	uint8_t witness[FAUCET_INPUT_MAX][66];
 	struct btc_tx tx;
 	uint64_t total;
+	uint32_t blinded; /* of its outputs, that beside one included */
 };
 
 static void coin_key(uint8_t key[36], const struct hash256 *txid, uint32_t vout)
@@ -78,7 +79,8 @@ static bool gather(
 static uint32_t sign(struct sim_bitcoin *b, struct funding *f, uint64_t fee)
 {
 	static const uint8_t aux[32];
-	const size_t cap = 1024 + f->tx.in_count * 256u + f->tx.out_count * 128u;
+	const size_t cap = 1024 + f->tx.in_count * 256u + f->tx.out_count * 128u +
+		(f->blinded == 0 ? 0 : 4u * (f->blinded + 1) * b->rules->blinded_vsize);
 	uint8_t *storage = sim_alloc(cap);
 	struct buf raw = buf_init(storage, cap);
 	uint32_t index;
@@ -126,9 +128,12 @@ enum err simbtc_fund(struct sim_bitcoin *b, struct hash256 *txid, uint64_t now_m
 	if (value.raw == 0 || value.raw > SAT_MAX_RAW / count)
 		return ERR_RANGE;
 	const uint64_t rate = b->market_rate > b->relay_rate ? b->market_rate : b->relay_rate;
-	const uint64_t base = simbtc_fee(
-		b->rules->base_vsize + (count + 1) * b->rules->output_vsize, rate);
 	struct funding *f = sim_alloc(sizeof *f);
+	if (script.len > BTC_SCRIPT_STD_MAX)
+		f->blinded = count == 1 ? 2 : count;
+	const uint64_t base = simbtc_fee(b->rules->base_vsize +
+			(count + 1) * b->rules->output_vsize + f->blinded * b->rules->blinded_vsize,
+		rate);
 	enum err e = ERR_RANGE;
 	f->tx = (struct btc_tx){.version = 2, .in = f->in, .out = f->out, .out_count = count};
 	for (uint32_t i = 0; i < count; i++)

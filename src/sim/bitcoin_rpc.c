@@ -100,6 +100,19 @@ bool simbtc_param_script(struct simbtc_call *c, size_t at, uint8_t *script, size
 	return false;
 }
 
+bool simbtc_param_destination(struct simbtc_call *c, size_t at, uint8_t *to, size_t *to_len)
+{
+	struct slice text;
+	if (c->b->rules->destination_parse == NULL)
+		return simbtc_param_script(c, at, to, to_len);
+	if (!simbtc_param_string(c, at, "address", &text))
+		return false;
+	if (c->b->rules->destination_parse(to, to_len, text) == OK)
+		return true;
+	sim_reply_error(c->reply, RPC_INVALID_ADDRESS_OR_KEY, "Error: Invalid address");
+	return false;
+}
+
 bool simbtc_param_coins(struct simbtc_call *c, size_t at, uint64_t absent, struct sat *out)
 {
 	const struct json *v = sim_param(c->params, at);

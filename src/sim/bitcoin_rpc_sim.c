@@ -6,18 +6,18 @@
 
 static void rpc_fund(struct simbtc_call *c)
 {
-	uint8_t script[BTC_SCRIPT_STD_MAX];
-	size_t script_len;
+	uint8_t to[SIMBTC_DESTINATION_MAX];
+	size_t to_len;
 	struct sat value;
 	uint64_t count;
 	struct hash256 txid;
-	if (!simbtc_param_script(c, 0, script, &script_len) ||
-		!simbtc_param_coins(c, 1, 0, &value) || !simbtc_param_u64(c, 2, "count", 1, &count))
+	if (!simbtc_param_destination(c, 0, to, &to_len) || !simbtc_param_coins(c, 1, 0, &value) ||
+		!simbtc_param_u64(c, 2, "count", 1, &count))
 		return;
 	if (count < 1 || count > SIMBTC_FUND_COUNT_MAX)
 		sim_reply_error(c->reply, RPC_INVALID_PARAMETER, "count from 1 to %u",
 			SIMBTC_FUND_COUNT_MAX);
-	else if (simbtc_fund(c->b, &txid, c->now_ms, slice_of(script, script_len), value,
+	else if (simbtc_fund(c->b, &txid, c->now_ms, slice_of(to, to_len), value,
 			 (uint32_t)count) != OK)
 		sim_reply_error(c->reply, RPC_MISC_ERROR,
 			"the faucet can't pay that now: dust, too much, or mine a block first");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "crypto/hash.h"
 #include "sim/bitcoin_chain.h"
 #include "sim/elements_rules.h"
 #include "wire/elements_address.h"
@@ -148,22 +149,64 @@ static struct elements_txout output_of(struct sat value, struct slice script)
 		.script = script};
 }
 
+/* Who pays is explicit: one output alone can't be blinded. Returns how many are to be. */
+static uint32_t to_blind(struct elements_tx *tx, const struct btc_tx *view)
+{
+	uint32_t blinded = 0;
+	for (uint32_t i = 0; i < view->out_count; i++) {
+		struct pubkey key;
+		struct slice script;
+		const bool hidden = elements_destination_split(&script, &key, view->out[i].script);
+		tx->out[i] = output_of(view->out[i].value, script);
+		if (hidden)
+			memcpy(tx->out[i].nonce.b, key.b, sizeof key.b);
+		blinded += hidden;
+	}
+	if (blinded != 1)
+		return blinded;
+	struct elements_txout *beside = &tx->out[tx->out_count++];
+	*beside = output_of((struct sat){0}, elements_beside_script);
+	for (uint32_t i = 0; i < view->out_count; i++)
+		if (elements_nonce_form(&tx->out[i].nonce) == ELEMENTS_COMMITMENT)
+			beside->nonce = tx->out[i].nonce;
+	return 2;
+}
+
+/* The same whenever it is put. Proofs: owned. */
+static uint8_t *blind(struct elements_tx *tx, uint32_t blinded)
+{
+	const size_t cap = (size_t)blinded * ELEMENTS_PROOFS_MAX;
+	uint8_t *storage = sim_alloc(cap + 1);
+	struct buf proofs = buf_init(storage, cap);
+	struct elements_opening *in = sim_alloc(tx->in_count * sizeof *in);
+	struct hash256 seed;
+	tagged_hash(&seed, "sluice/sim/blind",
+		slice_of(tx->in[0].prev.txid.b, sizeof tx->in[0].prev.txid.b));
+	for (uint32_t i = 0; i < tx->in_count; i++)
+		in[i].asset = simel_network()->policy_asset;
+	if (blinded > 0)
+		CHECK(elements_blind(tx, &proofs, in, &seed) == OK);
+	free(in);
+	return storage;
+}
+
 static void payment_put(struct buf *raw, const struct btc_tx *view, uint64_t fee)
 {
 	struct elements_tx tx = {.version = view->version,
 		.locktime = view->locktime,
 		.in_count = view->in_count,
-		.out_count = view->out_count + 1};
+		.out_count = view->out_count};
 	tx.in = sim_alloc(tx.in_count * sizeof *tx.in);
-	tx.out = sim_alloc(tx.out_count * sizeof *tx.out);
+	tx.out = sim_alloc((tx.out_count + 2) * sizeof *tx.out);
 	for (uint32_t i = 0; i < view->in_count; i++)
 		tx.in[i] = (struct elements_txin){.prev = view->in[i].prev,
 			.sequence = view->in[i].sequence,
 			.witness = view->in[i].witness};
-	for (uint32_t i = 0; i < view->out_count; i++)
-		tx.out[i] = output_of(view->out[i].value, view->out[i].script);
-	tx.out[view->out_count] = output_of((struct sat){fee}, slice_of(NULL, 0));
+	const uint32_t blinded = to_blind(&tx, view);
+	tx.out[tx.out_count++] = output_of((struct sat){fee}, slice_of(NULL, 0));
+	uint8_t *proofs = blind(&tx, blinded);
 	elements_tx_put(raw, &tx);
+	free(proofs);
 	free(tx.in);
 	free(tx.out);
 }
@@ -314,6 +357,17 @@ static enum err address_parse(
 	return OK;
 }
 
+static enum err destination_parse(
+	uint8_t to[SIMBTC_DESTINATION_MAX], size_t *to_len, struct slice text)
+{
+	struct elements_address a;
+	struct buf out = buf_init(to, SIMBTC_DESTINATION_MAX);
+	TRY(elements_address_parse(&a, simel_network(), text));
+	elements_destination_put(&out, &a);
+	*to_len = out.len;
+	return OK;
+}
+
 static enum err address_format(char text[SIMBTC_ADDRESS_SIZE], struct slice script)
 {
 	return elements_address_format(text, simel_network(), script, NULL);
@@ -333,6 +387,7 @@ static const struct simbtc_rules rules = {
 	.base_vsize = 60,
 	.input_vsize = 60,
 	.output_vsize = 79,
+	.blinded_vsize = 1300,
 	.script_failed = "mempool-script-verify-flag-failed",
 	.tx_parse = tx_parse,
 	.own_free = own_free,
@@ -349,6 +404,7 @@ static const struct simbtc_rules rules = {
 	.first_coins = first_coins,
 	.payment_put = payment_put,
 	.address_parse = address_parse,
+	.destination_parse = destination_parse,
 	.address_format = address_format,
 	.chain_json = simel_chain_json,
 	.header_json = simel_header_json,

@@ -11,6 +11,7 @@ _Static_assert(WITNESS_KEY_PATH_SIZE <= BTC_HTLC_WITNESS_MAX, "room for either w
 struct utxo {
 	struct utxo_tx t;
 	struct btc_txout spent[BTC_INPUT_MAX];
+	struct blinders hidden[BTC_INPUT_MAX];
 	uint8_t witness[BTC_INPUT_MAX][BTC_HTLC_WITNESS_MAX];
 };
 
@@ -25,9 +26,10 @@ static enum err load(struct utxo *u, const struct signing_request *r, const stru
 			return ERR_FORMAT;
 		u->spent[i] = (struct btc_txout){.value = r->input[i].value,
 			.script = slice_of(r->input[i].script, sizeof r->input[i].script)};
+		u->hidden[i] = r->input[i].hidden;
 	}
 	signing_blind_seed(&seed, r, wallet);
-	return utxo_tx_spends(&u->t, u->spent, &seed);
+	return utxo_tx_spends(&u->t, u->spent, u->hidden, &seed);
 }
 
 /* A coin of ours: the script is the one that the key path names, the signature its output key's. */

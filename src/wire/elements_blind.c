@@ -75,6 +75,37 @@ enum err elements_commit(struct elements_txout *out, const struct elements_openi
 	return OK;
 }
 
+struct elements_opening elements_opening_of(
+	const struct hash256 *asset, struct sat value, const struct blinders *hidden)
+{
+	struct elements_opening o = {.asset = *asset, .value = value};
+	memcpy(o.asset_blinder.b, hidden->asset, sizeof hidden->asset);
+	memcpy(o.value_blinder.b, hidden->value, sizeof hidden->value);
+	return o;
+}
+
+struct blinders elements_blinders_of(const struct elements_opening *o)
+{
+	struct blinders hidden;
+	memcpy(hidden.asset, o->asset_blinder.b, sizeof hidden.asset);
+	memcpy(hidden.value, o->value_blinder.b, sizeof hidden.value);
+	return hidden;
+}
+
+enum err elements_spent(struct elements_txout *out, const struct elements_opening *opening)
+{
+	const struct blinders hidden = elements_blinders_of(opening);
+	struct scalar read;
+	if (!blinders_any(&hidden)) {
+		out->asset = elements_asset_of(&opening->asset);
+		out->value = elements_value_of(opening->value);
+		return OK;
+	}
+	if (!scalar_read(&read, hidden.asset) || !scalar_read(&read, hidden.value))
+		return ERR_FORMAT;
+	return elements_commit(out, opening);
+}
+
 /* ---- opening ---- */
 
 static enum err nonce_of(struct hash256 *out, const struct seckey *key, const uint8_t point[33])

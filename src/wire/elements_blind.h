@@ -13,6 +13,7 @@
  */
 #ifndef WIRE_ELEMENTS_BLIND_H
 #define WIRE_ELEMENTS_BLIND_H
+#include "base/blinders.h"
 #include "crypto/range.h"
 #include "crypto/surjection.h"
 #include "wire/elements_tx.h"
@@ -23,6 +24,15 @@ struct elements_opening {
 	struct sat value;
 	struct scalar asset_blinder, value_blinder;
 };
+
+/* Explicit where there are no blinders. */
+NONNULL_ALL struct elements_opening elements_opening_of(
+	const struct hash256 *asset, struct sat value, const struct blinders *hidden);
+NONNULL_ALL struct blinders elements_blinders_of(const struct elements_opening *o);
+/* Asset and value of an output that holds this, as it lies on the chain. Errors of
+ * elements_commit; ERR_FORMAT: blinders that are none. */
+MUST_USE NONNULL_ALL enum err elements_spent(
+	struct elements_txout *out, const struct elements_opening *opening);
 
 /* Of one blinded output. */
 #define ELEMENTS_PROOFS_MAX (RANGE_PROOF_SIZE + SURJECTION_PROOF_SIZE)

@@ -33,8 +33,7 @@ _Static_assert(2 + BTC_INPUT_MAX / 8 + 32 * (1 + SURJECTION_USED) < 0xfd, "its l
 
 uint64_t elements_blinded_weight(size_t script_len)
 {
-	return 4 * (BLINDED_BASE + script_len) + BLINDED_WITNESS +
-		4 * (BLINDED_BASE + sizeof beside_script) + BLINDED_WITNESS;
+	return 4 * (BLINDED_BASE + script_len) + BLINDED_WITNESS;
 }
 
 /* ---- what may be built ---- */

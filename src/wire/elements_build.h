@@ -66,7 +66,7 @@ MUST_USE NONNULL_ALL enum err elements_blinded_check(
 /* An output of nothing that nobody can spend: blinded, it takes what the only other blinded output
  * needs to balance. */
 extern const struct slice elements_beside_script;
-/* What a blinded payee's output weighs once it is one, together with such an output. */
+/* What an output weighs once it is blinded. */
 NONNULL_ALL uint64_t elements_blinded_weight(size_t script_len);
 
 /* Outputs below are not relayed; of explicit outputs of the policy asset. */

@@ -9,6 +9,9 @@
  * family has, so that there is one encoding of each request. */
 #define REQUEST_VERSION 1u
 #define REQUEST_VERSION_MANY 2u /* behind the first payee's amount come the others */
+/* Behind each input whether it is confidential, and its blinders where it is: one of them is. */
+#define REQUEST_VERSION_HIDDEN 3u
+#define REQUEST_VERSION_HIDDEN_MANY 4u
 #define ANSWER_VERSION 1u
 #define CAIP2_MAX 64u
 
@@ -17,7 +20,7 @@ _Static_assert(
 _Static_assert(1 + 4 + 4 + 160 + 4 + BTC_INPUT_MAX * 65 <= SIGNING_ANSWER_MAX, "an answer fits");
 _Static_assert(SIGNING_TX_MAX + SIGNING_LEG_MAX + CAIP2_MAX +
 			BTC_PAYEE_MAX * (SIGNING_DESTINATION_MAX + 4 + 16) +
-			BTC_INPUT_MAX * (8 + 34 + KEY_PATH_SIZE) + 512 <=
+			BTC_INPUT_MAX * (8 + 34 + KEY_PATH_SIZE + 1 + 2 * BLINDER_SIZE) + 512 <=
 		SIGNING_REQUEST_MAX,
 	"a request fits");
 
@@ -55,10 +58,47 @@ struct sign_payee signing_payee(const struct signing_request *r, uint32_t i)
 	return i == 0 ? (struct sign_payee){.to = r->to, .amount = r->amount} : r->more[i - 1];
 }
 
+static bool spends_hidden(const struct signing_request *r)
+{
+	bool hidden = false;
+	for (uint32_t i = 0; is_utxo(r->network) && i < r->input_count; i++)
+		hidden = hidden || blinders_any(&r->input[i].hidden);
+	return hidden;
+}
+
+static void put_hidden(struct buf *out, const struct blinders *hidden)
+{
+	buf_u8(out, blinders_any(hidden));
+	if (!blinders_any(hidden))
+		return;
+	buf_put(out, hidden->asset, sizeof hidden->asset);
+	buf_put(out, hidden->value, sizeof hidden->value);
+}
+
+static enum err get_hidden(struct reader *in, struct blinders *hidden)
+{
+	const uint8_t flag = reader_u8(in);
+	if (flag > 1)
+		return ERR_FORMAT;
+	if (flag == 0)
+		return OK;
+	reader_copy(in, hidden->asset, sizeof hidden->asset);
+	reader_copy(in, hidden->value, sizeof hidden->value);
+	return in->failed ? ERR_SHORT : blinders_any(hidden) ? OK : ERR_FORMAT;
+}
+
+static uint8_t version_of(const struct signing_request *r)
+{
+	if (spends_hidden(r))
+		return r->more_count > 0 ? REQUEST_VERSION_HIDDEN_MANY : REQUEST_VERSION_HIDDEN;
+	return r->more_count > 0 ? REQUEST_VERSION_MANY : REQUEST_VERSION;
+}
+
 void signing_request_put(struct buf *out, const struct signing_request *r)
 {
+	const bool hidden = spends_hidden(r);
 	const struct sign_payee first = signing_payee(r, 0);
-	buf_u8(out, r->more_count > 0 ? REQUEST_VERSION_MANY : REQUEST_VERSION);
+	buf_u8(out, version_of(r));
 	buf_put(out, r->session.b, sizeof r->session.b);
 	buf_le32(out, r->variant);
 	buf_u8(out, (uint8_t)r->purpose);
@@ -71,6 +111,8 @@ void signing_request_put(struct buf *out, const struct signing_request *r)
 			buf_le64(out, r->input[i].value.raw);
 			buf_put(out, r->input[i].script, sizeof r->input[i].script);
 			key_path_put(out, &r->input[i].key);
+			if (hidden)
+				put_hidden(out, &r->input[i].hidden);
 		}
 	} else {
 		key_path_put(out, &r->account);
@@ -92,7 +134,7 @@ static enum err get_path(struct reader *in, struct key_path *path, enum layer_id
 	return path->layer == layer ? OK : ERR_FORMAT;
 }
 
-static enum err get_inputs(struct reader *in, struct signing_request *r)
+static enum err get_inputs(struct reader *in, struct signing_request *r, bool hidden)
 {
 	r->input_count = reader_le32(in);
 	if (in->failed)
@@ -106,8 +148,12 @@ static enum err get_inputs(struct reader *in, struct signing_request *r)
 		TRY(get_path(in, &input->key, r->network->layer));
 		if (input->value.raw > SAT_MAX_RAW)
 			return ERR_RANGE;
+		if (hidden)
+			TRY(get_hidden(in, &input->hidden));
 	}
-	return OK;
+	if (in->failed)
+		return ERR_SHORT;
+	return hidden && !spends_hidden(r) ? ERR_FORMAT : OK;
 }
 
 /* Bytes with their length in front; a length over the bound can't become right with more input. */
@@ -148,8 +194,9 @@ static enum err get_payees(struct reader *in, struct signing_request *r, bool ma
 	return OK;
 }
 
-/* Session to network; *many: the request has more payees than one. */
-static enum err get_head(struct reader *in, struct signing_request *r, bool *many)
+/* Session to network; *many: the request has more payees than one; *hidden: it spends confidential
+ * coins. */
+static enum err get_head(struct reader *in, struct signing_request *r, bool *many, bool *hidden)
 {
 	struct slice caip2;
 	const uint8_t version = reader_u8(in);
@@ -158,8 +205,9 @@ static enum err get_head(struct reader *in, struct signing_request *r, bool *man
 	const uint8_t purpose = reader_u8(in);
 	if (in->failed)
 		return ERR_SHORT;
-	*many = version == REQUEST_VERSION_MANY;
-	if ((version != REQUEST_VERSION && !*many) || purpose >= ARRAY_LEN(purposes) ||
+	*hidden = version == REQUEST_VERSION_HIDDEN || version == REQUEST_VERSION_HIDDEN_MANY;
+	*many = version == REQUEST_VERSION_MANY || version == REQUEST_VERSION_HIDDEN_MANY;
+	if ((version != REQUEST_VERSION && !*many && !*hidden) || purpose >= ARRAY_LEN(purposes) ||
 		!purposes[purpose].known || (*many && purpose != SIGN_PAYOUT))
 		return ERR_FORMAT;
 	TRY(get_bytes(in, &caip2, CAIP2_MAX));
@@ -169,19 +217,19 @@ static enum err get_head(struct reader *in, struct signing_request *r, bool *man
 		return ERR_FORMAT;
 	const bool fits = is_utxo(r->network) ? purposes[purpose].utxo
 					      : purposes[purpose].account && !*many;
-	return fits ? OK : ERR_FORMAT;
+	return fits && (!*hidden || r->network->layer == LAYER_LIQUID) ? OK : ERR_FORMAT;
 }
 
 enum err signing_request_parse(struct signing_request *out, struct slice in)
 {
 	struct reader reader = reader_init(in);
 	struct signing_request r = {0};
-	bool many;
+	bool many, hidden;
 
-	TRY(get_head(&reader, &r, &many));
+	TRY(get_head(&reader, &r, &many, &hidden));
 	TRY(get_bytes(&reader, &r.unsigned_tx, SIGNING_TX_MAX));
 	if (is_utxo(r.network))
-		TRY(get_inputs(&reader, &r));
+		TRY(get_inputs(&reader, &r, hidden));
 	else
 		TRY(get_path(&reader, &r.account, r.network->layer));
 	TRY(get_path(&reader, &r.change, r.network->layer));
@@ -307,6 +355,33 @@ enum err wallet_script(
 		&output, &odd, &internal, NULL, layer_taproot(layer)->tweak_tag));
 	btc_script_p2tr(script, &output);
 	return OK;
+}
+
+enum err wallet_blinding(
+	struct seckey *key, struct pubkey *point, const struct pubkey *wallet, struct slice script)
+{
+	struct hash256 hash;
+	const struct slice part[] = {slice_of(wallet->b, sizeof wallet->b), script};
+	tagged_hash_parts(&hash, "sluice/wallet/blinding", part, ARRAY_LEN(part));
+	memcpy(key->b, hash.b, sizeof key->b);
+	bytes_wipe(&hash, sizeof hash);
+	return pubkey_from_seckey(point, key);
+}
+
+enum err wallet_destination(
+	struct buf *out, const struct pubkey *wallet, enum layer_id layer, uint32_t key_index)
+{
+	uint8_t script[34];
+	struct seckey key;
+	struct pubkey point;
+	TRY(wallet_script(script, wallet, layer, key_index));
+	if (layer == LAYER_LIQUID) {
+		TRY(wallet_blinding(&key, &point, wallet, slice_of(script, sizeof script)));
+		bytes_wipe(&key, sizeof key);
+		buf_put(out, point.b, sizeof point.b);
+	}
+	buf_put(out, script, sizeof script);
+	return out->overflow ? ERR_FULL : OK;
 }
 
 enum err wallet_account(struct evm_address *out, const struct pubkey *wallet, enum layer_id layer)

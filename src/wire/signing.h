@@ -34,6 +34,7 @@ struct sign_input {
 	struct sat value;
 	uint8_t script[34]; /* P2TR: wallet scripts and lock-ups alike */
 	struct key_path key;
+	struct blinders hidden; /* Liquid: of a confidential coin */
 };
 
 /* Who is paid, and how much: an output script (UTXO; on Liquid behind the key that it is blinded
@@ -115,6 +116,16 @@ MUST_USE NONNULL_ALL enum err wallet_script(
 	uint8_t script[34], const struct pubkey *wallet, enum layer_id layer, uint32_t key_index);
 MUST_USE NONNULL_ALL enum err wallet_account(
 	struct evm_address *out, const struct pubkey *wallet, enum layer_id layer);
+/* Liquid: what outputs of a script of ours are blinded for, and opened by. It follows from the
+ * wallet's public key (so does where our coins are), and no script's tells another's: nothing more
+ * has to be kept, and one address can be shown to an auditor. Source: the idea is SLIP-77's.
+ * Errors of pubkey_from_seckey. */
+MUST_USE NONNULL_ALL enum err wallet_blinding(
+	struct seckey *key, struct pubkey *point, const struct pubkey *wallet, struct slice script);
+/* Where payments to us go: our script, on Liquid behind the key that they are blinded for. */
+#define WALLET_DESTINATION_MAX (33u + 34u)
+MUST_USE NONNULL_ALL enum err wallet_destination(
+	struct buf *out, const struct pubkey *wallet, enum layer_id layer, uint32_t key_index);
 /* The x-only swap key on a UTXO layer. */
 MUST_USE NONNULL_ALL enum err wallet_swap_key(struct xonly *out, const struct pubkey *wallet,
 	enum layer_id layer, const struct id128 *swap);

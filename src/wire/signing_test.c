@@ -185,6 +185,76 @@ static void check_round_trip(struct fixture *f)
 	CHECK(signing_request_parse(&back, slice_of(in.ptr, in.len + 1)) == ERR_FORMAT);
 }
 
+/* A payout of coins on Liquid, the second of which is confidential. */
+static void make_hidden(struct fixture *f, uint32_t more)
+{
+	make_payout(f);
+	f->r.network = network_by_name(LAYER_LIQUID, slice_str("regtest"));
+	f->r.amount = amount_of(ASSET_LBTC, 100000);
+	f->r.change.layer = LAYER_LIQUID;
+	for (uint32_t i = 0; i < f->r.input_count; i++)
+		f->r.input[i].key.layer = LAYER_LIQUID;
+	f->r.input[1].hidden = (struct blinders){.asset = {1}, .value = {2}};
+	f->r.more_count = more;
+	for (uint32_t i = 0; i < more; i++)
+		f->r.more[i] = (struct sign_payee){f->r.to, amount_of(ASSET_LBTC, 1)};
+}
+
+static void test_hidden(void)
+{
+	static struct fixture f;
+	struct signing_request back;
+	for (uint32_t more = 0; more < 2; more++) {
+		make_hidden(&f, more);
+		check_round_trip(&f);
+		CHECK(f.encoded[0] == 3 + more);
+		CHECK(signing_request_parse(&back, encode(&f)) == OK);
+		CHECK(!blinders_any(&back.input[0].hidden));
+		CHECK(memcmp(&back.input[1].hidden, &f.r.input[1].hidden,
+			      sizeof(struct blinders)) == 0);
+	}
+	/* nowhere else, and not without one: one request has one encoding */
+	make_payout(&f);
+	f.r.input[0].hidden.value[5] = 1;
+	CHECK(signing_request_parse(&back, encode(&f)) == ERR_FORMAT);
+	make_hidden(&f, 0);
+	const struct slice whole = encode(&f);
+	const uint8_t *found = memmem(
+		whole.ptr, whole.len, &f.r.input[1].hidden, sizeof(struct blinders));
+	CHECK(found != NULL);
+	const size_t flag = (size_t)(found - whole.ptr) - 1;
+	f.encoded[flag] = 2;
+	CHECK(signing_request_parse(&back, whole) == ERR_FORMAT);
+	f.encoded[flag] = 1;
+	memset(f.encoded + flag + 1, 0, sizeof(struct blinders));
+	CHECK(signing_request_parse(&back, whole) == ERR_FORMAT);
+}
+
+/* One script's key tells nothing of another's, and it is the same for who knows the wallet's public
+ * key. */
+static void test_blinding(void)
+{
+	struct seckey key[3];
+	struct pubkey point[3], of;
+	uint8_t script[2][34], bytes[WALLET_DESTINATION_MAX];
+	struct buf to = buf_init(bytes, sizeof bytes);
+	struct pubkey other = wallet;
+	other.b[20] ^= 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK(wallet_script(script[i], &wallet, LAYER_LIQUID, i) == OK);
+		CHECK(wallet_blinding(&key[i], &point[i], &wallet, slice_of(script[i], 34)) == OK);
+		CHECK(pubkey_from_seckey(&of, &key[i]) == OK);
+		CHECK(memcmp(&of, &point[i], sizeof of) == 0);
+	}
+	CHECK(memcmp(&key[0], &key[1], sizeof key[0]) != 0);
+	CHECK(wallet_blinding(&key[2], &point[2], &other, slice_of(script[0], 34)) == OK);
+	CHECK(memcmp(&key[0], &key[2], sizeof key[0]) != 0);
+	CHECK(wallet_destination(&to, &wallet, LAYER_LIQUID, 1) == OK && to.len == 33 + 34);
+	CHECK(memcmp(bytes, point[1].b, 33) == 0 && memcmp(bytes + 33, script[1], 34) == 0);
+	to.len = 0;
+	CHECK(wallet_destination(&to, &wallet, LAYER_BITCOIN, 1) == OK && to.len == 34);
+}
+
 static void test_requests(void)
 {
 	static struct fixture f;
@@ -465,6 +535,8 @@ int main(void)
 	secp_init(seed);
 	CHECK(pubkey_from_seckey(&wallet, &wallet_secret) == OK);
 	test_requests();
+	test_hidden();
+	test_blinding();
 	test_requests_refused();
 	test_answers();
 	test_assemble_payout();

@@ -1,6 +1,7 @@
 #include "wire/utxo_build.h"
 
 #include "wire/elements_address.h"
+#include "wire/elements_blind.h"
 #include "wire/elements_build.h"
 #include "wire/elements_sighash.h"
 #include "wire/signing.h"
@@ -23,11 +24,36 @@ size_t utxo_destination_max(enum layer_id layer)
 	return layer == LAYER_LIQUID ? ELEMENTS_DESTINATION_MAX : BTC_SCRIPT_STD_MAX;
 }
 
+_Static_assert(UTXO_ADDRESS_TEXT_SIZE >= ELEMENTS_ADDRESS_TEXT_SIZE &&
+		UTXO_ADDRESS_TEXT_SIZE >= BTC_ADDRESS_TEXT_SIZE,
+	"either kind of address fits");
+
+enum err utxo_address_format(
+	char text[UTXO_ADDRESS_TEXT_SIZE], const struct network *network, struct slice destination)
+{
+	const struct elements_network *chain = elements_network_of(network);
+	struct slice script;
+	struct pubkey key;
+	if (chain == NULL)
+		return btc_address_format(text, network, destination);
+	const bool hidden = elements_destination_split(&script, &key, destination);
+	return elements_address_format(text, chain, script, hidden ? &key : NULL);
+}
+
 uint64_t utxo_output_weight(enum layer_id layer, size_t destination_len)
 {
 	return utxo_destination_blinded(layer, destination_len)
-		? elements_blinded_weight(destination_len - sizeof(struct pubkey))
+		? elements_blinded_weight(destination_len - sizeof(struct pubkey)) +
+			elements_blinded_weight(elements_beside_script.len)
 		: btc_output_weight(layer_sizes(layer), destination_len);
+}
+
+/* Change is counted as if it were explicit: what is more to it is less than something beside. */
+uint64_t utxo_hidden_weight(enum layer_id layer, bool blinded)
+{
+	return layer != LAYER_LIQUID || blinded
+		? 0
+		: elements_blinded_weight(elements_beside_script.len);
 }
 
 static struct elements_coin coin_of(const struct elements_network *chain,
@@ -39,6 +65,16 @@ static struct elements_coin coin_of(const struct elements_network *chain,
 			.script = script},
 		.asset = chain->policy_asset,
 		.value = value};
+}
+
+/* As it lies on the chain: whose script it is does not matter to what is built. */
+static enum err take_coin(struct elements_coin *out, const struct elements_network *chain,
+	const struct btc_coin *coin)
+{
+	const struct elements_opening opening = elements_opening_of(
+		&chain->policy_asset, coin->value, &coin->hidden);
+	*out = coin_of(chain, &coin->at, coin->value, slice_of(p2tr_prefix, sizeof p2tr_prefix));
+	return elements_spent(&out->spent, &opening);
 }
 
 /* The payees' outputs, taken from what is there. key: room for one each. */
@@ -62,16 +98,19 @@ static enum err take_payees(struct elements_pay *pay, struct pubkey *key, uint32
 	return OK;
 }
 
-/* Our coins are explicit, and so is our change: one payee that is blinded needs something beside.
- */
-static void put_beside(struct elements_pay *pay, uint32_t *pay_count, uint32_t payee_count)
+/* Explicit coins can't balance one output that is blinded, nor confidential ones none. */
+static bool needs_beside(bool hidden, uint32_t blinded)
 {
-	for (uint32_t i = 0; i < payee_count; i++)
-		if (pay[i].blinding != NULL)
-			pay[(*pay_count)++] = (struct elements_pay){
-				.script = elements_beside_script,
-				.asset = pay[i].asset,
-				.blinding = pay[i].blinding};
+	return blinded == (hidden ? 0 : 1);
+}
+
+/* For whom nothing is blinded: nobody opens it. */
+static const struct pubkey *beside_key(const struct elements_plan *plan, const struct pubkey *own)
+{
+	for (uint32_t i = 0; i < plan->pay_count; i++)
+		if (plan->pay[i].blinding != NULL)
+			return plan->pay[i].blinding;
+	return own;
 }
 
 static enum err elements_payment(struct buf *raw, struct sat *change,
@@ -81,6 +120,7 @@ static enum err elements_payment(struct buf *raw, struct sat *change,
 	struct elements_pay pay[ELEMENTS_PAY_MAX];
 	struct pubkey key[BTC_PAYEE_MAX];
 	uint32_t blinded;
+	bool hidden = false;
 	struct elements_plan plan = {.coin = coin,
 		.coin_count = p->coin_count,
 		.pay = pay,
@@ -96,10 +136,11 @@ static enum err elements_payment(struct buf *raw, struct sat *change,
 	for (uint32_t i = 0; i < p->coin_count; i++) {
 		if (p->coin[i].value.raw > SAT_MAX_RAW || !sat_add(&left, left, p->coin[i].value))
 			return ERR_RANGE;
-		/* the script is not written, and whose it is does not matter here */
-		coin[i] = coin_of(chain, &p->coin[i].at, p->coin[i].value,
-			slice_of(p2tr_prefix, sizeof p2tr_prefix));
+		TRY(take_coin(&coin[i], chain, &p->coin[i]));
+		hidden = hidden || blinders_any(&p->coin[i].hidden);
 	}
+	if (hidden && p->change_blinding == NULL)
+		return ERR_STATE;
 	TRY(take_payees(pay, key, &blinded, &left, chain, p));
 	if (!sat_sub(&left, left, p->fee))
 		return ERR_RANGE;
@@ -110,10 +151,16 @@ static enum err elements_payment(struct buf *raw, struct sat *change,
 		pay[plan.pay_count++] = (struct elements_pay){
 			.script = slice_of(p->change_script, sizeof p->change_script),
 			.asset = chain->policy_asset,
-			.value = left};
+			.value = left,
+			.blinding = hidden ? p->change_blinding : NULL};
+		blinded += hidden;
 	}
-	if (blinded == 1)
-		put_beside(pay, &plan.pay_count, p->payee_count);
+	if (needs_beside(hidden, blinded)) {
+		const struct pubkey *nobody = beside_key(&plan, p->change_blinding);
+		pay[plan.pay_count++] = (struct elements_pay){.script = elements_beside_script,
+			.asset = chain->policy_asset,
+			.blinding = nobody};
+	}
 	TRY(elements_build(raw, &plan));
 	*change = left;
 	return OK;

@@ -187,7 +187,7 @@ static void test_messages(void)
 	for (uint32_t i = 0; i < COINS; i++)
 		spent[i] = (struct btc_txout){.value = {COIN_RAW},
 			.script = slice_of(change_script, sizeof change_script)};
-	CHECK(utxo_tx_spends(&u, spent, NULL) == OK);
+	CHECK(utxo_tx_spends(&u, spent, NULL, NULL) == OK);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		u.network = network_by_name(LAYER_LIQUID, slice_str(names[i]));
 		utxo_tx_key_path(&message[i], &u, 0);
@@ -228,8 +228,8 @@ static void test_blinded(void)
 	CHECK(!utxo_tx_pays(&u, 0, to));
 	destination[5] ^= 1;
 	spends(spent);
-	CHECK(utxo_tx_spends(&u, spent, NULL) == ERR_FORMAT); /* nothing to blind it by */
-	CHECK(utxo_tx_spends(&u, spent, &seed_of_blinding) == OK);
+	CHECK(utxo_tx_spends(&u, spent, NULL, NULL) == ERR_FORMAT); /* nothing to blind it by */
+	CHECK(utxo_tx_spends(&u, spent, NULL, &seed_of_blinding) == OK);
 	utxo_tx_key_path(&message, &u, 0);
 	CHECK(elements_open(&got, &u.elements.out[0], &receiver) == OK);
 	CHECK(got.value.raw == VALUE_RAW);
@@ -240,7 +240,7 @@ static void test_blinded(void)
 	CHECK(is <= said && said - is <= 8);
 	/* the same for who does it again, which is what signer and engine do */
 	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
-	CHECK(utxo_tx_spends(&u, spent, &seed_of_blinding) == OK);
+	CHECK(utxo_tx_spends(&u, spent, NULL, &seed_of_blinding) == OK);
 	utxo_tx_key_path(&again, &u, 0);
 	CHECK(hash256_eq(&message, &again));
 	for (size_t n = 0; n < raw.len; n++)
@@ -274,13 +274,127 @@ static void test_blinded_refusals(void)
 		struct buf raw = buf_init(bytes, sizeof bytes), again = buf_init(changed, 4096);
 		static struct utxo_tx u;
 		struct sat change;
+		struct btc_txout spent[COINS];
 		build_to(&raw, &change, LAYER_LIQUID, FEE_RAW, true);
 		CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
 		changes[i](&u.elements.tx);
 		elements_tx_put(&again, &u.elements.tx);
 		CHECK(!again.overflow);
-		CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&again)) == ERR_FORMAT);
+		spends(spent);
+		enum err err = utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&again));
+		if (err == OK)
+			err = utxo_tx_spends(&u, spent, NULL, &seed_of_blinding);
+		CHECK(err == ERR_FORMAT);
 	}
+}
+
+/* ---- confidential coins ---- */
+
+static const struct seckey own_key = {{[31] = 11}}; /* what change is blinded for */
+
+static struct blinders blinders_of(uint32_t i)
+{
+	struct blinders b = {{0}, {0}};
+	b.asset[31] = (uint8_t)(i + 1);
+	b.value[30] = (uint8_t)(i + 7);
+	return b;
+}
+
+/* The first coin is confidential, the others if all are. */
+static void build_hidden(struct buf *raw, struct sat *change, uint64_t fee, bool blinded, bool all)
+{
+	struct btc_coin coin[COINS];
+	struct pubkey own;
+	const struct btc_txout payee = {.value = {VALUE_RAW}, .script = payee_of(blinded)};
+	struct btc_payment p = {.coin = coin,
+		.coin_count = COINS,
+		.payee = &payee,
+		.payee_count = 1,
+		.fee = {fee},
+		.locktime = 100};
+	for (uint32_t i = 0; i < COINS; i++) {
+		coin[i] = (struct btc_coin){
+			.at = {.txid = {{(uint8_t)(i + 1)}}, .index = i}, .value = {COIN_RAW}};
+		if (i == 0 || all)
+			coin[i].hidden = blinders_of(i);
+	}
+	memcpy(p.change_script, change_script, sizeof change_script);
+	CHECK(utxo_build_payment(raw, change, regtest(LAYER_LIQUID), &p) == ERR_STATE);
+	raw->len = 0;
+	CHECK(pubkey_from_seckey(&own, &own_key) == OK);
+	p.change_blinding = &own;
+	CHECK(utxo_build_payment(raw, change, regtest(LAYER_LIQUID), &p) == OK);
+}
+
+/* Spent as it lies on the chain, it balances; change is opened by our key and nobody else's. */
+static void check_hidden(
+	struct utxo_tx *u, const struct blinders hidden[COINS], struct sat change, bool blinded)
+{
+	struct elements_txout own[COINS];
+	struct elements_opening o;
+	for (uint32_t i = 0; i < COINS; i++) {
+		own[i] = (struct elements_txout){.script = slice_of(change_script, 34)};
+		o = elements_opening_of(&elements_network_of(u->network)->policy_asset,
+			(struct sat){COIN_RAW}, &hidden[i]);
+		CHECK(elements_spent(&own[i], &o) == OK);
+		CHECK((elements_value_form(&own[i].value) == ELEMENTS_EXPLICIT) ==
+			!blinders_any(&hidden[i]));
+	}
+	CHECK(elements_check_balance(&u->elements.tx, own) == OK);
+	if (change.raw > 0) {
+		CHECK(elements_open(&o, &u->elements.out[1], &receiver) == ERR_NOT_FOUND);
+		CHECK(elements_open(&o, &u->elements.out[1], &own_key) == OK);
+		CHECK(o.value.raw == change.raw);
+	}
+	CHECK((elements_value_form(&u->elements.out[0].value) == ELEMENTS_COMMITMENT) == blinded);
+	/* another amount than was committed to makes money */
+	o = elements_opening_of(&elements_network_of(u->network)->policy_asset,
+		(struct sat){COIN_RAW - 1}, &hidden[0]);
+	CHECK(elements_spent(&own[0], &o) == OK);
+	CHECK(elements_check_balance(&u->elements.tx, own) == ERR_CHECKSUM);
+}
+
+static void test_hidden(bool blinded, bool all, bool exact)
+{
+	static struct utxo_tx u;
+	uint8_t bytes[4096];
+	struct buf raw = buf_init(bytes, sizeof bytes);
+	const uint64_t fee = exact ? COINS * COIN_RAW - VALUE_RAW : FEE_RAW;
+	struct sat change;
+	struct btc_txout spent[COINS];
+	struct blinders hidden[COINS] = {0};
+	struct hash256 message, explicit;
+	for (uint32_t i = 0; i < (all ? COINS : 1); i++)
+		hidden[i] = blinders_of(i);
+	build_hidden(&raw, &change, fee, blinded, all);
+	CHECK((change.raw == 0) == exact);
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	CHECK(u.tx.out_count == (exact ? 1 : 2) && u.elements.beside == (exact && !blinded));
+	CHECK(exact || !utxo_tx_pays(&u, 1, slice_of(change_script, sizeof change_script)));
+	spends(spent);
+	/* of coins in plain sight it is another payment, and none that balances */
+	CHECK((utxo_tx_spends(&u, spent, NULL, &seed_of_blinding) == OK) == (blinded && !exact));
+	utxo_tx_key_path(&explicit, &u, 0);
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	CHECK(utxo_tx_spends(&u, spent, hidden, &seed_of_blinding) == OK);
+	utxo_tx_key_path(&message, &u, 0);
+	CHECK(!hash256_eq(&message, &explicit));
+	const uint64_t said = btc_payment_vsize(&elements_sizes, COINS,
+		utxo_output_weight(LAYER_LIQUID, payee_of(blinded).len) +
+			utxo_hidden_weight(LAYER_LIQUID, blinded),
+		!exact);
+	const uint64_t is = signed_vsize(&u);
+	CHECK(is <= said);
+	check_hidden(&u, hidden, change, blinded);
+	/* a signature is over the commitments: it knows the blinders */
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	hidden[0].value[0] ^= 1;
+	CHECK(utxo_tx_spends(&u, spent, hidden, &seed_of_blinding) == OK);
+	utxo_tx_key_path(&explicit, &u, 0);
+	CHECK(!hash256_eq(&message, &explicit));
+	CHECK(utxo_tx_open(&u, regtest(LAYER_LIQUID), buf_slice(&raw)) == OK);
+	memset(hidden[0].value, 0xff, sizeof hidden[0].value);
+	CHECK(utxo_tx_spends(&u, spent, hidden, &seed_of_blinding) == ERR_FORMAT);
 }
 
 static void test_destinations(void)
@@ -307,6 +421,8 @@ int main(void)
 	test_messages();
 	test_blinded();
 	test_blinded_refusals();
+	for (unsigned i = 0; i < 8; i++)
+		test_hidden((i & 1) != 0, (i & 2) != 0, (i & 4) != 0);
 	test_destinations();
 	return EXIT_SUCCESS;
 }

@@ -33,7 +33,7 @@ static bool is_plain(const struct elements_txout *out, const struct hash256 *ass
 		out->surjection_proof.len == 0 && out->range_proof.len == 0;
 }
 
-/* Beside the only output that is blinded, and beside no others, lies one of nothing. */
+/* What is blinded, and the output of nothing beside that, if there is one. */
 static enum err take_beside(struct utxo_tx *u)
 {
 	const uint32_t payees = u->tx.out_count;
@@ -44,13 +44,11 @@ static enum err take_beside(struct utxo_tx *u)
 	if (n == 0)
 		return OK;
 	const struct elements_txout *last = &u->elements.out[payees - 1];
-	const bool beside = u->out[payees - 1].value.raw == 0 && is_to_blind(last) &&
+	u->elements.beside = u->out[payees - 1].value.raw == 0 && is_to_blind(last) &&
 		slice_eq(last->script, elements_beside_script);
 	if (n > UTXO_BLINDED_MAX)
 		return ERR_FULL;
-	if (beside != (n - beside == 1))
-		return ERR_FORMAT;
-	u->tx.out_count -= beside;
+	u->tx.out_count -= u->elements.beside;
 	return OK;
 }
 
@@ -85,6 +83,7 @@ enum err utxo_tx_open(struct utxo_tx *u, const struct network *network, struct s
 	u->network = network;
 	u->states_fee = false;
 	u->elements.blinded = 0;
+	u->elements.beside = false;
 	u->tx.in = u->in;
 	u->tx.out = u->out;
 	const enum err err = is_liquid(u) ? open_elements(u, raw) : open_btc(u, raw);
@@ -106,37 +105,51 @@ bool utxo_tx_pays(const struct utxo_tx *u, uint32_t i, struct slice destination)
 		      : elements_nonce_form(nonce) == ELEMENTS_NULL;
 }
 
-static enum err blind(struct utxo_tx *u, const struct elements_network *chain,
-	const struct btc_txout *spent, const struct hash256 *seed)
+/* One output balances confidential coins, and two of them explicit ones: that of nothing is there
+ * where it has to be, so that a payment has one form. */
+static enum err blind(struct utxo_tx *u, const struct elements_opening *in, bool hidden,
+	const struct hash256 *seed)
 {
-	struct elements_opening in[BTC_INPUT_MAX];
 	struct buf proofs = buf_init(u->elements.proofs, sizeof u->elements.proofs);
+	const uint32_t shown = u->elements.blinded - u->elements.beside;
+	if (u->elements.beside != (shown == (hidden ? 0 : 1)))
+		return ERR_FORMAT;
 	if (u->elements.blinded == 0)
 		return OK;
-	for (uint32_t i = 0; i < u->tx.in_count; i++)
-		in[i] = (struct elements_opening){
-			.asset = chain->policy_asset, .value = spent[i].value};
 	return seed != NULL && elements_blind(&u->elements.tx, &proofs, in, seed) == OK
 		? OK
 		: ERR_FORMAT;
 }
 
-enum err utxo_tx_spends(
-	struct utxo_tx *u, const struct btc_txout *spent, const struct hash256 *seed)
+static enum err spend_elements(struct utxo_tx *u, const struct btc_txout *spent,
+	const struct blinders *hidden, const struct hash256 *seed)
+{
+	static const struct blinders none;
+	const struct elements_network *chain = elements_network_of(u->network);
+	struct elements_txout own[BTC_INPUT_MAX] = {0};
+	struct elements_opening in[BTC_INPUT_MAX];
+	bool any = false;
+	for (uint32_t i = 0; i < u->tx.in_count; i++) {
+		const struct blinders *by = hidden == NULL ? &none : &hidden[i];
+		in[i] = elements_opening_of(&chain->policy_asset, spent[i].value, by);
+		any = any || blinders_any(by);
+		own[i].script = spent[i].script;
+		if (elements_spent(&own[i], &in[i]) != OK)
+			return ERR_FORMAT;
+	}
+	TRY(blind(u, in, any, seed));
+	elements_sighash_prepare(&u->cache.elements, &u->elements.tx, own);
+	return OK;
+}
+
+enum err utxo_tx_spends(struct utxo_tx *u, const struct btc_txout *spent,
+	const struct blinders *hidden, const struct hash256 *seed)
 {
 	if (!is_liquid(u)) {
 		btc_sighash_prepare(&u->cache.btc, &u->tx, spent);
 		return OK;
 	}
-	const struct elements_network *chain = elements_network_of(u->network);
-	struct elements_txout own[BTC_INPUT_MAX];
-	for (uint32_t i = 0; i < u->tx.in_count; i++)
-		own[i] = (struct elements_txout){.asset = elements_asset_of(&chain->policy_asset),
-			.value = elements_value_of(spent[i].value),
-			.script = spent[i].script};
-	TRY(blind(u, chain, spent, seed));
-	elements_sighash_prepare(&u->cache.elements, &u->elements.tx, own);
-	return OK;
+	return spend_elements(u, spent, hidden, seed);
 }
 
 void utxo_tx_key_path(struct hash256 *out, const struct utxo_tx *u, uint32_t input)

@@ -5,8 +5,9 @@
  * Invariants: on Liquid every output is explicit and of L-BTC as it is read, the last one and no
  * other is the fee, nothing is issued and nothing comes in from Bitcoin; the view is without the
  * fee's output. Outputs with a receiver's key are blinded before anything is hashed, by a seed:
- * what was checked explicitly is what is signed, whoever does it. If there is one of them, one of
- * nothing lies beside, which the view is without, too. What is written back has the bytes that were
+ * what was checked explicitly is what is signed, whoever does it. If there is one of them, or none
+ * and a confidential coin is spent, one of nothing lies beside, which the view is without, too; not
+ * beside the one that balances confidential coins. What is written back has the bytes that were
  * read, blinded, and witnesses. Threads: pure. Ownership: slices borrow from the bytes read; a
  * struct utxo_tx points into itself. What it must not do: decide whether the transaction may be
  * signed.
@@ -33,6 +34,7 @@ struct utxo_tx {
 		struct elements_txin in[BTC_INPUT_MAX];
 		struct elements_txout out[UTXO_OUTPUT_MAX];
 		uint32_t blinded; /* outputs that are to be, the one beside included */
+		bool beside;      /* there is one */
 		uint8_t proofs[UTXO_BLINDED_MAX * ELEMENTS_PROOFS_MAX];
 	} elements; /* Liquid */
 	union {
@@ -48,9 +50,11 @@ MUST_USE NONNULL_ALL enum err utxo_tx_open(
 /* Does output i of the view pay to this destination? */
 NONNULL_ALL bool utxo_tx_pays(const struct utxo_tx *u, uint32_t i, struct slice destination);
 /* What each input spends, before the hashes are asked for; what is to be blinded is, by the seed.
- * ERR_FORMAT: something is, and there is no seed, or it can't be. */
-MUST_USE enum err utxo_tx_spends(
-	struct utxo_tx *u, const struct btc_txout *spent, const struct hash256 *seed);
+ * hidden: the blinders of each; NULL: all are explicit. ERR_FORMAT: something is to be blinded, and
+ * there is no seed, or it can't be; of confidential coins nothing is; something lies beside that
+ * need not, or does not and has to. */
+MUST_USE enum err utxo_tx_spends(struct utxo_tx *u, const struct btc_txout *spent,
+	const struct blinders *hidden, const struct hash256 *seed);
 NONNULL_ALL void utxo_tx_key_path(struct hash256 *out, const struct utxo_tx *u, uint32_t input);
 NONNULL_ALL void utxo_tx_script_path(
 	struct hash256 *out, const struct utxo_tx *u, uint32_t input, const struct hash256 *leaf);

@@ -107,7 +107,8 @@ static void read_coins(void)
 			struct btc_coin *c = &coin[coin_count++];
 			CHECK(coin_count <= ARRAY_LEN(coin));
 			*c = (struct btc_coin){.at = {.txid = e->at.tx, .index = e->at.index},
-				.key_index = e->key_index};
+				.key_index = e->key_index,
+				.hidden = e->hidden};
 			CHECK(amount_to_sat(&c->value, e->amount) == OK);
 		}
 		for (uint32_t k = 0; e->kind == CHAIN_COIN_SPENT && k < coin_count; k++) {
@@ -362,6 +363,7 @@ static void refusals(const struct swap *s)
 				continue;
 			spent.at = (struct btc_outpoint){.txid = e->at.tx, .index = e->at.index};
 			spent.key_index = e->key_index;
+			spent.hidden = e->hidden;
 			CHECK(amount_to_sat(&spent.value, e->amount) == OK);
 			break; /* the deposit: spent by the first lock-up */
 		}

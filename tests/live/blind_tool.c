@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 		.fee = {FEE_RAW}};
 	CHECK(utxo_build_payment(&raw, &change, network, &p) == OK);
 	CHECK(utxo_tx_open(&u, network, buf_slice(&raw)) == OK);
-	CHECK(utxo_tx_spends(&u, &spent, &seed) == OK);
+	CHECK(utxo_tx_spends(&u, &spent, NULL, &seed) == OK);
 	utxo_tx_put(&out, &txid, &u);
 	CHECK(!out.overflow);
 	hex_encode(text, bytes, out.len);

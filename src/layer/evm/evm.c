@@ -195,7 +195,7 @@ static enum err fee_estimate(struct layer *layer, uint32_t blocks, layer_fee_cb 
 	return err;
 }
 
-static enum err watch_coin(struct layer *layer, const struct btc_outpoint *coin)
+static enum err watch_coin(struct layer *layer, const struct btc_coin *coin)
 {
 	(void)layer;
 	(void)coin;

@@ -467,7 +467,7 @@ static enum err watch_wallet(struct layer *layer, const struct pubkey *wallet)
 	return OK; /* the node's keys are its own */
 }
 
-static enum err watch_coin(struct layer *layer, const struct btc_outpoint *coin)
+static enum err watch_coin(struct layer *layer, const struct btc_coin *coin)
 {
 	(void)layer;
 	(void)coin;

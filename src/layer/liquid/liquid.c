@@ -1,11 +1,13 @@
 /* Liquid's live half: how elementsd's transactions and blocks are read.
  *
- * Only explicit L-BTC is counted. An output of another asset, or a blinded one, is no coin of ours
- * and no lock-up, whatever script it pays to: it is left out of events and scans alike, and said to
- * be there. */
+ * Explicit L-BTC is counted, and confidential L-BTC that pays a script of our wallet and that our
+ * key opens. An output of another asset, or one that can't be opened, is no coin of ours, and a
+ * blinded one no lock-up, whatever script it pays to: it is left out of events and scans alike, and
+ * said to be there. */
 #include "base/hex.h"
 #include "layer/utxo/utxo.h"
 #include "wire/elements_address.h"
+#include "wire/elements_blind.h"
 #include "wire/elements_block.h"
 #include "wire/elements_view.h"
 #include <stdlib.h>
@@ -75,6 +77,19 @@ static enum err tx_open(const struct network *network, struct slice raw, tx_use 
 
 /* ---- blocks: the header's hash and height, the Merkle root ---- */
 
+struct block {
+	struct elements_block b;
+	struct hidden *hidden;        /* owned: what pays us confidentially */
+	struct utxo_opening *opening; /* owned: of each */
+	uint32_t count, room;
+};
+
+/* Its slices borrow from the block's bytes. */
+struct hidden {
+	struct elements_txout output;
+	uint32_t key_index;
+};
+
 static enum err check_block(struct elements_block *b, const struct block_ref *ref, struct slice raw,
 	const struct parallel *parallel)
 {
@@ -90,24 +105,28 @@ static enum err check_block(struct elements_block *b, const struct block_ref *re
 
 static void block_close(void *block)
 {
-	if (block != NULL)
-		elements_block_close(block);
-	free(block);
+	struct block *b = block;
+	if (b == NULL)
+		return;
+	elements_block_close(&b->b);
+	free(b->hidden);
+	free(b->opening);
+	free(b);
 }
 
 static enum err block_open(
 	void **block, struct block_ref *ref, struct slice raw, const struct parallel *parallel)
 {
-	struct elements_block *b = calloc(1, sizeof *b);
+	struct block *b = calloc(1, sizeof *b);
 	if (b == NULL)
 		return ERR_FULL;
-	const enum err err = check_block(b, ref, raw, parallel);
+	const enum err err = check_block(&b->b, ref, raw, parallel);
 	if (err != OK) {
 		block_close(b);
 		return err;
 	}
-	ref->parent = b->header.parent;
-	ref->time_ms = (uint64_t)b->header.time * 1000;
+	ref->parent = b->b.header.parent;
+	ref->time_ms = (uint64_t)b->b.header.time * 1000;
 	*block = b;
 	return OK;
 }
@@ -131,13 +150,99 @@ static enum err visit_one(
 static enum err block_visit(
 	const void *block, const struct network *network, btc_tx_visit visit, void *ctx)
 {
-	const struct elements_block *b = block;
+	const struct elements_block *b = &((const struct block *)block)->b;
 	struct visiting v = {.network = network, .visit = visit, .ctx = ctx};
 	enum err err = view_init(&v.view, b->in_max, b->out_max);
 	if (err == OK)
 		err = elements_block_visit(b, visit_one, &v);
 	view_fini(&v.view);
 	return err;
+}
+
+/* ---- confidential outputs of a block ---- */
+
+struct finding {
+	struct block *block;
+	const struct utxo *b;
+};
+
+static bool is_explicit(const struct elements_txout *o)
+{
+	return elements_asset_form(&o->asset) == ELEMENTS_EXPLICIT &&
+		elements_value_form(&o->value) == ELEMENTS_EXPLICIT;
+}
+
+static enum err hidden_room(struct block *b)
+{
+	if (b->count < b->room)
+		return OK;
+	const uint32_t room = b->room == 0 ? 8 : 2 * b->room;
+	struct hidden *hidden = realloc(b->hidden, room * sizeof *hidden);
+	if (hidden == NULL)
+		return ERR_FULL;
+	b->hidden = hidden;
+	struct utxo_opening *opening = realloc(b->opening, room * sizeof *opening);
+	if (opening == NULL)
+		return ERR_FULL;
+	b->opening = opening;
+	b->room = room;
+	return OK;
+}
+
+static enum err find_in(
+	void *ctx, uint32_t index, const struct elements_tx *tx, const struct hash256 *txid)
+{
+	const struct finding *f = ctx;
+	(void)txid;
+	for (uint32_t i = 0; i < tx->out_count; i++) {
+		const struct elements_txout *o = &tx->out[i];
+		for (uint32_t k = 0; k < KEY_INDEX_COUNT && !is_explicit(o); k++) {
+			const struct script_key *own = &f->b->wallet[k];
+			if (!slice_eq(o->script, slice_of(own->b, sizeof own->b)))
+				continue;
+			TRY(hidden_room(f->block));
+			f->block->hidden[f->block->count] = (struct hidden){*o, k};
+			f->block->opening[f->block->count++] = (struct utxo_opening){
+				.tx = index, .output = i, .err = ERR_FORMAT};
+		}
+	}
+	return OK;
+}
+
+static enum err block_find(void *block, const struct utxo *b, uint32_t *count)
+{
+	struct finding f = {block, b};
+	if (b->has_wallet)
+		TRY(elements_block_visit(&f.block->b, find_in, &f));
+	*count = f.block->count;
+	return OK;
+}
+
+static void block_reveal(void *block, const struct utxo *b, uint32_t index)
+{
+	static const enum err said[] = {ERR_CHECKSUM, ERR_NOT_FOUND};
+	const struct hash256 *ours = &elements_network_of(b->layer.config.network)->policy_asset;
+	const struct hidden *h = &((struct block *)block)->hidden[index];
+	struct utxo_opening *out = &((struct block *)block)->opening[index];
+	struct elements_opening o;
+	const enum err err = elements_open(&o, &h->output, &b->opens[h->key_index]);
+	for (size_t i = 0; i < ARRAY_LEN(said); i++)
+		out->err = err == said[i] ? err : out->err;
+	if (err != OK)
+		return;
+	out->value = o.value;
+	out->hidden = elements_blinders_of(&o);
+	if (!hash256_eq(&o.asset, ours))
+		out->err = ERR_NETWORK;
+	else
+		out->err = o.value.raw > 0 && blinders_any(&out->hidden) ? OK : ERR_RANGE;
+}
+
+static const struct utxo_opening *block_openings(const void *block, uint32_t *count)
+{
+	const struct block *b = block;
+	*count = b->count;
+	return b->opening;
 }
 
 /* ---- what else is asked ---- */
@@ -148,7 +253,7 @@ static enum err scan_value(
 	struct hash256 asset;
 	if (json_get(output, "assetcommitment") != NULL ||
 		json_get(output, "amountcommitment") != NULL)
-		return ERR_NOT_FOUND;
+		return ERR_STATE;
 	TRY(core_answer_hash(&asset, json_get(output, "asset")));
 	if (!hash256_eq(&asset, &elements_network_of(network)->policy_asset))
 		return ERR_NOT_FOUND;
@@ -192,6 +297,9 @@ static const struct utxo_rules rules = {
 	.block_open = block_open,
 	.block_visit = block_visit,
 	.block_close = block_close,
+	.block_find = block_find,
+	.block_reveal = block_reveal,
+	.block_openings = block_openings,
 	.scan_value = scan_value,
 	.check_more = check_more,
 	.other_assets = true,

@@ -43,11 +43,17 @@ struct block_ask {
 	struct payload *payload; /* owned */
 };
 
+/* For opening one confidential output of it: ten times what that takes. Who fills blocks with them
+ * pays for a thousand bytes each. */
+#define OPEN_CPU_NS (UINT64_C(400) * CPU_BUDGET_MS)
+
 /* Loops over a block's bytes and transactions, whoever runs them: under a budget each, and over
  * when one was spent, or nobody waits for the result any more. */
 struct guard {
 	const struct parallel *over; /* NULL: the caller */
 	const struct offload_job *job;
+	uint64_t cpu_ns; /* of each thread */
+	size_t look_every;
 	_Atomic bool stopped;
 };
 
@@ -72,9 +78,10 @@ static void run_guarded(void *ctx, size_t begin, size_t end)
 {
 	const struct guarded *g = ctx;
 	struct cpu_budget budget;
-	cpu_budget_begin(&budget, cpu_task_kind("block_hash"), BLOCK_CPU_NS);
+	cpu_budget_begin(&budget, cpu_task_kind("block_hash"), g->guard->cpu_ns);
 	for (size_t at = begin; at < end && !has_stopped(g->guard);) {
-		const size_t next = end - at > BLOCK_LOOK_EVERY ? at + BLOCK_LOOK_EVERY : end;
+		const size_t every = g->guard->look_every;
+		const size_t next = end - at > every ? at + every : end;
 		g->body(g->ctx, at, next);
 		at = next;
 	}
@@ -87,9 +94,39 @@ static void guard_run(void *self, size_t count, size_t item_size, parallel_body 
 	parallel_run(g.guard->over, count, item_size, run_guarded, &g);
 }
 
+struct revealing {
+	const struct utxo *b;
+	struct payload *payload;
+};
+
+static void reveal_some(void *ctx, size_t begin, size_t end)
+{
+	const struct revealing *r = ctx;
+	for (size_t i = begin; i < end; i++)
+		r->payload->rules->block_reveal(r->payload->block, r->b, (uint32_t)i);
+}
+
+/* What the block's confidential outputs to us hold. */
+static enum err reveal(struct block_ask *asked, const struct parallel *parallel)
+{
+	struct revealing r = {utxo_of(asked->layer), asked->payload};
+	struct guard guard = {.over = parallel, .job = &asked->job, .look_every = 1};
+	const struct parallel guarded = {.run = guard_run, .self = &guard};
+	uint32_t count = 0;
+	if (r.payload->rules->block_find == NULL)
+		return OK;
+	TRY(r.payload->rules->block_find(r.payload->block, r.b, &count));
+	guard.cpu_ns = count * OPEN_CPU_NS;
+	parallel_run(&guarded, count, sizeof(struct utxo_opening), reveal_some, &r);
+	return has_stopped(&guard) ? ERR_CANCELLED : OK;
+}
+
 static enum err read_block(struct block_ask *asked, const struct parallel *parallel)
 {
-	struct guard guard = {.over = parallel, .job = &asked->job};
+	struct guard guard = {.over = parallel,
+		.job = &asked->job,
+		.cpu_ns = BLOCK_CPU_NS,
+		.look_every = BLOCK_LOOK_EVERY};
 	const struct parallel guarded = {.run = guard_run, .self = &guard};
 	size_t len;
 	struct payload *p = asked->payload = calloc(1, sizeof *p);
@@ -115,6 +152,8 @@ static void run_check(struct offload_job *job, const struct parallel *parallel)
 	cpu_budget_begin(&budget, cpu_task_kind("block_check"), BLOCK_CPU_NS);
 	asked->err = read_block(asked, parallel);
 	(void)cpu_budget_end(&budget);
+	if (asked->err == OK)
+		asked->err = reveal(asked, parallel);
 	rpc_reading_free(asked->reading);
 	asked->reading = NULL;
 }
@@ -261,6 +300,8 @@ static enum err ask_block(
 
 struct delivery {
 	struct utxo *b;
+	const struct utxo_opening *opening; /* of the block, those that are left */
+	uint32_t opening_count;
 	uint64_t height;
 	size_t event_count;
 	bool crowded;
@@ -313,8 +354,22 @@ static enum err visit(
 	void *ctx, uint32_t index, const struct btc_tx *tx, const struct hash256 *txid)
 {
 	struct delivery *d = ctx;
-	(void)index;
-	return utxo_match(d->b, tx, txid, d->height, emit, d);
+	struct utxo_place place = {.height = d->height, .opening = d->opening};
+	while (place.opening_count < d->opening_count &&
+		d->opening[place.opening_count].tx == index)
+		place.opening_count++;
+	d->opening += place.opening_count;
+	d->opening_count -= place.opening_count;
+	return utxo_match(d->b, tx, txid, &place, emit, d);
+}
+
+static struct delivery delivery_of(
+	struct utxo *b, const struct payload *p, uint64_t height, bool crowded)
+{
+	struct delivery d = {.b = b, .height = height, .crowded = crowded};
+	if (p->rules->block_openings != NULL)
+		d.opening = p->rules->block_openings(p->block, &d.opening_count);
+	return d;
 }
 
 /* Matched anew at each attempt, so that what is watched since the last one counts. */
@@ -322,11 +377,11 @@ static enum err deliver(struct layer *layer, const struct block_ref *block, void
 {
 	struct utxo *b = utxo_of(layer);
 	const struct payload *p = payload;
-	struct delivery d = {.b = b, .height = block->height};
+	struct delivery d = delivery_of(b, p, block->height, false);
 
 	enum err err = p->rules->block_visit(p->block, layer->config.network, visit, &d);
 	if (err == ERR_FULL) {
-		d = (struct delivery){.b = b, .height = block->height, .crowded = true};
+		d = delivery_of(b, p, block->height, true);
 		err = p->rules->block_visit(p->block, layer->config.network, visit, &d);
 	}
 	if (err != OK)

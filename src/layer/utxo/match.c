@@ -27,8 +27,14 @@ static struct point_key point_key_at(const struct locator *at)
 enum err utxo_watch_wallet(struct layer *layer, const struct pubkey *wallet)
 {
 	struct utxo *b = utxo_of(layer);
-	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++)
-		TRY(wallet_script(b->wallet[i].b, wallet, layer->config.id, i));
+	struct pubkey point;
+	for (uint32_t i = 0; i < KEY_INDEX_COUNT; i++) {
+		struct script_key *own = &b->wallet[i];
+		TRY(wallet_script(own->b, wallet, layer->config.id, i));
+		if (b->rules->block_find != NULL)
+			TRY(wallet_blinding(
+				&b->opens[i], &point, wallet, slice_of(own->b, sizeof own->b)));
+	}
 	b->has_wallet = true;
 	return OK;
 }
@@ -75,11 +81,21 @@ enum err utxo_watch_deposits(
 	return OK;
 }
 
-enum err utxo_watch_coin(struct layer *layer, const struct btc_outpoint *coin)
+static enum err watch_coin(struct utxo *b, const struct btc_outpoint *at, struct sat hidden)
 {
 	struct point_key key;
-	point_key_of(&key, coin);
-	return table_put(&utxo_of(layer)->coin, &key) == NULL ? ERR_FULL : OK;
+	point_key_of(&key, at);
+	struct coin_watch *coin = table_put(&b->coin, &key);
+	if (coin == NULL)
+		return ERR_FULL;
+	coin->hidden = hidden;
+	return OK;
+}
+
+enum err utxo_watch_coin(struct layer *layer, const struct btc_coin *coin)
+{
+	return watch_coin(utxo_of(layer), &coin->at,
+		blinders_any(&coin->hidden) ? coin->value : (struct sat){0});
 }
 
 enum err utxo_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg)
@@ -225,8 +241,25 @@ static bool is_ours(const struct utxo *b, struct slice script, uint32_t *key_ind
 	return d != NULL;
 }
 
+static const char *why_not(const struct utxo_opening *opening)
+{
+	static const struct {
+		enum err err;
+		const char *why;
+	} rows[] = {{ERR_FORMAT, "confidentially, without what it takes to read it"},
+		{ERR_CHECKSUM, "confidentially, with a proof that is none"},
+		{ERR_NOT_FOUND, "blinded for a key that is not ours"},
+		{ERR_NETWORK, "confidentially, in another asset"},
+		{ERR_RANGE, "confidentially, and nothing"}};
+	for (size_t i = 0; opening != NULL && i < ARRAY_LEN(rows); i++)
+		if (rows[i].err == opening->err)
+			return rows[i].why;
+	return "in another asset, or a lock-up confidentially";
+}
+
 /* Something for us that is not counted: its owner will ask. */
-static void note_other_asset(struct utxo *b, struct slice script, const struct btc_outpoint *at)
+static void note_other_asset(struct utxo *b, struct slice script, const struct btc_outpoint *at,
+	const struct utxo_opening *opening)
 {
 	struct script_key key;
 	uint32_t index;
@@ -239,14 +272,38 @@ static void note_other_asset(struct utxo *b, struct slice script, const struct b
 	if (!ours)
 		return;
 	hex_encode_reversed(txid, at->txid.b, sizeof at->txid.b);
-	(void)DETAIL(b->layer.notice, OK,
-		"not counted: %s:%u pays to us in another asset, or confidentially", txid,
-		(unsigned)at->index);
+	(void)DETAIL(b->layer.notice, OK, "not counted: %s:%u pays to us %s", txid,
+		(unsigned)at->index, why_not(opening));
+}
+
+static const struct utxo_opening *opening_of(const struct utxo_place *place, uint32_t output)
+{
+	for (uint32_t i = 0; i < place->opening_count; i++)
+		if (place->opening[i].output == output)
+			return &place->opening[i];
+	return NULL;
+}
+
+/* A coin of ours; opening: of a confidential one, or NULL. */
+static enum err match_coin(struct utxo *b, struct chain_event *e, const struct btc_outpoint *at,
+	const struct utxo_opening *opening, match_emit emit, void *ctx)
+{
+	const struct sat none = {0};
+	TRY(watch_coin(b, at, opening == NULL ? none : opening->value));
+	e->kind = CHAIN_COIN_CREATED;
+	if (opening != NULL) {
+		e->flags |= CHAIN_HIDDEN;
+		e->hidden = opening->hidden;
+		e->amount = amount_of(e->amount.asset, opening->value.raw);
+	}
+	return emit(ctx, e);
 }
 
 static enum err match_output(struct utxo *b, const struct btc_txout *out,
-	const struct btc_outpoint *at, bool coinbase, uint64_t height, match_emit emit, void *ctx)
+	const struct btc_outpoint *at, bool coinbase, const struct utxo_place *place,
+	match_emit emit, void *ctx)
 {
+	const struct utxo_opening *opening = opening_of(place, at->index);
 	struct script_key key;
 	struct point_key where;
 	struct chain_event e = {.tx = at->txid,
@@ -254,18 +311,16 @@ static enum err match_output(struct utxo *b, const struct btc_txout *out,
 		.flags = coinbase ? CHAIN_LOCK_COINBASE : 0u,
 		.amount = amount_of(layer_asset(b->layer.config.id), out->value.raw)};
 
+	if (opening != NULL && opening->err == OK && is_ours(b, out->script, &e.key_index))
+		return match_coin(b, &e, at, opening, emit, ctx);
 	if (b->rules->other_assets && out->value.raw == 0) {
-		if (height > 0)
-			note_other_asset(b, out->script, at);
+		if (place->height > 0)
+			note_other_asset(b, out->script, at, opening);
 		return OK;
 	}
+	if (place->height > 0 && is_ours(b, out->script, &e.key_index))
+		return match_coin(b, &e, at, NULL, emit, ctx);
 	point_key_of(&where, at);
-	if (height > 0 && is_ours(b, out->script, &e.key_index)) {
-		if (table_put(&b->coin, &where) == NULL)
-			return ERR_FULL;
-		e.kind = CHAIN_COIN_CREATED;
-		return emit(ctx, &e);
-	}
 	if (out->script.len != sizeof key.b)
 		return OK;
 	memcpy(key.b, out->script.ptr, sizeof key.b);
@@ -285,15 +340,15 @@ static enum err match_output(struct utxo *b, const struct btc_txout *out,
 }
 
 enum err utxo_match(struct utxo *b, const struct btc_tx *tx, const struct hash256 *txid,
-	uint64_t height, match_emit emit, void *ctx)
+	const struct utxo_place *place, match_emit emit, void *ctx)
 {
 	const bool coinbase = btc_tx_is_coinbase(tx);
 
 	for (uint32_t i = 0; i < tx->in_count && !coinbase; i++)
-		TRY(match_input(b, &tx->in[i], txid, height, emit, ctx));
+		TRY(match_input(b, &tx->in[i], txid, place->height, emit, ctx));
 	for (uint32_t i = 0; i < tx->out_count; i++) {
 		const struct btc_outpoint at = {.txid = *txid, .index = i};
-		TRY(match_output(b, &tx->out[i], &at, coinbase, height, emit, ctx));
+		TRY(match_output(b, &tx->out[i], &at, coinbase, place, emit, ctx));
 	}
 	return OK;
 }

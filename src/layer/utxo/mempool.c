@@ -23,7 +23,8 @@ static enum err use_tx(void *ctx, const struct btc_tx *tx, const struct hash256 
 	const struct pool_fetch *f = ctx;
 	if (!hash256_eq(txid, &f->txid))
 		return ERR_CHECKSUM;
-	return utxo_match(f->b, tx, txid, 0, tell, &f->b->layer);
+	static const struct utxo_place mempool;
+	return utxo_match(f->b, tx, txid, &mempool, tell, &f->b->layer);
 }
 
 static void on_tx(void *op, uint64_t tag, const struct rpc_answer *answer)

@@ -33,21 +33,16 @@ static enum err address_check(const struct network *network, uint8_t *destinatio
 
 static enum err address_format(const struct network *network, char *text, struct slice destination)
 {
-	const struct elements_network *chain = elements_network_of(network);
-	struct slice script;
-	struct pubkey key;
-	if (chain == NULL)
-		return btc_address_format(text, network, destination);
-	const bool hidden = elements_destination_split(&script, &key, destination);
-	return elements_address_format(text, chain, script, hidden ? &key : NULL);
+	return utxo_address_format(text, network, destination);
 }
 
 static enum err funding_address(
 	const struct network *network, char *text, const struct pubkey *wallet)
 {
-	uint8_t script[34];
-	TRY(wallet_script(script, wallet, network->layer, KEY_INDEX_RECEIVE));
-	return btc_address_format(text, network, slice_of(script, sizeof script));
+	uint8_t bytes[WALLET_DESTINATION_MAX];
+	struct buf destination = buf_init(bytes, sizeof bytes);
+	TRY(wallet_destination(&destination, wallet, network->layer, KEY_INDEX_RECEIVE));
+	return address_format(network, text, buf_slice(&destination));
 }
 
 /* The largest dust limit of any script that an address can stand for: P2PKH's. */
@@ -133,12 +128,15 @@ static enum err build_payment(struct buf *raw, struct amount *fee, struct signin
 		.fee = plan->fee,
 		.locktime = (uint32_t)plan->tip_height};
 	struct sat paid = {0}, change;
+	struct seckey opens;
+	struct pubkey blinding;
 
 	if (plan->coin_count == 0 || plan->coin_count > BTC_INPUT_MAX)
 		return ERR_RANGE;
 	for (uint32_t i = 0; i < plan->coin_count; i++) {
 		struct sign_input *input = &r->input[i];
 		input->value = plan->coin[i].value;
+		input->hidden = plan->coin[i].hidden;
 		input->key = (struct key_path){.use = KEY_WALLET,
 			.layer = r->network->layer,
 			.index = plan->coin[i].key_index};
@@ -149,6 +147,10 @@ static enum err build_payment(struct buf *raw, struct amount *fee, struct signin
 	}
 	r->input_count = plan->coin_count;
 	TRY(wallet_script(p.change_script, wallet, r->network->layer, KEY_INDEX_CHANGE));
+	TRY(wallet_blinding(
+		&opens, &blinding, wallet, slice_of(p.change_script, sizeof p.change_script)));
+	bytes_wipe(&opens, sizeof opens);
+	p.change_blinding = &blinding;
 	TRY(utxo_build_payment(raw, &change, r->network, &p));
 	CHECK(sat_sub(&paid, paid, change));
 	for (uint32_t i = 0; i < payee_count; i++)
@@ -189,19 +191,32 @@ static enum err build_spend(struct buf *raw, struct amount *fee, struct signing_
 	return OK;
 }
 
-/* The coins of a payment that is called off come back to us, in one output. */
+static bool spends_hidden(const struct layer_plan *plan)
+{
+	bool hidden = false;
+	for (uint32_t i = 0; i < plan->coin_count && i < BTC_INPUT_MAX; i++)
+		hidden = hidden || blinders_any(&plan->coin[i].hidden);
+	return hidden;
+}
+
+/* The coins of a payment that is called off come back to us, in one output, which is confidential
+ * if one of them was. */
 static enum err build_call_off(struct buf *raw, struct amount *fee, struct signing_request *r,
 	const struct pubkey *wallet, const struct layer_plan *plan)
 {
-	uint8_t home[34];
+	uint8_t bytes[WALLET_DESTINATION_MAX];
+	struct buf home = buf_init(bytes, sizeof bytes);
 	struct sat value = {0};
 
-	TRY(wallet_script(home, wallet, r->network->layer, KEY_INDEX_CHANGE));
+	TRY(wallet_destination(&home, wallet, r->network->layer, KEY_INDEX_CHANGE));
 	for (uint32_t i = 0; i < plan->coin_count && i < BTC_INPUT_MAX; i++)
 		if (plan->coin[i].value.raw > SAT_MAX_RAW ||
 			!sat_add(&value, value, plan->coin[i].value))
 			return ERR_RANGE;
-	struct btc_txout out = {.script = slice_of(home, sizeof home)};
+	const size_t key_len = home.len - sizeof((struct sign_input *)0)->script;
+	struct btc_txout out = {.script = spends_hidden(plan)
+			? buf_slice(&home)
+			: slice_of(bytes + key_len, home.len - key_len)};
 	if (!sat_sub(&out.value, value, plan->fee))
 		return ERR_RANGE;
 	return build_payment(raw, fee, r, wallet, plan, &out, 1);
@@ -294,9 +309,9 @@ static enum err fee_bound(
 	case SIGN_PAYOUT:
 	case SIGN_LOCK:
 		vsize = btc_payment_vsize(sizes, LAYER_FEE_BOUND_INPUTS,
-			utxo_output_weight(id,
-				purpose == SIGN_LOCK ? BTC_SCRIPT_STD_MAX
-						     : utxo_destination_max(id)),
+			purpose == SIGN_LOCK ? utxo_output_weight(id, BTC_SCRIPT_STD_MAX) +
+					utxo_hidden_weight(id, false)
+					     : utxo_output_weight(id, utxo_destination_max(id)),
 			true);
 		break;
 	case SIGN_CLAIM: vsize = btc_spend_vsize(sizes, BTC_LEAF_CLAIM); break;

@@ -10,6 +10,8 @@
 #define SCAN_TRIES_MAX 600u
 #define SCAN_TIMEOUT_MS (20u * 60u * 1000u) /* the whole set is read: minutes on mainnet */
 #define OUTPUTS_MAX (1u << 20)
+#define REPORT_WAIT_MS 100u /* until the scan's block was reported */
+#define REPORT_WAITS_MAX 600u
 
 enum { OURS_WALLET = 1, OURS_LOCK };
 
@@ -39,15 +41,17 @@ struct scan_op {
 	void *ctx;
 	struct table script; /* what is asked for */
 	struct table lock;   /* the outpoints of lock-ups that count */
+	struct table hidden; /* found: confidential outputs to our scripts, by outpoint */
 	struct layer_scan out;
 	struct hash256 best;
-	uint32_t tries;
+	uint32_t tries, waits;
 };
 
 static void scan_free(struct scan_op *s)
 {
 	table_fini(&s->script);
 	table_fini(&s->lock);
+	table_fini(&s->hidden);
 	free(s->asked);
 	free(s);
 }
@@ -60,6 +64,35 @@ static void scan_end(struct scan_op *s, enum err err, const char *detail)
 	if (!s->layer->dead)
 		s->cb(s->ctx, &s->out);
 	scan_free(s);
+}
+
+/* What they hold: outpoints commit to it. One that was not opened is no coin of ours. */
+static enum err add_hidden(struct scan_op *s)
+{
+	for (uint32_t i = 0; i < s->hidden.item_count; i++) {
+		const struct coin_watch *coin = table_get(
+			&utxo_of(s->layer)->coin, table_at(&s->hidden, i));
+		if (coin != NULL)
+			TRY(amount_add(&s->out.wallet, s->out.wallet,
+				amount_of(s->out.wallet.asset, coin->hidden.raw)));
+	}
+	return OK;
+}
+
+/* Confidential coins are known once their block was reported, which may take longer than a scan. */
+static void scan_finish(void *op)
+{
+	struct scan_op *s = op;
+	const struct block_ref *at = &s->out.block;
+	enum err err = OK;
+	if (s->hidden.item_count > 0 && !follow_has(&s->layer->follow, at->height, &at->hash)) {
+		if (++s->waits == REPORT_WAITS_MAX ||
+			layer_wait(s->layer, REPORT_WAIT_MS, scan_finish, s) != OK)
+			scan_end(s, ERR_STATE, "the block of the scan was not reported in time");
+		return;
+	}
+	err = add_hidden(s);
+	scan_end(s, err, "a scan that can't be right");
 }
 
 static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
@@ -76,7 +109,7 @@ static void on_header(void *op, uint64_t tag, const struct rpc_answer *answer)
 	const enum err err = core_answer_header(&block, &depth, answer->result, &s->best);
 	if (err == OK && block.height == s->out.block.height) {
 		s->out.block = block;
-		scan_end(s, OK, "");
+		scan_finish(s);
 	} else {
 		/* ERR_STATE: reorganised since; the caller scans again */
 		scan_end(s, err == OK ? ERR_FORMAT : err,
@@ -117,7 +150,9 @@ static enum err add_output(struct scan_op *s, struct table *found, const struct 
 		return ERR_FULL;
 	const enum err err = utxo_of(s->layer)->rules->scan_value(
 		&value, output, s->layer->config.network);
-	if (err == ERR_NOT_FOUND)
+	if (err == ERR_STATE && ours->kind == OURS_WALLET)
+		return table_put(&s->hidden, &key) == NULL ? ERR_FULL : OK;
+	if (err == ERR_NOT_FOUND || err == ERR_STATE)
 		return OK;
 	TRY(err);
 	if (value.raw > SAT_MAX_RAW)
@@ -314,6 +349,7 @@ enum err utxo_scan(struct layer *layer, const struct layer_lock_ref *lock, size_
 		LAYER_SCAN_LOCKS_MAX + KEY_INDEX_COUNT + LAYER_DEPOSITS_MAX);
 	table_init(
 		&s->lock, sizeof(struct point_key), sizeof(struct point_key), LAYER_SCAN_LOCKS_MAX);
+	table_init(&s->hidden, sizeof(struct point_key), sizeof(struct point_key), OUTPUTS_MAX);
 	enum err err = take_locks(s, lock, lock_count);
 	if (err == OK)
 		err = layer_compute(layer, &s->job);

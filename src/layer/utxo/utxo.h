@@ -40,6 +40,7 @@ void point_key_of(struct point_key *out, const struct btc_outpoint *at);
 struct coin_watch {
 	struct point_key at;
 	uint64_t spent_height; /* 0: not spent */
+	struct sat hidden;     /* what a confidential one holds; zero: it is explicit */
 };
 struct script_key {
 	uint8_t b[34];
@@ -78,6 +79,19 @@ struct pool_tx {
 };
 
 struct utxo_check;
+struct utxo;
+
+/* A confidential output in a block that pays a script of ours, and what was found in it. */
+struct utxo_opening {
+	uint32_t tx, output; /* in order of these */
+	/* OK: of our asset, and not nothing. ERR_FORMAT: it lacks what it takes to be read;
+	 * ERR_CHECKSUM: its proof is none, or says otherwise than its commitments; ERR_NOT_FOUND:
+	 * it is blinded for another key; ERR_NETWORK: another asset; ERR_RANGE: nothing, or hidden
+	 * by nothing */
+	enum err err;
+	struct sat value;
+	struct blinders hidden;
+};
 
 /* A transaction, and its id. What is returned other than OK is handed on. */
 typedef enum err (*tx_use)(void *ctx, const struct btc_tx *tx, const struct hash256 *txid);
@@ -92,8 +106,16 @@ struct utxo_rules {
 		const struct parallel *parallel);
 	enum err (*block_visit)(
 		const void *block, const struct network *network, btc_tx_visit visit, void *ctx);
+	/* Which of its outputs pay b's scripts confidentially, and, once block_reveal was called
+	 * for each index below *count, what they hold; reveal runs on any thread, tens of
+	 * milliseconds long. Of b, only what layer_start does not change any more is read. NULL:
+	 * there are none on this network. ERR_FULL: no memory. */
+	enum err (*block_find)(void *block, const struct utxo *b, uint32_t *count);
+	void (*block_reveal)(void *block, const struct utxo *b, uint32_t index);
+	const struct utxo_opening *(*block_openings)(const void *block, uint32_t *count);
 	void (*block_close)(void *block); /* takes; NULL is nothing */
-	/* What an entry of scantxoutset holds; ERR_NOT_FOUND: nothing that is counted. */
+	/* What an entry of scantxoutset holds; ERR_NOT_FOUND: nothing that is counted; ERR_STATE:
+	 * it is confidential. */
 	enum err (*scan_value)(
 		struct sat *value, const struct json *output, const struct network *network);
 	/* An output of value zero holds something else, or nobody can see what: it is not counted.
@@ -108,8 +130,9 @@ struct utxo {
 	const struct utxo_rules *rules;
 	bool has_wallet;
 	struct script_key wallet[KEY_INDEX_COUNT];
-	const struct descriptor *descriptor; /* borrows; of deposits; NULL: none */
-	uint32_t deposit_count;              /* its indexes below are watched */
+	struct seckey opens[KEY_INDEX_COUNT]; /* what is blinded for them; Liquid */
+	const struct descriptor *descriptor;  /* borrows; of deposits; NULL: none */
+	uint32_t deposit_count;               /* its indexes below are watched */
 	struct table deposit;
 	struct table coin, lock, script, hash, point, seen;
 	struct chain_event *event; /* owned; CHAIN_EVENTS_MAX of them */
@@ -144,16 +167,21 @@ uint64_t utxo_relay_rate(enum layer_id id);
 
 /* Where events go; returns OK, or ERR_FULL to stop. */
 typedef enum err (*match_emit)(void *ctx, const struct chain_event *event);
-/* Coins are looked at in blocks only (height over 0). What pays our scripts is watched from here
- * on. */
+/* Where a transaction was seen, and what its confidential outputs to us hold. */
+struct utxo_place {
+	uint64_t height; /* 0: the mempool */
+	const struct utxo_opening *opening;
+	uint32_t opening_count;
+};
+/* Coins are looked at in blocks only. What pays our scripts is watched from here on. */
 MUST_USE enum err utxo_match(struct utxo *b, const struct btc_tx *tx, const struct hash256 *txid,
-	uint64_t height, match_emit emit, void *ctx);
+	const struct utxo_place *place, match_emit emit, void *ctx);
 enum err utxo_watch_wallet(struct layer *layer, const struct pubkey *wallet);
 enum err utxo_watch_deposits(
 	struct layer *layer, const struct descriptor *descriptor, uint32_t count);
 /* The deposit address of this script; NULL: none is watched. */
 const struct deposit_watch *utxo_deposit(const struct utxo *b, struct slice script);
-enum err utxo_watch_coin(struct layer *layer, const struct btc_outpoint *coin);
+enum err utxo_watch_coin(struct layer *layer, const struct btc_coin *coin);
 enum err utxo_watch_lock(struct layer *layer, const struct id128 *swap, struct slice leg);
 enum err utxo_watch_lock_at(
 	struct layer *layer, const struct id128 *swap, const struct locator *at);
