@@ -30,7 +30,7 @@ def check(condition, what):
 
 
 class Case:
-    def __init__(self, deployed, client, cln):
+    def __init__(self, deployed, client, cln=None):
         self.p, self.client, self.nodes, self.cln = deployed, client, deployed.nodes, cln
 
     def begin(self, name, source, amount, address, *more):
