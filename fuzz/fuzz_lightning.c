@@ -90,7 +90,7 @@ static void on_lnd(uint8_t which, struct slice body)
 	struct ln_payment payment;
 	struct ln_balance balance;
 	struct ln_info info;
-	struct msat limbo;
+	struct ln_limbo limbo;
 	struct ln_channels channels = {
 		.channel = channel, .max = CHANNELS, .htlc = htlc, .htlc_max = HTLCS};
 	switch (which) {
@@ -128,7 +128,7 @@ static void on_lnd(uint8_t which, struct slice body)
 			CHECK(is_terminated(request, sizeof request));
 		(void)!lnd_done_parse(body);
 		if (lnd_limbo_parse(&limbo, body) == OK)
-			CHECK(limbo.raw <= LN_MSAT_MAX);
+			CHECK(limbo.all.raw <= LN_MSAT_MAX && limbo.undecided.raw <= limbo.all.raw);
 	}
 }
 
@@ -164,7 +164,7 @@ static void on_cln(uint8_t which, struct slice body)
 	struct ln_payment payment;
 	struct ln_balance balance;
 	struct ln_info info;
-	struct msat limbo;
+	struct ln_limbo limbo;
 	struct ln_channels channels = {
 		.channel = channel, .max = CHANNELS, .htlc = htlc, .htlc_max = HTLCS};
 	switch (which) {
@@ -184,7 +184,7 @@ static void on_cln(uint8_t which, struct slice body)
 		break;
 	case 6:
 		if (cln_limbo_parse(&limbo, body) == OK)
-			CHECK(limbo.raw <= LN_MSAT_MAX);
+			CHECK(limbo.all.raw <= LN_MSAT_MAX && limbo.undecided.raw <= limbo.all.raw);
 		break;
 	case 7: check_terms(body); break;
 	case 8: on_cln_invoice(body); break;

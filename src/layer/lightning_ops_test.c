@@ -126,6 +126,40 @@ static void test_scan(void)
 	ln_world_end();
 }
 
+/* What is held in a channel that is being closed is in limbo by lnd's count: it is the payer's
+ * until it is settled. */
+static void test_scan_closing(void)
+{
+	static const char limbo[] =
+		"{\"total_limbo_balance\":\"1020000\",\"pending_force_closing_channels\":[{"
+		"\"pending_htlcs\":[{\"incoming\":true,\"amount\":\"20000\",\"stage\":1}]}]}";
+	ln_world_begin();
+	node_says(PATH_SUBSCRIBE, STREAM, 200, node_invoice("OPEN", "", false, true));
+	ln_world_watch(true);
+	ln_world_start();
+	node_says(PATH_CHANNELS, ANSWER, 200, "{\"channels\":[]}");
+	node_says(PATH_BALANCE, ANSWER, 200,
+		"{\"local_balance\":{\"msat\":\"0\"},\"remote_balance\":{\"msat\":\"0\"},"
+		"\"unsettled_local_balance\":{\"msat\":\"0\"},\"unsettled_remote_balance\":"
+		"{\"msat\":\"0\"},\"pending_open_local_balance\":{\"msat\":\"0\"},"
+		"\"pending_open_remote_balance\":{\"msat\":\"0\"}}");
+	node_says(PATH_PENDING, ANSWER, 200, limbo);
+	ask_scan(); /* of somebody else's, which may be settled */
+	CHECK(amount_cmp(w.scan.wallet, amount_of(ASSET_BTC, 1020000)) == 0);
+	node_streams(node_invoice("ACCEPTED", HELD("20000000", "621"), false, true));
+	ln_world_run(1000);
+	ask_scan();
+	CHECK(w.scan.err == OK && amount_cmp(w.scan.wallet, amount_of(ASSET_BTC, 1000000)) == 0);
+	CHECK(amount_cmp(w.scan.limbo, amount_of(ASSET_BTC, 1000000)) == 0);
+	node_streams(node_invoice("SETTLED",
+		"{\"state\":\"SETTLED\",\"amt_msat\":\"20000000\",\"expiry_height\":621}", true,
+		true));
+	ln_world_run(1000);
+	ask_scan();
+	CHECK(amount_cmp(w.scan.wallet, amount_of(ASSET_BTC, 1020000)) == 0);
+	ln_world_end();
+}
+
 /* Looks that differ, and none like the one before it: what lies between them. */
 static void test_scan_moving(void)
 {
@@ -222,6 +256,7 @@ int main(void)
 	test_settle_answers();
 	test_offer();
 	test_scan();
+	test_scan_closing();
 	test_scan_moving();
 	test_pure();
 	test_destroyed();

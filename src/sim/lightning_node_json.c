@@ -81,6 +81,20 @@ static struct json *htlc_json(
 	return v;
 }
 
+/* Of a channel that is closed: on the chain, and neither claimed nor run out. */
+static struct json *closing_htlc_json(const struct simln *s, const struct simln_bill *b,
+	const struct simln_part *p, enum simln_side side)
+{
+	struct json *v = json_object();
+	json_set_bool(v, "incoming", b->payee == side);
+	simln_set_digits(v, "amount", (p->msat + p->fee) / MSAT);
+	json_set_u64(v, "maturity_height", p->expiry_height);
+	json_set_u64(v, "blocks_til_maturity",
+		p->expiry_height > s->height ? p->expiry_height - s->height : 0);
+	json_set_u64(v, "stage", 1);
+	return v;
+}
+
 static struct json *htlcs_json(const struct simln *s, enum simln_side side)
 {
 	struct json *list = json_array();
@@ -88,7 +102,9 @@ static struct json *htlcs_json(const struct simln *s, enum simln_side side)
 		const struct simln_bill *b = s->bill[i];
 		for (uint32_t k = 0; b->payment == SIMLN_IN_FLIGHT && k < b->part_count; k++)
 			if (!b->part[k].reached)
-				json_push(list, htlc_json(b, &b->part[k], side));
+				json_push(list,
+					s->closed ? closing_htlc_json(s, b, &b->part[k], side)
+						  : htlc_json(b, &b->part[k], side));
 	}
 	return list;
 }
@@ -127,12 +143,13 @@ struct json *simln_channels_json(const struct simln *s, enum simln_side side)
 	return out;
 }
 
-/* What this side has in a channel that was closed by force: its balance, and what it has sent that
- * is not resolved. */
+/* What lnd calls limbo of a channel that was closed by force: its side's balance, what it has sent
+ * that is not resolved, and also what was sent to it. */
 struct json *simln_pending_json(const struct simln *s, enum simln_side side)
 {
 	struct json *v = json_object(), *closing = json_array();
-	const uint64_t limbo = s->closed ? s->limbo[side] + s->sent[side] : 0;
+	const uint64_t sent = s->sent[side] + s->sent[simln_other(side)];
+	const uint64_t limbo = s->closed ? s->limbo[side] + sent : 0;
 	simln_set_digits(v, "total_limbo_balance", limbo / MSAT);
 	json_set(v, "pending_open_channels", json_array());
 	json_set(v, "pending_closing_channels", json_array());
@@ -151,7 +168,7 @@ struct json *simln_pending_json(const struct simln *s, enum simln_side side)
 	json_set(one, "channel", channel);
 	simln_set_digits(one, "limbo_balance", limbo / MSAT);
 	json_set_u64(one, "maturity_height", s->close_height + SIMLN_LIMBO_BLOCKS);
-	json_set(one, "pending_htlcs", json_array());
+	json_set(one, "pending_htlcs", htlcs_json(s, side));
 	json_push(closing, one);
 	return v;
 }

@@ -105,7 +105,7 @@ static void on_answer(void *ctx, const struct ln_answer *a)
 	if (a->balance != NULL)
 		put_balance(out, a->balance);
 	if (a->limbo != NULL)
-		json_set_u64(out, "limbo", a->limbo->raw);
+		json_set_u64(out, "limbo", a->limbo->all.raw);
 	if (a->channels != NULL)
 		put_channels(out, a);
 	if (a->request != NULL)

@@ -347,10 +347,11 @@ static enum err add_to_limbo(void *ctx, const struct channel *ch)
 	return ln_msat_add(ctx, ch->closing);
 }
 
-enum err cln_limbo_parse(struct msat *out, struct slice body)
+/* An HTLC to us is nobody's there until it is claimed. */
+enum err cln_limbo_parse(struct ln_limbo *out, struct slice body)
 {
 	struct msat sum = {0};
 	TRY(each_channel(body, add_to_limbo, &sum));
-	*out = sum;
+	*out = (struct ln_limbo){.all = sum};
 	return OK;
 }

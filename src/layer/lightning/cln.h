@@ -40,7 +40,7 @@ MUST_USE NONNULL_ALL enum err cln_deadline_parse(
 /* listpeerchannels. */
 MUST_USE NONNULL_ALL enum err cln_balance_parse(struct ln_balance *out, struct slice body);
 MUST_USE NONNULL_ALL enum err cln_channels_parse(struct ln_channels *out, struct slice body);
-MUST_USE NONNULL_ALL enum err cln_limbo_parse(struct msat *out, struct slice body);
+MUST_USE NONNULL_ALL enum err cln_limbo_parse(struct ln_limbo *out, struct slice body);
 
 /* An error; never OK. ERR_REJECTED: pay has ended without success and tries no more: its parts tell
  * whether anything is in flight; ERR_EXISTS: paid already, otherwise, or an invoice of that hash is

@@ -431,7 +431,7 @@ static void test_channels(void)
 	struct ln_channel c[4];
 	struct ln_htlc htlc[2];
 	struct ln_channels all = {.channel = c, .max = 4, .htlc = htlc, .htlc_max = 2};
-	struct msat limbo;
+	struct ln_limbo limbo;
 	CHECK(cln_balance_parse(&b, slice_str(list)) == OK);
 	CHECK(b.local.raw == 550 && b.remote.raw == 370);
 	CHECK(b.unsettled_local.raw == 100 && b.unsettled_remote.raw == 30);
@@ -440,7 +440,7 @@ static void test_channels(void)
 	CHECK(all.htlc_count == 2 && !htlc[0].incoming && htlc[1].incoming);
 	CHECK(htlc[0].amount.raw == 100 && htlc[1].amount.raw == 30);
 	CHECK(htlc[0].expiry_height == 500 && htlc[0].hash.b[31] == 0xff);
-	CHECK(cln_limbo_parse(&limbo, slice_str(list)) == OK && limbo.raw == 900);
+	CHECK(cln_limbo_parse(&limbo, slice_str(list)) == OK && limbo.all.raw == 900);
 	CHECK(c[0].active && !c[1].active && c[0].htlc_count == 2 && c[0].unsettled.raw == 130);
 	CHECK(c[0].short_channel_id == (UINT64_C(103) << 40 | 1u << 16 | 2u));
 	CHECK(c[1].short_channel_id == UINT64_MAX && c[0].funding_txid.b[0] == 0xff);

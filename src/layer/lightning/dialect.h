@@ -18,7 +18,7 @@ union ln_value {
 	struct ln_info info;
 	struct ln_balance balance;
 	struct ln_channels channels; /* owns its lists */
-	struct msat limbo;
+	struct ln_limbo limbo;
 	char request[BOLT11_TEXT_MAX + 1];
 	struct ln_invoice invoice;
 	struct ln_payment payment;

@@ -99,6 +99,12 @@ struct ln_balance {
 	struct msat pending_local, pending_remote;     /* in channels that are being opened */
 };
 
+/* What comes back from channels that are being closed. */
+struct ln_limbo {
+	struct msat all;
+	struct msat undecided; /* of it, in HTLCs to us that nobody has claimed yet */
+};
+
 struct ln_channel {
 	struct pubkey peer;
 	struct hash256 funding_txid; /* in hashing order */

@@ -468,12 +468,34 @@ enum err lnd_channels_parse(struct ln_channels *out, struct slice body)
 	return read_body(out, body, read_channels);
 }
 
-static enum err read_limbo(void *out, const struct json *v)
+/* In the first stage an HTLC is on the chain, and neither preimage nor time has decided it. */
+static enum err add_undecided(struct ln_limbo *limbo, const struct json *htlc)
 {
-	return ln_get_sat(out, v, "total_limbo_balance");
+	struct msat amount;
+	uint32_t stage;
+	bool incoming;
+	if (json_get_bool(htlc, "incoming", &incoming) != OK)
+		return ERR_FORMAT;
+	TRY(ln_get_u32(&stage, htlc, "stage", UINT32_MAX));
+	TRY(ln_get_sat(&amount, htlc, "amount"));
+	return incoming && stage == 1 ? ln_msat_add(&limbo->undecided, amount) : OK;
 }
 
-enum err lnd_limbo_parse(struct msat *out, struct slice body)
+static enum err read_limbo(void *out, const struct json *v)
+{
+	struct ln_limbo *limbo = out;
+	const struct json *closing = json_get(v, "pending_force_closing_channels");
+	limbo->undecided = (struct msat){0};
+	TRY(ln_get_sat(&limbo->all, v, "total_limbo_balance"));
+	for (size_t i = 0; i < json_count(closing); i++) {
+		const struct json *htlcs = json_get(json_at(closing, i), "pending_htlcs");
+		for (size_t k = 0; k < json_count(htlcs); k++)
+			TRY(add_undecided(limbo, json_at(htlcs, k)));
+	}
+	return limbo->undecided.raw <= limbo->all.raw ? OK : ERR_FORMAT;
+}
+
+enum err lnd_limbo_parse(struct ln_limbo *out, struct slice body)
 {
 	return read_body(out, body, read_limbo);
 }

@@ -22,7 +22,7 @@ MUST_USE NONNULL_ALL enum err lnd_balance_parse(struct ln_balance *out, struct s
 /* GET /v1/channels; adds to what is there. */
 MUST_USE NONNULL_ALL enum err lnd_channels_parse(struct ln_channels *out, struct slice body);
 /* GET /v1/channels/pending: what is ours in channels that are being closed. */
-MUST_USE NONNULL_ALL enum err lnd_limbo_parse(struct msat *out, struct slice body);
+MUST_USE NONNULL_ALL enum err lnd_limbo_parse(struct ln_limbo *out, struct slice body);
 /* POST /v2/invoices/settle, /v2/invoices/cancel: done. */
 MUST_USE NONNULL_ALL enum err lnd_done_parse(struct slice body);
 

@@ -432,11 +432,29 @@ static void test_channels(void)
 
 static void test_limbo(void)
 {
-	struct msat limbo;
+	/* as lnd 0.21 told it of a channel that the other side had closed, with a payment held */
+	static const char held[] =
+		"{\"total_limbo_balance\":\"4196430\",\"pending_force_closing_channels\":[{"
+		"\"limbo_balance\":\"4196430\",\"pending_htlcs\":[{\"incoming\":true,"
+		"\"amount\":\"200000\",\"maturity_height\":385,\"blocks_til_maturity\":258,"
+		"\"stage\":1}]}]}";
+	struct ln_limbo limbo;
 	CHECK(lnd_limbo_parse(&limbo,
 		      slice_str("{\"total_limbo_balance\":\"7\",\"waiting_close_channels\":[]}")) ==
 		OK);
-	CHECK(limbo.raw == 7000);
+	CHECK(limbo.all.raw == 7000 && limbo.undecided.raw == 0);
+	CHECK(lnd_limbo_parse(&limbo, slice_str(held)) == OK);
+	CHECK(limbo.all.raw == 4196430000 && limbo.undecided.raw == 200000000);
+	CHECK(lnd_limbo_parse(&limbo, changed(slice_str(held), "true", "false")) == OK);
+	CHECK(limbo.undecided.raw == 0); /* what we sent comes back */
+	CHECK(lnd_limbo_parse(&limbo, changed(slice_str(held), "stage\":1", "stage\":2")) == OK);
+	CHECK(limbo.undecided.raw == 0);
+	CHECK(lnd_limbo_parse(&limbo, changed(slice_str(held), "\"200000", "\"4196431")) ==
+		ERR_FORMAT);
+	CHECK(lnd_limbo_parse(&limbo, changed(slice_str(held), "\"200000\"", "200000")) ==
+		ERR_FORMAT);
+	CHECK(lnd_limbo_parse(&limbo, changed(slice_str(held), "incoming", "outgoing")) ==
+		ERR_FORMAT);
 	CHECK(lnd_limbo_parse(&limbo, slice_str("{\"total_limbo_balance\":7}")) == ERR_FORMAT);
 	CHECK(lnd_limbo_parse(&limbo, slice_str("{}")) == ERR_FORMAT);
 }

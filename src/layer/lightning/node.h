@@ -98,7 +98,7 @@ struct ln_answer {
 	const struct ln_info *info; /* INFO */
 	const struct ln_balance *balance;   /* BALANCE */
 	const struct ln_channels *channels; /* CHANNELS */
-	const struct msat *limbo;           /* LIMBO */
+	const struct ln_limbo *limbo;       /* LIMBO */
 	const char *request;                /* HOLD */
 	const struct ln_invoice *invoice;   /* INVOICE */
 	const struct ln_payment *payment;   /* PAYMENT, PAY */

@@ -2,7 +2,8 @@
  *
  * Ours is what comes back to us if nothing more happens: our side of every channel, the
  * commitment's fee where we pay it, what we have sent and nobody has claimed, and what was paid to
- * us and its channel has not been told yet. A forward under way changes nothing of that until it
+ * us and its channel has not been told yet. Not ours is what we hold in a channel that is being
+ * closed, though lnd counts it as in limbo. A forward under way changes nothing of that until it
  * has earned its fee. The node tells of channels, payments and invoices in questions of their own,
  * and each may be ahead of the others: so two looks with a pause between must find the same. Where
  * no two of LN_SCAN_LOOKS_MAX do, the node never rests: the most that was seen is told, and how
@@ -18,6 +19,7 @@
 
 struct incoming {
 	struct hash256 hash;
+	struct msat amount; /* of its HTLCs */
 	uint32_t htlc_count;
 	bool ours; /* settled: that is known or was told */
 	struct msat settled;
@@ -25,7 +27,8 @@ struct incoming {
 };
 
 struct look {
-	struct msat total, sent, limbo;
+	struct msat total, sent;
+	struct ln_limbo limbo;
 };
 
 struct scan_op {
@@ -89,23 +92,32 @@ static void on_limbo(void *op, unsigned tag, const struct ln_answer *a)
 	(void)tag;
 	if (usable(s, a)) {
 		s->now.limbo = *a->limbo;
-		sum_up(s, &s->now.total, *a->limbo);
+		sum_up(s, &s->now.total, a->limbo->all);
 	}
 	op_done(&s->op);
 }
 
-static void add_incoming(struct scan_op *s, const struct hash256 *hash)
+static struct incoming *incoming_find(struct scan_op *s, const struct hash256 *hash)
 {
 	for (uint32_t i = 0; i < s->incoming_count; i++)
-		if (hash256_eq(&s->incoming[i].hash, hash)) {
-			s->incoming[i].htlc_count++;
-			return;
-		}
-	if (s->incoming_count == LN_SCAN_INCOMING_MAX)
+		if (hash256_eq(&s->incoming[i].hash, hash))
+			return &s->incoming[i];
+	return NULL;
+}
+
+static void add_incoming(struct scan_op *s, const struct ln_htlc *h)
+{
+	struct incoming *in = incoming_find(s, &h->hash);
+	if (in == NULL && s->incoming_count == LN_SCAN_INCOMING_MAX) {
 		failed(s, ERR_FULL, "too much is being paid to us");
-	else
-		s->incoming[s->incoming_count++] = (struct incoming){
-			.hash = *hash, .htlc_count = 1};
+		return;
+	}
+	if (in == NULL) {
+		in = &s->incoming[s->incoming_count++];
+		*in = (struct incoming){.hash = h->hash};
+	}
+	in->htlc_count++;
+	sum_up(s, &in->amount, h->amount);
 }
 
 static void on_channels(void *op, unsigned tag, const struct ln_answer *a)
@@ -119,7 +131,7 @@ static void on_channels(void *op, unsigned tag, const struct ln_answer *a)
 		for (size_t i = 0; i < all->htlc_count; i++) {
 			const struct ln_htlc *h = &all->htlc[i];
 			if (h->incoming)
-				add_incoming(s, &h->hash);
+				add_incoming(s, h);
 			else if (table_get(&s->asked, &h->hash) != NULL)
 				sum_up(s, &s->now.sent, h->amount);
 		}
@@ -173,7 +185,7 @@ static void begin_look(struct scan_op *s)
 		{LN_ASK_CHANNELS, on_channels},
 		{LN_ASK_LIMBO, on_limbo},
 	};
-	s->now = (struct look){{0}, {0}, {0}};
+	s->now = (struct look){0};
 	s->unsettled = false;
 	s->incoming_count = 0;
 	s->looked_up = false;
@@ -203,10 +215,43 @@ static void add_settled(struct scan_op *s)
 	}
 }
 
+/* What we hold for swaps, and no open channel has: it is in one that is being closed, and its
+ * payer's as long as we have not settled it. */
+static struct msat held_in_closing(struct scan_op *s)
+{
+	struct lightning *l = lightning_of(s->op.layer);
+	struct msat sum = {0};
+	for (uint32_t i = 0; i < l->track.item_count; i++) {
+		const struct track *t = ((const struct track_ref *)table_at(&l->track, i))->track;
+		if (!t->held || t->lock.state == FACT_NONE || t->spent.state == FACT_TOLD)
+			continue;
+		const struct incoming *in = incoming_find(s, &t->hash);
+		const uint64_t open = in == NULL ? 0 : in->amount.raw;
+		struct sat held;
+		if (amount_to_sat(&held, t->lock.event.amount) == OK &&
+			held.raw * BOLT11_MSAT_PER_SAT > open)
+			sum_up(s, &sum, (struct msat){held.raw * BOLT11_MSAT_PER_SAT - open});
+	}
+	return sum;
+}
+
+static void take_off_held(struct scan_op *s)
+{
+	struct msat theirs = s->now.limbo.undecided;
+	if (theirs.raw == 0)
+		return;
+	const struct msat held = held_in_closing(s);
+	if (held.raw < theirs.raw)
+		theirs = held;
+	/* limbo has it, and the total has limbo */
+	s->now.limbo.all.raw -= theirs.raw;
+	s->now.total.raw -= theirs.raw;
+}
+
 static bool same(const struct look *a, const struct look *b)
 {
 	return a->total.raw == b->total.raw && a->sent.raw == b->sent.raw &&
-		a->limbo.raw == b->limbo.raw;
+		a->limbo.all.raw == b->limbo.all.raw;
 }
 
 /* The same as the look before it. */
@@ -238,7 +283,7 @@ static void answer(struct scan_op *s)
 		s->out.err = DETAIL(s->out.detail, ERR_FORMAT, "more is sent than there is");
 	s->out.wallet = amount_of(ASSET_BTC, s->out.err == OK ? total - sent : 0);
 	s->out.locked = amount_of(ASSET_BTC, s->out.err == OK ? sent : 0);
-	s->out.limbo = amount_of(ASSET_BTC, s->last.limbo.raw / BOLT11_MSAT_PER_SAT);
+	s->out.limbo = amount_of(ASSET_BTC, s->last.limbo.all.raw / BOLT11_MSAT_PER_SAT);
 	s->out.spread = amount_of(ASSET_BTC, s->out.err == OK ? total - least : 0);
 	s->cb(s->ctx, &s->out);
 }
@@ -253,8 +298,10 @@ static void scan_end(struct op *op)
 		op_done(op);
 		return;
 	}
-	if (!op->layer->dead && op->err == OK)
+	if (!op->layer->dead && op->err == OK) {
 		add_settled(s);
+		take_off_held(s);
+	}
 	if (!op->layer->dead && op->err == OK && !count_look(s)) {
 		if (s->looks < LN_SCAN_LOOKS_MAX) {
 			const enum err err = layer_wait(op->layer, LN_SCAN_PAUSE_MS, look_again, s);
