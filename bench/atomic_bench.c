@@ -275,7 +275,7 @@ static bool open_journal(struct journal **out, const char *name, bool without_ri
 	const struct journal_config config = {.dir = path,
 		.fresh_cluster = {{1}},
 		.segment_size = (size_t)512 << 20,
-		.plain = without_ring};
+		.ring_min = without_ring ? SIZE_MAX : 0};
 	if (journal_open(out, &config, NULL, NULL, &error) == OK)
 		return true;
 	(void)fprintf(stderr, "%s: can't be used: %s\n", path, error.text);

@@ -180,7 +180,7 @@ static enum err open_journal(struct core *k)
 		.segment_size = k->c.segment_size,
 		.group_max = k->c.group_max,
 		.synchronous = k->c.synchronous,
-		.plain = k->config->loop_backend == LOOP_EPOLL,
+		.ring_min = k->config->loop_backend == LOOP_EPOLL ? SIZE_MAX : 0,
 		.parallel = k->c.parallel,
 		.start = &start,
 		.on_durable = on_durable,

@@ -186,6 +186,8 @@ static enum err apply_config(
 	j->ops = config->ops == NULL ? file_system() : config->ops;
 	if (j->config.group_max == 0)
 		j->config.group_max = JOURNAL_GROUP_MAX;
+	if (j->config.ring_min == 0)
+		j->config.ring_min = JOURNAL_RING_MIN;
 	if (j->config.segment_size == 0)
 		j->config.segment_size = JOURNAL_SEGMENT_SIZE;
 	const size_t group_max = j->config.group_max, segment_size = j->config.segment_size;
@@ -286,11 +288,12 @@ static struct journal *journal_new(void)
 	return j;
 }
 
-/* A ring, if the system has one: without it the thread writes group by group. */
+/* A ring, if the system has one: without it every group is written by a plain call. */
 static enum err open_ring(struct journal *j)
 {
-	const struct file_ring_config config = {
-		.ops = j->ops, .depth = JOURNAL_FLIGHTS_MAX, .plain = j->config.plain};
+	const struct file_ring_config config = {.ops = j->ops,
+		.depth = JOURNAL_FLIGHTS_MAX,
+		.plain = j->config.ring_min == SIZE_MAX};
 	TRY(file_ring_create(&j->ring, &config, journal_commit_wrote, j));
 	if (!file_ring_is_native(j->ring)) {
 		file_ring_destroy(j->ring);

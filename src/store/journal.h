@@ -30,6 +30,7 @@
 #define JOURNAL_PAYLOAD_MAX (1024u * 1024u)
 #define JOURNAL_GROUP_MAX (4u * 1024u * 1024u)
 #define JOURNAL_SEGMENT_SIZE (64u * 1024u * 1024u)
+#define JOURNAL_RING_MIN (512u * 1024u)
 /* Of the first segment of a new journal, whose zeros are waited for; the rest is written while it
  * is used. */
 #define JOURNAL_SEGMENT_FIRST (1024u * 1024u)
@@ -67,7 +68,9 @@ struct journal_config {
 	/* No thread: journal_flush writes and syncs on the caller's thread, callbacks run there,
 	 * and nothing is written behind the caller's back. For the simulation on virtual time. */
 	bool synchronous;
-	bool plain;                      /* without io_uring, also where the system has it */
+	/* Groups of so many bytes are written on a ring, where the system has one; 0:
+	 * JOURNAL_RING_MIN; SIZE_MAX: none is. */
+	size_t ring_min;
 	const struct parallel *parallel; /* shares the checks of journal_open, which alone borrows
 					    it; NULL: nobody */
 	/* Read from here on: nothing before is looked at, or given to `replay`. NULL: from the

@@ -6,7 +6,6 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define SPARE_RETRY_MS 1000u
-#define LEAD_MAX 8192u
 #define LINGER_NS 60000u
 #define IN_VAIN_MAX 8u
 /* On a full disk, so much of the active segment is kept for the marks between groups. */
@@ -230,6 +229,7 @@ static void commit_group(struct journal *j)
 	struct journal_flight *f = begin(j);
 	if (f == NULL)
 		return;
+	put(&j->second_at, UINT64_MAX); /* nobody is there to be woken for another */
 	f->err = (MUTANT(SYNC_LEFT_OUT) ? file_write_all : file_write_durable)(
 		j->ops, f->sealed.file, f->sealed.group, f->sealed.size, f->sealed.offset);
 	f->done = true;
@@ -336,8 +336,15 @@ static bool may_begin(const struct journal *j)
 		atomic_load_explicit(&j->second_at, memory_order_relaxed);
 }
 
-/* Until nothing is wanted and nothing is under way. What follows a sync and nobody waits for with
- * the disk idle is done when the next write is under way: waking, hashing, a spare. */
+/* Is the open group one for the ring? */
+static bool is_large(const struct journal *j)
+{
+	return j->ring != NULL && !journal_is(j, JOURNAL_STRICT) &&
+		journal_stage_bytes(&j->stage) >= j->config.ring_min;
+}
+
+/* Until no large group is wanted and nothing is under way. What follows a sync and nobody waits for
+ * with the disk idle is done when the next write is under way: waking, hashing, a spare. */
 static void commit_on_ring(struct journal *j)
 {
 	do {
@@ -356,7 +363,7 @@ static void commit_on_ring(struct journal *j)
 			(void)file_ring_step(j->ring, f == NULL || !may_begin(j));
 		finish(j);
 		journal_commit_state(j);
-	} while (j->flight_count > 0 || may_begin(j));
+	} while (j->flight_count > 0 || (may_begin(j) && is_large(j)));
 	tell(j);
 }
 
@@ -365,7 +372,7 @@ static void commit_on_ring(struct journal *j)
 static void commit(struct journal *j)
 {
 	while (has_work(j)) {
-		if (j->ring != NULL && !journal_is(j, JOURNAL_STRICT))
+		if (is_large(j))
 			commit_on_ring(j);
 		else
 			commit_one(j);
@@ -512,12 +519,11 @@ static bool is_over(void *ctx)
 	return journal_durable(w->j) >= w->seq || journal_has_failed(w->j);
 }
 
-/* Commit here, unless somebody else does, or had better: a group takes so long to hash that it is
- * worth the hand-over to have that done while it is written. */
+/* Commit here, unless somebody else does, or had better: a large group takes so long to hash that
+ * it is worth the hand-over to have that done while it is written. */
 static bool lead(struct journal *j)
 {
-	const bool large = j->ring != NULL && journal_stage_bytes(&j->stage) >= LEAD_MAX &&
-		!journal_is(j, JOURNAL_STRICT);
+	const bool large = is_large(j);
 	if (large)
 		journal_commit_ask(j, journal_last(j));
 	return !large && journal_commit_here(j);

@@ -37,6 +37,7 @@ struct journal *history_open(struct file_sim *sim, struct history *h, bool synch
 		.ops = file_sim_ops(sim),
 		.segment_size = SEGMENT_SIZE,
 		.group_max = GROUP_MAX,
+		.ring_min = 1, /* every group */
 		.synchronous = synchronous};
 	struct replayed replayed = {.history = h};
 	struct journal_error error = {{0}};

@@ -5,9 +5,12 @@
  *
  *   a thread that waits for its record takes the role if it is free, and commits on the spot: one
  *     record of one writer costs no hand-over between threads;
- *   else the journal's thread has it as long as there is work. On a ring it writes a second group
- *     while one is under way, once that second one has as many bytes as the first: a disk takes two
- *     at once in less than twice the time, while two small groups are dearer than one.
+ *   else the journal's thread has it as long as there is work.
+ *
+ * A group is written by a plain call: what a ring completes, a thread of the kernel's has to come
+ * to first, which waits for a processor where all are taken. Large ones (ring_min) the journal's
+ * thread writes on a ring, hashes while they are under way, and sends a second one after the first
+ * once it has as many bytes: a disk takes two at once in less than twice the time.
  *
  * [ROLE] Who asks for something says so first (`wanted`) and looks at the role then; who gives the
  * role back does so first and looks at `wanted` then; between them on either side is a fence: one
@@ -79,7 +82,7 @@ struct journal {
 	struct thread thread;
 	bool thread_runs;
 	struct journal_filler filler;
-	struct file_ring *ring; /* NULL: it writes group by group */
+	struct file_ring *ring; /* for large groups; NULL: there is none */
 	struct eventcount work;
 	_Atomic uint32_t rest; /* enum journal_rest */
 	bool lingers;          /* there is a processor to do it on */

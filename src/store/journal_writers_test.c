@@ -15,6 +15,7 @@
 #define WRITERS 8u
 #define RECORDS 150u /* of each */
 #define PAYLOAD_MAX 1200u
+#define RING_SOME 2048u /* bytes of a group */
 
 static const struct id128 cluster = {{7}};
 
@@ -78,12 +79,12 @@ static enum err check(void *ctx, const struct journal_record *record)
 	return OK;
 }
 
-static void run(const char *dir, const struct file_ops *ops)
+static void run(const char *dir, size_t ring_min)
 {
 	static struct writer writer[WRITERS];
 	const struct journal_config config = {.dir = dir,
 		.fresh_cluster = cluster,
-		.ops = ops,
+		.ring_min = ring_min,
 		.segment_size = 1u << 17,
 		.group_max = 1u << 14};
 	struct replayed replayed = {.writer = writer};
@@ -140,11 +141,10 @@ static void test_rest(const char *dir)
 int main(void)
 {
 	char dir[] = "/tmp/sluice-journal-writers-XXXXXX";
-	struct file_ops plain = *file_system(); /* not the system's own: without a ring */
-	const struct file_ops *const ops[] = {NULL, &plain};
-	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+	const size_t ring_min[] = {1, RING_SOME, SIZE_MAX}; /* each group on the ring, some, none */
+	for (size_t i = 0; i < ARRAY_LEN(ring_min); i++) {
 		CHECK(mkdtemp(dir) != NULL);
-		run(dir, ops[i]);
+		run(dir, ring_min[i]);
 		remove_dir(dir);
 		(void)snprintf(dir, sizeof dir, "/tmp/sluice-journal-writers-XXXXXX");
 	}
