@@ -212,7 +212,7 @@ static void test_map(void)
 static void test_crc32c(void)
 {
 	/* RFC 3720 B.4: 32 bytes of zeros, of ones, ascending */
-	uint8_t bytes[300];
+	uint8_t bytes[1700]; /* more than three times what is read in one go */
 	memset(bytes, 0, 32);
 	CHECK(crc32c(0, bytes, 32) == 0x8a9136aau);
 	memset(bytes, 0xff, 32);
@@ -220,8 +220,12 @@ static void test_crc32c(void)
 	for (unsigned i = 0; i < sizeof bytes; i++)
 		bytes[i] = (uint8_t)i;
 	CHECK(crc32c(0, bytes, 32) == 0x46dd794eu);
-	for (size_t len = 0; len < sizeof bytes; len++)
-		CHECK(crc32c(0, bytes, len) == crc32c_portable(0, bytes, len));
+	for (size_t i = 32; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * i >> 3);
+	for (size_t len = 0; len + 3 <= sizeof bytes; len++)
+		for (size_t at = 0; at < 4; at += 3)
+			CHECK(crc32c((uint32_t)len, bytes + at, len) ==
+				crc32c_portable((uint32_t)len, bytes + at, len));
 	CHECK(crc32c(crc32c(0, bytes, 13), bytes + 13, 90) == crc32c(0, bytes, 103));
 }
 
