@@ -42,7 +42,8 @@ struct options {
 	uint64_t latency_low_ms, latency_high_ms, block_gas, chain_id;
 	char authorization[sizeof BASIC + BASE64_SIZE(AUTH_MAX)];
 	enum loop_backend_kind backend;
-	bool guarded, geth, lightning_cln, json, state_hash, help;
+	bool lightning_cln[SIMLN_SIDES];
+	bool guarded, geth, json, state_hash, help;
 };
 
 static const char usage[] =
@@ -55,7 +56,7 @@ static const char usage[] =
 	"  --rootstock-port P       0: any that is free (39444)\n"
 	"  --lightning-alice-port P of a Lightning node; 0: any that is free (39445)\n"
 	"  --lightning-bob-port P   of the other; 0: any that is free (39446)\n"
-	"  --lightning-cln          both are Core Lightnings with the plugin hold\n"
+	"  --lightning-cln WHO      alice, bob or both: a Core Lightning with the plugin hold (none)\n"
 	"  --liquid-port P          0: any that is free (39447)\n"
 	"  --bob-port P             0: any that is free (39448)\n"
 	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
@@ -119,6 +120,14 @@ static bool option_auth(struct options *o, const char *text)
 	return true;
 }
 
+static bool option_cln(struct options *o, const char *text)
+{
+	const bool both = strcmp(text, "both") == 0;
+	o->lightning_cln[SIMLN_ALICE] = both || strcmp(text, "alice") == 0;
+	o->lightning_cln[SIMLN_BOB] = both || strcmp(text, "bob") == 0;
+	return o->lightning_cln[SIMLN_ALICE] || o->lightning_cln[SIMLN_BOB];
+}
+
 enum option_key {
 	OPT_SEED = 1,
 	OPT_BITCOIN_PORT,
@@ -149,7 +158,7 @@ static const struct option long_options[] = {
 	{"rootstock-port", required_argument, NULL, OPT_ROOTSTOCK_PORT},
 	{"lightning-alice-port", required_argument, NULL, OPT_LIGHTNING_ALICE_PORT},
 	{"lightning-bob-port", required_argument, NULL, OPT_LIGHTNING_BOB_PORT},
-	{"lightning-cln", no_argument, NULL, OPT_LIGHTNING_CLN},
+	{"lightning-cln", required_argument, NULL, OPT_LIGHTNING_CLN},
 	{"liquid-port", required_argument, NULL, OPT_LIQUID_PORT},
 	{"bob-port", required_argument, NULL, OPT_BOB_PORT},
 	{"latency", required_argument, NULL, OPT_LATENCY},
@@ -193,7 +202,6 @@ static bool take_option(struct options *o, int key, const char *text)
 		bool *to;
 	} flags[] = {
 		{OPT_GETH, &o->geth},
-		{OPT_LIGHTNING_CLN, &o->lightning_cln},
 		{OPT_JSON, &o->json},
 		{OPT_STATE_HASH, &o->state_hash},
 		{OPT_HELP, &o->help},
@@ -210,6 +218,7 @@ static bool take_option(struct options *o, int key, const char *text)
 	switch (key) {
 	case OPT_LATENCY: return option_latency(o, text);
 	case OPT_AUTH: return option_auth(o, text);
+	case OPT_LIGHTNING_CLN: return option_cln(o, text);
 	case OPT_BACKEND: return loop_backend_parse(&o->backend, text) == OK;
 	default: return false;
 	}
@@ -290,7 +299,7 @@ static enum err start_lightning(
 		.wall_s = (loop_wall_ms(d->loop) - loop_now_ms(d->loop)) / 1000,
 		.height = bitcoin_height(d),
 		.local_msat = {CHANNEL_MSAT, CHANNEL_MSAT},
-		.cln = {o->lightning_cln, o->lightning_cln}};
+		.cln = {o->lightning_cln[SIMLN_ALICE], o->lightning_cln[SIMLN_BOB]}};
 	TRY(simln_create(&d->lightning, &config));
 	for (enum simln_side side = 0; side < SIMLN_SIDES; side++) {
 		const unsigned at = NODE_ALICE + side;
@@ -444,8 +453,8 @@ static void print_json(
 	print_network(out, d, NODE_ROOTSTOCK, rootstock);
 	print_network(out, d, NODE_LIQUID, liquid);
 	print_network(out, d, NODE_ROLLUP, rollup);
-	print_network(out, d, NODE_ALICE, o->lightning_cln ? cln : lightning);
-	print_network(out, d, NODE_BOB, o->lightning_cln ? cln : lightning);
+	print_network(out, d, NODE_ALICE, o->lightning_cln[SIMLN_ALICE] ? cln : lightning);
+	print_network(out, d, NODE_BOB, o->lightning_cln[SIMLN_BOB] ? cln : lightning);
 	js_set_u64(out, "chain_id", o->chain_id);
 	js_set_u64(out, "seed", o->seed);
 	js_close(out, '}');
@@ -466,6 +475,8 @@ static void print_line(
 		p->faucet[NODE_BITCOIN], p->faucet[NODE_ROOTSTOCK], port[NODE_ALICE],
 		port[NODE_BOB], port[NODE_LIQUID], p->faucet[NODE_LIQUID], port[NODE_ROLLUP],
 		p->chain_id, p->contract[NODE_ROLLUP], p->token, p->faucet[NODE_ROLLUP]);
+	if (o->lightning_cln[SIMLN_ALICE] || o->lightning_cln[SIMLN_BOB])
+		text_printf(out, " rune %s", SIMLN_RUNE);
 }
 
 static void print_where(const struct devnet *d, const struct options *o)

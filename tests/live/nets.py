@@ -159,20 +159,20 @@ class RealNets(Nets):
 
 
 class SimNets(Nets):
-    """sluice-devnet, which has them all. latency: of a call, in milliseconds, "LOW-HIGH"; cln: the Lightning nodes
-    are Core Lightnings."""
+    """sluice-devnet, which has them all. latency: of a call, in milliseconds, "LOW-HIGH"; cln: "alice", "bob" or
+    "both" Lightning nodes are Core Lightnings."""
     title = "simulated by sluice-devnet"
     BESIDE = {"lightning": lambda told: beside.SimLightning({name: told[f"lightning-{name}"] for name in ("alice", "bob")}),
               "liquid": lambda told: beside.SimLiquid(told["liquid"]), "bob": lambda told: beside.SimBob(told["bob"])}
 
     def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth, loop_backend="auto",
-                 layers=("lightning",), cln=False):
+                 layers=("lightning",), cln=None):
         super().__init__(block_ms, layers)
         self.auth, password = auth, ["--bitcoin-auth", ":".join(auth)] if auth else []
         self.command = [str(devnet), "--json", "--seed", str(seed), "--latency", latency, "--bitcoin-port", "0",
                         "--rootstock-port", "0", "--lightning-alice-port", "0", "--lightning-bob-port", "0",
                         "--liquid-port", "0", "--bob-port", "0", "--loop-backend", loop_backend, *password]
-        self.command += ["--lightning-cln"] if cln else []
+        self.command += ["--lightning-cln", cln] if cln else []
         self.command += [word for layer in ON_CHAINS if layer in self.block_ms
                          for word in (f"--{layer}-block-ms", str(self.block_ms[layer]))]
 

@@ -196,7 +196,7 @@ def check_backend(process, backend):
 def main(kind, bin_dir, backend="auto", cln=None):
     bin_dir = pathlib.Path(bin_dir)
     options = {} if backend == "auto" else {"loop_backend": backend}
-    nodes = nets.open_nets(kind, bin_dir, **options, **({"cln": True} if cln else {}))
+    nodes = nets.open_nets(kind, bin_dir, **options, **({"cln": "both"} if cln else {}))
     with nodes, deployment.Deployment(bin_dir, nodes, **options) as deployed:
         deployed.start()
         if options:
