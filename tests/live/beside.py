@@ -61,9 +61,12 @@ class SimLightning(Lightning):
         """stream: the first thing that is said there."""
         node = self.nodes[name]
         request = urllib.request.Request(node["url"] + path, json.dumps(body).encode() if body else None, method=method)
-        request.add_header("Grpc-Metadata-macaroon", node["macaroon"])
+        request.add_header(*(("Rune", node["rune"]) if "rune" in node else ("Grpc-Metadata-macaroon", node["macaroon"])))
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.readline()) if stream else json.load(answer)
+
+    def is_cln(self, name):
+        return "rune" in self.nodes[name]
 
     def lever(self, name):
         return peers.Rpc(self.nodes[name]["url"])
@@ -75,6 +78,9 @@ class SimLightning(Lightning):
 
 class RealLightning(Lightning):
     """Of lnds.Pair."""
+
+    def is_cln(self, name):
+        return False
 
     def settings(self, name, folder):
         node = self.nodes[name]

@@ -79,6 +79,11 @@ class Client:
     def settled(self):
         """What the payee's node says of the swap's invoice: (state, satoshi that came)."""
         name = "bob" if self.dest == "lightning" else "alice"
+        if self.nets.lightning.is_cln(name):
+            said, = self.nets.lightning.rest(name, "POST", "/v1/listholdinvoices",
+                                             {"payment_hash": self.hash().hex()})["holdinvoices"]
+            came = sum(part["msat"] for part in said["htlcs"] if part["state"] == "paid")
+            return "SETTLED" if said["state"] == "paid" else said["state"], came // 1000
         hashed = base64.urlsafe_b64encode(self.hash()).decode()
         said = self.nets.lightning.rest(name, "GET", f"/v2/invoices/subscribe/{hashed}", stream=True)["result"]
         came = sum(int(part["amt_msat"]) for part in said["htlcs"] if part["state"] == "SETTLED")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Ends the daemon, or the signer, at every point of a swap, and looks at what is left.
 
-    kills.py sim|real|sample FROM TO BIN_DIR WIRE_TOOL JOURNAL_TOOL
+    kills.py sim|real|sample|cln FROM TO BIN_DIR WIRE_TOOL JOURNAL_TOOL
 
 FROM, TO: bitcoin, rootstock, lightning, liquid or bob; the client locks on the first. sample: on the simulated
-networks, as many points as on real ones.
+networks, as many points as on real ones; cln: the same, and the provider's Lightning node is a Core Lightning.
 
 A dry run lists the records of one swap. Then, for each record and each point (before the write; written, not synced;
 synced, no effect sent; effect sent, nothing recorded; observation recorded), a swap runs in lockstep with hand-mined
@@ -264,7 +264,8 @@ def main():
     kind, source, dest, bin_dir, wire_tool, journal_tool = sys.argv[1:7]
     tools, journal = tool(wire_tool), tool(journal_tool)
     layers = [layer for layer in (source, dest) if layer not in OTHER]
-    with open_nets(kind, bin_dir, block_ms=BY_HAND, layers=layers) as nets:
+    options = {"cln": "alice"} if kind == "cln" else {}
+    with open_nets(kind, bin_dir, block_ms=BY_HAND, layers=layers, **options) as nets:
         run(nets, bin_dir, tools, journal, kind != "sim", (source, dest))
 
 
