@@ -56,7 +56,7 @@ static const char usage[] =
 	"  --rootstock-port P       0: any that is free (39444)\n"
 	"  --lightning-alice-port P of a Lightning node; 0: any that is free (39445)\n"
 	"  --lightning-bob-port P   of the other; 0: any that is free (39446)\n"
-	"  --lightning-cln WHO      alice, bob or both: a Core Lightning with the plugin hold (none)\n"
+	"  --lightning-cln WHO      alice, bob or both: a Core Lightning with `hold` (none)\n"
 	"  --liquid-port P          0: any that is free (39447)\n"
 	"  --bob-port P             0: any that is free (39448)\n"
 	"  --latency LO-HI          milliseconds for a call; 0-0: none (50-500)\n"
