@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "crypto/hash.h"
+#include "crypto/sha256_two.h"
 
 #define LEAF_PARTS_MAX 8u
 
@@ -22,6 +23,15 @@ void merkle_leaf_hash_parts(struct hash256 *out, const struct slice *part, size_
 void merkle_leaf_hash(struct hash256 *out, struct slice entry)
 {
 	merkle_leaf_hash_parts(out, &entry, 1);
+}
+
+void merkle_leaf_hash_many(struct hash256 *out, const struct slice *entry, size_t count)
+{
+	size_t i = 0;
+	for (; i + 1 < count; i += 2)
+		sha256_two(&out[i], &out[i + 1], leaf_tag, entry[i], entry[i + 1]);
+	if (i < count)
+		merkle_leaf_hash(&out[i], entry[i]);
 }
 
 void merkle_node_hash(struct hash256 *out, const struct hash256 *left, const struct hash256 *right)
@@ -68,6 +78,41 @@ void merkle_frontier_push(struct merkle_frontier *f, const struct hash256 *leaf)
 	}
 	f->node[level] = made;
 	f->size++;
+}
+
+static struct slice children(const struct hash256 *left)
+{
+	return slice_of((const uint8_t *)left, 2 * sizeof *left);
+}
+
+/* Neighbours become their parents, from the first place on. */
+static void pair_up(struct hash256 *node, size_t pairs)
+{
+	size_t i = 0;
+	for (; i + 1 < pairs; i += 2)
+		sha256_two(&node[i], &node[i + 1], node_tag, children(&node[2 * i]),
+			children(&node[2 * i + 2]));
+	if (i < pairs)
+		merkle_node_hash(&node[i], &node[2 * i], &node[2 * i + 1]);
+}
+
+/* An addition, level by level: what waits on a level is the left sibling of the first that comes;
+ * who has no neighbour then waits; parents go on to the next. */
+void merkle_frontier_push_many(struct merkle_frontier *f, struct hash256 *leaf, size_t count)
+{
+	CHECK(count <= MERKLE_SIZE_MAX - f->size);
+	const uint64_t size = f->size + count;
+	for (unsigned level = 0; count > 0; level++) {
+		const size_t waiting = f->size >> level & 1, pairs = (count - waiting) / 2;
+		const struct hash256 last = leaf[count - 1];
+		if (waiting > 0)
+			merkle_node_hash(&leaf[0], &f->node[level], &leaf[0]);
+		pair_up(leaf + waiting, pairs);
+		if (waiting + 2 * pairs < count)
+			f->node[level] = last;
+		count = waiting + pairs;
+	}
+	f->size = size;
 }
 
 void merkle_frontier_root(struct hash256 *out, const struct merkle_frontier *f)

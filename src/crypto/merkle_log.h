@@ -26,6 +26,9 @@ NONNULL_ALL void merkle_leaf_hash(struct hash256 *out, struct slice entry);
 /* Of an entry that lies in several pieces. */
 NONNULL_ALL void merkle_leaf_hash_parts(
 	struct hash256 *out, const struct slice *part, size_t count);
+/* Of many: two at once, where the CPU can. */
+NONNULL_ALL void merkle_leaf_hash_many(
+	struct hash256 *out, const struct slice *entry, size_t count);
 NONNULL_ALL void merkle_node_hash(
 	struct hash256 *out, const struct hash256 *left, const struct hash256 *right);
 
@@ -41,6 +44,10 @@ NONNULL_ALL void merkle_frontier_init(struct merkle_frontier *f);
  * the new size ends with, are the nodes that this leaf has completed; the one of level k has index
  * (size >> k) - 1. */
 NONNULL_ALL void merkle_frontier_push(struct merkle_frontier *f, const struct hash256 *leaf);
+/* Many in order, where they are overwritten. As that many pushes, but for what else is in node[].
+ */
+NONNULL_ALL void merkle_frontier_push_many(
+	struct merkle_frontier *f, struct hash256 *leaf, size_t count);
 NONNULL_ALL void merkle_frontier_root(struct hash256 *out, const struct merkle_frontier *f);
 /* Size (8 bytes, little-endian), then the nodes of its set bits from the highest level down.
  * Returns the length. */

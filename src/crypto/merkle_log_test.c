@@ -10,6 +10,7 @@
 
 #define SIZES 260u        /* around a power of two, with room on both sides */
 #define CROSS_SIZES 20u   /* each proof against each other statement */
+#define MANY 40u          /* pushed at once */
 #define MUTATED_SIZES 70u /* each proof with each node and length changed */
 
 static struct hash256 leaf[SIZES];
@@ -49,6 +50,29 @@ static struct hash256 mth(size_t begin, size_t end)
 	mth_known[begin][end].hash = out;
 	mth_known[begin][end].known = true;
 	return out;
+}
+
+/* Many pushed at once, from each size on, as so many one by one. */
+static void test_many(void)
+{
+	for (size_t from = 0; from < MANY; from++) {
+		for (size_t count = 0; count < MANY; count++) {
+			uint8_t got[MERKLE_FRONTIER_SIZE_MAX], want[MERKLE_FRONTIER_SIZE_MAX];
+			struct hash256 many[MANY];
+			struct merkle_frontier one, all;
+			merkle_frontier_init(&one);
+			for (size_t i = 0; i < from; i++)
+				merkle_frontier_push(&one, &leaf[i]);
+			all = one;
+			for (size_t i = 0; i < count; i++)
+				merkle_frontier_push(&one, &leaf[from + i]);
+			memcpy(many, leaf + from, sizeof many);
+			merkle_frontier_push_many(&all, many, count);
+			const size_t len = merkle_frontier_encode(want, &one);
+			CHECK(merkle_frontier_encode(got, &all) == len &&
+				memcmp(got, want, len) == 0);
+		}
+	}
 }
 
 static void put(struct merkle_proof *p, struct hash256 node)
@@ -419,6 +443,7 @@ int main(void)
 		uint8_t entry[2] = {(uint8_t)i, (uint8_t)(i >> 8)};
 		merkle_leaf_hash(&leaf[i], slice_of(entry, sizeof entry));
 	}
+	test_many();
 	test_published();
 	nodes_make(&stored, &f);
 	test_frontier_bytes(&f);

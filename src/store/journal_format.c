@@ -12,6 +12,7 @@ static const uint8_t segment_magic[8] = {'s', 'l', 'u', 'i', 'c', 'e', 'J', '\n'
 #define SEGMENT_HASHED_SIZE 124u /* of the segment header, before its hash */
 #define GROUP_HASHED_SIZE 128u   /* of the group header, before its sum */
 #define RECORD_CRC_OFFSET 16u
+#define LEAVES_AT_ONCE 64u
 
 _Static_assert(GROUP_HASHED_SIZE + JOURNAL_GROUP_SUM_SIZE == JOURNAL_GROUP_HEADER_SIZE,
 	"the sum ends the header");
@@ -188,29 +189,45 @@ void journal_record_next_unchecked(struct journal_record_view *out, struct slice
 	CHECK(take_record(out, body, false));
 }
 
+/* The records that come next, as far as they are sound and have the sequences from `seq` on. */
+static uint32_t take_records(
+	struct slice record[LEAVES_AT_ONCE], struct slice *body, uint32_t want, uint64_t seq)
+{
+	uint32_t n = 0;
+	for (; n < want; n++) {
+		struct journal_record_view view;
+		const uint8_t *start = body->ptr;
+		if (!journal_record_next(&view, body) || view.seq != seq + n)
+			break;
+		record[n] = slice_of(start, (size_t)(body->ptr - start));
+	}
+	return n;
+}
+
 /* Walks the records and computes the group's link from what they are. False where they are not what
- * the header says. leaf and tree may be NULL. */
+ * the header says. One of leaf and tree is NULL, or both. */
 static bool hash_records(struct hash256 *link, struct hash256 *leaf, struct merkle_frontier *tree,
 	const uint8_t *group, const struct journal_group_header *header)
 {
 	struct slice body = slice_of(group + JOURNAL_GROUP_HEADER_SIZE, header->body_size);
+	struct slice record[LEAVES_AT_ONCE];
+	struct hash256 own[LEAVES_AT_ONCE];
 	struct sha256_stream stream;
-	uint32_t i = 0;
+	uint32_t i = 0, want, got;
+	CHECK(leaf == NULL || tree == NULL); /* which overwrites what it is given */
 	sha256_begin(&stream);
 	sha256_add(&stream, slice_of(group, JOURNAL_GROUP_HEADER_SIZE));
-	for (; i < header->record_count; i++) {
-		struct journal_record_view record;
-		struct hash256 own;
-		const uint8_t *start = body.ptr;
-		if (!journal_record_next(&record, &body) || record.seq != header->first_seq + i)
-			break;
-		journal_record_leaf(&own, slice_of(start, (size_t)(body.ptr - start)));
-		sha256_add(&stream, slice_of(own.b, sizeof own.b));
-		if (leaf != NULL)
-			leaf[i] = own;
+	do {
+		const uint32_t left = header->record_count - i;
+		struct hash256 *hash = leaf == NULL ? own : leaf + i;
+		want = left < LEAVES_AT_ONCE ? left : LEAVES_AT_ONCE;
+		got = take_records(record, &body, want, header->first_seq + i);
+		merkle_leaf_hash_many(hash, record, got);
+		sha256_add(&stream, slice_of((const uint8_t *)hash, got * sizeof *hash));
 		if (tree != NULL)
-			merkle_frontier_push(tree, &own);
-	}
+			merkle_frontier_push_many(tree, hash, got);
+		i += got;
+	} while (got == want && i < header->record_count);
 	sha256_end(link, &stream);
 	return i == header->record_count && body.len == 0;
 }

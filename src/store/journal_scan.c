@@ -335,8 +335,8 @@ static enum err walk_groups(
 			return OK;
 		TRY(visit_group(scan, group, visitor));
 		journal_chain_push(&scan->chain, group);
-		for (uint32_t i = 0; i < group->record_count; i++)
-			merkle_frontier_push(&scan->tree, &scan->leaf[next->leaf + i]);
+		merkle_frontier_push_many(
+			&scan->tree, scan->leaf + next->leaf, group->record_count);
 		scan->claimed = group->durable_seq;
 		scan->end += journal_group_size(group->body_size);
 	}
