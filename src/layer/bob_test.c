@@ -266,9 +266,39 @@ static void test_scan(void)
 	fake_fini(&fake);
 }
 
+static struct layer_info checked;
+
+static void on_info(void *ctx, const struct layer_info *info)
+{
+	(void)ctx;
+	checked = *info;
+}
+
+/* A token of another unit would make other amounts of the same numbers. */
+static void test_decimals(void)
+{
+	static const struct {
+		uint8_t decimals;
+		enum err err;
+		const char *said;
+	} rows[] = {{8, OK, ""}, {18, ERR_NETWORK, "it has 18 decimals, WBTC has 8"},
+		{0, ERR_NETWORK, "it has 0 decimals"},
+		{DECIMALS_NONE, ERR_NETWORK, "it does not say its decimals"}};
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		chain.decimals = rows[i].decimals;
+		CHECK(layer_check(fake.layer, on_info, NULL) == OK);
+		fake_run(&fake, 1000);
+		CHECK(checked.err == rows[i].err);
+		CHECK(strstr(checked.detail, rows[i].said) != NULL);
+	}
+	fake_fini(&fake);
+}
+
 int main(void)
 {
 	terms_init();
+	test_decimals();
 	test_events();
 	test_other_token();
 	test_lies();

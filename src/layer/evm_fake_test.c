@@ -33,6 +33,7 @@ void evm_chain_init(struct evm_chain *c)
 	c->block[0].ref.hash.b[0] = 0xee;
 	c->block[0].ref.time_ms = 1700000000000;
 	c->balance = amount_of(ASSET_RBTC, 5);
+	c->decimals = 8;
 }
 
 void evm_chain_mine(struct evm_chain *c, const struct evm_fake_block *next)
@@ -360,9 +361,12 @@ static void call(struct evm_chain *c, struct fake_reply *reply, const struct jso
 	for (size_t i = 0; i < ARRAY_LEN(oracle); i++)
 		if (slice_eq(data, slice_str(oracle[i])))
 			store_be64(word.b + 24, c->oracle[i]);
+	const bool decimals = slice_eq(data, slice_str("0x313ce567"));
+	if (decimals)
+		word.b[31] = c->decimals;
 	if (data.len == 2 + 2 * 36 && memcmp(data.ptr, "0x70a08231", 10) == 0)
 		amount_store_word(word.b, c->tokens);
-	reply->result = bytes(word.b, 32);
+	reply->result = bytes(word.b, decimals && c->decimals == DECIMALS_NONE ? 0 : 32);
 }
 
 static void send(struct evm_chain *c, struct fake_reply *reply, const struct json *params)

@@ -33,6 +33,7 @@ struct evm_fake_block {
 	struct evm_fake_log log[EVM_BLOCK_LOG_MAX];
 	uint32_t log_count;
 };
+#define DECIMALS_NONE 0xffu
 struct evm_chain {
 	struct evm_fake_block block[EVM_BLOCKS_MAX]; /* by height */
 	uint32_t height;
@@ -44,6 +45,7 @@ struct evm_chain {
 	/* a chain with tokens, a fee market and a layer below */
 	struct evm_address token;
 	struct amount tokens; /* the account's */
+	uint8_t decimals;     /* of the token; DECIMALS_NONE: it answers nothing */
 	uint64_t base_fee, priority_fee, l1_fee, safe, final;
 	uint64_t oracle[4];   /* what it answers, in the order of its questions: base fee of the
 			       * first layer, of its blobs, and their scalars */

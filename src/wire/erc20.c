@@ -1,10 +1,11 @@
 #include "wire/erc20.h"
 
 /* transfer(address,uint256), approve(address,uint256), balanceOf(address),
- * allowance(address,address) */
+ * decimals(), allowance(address,address) */
 static const uint8_t selector_transfer[ABI_SELECTOR] = {0xa9, 0x05, 0x9c, 0xbb};
 static const uint8_t selector_approve[ABI_SELECTOR] = {0x09, 0x5e, 0xa7, 0xb3};
 static const uint8_t selector_balance[ABI_SELECTOR] = {0x70, 0xa0, 0x82, 0x31};
+static const uint8_t selector_decimals[ABI_SELECTOR] = {0x31, 0x3c, 0xe5, 0x67};
 static const uint8_t selector_allowance[ABI_SELECTOR] = {0xdd, 0x62, 0xed, 0x3e};
 
 /* Transfer(address,address,uint256) */
@@ -34,6 +35,11 @@ void erc20_balance_call(struct buf *out, const struct evm_address *owner)
 {
 	buf_put(out, selector_balance, sizeof selector_balance);
 	abi_put_address(out, owner);
+}
+
+void erc20_decimals_call(struct buf *out)
+{
+	buf_put(out, selector_decimals, sizeof selector_decimals);
 }
 
 void erc20_allowance_call(
@@ -66,6 +72,17 @@ enum err erc20_call_parse(struct erc20_call *out, enum asset asset, struct slice
 enum err erc20_amount_parse(struct amount *out, enum asset asset, struct slice answer)
 {
 	return answer.len == ABI_WORD ? amount_load_word(out, asset, answer.ptr) : ERR_FORMAT;
+}
+
+enum err erc20_decimals_parse(unsigned *out, struct slice answer)
+{
+	uint64_t n;
+	if (answer.len == 0)
+		return ERR_NOT_FOUND;
+	if (answer.len != ABI_WORD || abi_get_u64(&n, answer.ptr) != OK || n > UINT8_MAX)
+		return ERR_FORMAT;
+	*out = (unsigned)n;
+	return OK;
 }
 
 bool erc20_done(struct slice answer)

@@ -16,6 +16,7 @@ NONNULL_ALL void erc20_transfer_call(
 NONNULL_ALL void erc20_approve_call(
 	struct buf *out, const struct evm_address *spender, struct amount amount);
 NONNULL_ALL void erc20_balance_call(struct buf *out, const struct evm_address *owner);
+NONNULL_ALL void erc20_decimals_call(struct buf *out);
 NONNULL_ALL void erc20_allowance_call(
 	struct buf *out, const struct evm_address *owner, const struct evm_address *spender);
 
@@ -40,6 +41,8 @@ MUST_USE NONNULL_ALL enum err erc20_call_parse(
 /* An answer of balanceOf or allowance. ERR_FORMAT, ERR_RANGE. */
 MUST_USE NONNULL_ALL enum err erc20_amount_parse(
 	struct amount *out, enum asset asset, struct slice answer);
+/* An answer of decimals, which may be missing: ERR_NOT_FOUND where it is empty. ERR_FORMAT. */
+MUST_USE NONNULL_ALL enum err erc20_decimals_parse(unsigned *out, struct slice answer);
 /* Whether a call of transfer or approve that did not fail says that it was done: true, or nothing
  * at all. */
 NONNULL_ALL bool erc20_done(struct slice answer);

@@ -102,6 +102,7 @@ static void test_answers(void)
 {
 	uint8_t word[33] = {0};
 	struct amount u;
+	unsigned decimals;
 	CHECK(erc20_done(slice_of(word, 0)) && !erc20_done(slice_of(word, 32)));
 	word[31] = 1;
 	CHECK(erc20_done(slice_of(word, 32)) && !erc20_done(slice_of(word, 31)));
@@ -113,6 +114,12 @@ static void test_answers(void)
 	word[15] = 1;
 	CHECK(erc20_amount_parse(&u, ASSET_RBTC, slice_of(word, 32)) == ERR_RANGE);
 	word[15] = 0;
+	CHECK(erc20_decimals_parse(&decimals, slice_of(word, 0)) == ERR_NOT_FOUND);
+	CHECK(erc20_decimals_parse(&decimals, slice_of(word, 33)) == ERR_FORMAT);
+	word[30] = 1;
+	CHECK(erc20_decimals_parse(&decimals, slice_of(word, 32)) == ERR_FORMAT);
+	word[30] = 0;
+	CHECK(erc20_decimals_parse(&decimals, slice_of(word, 32)) == OK && decimals == 1);
 	word[31] = 2;
 	CHECK(!erc20_done(slice_of(word, 32)));
 }

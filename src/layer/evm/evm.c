@@ -1,5 +1,6 @@
 /* The live half: making it, and checking the node. */
 #include "layer/evm/evm.h"
+#include "wire/erc20.h"
 #include <stdlib.h>
 
 static struct layer *allocate(void)
@@ -110,6 +111,45 @@ static void on_code(void *op, uint64_t tag, const struct rpc_answer *answer)
 	op_done(&c->op);
 }
 
+/* An amount means what the token's own unit is: of another size it would be another amount. */
+static void on_decimals(void *op, uint64_t tag, const struct rpc_answer *answer)
+{
+	struct node_check *c = op;
+	const enum asset asset = layer_asset(c->op.layer->config.id);
+	uint8_t word[ABI_WORD];
+	unsigned decimals = 0;
+	size_t len = 0;
+	char why[120];
+	enum err err = answer->err;
+
+	(void)tag;
+	if (err == OK)
+		err = evm_answer_bytes(word, &len, sizeof word, answer->result);
+	if (err == OK)
+		err = erc20_decimals_parse(&decimals, slice_of(word, len));
+	if (err == ERR_NOT_FOUND) {
+		node_check_fail(c, ERR_NETWORK, "the token", "it does not say its decimals");
+	} else if (err != OK) {
+		fail_answer(c, answer, "decimals of the token");
+	} else if (decimals != asset_decimals(asset)) {
+		(void)DETAIL(why, OK, "it has %u decimals, %s has %u", decimals, asset_name(asset),
+			asset_decimals(asset));
+		node_check_fail(c, ERR_NETWORK, "the token", why);
+	}
+	op_done(&c->op);
+}
+
+static void ask_decimals(struct node_check *c)
+{
+	const struct layer_config *config = &c->op.layer->config;
+	uint8_t data[ABI_SELECTOR];
+	struct buf call = buf_init(data, sizeof data);
+	erc20_decimals_call(&call);
+	op_ask(&c->op, "eth_call",
+		params_call(&config->token, buf_slice(&call), json_new_string("latest")),
+		on_decimals, 0);
+}
+
 static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 {
 	struct node_check *c = malloc(sizeof *c);
@@ -126,6 +166,8 @@ static enum err check(struct layer *layer, layer_info_cb cb, void *ctx)
 		json_push(params, json_new_string("latest"));
 		op_ask(&c->op, "eth_getCode", params, on_code, 0);
 	}
+	if (evm_has_token(evm_of(layer)))
+		ask_decimals(c);
 	return node_check_begun(c);
 }
 

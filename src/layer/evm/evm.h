@@ -90,6 +90,12 @@ static inline bool evm_has_contract(const struct evm_layer *r)
 	return !evm_address_eq(&r->layer.config.contract, &none);
 }
 
+static inline bool evm_has_token(const struct evm_layer *r)
+{
+	static const struct evm_address none;
+	return !evm_address_eq(&r->layer.config.token, &none);
+}
+
 /* ---- fetch.c: one block with what it has for us, checked ---- */
 
 /* A transaction from or to our account. */
