@@ -14,7 +14,7 @@ enum asset {
 	ASSET_BTC,  /* satoshi, 8 decimals */
 	ASSET_RBTC, /* wei, 18 decimals; 1 RBTC = 1 BTC by the peg */
 	ASSET_LBTC, /* satoshi of L-BTC, 8 decimals; pegged */
-	ASSET_WBTC, /* a token with 8 decimals; pegged */
+	ASSET_WBTC, /* a wrapped bitcoin: a token with 8 decimals; pegged */
 	ASSET_ETH,  /* wei, 18 decimals; pays gas, and is pegged to nothing here */
 	ASSET_COUNT
 };

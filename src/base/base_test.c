@@ -236,6 +236,15 @@ static void test_networks(void)
 	CHECK(layer_parse(&layer, slice_str("Rootstock")) == ERR_NOT_FOUND);
 	const struct network *n = network_by_name(LAYER_BITCOIN, slice_str("regtest"));
 	CHECK(n != NULL && network_by_caip2(slice_str(n->caip2)) == n);
+	/* an id names a layer, too: no two have one */
+	static const char *const names[] = {"mainnet", "testnet", "signet", "regtest"};
+	for (enum layer_id l = 0; l < LAYER_COUNT; l++) {
+		for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+			const struct network *of = network_by_name(l, slice_str(names[i]));
+			CHECK(of == NULL ||
+				(of->layer == l && network_by_caip2(slice_str(of->caip2)) == of));
+		}
+	}
 	/* CAIP-2 of bip122 is the genesis hash as printed, its first 32 digits */
 	for (enum layer_id l = 0; l < LAYER_COUNT; l++)
 		CHECK(!layer_built(l) || network_by_name(l, slice_str("mainnet")) != NULL);

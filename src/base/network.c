@@ -11,6 +11,7 @@ static const struct {
 	[LAYER_LIGHTNING] = {"lightning", ASSET_BTC, ASSET_BTC, FAMILY_CHANNEL, true},
 	[LAYER_LIQUID] = {"liquid", ASSET_LBTC, ASSET_LBTC, FAMILY_UTXO, true},
 	[LAYER_BOB] = {"bob", ASSET_WBTC, ASSET_ETH, FAMILY_ACCOUNT, true},
+	[LAYER_ROOTSTOCK_ERC20] = {"rootstock_erc20", ASSET_WBTC, ASSET_RBTC, FAMILY_ACCOUNT, true},
 };
 
 /* Genesis hashes in hashing order, the reverse of how explorers print them. */
@@ -143,6 +144,17 @@ static const struct network networks[] = {
 	{.layer = LAYER_ROOTSTOCK,
 		.name = "regtest",
 		.caip2 = "eip155:33",
+		.test = true,
+		.chain_id = 33},
+	{.layer = LAYER_ROOTSTOCK_ERC20, .name = "mainnet", .caip2 = "erc20:30", .chain_id = 30},
+	{.layer = LAYER_ROOTSTOCK_ERC20,
+		.name = "testnet",
+		.caip2 = "erc20:31",
+		.test = true,
+		.chain_id = 31},
+	{.layer = LAYER_ROOTSTOCK_ERC20,
+		.name = "regtest",
+		.caip2 = "erc20:33",
 		.test = true,
 		.chain_id = 33},
 	{.layer = LAYER_BOB,

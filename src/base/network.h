@@ -1,4 +1,9 @@
 /* base/network: the layers that sluice knows and the networks on which each can run (CAIP-2 ids).
+ *
+ * A layer is a network and the one asset that is moved on it. Rootstock is two, for its coin and
+ * for a token: each has a key, a nonce, books and settings of its own, on the same chain. The ids
+ * of their networks must differ, because an id names the layer too, in what is signed and kept:
+ * erc20:N are tokens on the chain eip155:N.
  */
 #ifndef BASE_NETWORK_H
 #define BASE_NETWORK_H
@@ -11,8 +16,12 @@ enum layer_id {
 	LAYER_LIGHTNING,
 	LAYER_LIQUID,
 	LAYER_BOB,
+	LAYER_ROOTSTOCK_ERC20,
 	LAYER_COUNT
 };
+/* What is kept names so many layers whether they are in use or not, as it always did; of those
+ * that came later as many as up to the last that is. */
+#define LAYERS_FIRST (LAYER_BOB + 1u)
 
 /* How a layer keeps value: what an effect reserves, and by what it can be found. */
 enum layer_family {
@@ -47,7 +56,7 @@ bool layer_built(enum layer_id layer);
 MUST_USE NONNULL_ALL enum err layer_parse(enum layer_id *layer, struct slice text);
 /* What is moved on it. */
 enum asset layer_asset(enum layer_id layer);
-/* What its fees are paid in: the same, but on BOB. */
+/* What its fees are paid in: the same, but where value is a token. */
 enum asset layer_gas_asset(enum layer_id layer);
 /* Fees are paid in another asset than what is moved: value is a token, and has books of its own. */
 bool layer_gas_apart(enum layer_id layer);

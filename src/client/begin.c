@@ -14,8 +14,11 @@
 #define SYNC_ASKS_MAX 20
 
 /* How far before today's tip our own node is read from: deeper than reorganisations go. */
-static const uint64_t read_back[LAYER_COUNT] = {
-	[LAYER_BITCOIN] = 12, [LAYER_ROOTSTOCK] = 60, [LAYER_LIQUID] = 12, [LAYER_BOB] = 900};
+static const uint64_t read_back[LAYER_COUNT] = {[LAYER_BITCOIN] = 12,
+	[LAYER_ROOTSTOCK] = 60,
+	[LAYER_LIQUID] = 12,
+	[LAYER_BOB] = 900,
+	[LAYER_ROOTSTOCK_ERC20] = 60};
 
 struct fresh {
 	const struct session_config *c;
@@ -99,8 +102,12 @@ static enum client_exit find_token(struct fresh *f, unsigned side)
 		return CLIENT_OK;
 	if (said[0] != '\0')
 		return read_address(f, &f->r->leg[side].token, side, "token", said);
-	say(f, REPORT_WARNING, "which token do you take for bitcoin on %s? --%s-token ADDRESS",
-		name, name);
+	struct setting row;
+	char key[SETTING_NAME_MAX];
+	(void)snprintf(key, sizeof key, "%s.token", name);
+	CHECK(setting_at(&row, setting_find(key)));
+	say(f, REPORT_WARNING, "which token do you take for bitcoin on %s? %s %s", name, row.flag,
+		row.argument);
 	return CLIENT_REFUSED;
 }
 

@@ -52,6 +52,7 @@ static void check_received(struct world *w)
 	case LAYER_LIGHTNING: check_bob(w, DEST_MSAT); break;
 	case LAYER_LIQUID:
 	case LAYER_BOB:
+	case LAYER_ROOTSTOCK_ERC20:
 	case LAYER_COUNT: CHECK(false);
 	}
 }

@@ -6,7 +6,9 @@
 
 static const enum layer_id directions[][SIDE_COUNT] = {{LAYER_BITCOIN, LAYER_ROOTSTOCK},
 	{LAYER_ROOTSTOCK, LAYER_BITCOIN}, {LAYER_BITCOIN, LAYER_BOB}, {LAYER_BOB, LAYER_BITCOIN},
-	{LAYER_ROOTSTOCK, LAYER_BOB}, {LAYER_BOB, LAYER_ROOTSTOCK}};
+	{LAYER_ROOTSTOCK, LAYER_BOB}, {LAYER_BOB, LAYER_ROOTSTOCK},
+	{LAYER_BITCOIN, LAYER_ROOTSTOCK_ERC20}, {LAYER_ROOTSTOCK_ERC20, LAYER_BITCOIN},
+	{LAYER_ROOTSTOCK, LAYER_ROOTSTOCK_ERC20}, {LAYER_ROOTSTOCK_ERC20, LAYER_ROOTSTOCK}};
 
 #define DEST_SAT UINT64_C(990000)
 #define FEE_SAT_MAX UINT64_C(20000)
@@ -19,9 +21,9 @@ static struct world *world_of(size_t direction)
 static uint64_t received(struct world *w)
 {
 	const enum layer_id to = w->layer[SIDE_DEST];
-	return to == LAYER_ROOTSTOCK ? world_balance(w, to, WORLD_TO_ROOTSTOCK) / 10000000000
-		: to == LAYER_BOB    ? world_balance(w, to, WORLD_TO_BOB)
-				     : world_balance(w, to, WORLD_TO_BITCOIN);
+	return to == LAYER_ROOTSTOCK  ? world_balance(w, to, WORLD_TO_ROOTSTOCK) / 10000000000
+		: layer_gas_apart(to) ? world_balance(w, to, WORLD_TO_BOB)
+				      : world_balance(w, to, WORLD_TO_BITCOIN);
 }
 
 static void check_received(struct world *w)
@@ -255,20 +257,20 @@ static void bend_dest_token(struct leg_offer *o, enum rescue_side side)
 		o->token.b[0] ^= 1;
 }
 
-static void test_other_token(void)
+static void test_other_token(enum layer_id token)
 {
-	struct world *w = world_create(LAYER_BOB, LAYER_BITCOIN);
+	struct world *w = world_create(token, LAYER_BITCOIN);
 	w->bend = bend_token;
 	EXPECT(w, world_swap(w), CLIENT_MISMATCH);
 	CHECK(w->rescue.tx_count == 0);
 	world_destroy(w);
-	w = world_create(LAYER_BITCOIN, LAYER_BOB);
+	w = world_create(LAYER_BITCOIN, token);
 	w->bend = bend_dest_token;
 	EXPECT(w, world_swap(w), CLIENT_REFUNDED);
 	CHECK(!w->rescue.revealed);
 	world_destroy(w);
-	w = world_create(LAYER_BITCOIN, LAYER_BOB);
-	w->config.layer[LAYER_BOB].token[0] = '\0';
+	w = world_create(LAYER_BITCOIN, token);
+	w->config.layer[token].token[0] = '\0';
 	EXPECT(w, world_swap(w), CLIENT_REFUSED);
 	CHECK(w->posts == 0);
 	world_destroy(w);
@@ -337,7 +339,7 @@ static void test_too_short(size_t direction)
 {
 	struct world *w = world_of(direction);
 	/* blocks by the clock are not late: fewer are too few */
-	w->dest_blocks = w->layer[SIDE_DEST] == LAYER_BOB ? 5 : 8;
+	w->dest_blocks = layer_gas_apart(w->layer[SIDE_DEST]) ? 5 : 8;
 	EXPECT(w, world_swap(w), CLIENT_REFUNDED);
 	check_refunded(w);
 	world_destroy(w);
@@ -426,27 +428,34 @@ static void test_after(size_t i)
 	test_called_off(i);
 }
 
-/* Without an argument Bitcoin and Rootstock, with "bob" BOB and each of them. */
+/* Without an argument Bitcoin and Rootstock; with the name of a layer of tokens, that and each of
+ * them. */
 int main(int argc, char **argv)
 {
 	const uint8_t seed[32] = {7};
-	const bool bob = argc == 2 && strcmp(argv[1], "bob") == 0;
+	enum layer_id tokens = LAYER_COUNT;
+	CHECK(argc == 1 || layer_parse(&tokens, slice_str(argv[1])) == OK);
 	secp_init(seed);
 	for (size_t i = 0; i < ARRAY_LEN(directions); i++) {
 		const enum layer_id *d = directions[i];
-		if ((d[0] == LAYER_BOB || d[1] == LAYER_BOB) != bob)
+		const enum layer_id of = layer_gas_apart(d[0]) ? d[0]
+			: layer_gas_apart(d[1])                ? d[1]
+							       : LAYER_COUNT;
+		if (of != tokens)
 			continue;
 		const bool bitcoin = d[0] == LAYER_BITCOIN || d[1] == LAYER_BITCOIN;
 		test_completes(i);
-		if (bitcoin || d[1] == LAYER_BOB)
+		if (of == LAYER_ROOTSTOCK_ERC20) /* the rest is as on BOB */
+			continue;
+		if (bitcoin || d[1] == tokens)
 			test_killed(i);
-		if (bitcoin && d[1] != LAYER_BOB)
+		if (bitcoin && d[1] != tokens)
 			test_before(i);
 		if (bitcoin)
 			test_after(i);
 	}
-	if (bob)
-		test_other_token();
+	if (tokens != LAYER_COUNT)
+		test_other_token(tokens);
 	else
 		test_wrong_payment();
 	return 0;

@@ -14,7 +14,7 @@
 #define ROOTSTOCK_BLOCK_MS 125u
 #define BOB_BLOCK_MS 125u
 #define BOB_RATE 2000000000u
-#define BOB_TOKENS "0.05"
+#define TOKENS "0.05"
 #define TICK_MS 100u
 #define NEVER "2099-01-01T00:00:00.000Z"
 #define SWAP_ID "00112233445566778899aabbccddeeff"
@@ -26,6 +26,14 @@ static const struct network *regtest(enum layer_id layer)
 	return network_by_name(layer, slice_str("regtest"));
 }
 
+/* Whose chain a layer lives on. */
+static enum layer_id chain_of(enum layer_id layer)
+{
+	return layer == LAYER_LIGHTNING          ? LAYER_BITCOIN
+		: layer == LAYER_ROOTSTOCK_ERC20 ? LAYER_ROOTSTOCK
+						 : layer;
+}
+
 const struct json *world_rpc(
 	struct world *w, enum layer_id layer, const char *method, const char *fmt, ...)
 {
@@ -34,31 +42,29 @@ const struct json *world_rpc(
 	va_start(args, fmt);
 	CHECK(vsnprintf(text, sizeof text, fmt, args) < (int)sizeof text);
 	va_end(args);
-	w->peer[layer].now_ms = loop_wall_ms(w->loop);
-	const struct json *v = peer_call(&w->peer[layer], method, "%s", text);
-	ACCEPTED(&w->peer[layer]);
+	w->peer[chain_of(layer)].now_ms = loop_wall_ms(w->loop);
+	const struct json *v = peer_call(&w->peer[chain_of(layer)], method, "%s", text);
+	ACCEPTED(&w->peer[chain_of(layer)]);
 	return v;
 }
 
 static uint64_t height(struct world *w, enum layer_id layer)
 {
-	if (layer == LAYER_LIGHTNING)
-		layer = LAYER_BITCOIN;
-	const struct sim_network *n = sim_node_network(w->node[layer]);
+	const struct sim_network *n = sim_node_network(w->node[chain_of(layer)]);
 	return n->ops->height(n);
 }
 
-static const struct json *token_balance(struct world *w, const char *address)
+static const struct json *token_balance(struct world *w, enum layer_id layer, const char *address)
 {
 	uint8_t bytes[ERC20_CALL_MAX];
 	struct buf call = buf_init(bytes, sizeof bytes);
 	struct evm_address owner;
 	char data[2 * ERC20_CALL_MAX + 1], token[41];
-	CHECK(evm_address_parse(&owner, regtest(LAYER_BOB)->chain_id, slice_str(address)) == OK);
+	CHECK(evm_address_parse(&owner, regtest(layer)->chain_id, slice_str(address)) == OK);
 	erc20_balance_call(&call, &owner);
 	hex_encode(data, call.ptr, call.len);
-	hex_encode(token, w->token.b, sizeof w->token.b);
-	return world_rpc(w, LAYER_BOB, "eth_call",
+	hex_encode(token, w->token[layer].b, sizeof w->token[layer].b);
+	return world_rpc(w, layer, "eth_call",
 		"[{\"to\": \"0x%s\", \"data\": \"0x%s\"}, \"latest\"]", token, data);
 }
 
@@ -71,8 +77,8 @@ uint64_t world_balance(struct world *w, enum layer_id layer, const char *address
 		CHECK(json_get_decimal(v, "total_amount", 8, &sat) == OK);
 		return sat;
 	}
-	const struct json *v = layer == LAYER_BOB
-		? token_balance(w, address)
+	const struct json *v = layer_gas_apart(layer)
+		? token_balance(w, layer, address)
 		: world_rpc(w, layer, "eth_getBalance", "[\"%s\", \"latest\"]", address);
 	return strtoull((const char *)json_string(v).ptr, NULL, 16);
 }
@@ -136,7 +142,7 @@ static void make_terms(struct world *w, enum rescue_side side)
 		.provider_claims = side == SIDE_SOURCE,
 		.contract = w->contract[w->layer[side]]};
 	if (layer_gas_apart(w->layer[side]))
-		offer.token = w->token;
+		offer.token = w->token[w->layer[side]];
 	struct leg_party *ours = side == SIDE_SOURCE ? &offer.claim : &offer.refund;
 	struct leg_party *theirs = side == SIDE_SOURCE ? &offer.refund : &offer.claim;
 	dest_party(ours, w);
@@ -379,7 +385,7 @@ static void lock_dest(struct world *w)
 		.network = regtest(layer),
 		.leg = terms,
 		.key = w->wallet,
-		.rate = layer == LAYER_BOB ? BOB_RATE : 100000000,
+		.rate = regtest(layer)->fee_market ? BOB_RATE : 100000000,
 		.amount = leg_amount(layer, SIDE_DEST)};
 	struct evm_htlc h;
 	struct buf less = buf_init((uint8_t[EVM_HTLC_SIZE]){0}, EVM_HTLC_SIZE);
@@ -495,7 +501,8 @@ enum client_exit world_swap(struct world *w)
 {
 	static const char *const to[LAYER_COUNT] = {[LAYER_BITCOIN] = WORLD_TO_BITCOIN,
 		[LAYER_ROOTSTOCK] = WORLD_TO_ROOTSTOCK,
-		[LAYER_BOB] = WORLD_TO_BOB};
+		[LAYER_BOB] = WORLD_TO_BOB,
+		[LAYER_ROOTSTOCK_ERC20] = WORLD_TO_ROOTSTOCK};
 	const struct session_config config = session_of(w);
 	const struct begin_request request = {.from = w->layer[SIDE_SOURCE],
 		.to = w->layer[SIDE_DEST],
@@ -526,6 +533,14 @@ static void set(struct world *w, const char *name, const char *value)
 	CHECK(settings_offer(&w->settings, &error, name, value) == OK);
 }
 
+static void set_token(struct world *w, enum layer_id layer)
+{
+	char name[64], token[43] = "0x";
+	(void)snprintf(name, sizeof name, "%s.token", layer_name(layer));
+	hex_encode(token + 2, w->token[layer].b, sizeof w->token[layer].b);
+	set(w, name, token);
+}
+
 static void on_bitcoin(void *ctx)
 {
 	struct world *w = ctx;
@@ -537,7 +552,7 @@ static void make_nodes(struct world *w)
 {
 	const uint64_t now = loop_wall_ms(w->loop);
 	const struct sim_bitcoin_config bitcoin = {.seed = 1, .now_ms = now};
-	const struct sim_evm_config evm = {.seed = 2, .now_ms = now},
+	const struct sim_evm_config evm = {.seed = 2, .now_ms = now, .tokens = true},
 				    rollup = {.seed = 3, .now_ms = now, .rollup = true};
 	struct sim_network *network[LAYER_COUNT] = {[LAYER_BITCOIN] = sim_bitcoin_create(&bitcoin),
 		[LAYER_ROOTSTOCK] = sim_evm_create(&evm),
@@ -547,7 +562,9 @@ static void make_nodes(struct world *w)
 		[LAYER_BOB] = BOB_BLOCK_MS};
 	sim_evm_contract(&w->contract[LAYER_ROOTSTOCK], network[LAYER_ROOTSTOCK]);
 	sim_evm_contract(&w->contract[LAYER_BOB], network[LAYER_BOB]);
-	sim_evm_token(&w->token, network[LAYER_BOB]);
+	sim_evm_token(&w->token[LAYER_BOB], network[LAYER_BOB]);
+	sim_evm_token(&w->token[LAYER_ROOTSTOCK_ERC20], network[LAYER_ROOTSTOCK]);
+	sim_evm_token_contract(&w->contract[LAYER_ROOTSTOCK_ERC20], network[LAYER_ROOTSTOCK]);
 	for (unsigned i = 0; i < LAYER_COUNT; i++) {
 		if (network[i] == NULL)
 			continue;
@@ -592,8 +609,10 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 	set(w, "bitcoin.rpc_url", "http://bitcoin");
 	set(w, "rootstock.rpc_url", "http://rootstock");
 	set(w, "bob.rpc_url", "http://bob");
-	hex_encode(account + 2, w->token.b, sizeof w->token.b);
-	set(w, "bob.token", account);
+	set_token(w, LAYER_BOB);
+	set(w, "rootstock_erc20.network", "regtest");
+	set(w, "rootstock_erc20.rpc_url", "http://rootstock");
+	set_token(w, LAYER_ROOTSTOCK_ERC20);
 	set(w, "lightning.network", "regtest");
 	set(w, "lightning.rpc_url", "http://lightning");
 	set(w, "lightning.credential_file", w->macaroon);
@@ -603,6 +622,7 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 	hex_encode(key, w->gas_key.b, sizeof w->gas_key.b);
 	file_sim_put(w->disk, "gas", slice_str(key));
 	const struct seckey *const rich[] = {&w->gas_key, &w->wallet};
+	static const enum layer_id tokens[] = {LAYER_BOB, LAYER_ROOTSTOCK_ERC20};
 	for (size_t i = 0; i < ARRAY_LEN(rich); i++) {
 		CHECK(spend_account(&w->gas_account, rich[1 - i]) == OK);
 		hex_encode(account + 2, w->gas_account.b, sizeof w->gas_account.b);
@@ -610,9 +630,12 @@ struct world *world_create(enum layer_id from, enum layer_id to)
 			GAS_WEI);
 		(void)world_rpc(
 			w, LAYER_BOB, "anvil_setBalance", "[\"%s\", \"%s\"]", account, GAS_WEI);
-		(void)world_rpc(w, LAYER_BOB, "sim_fund", "[\"%s\", \"%s\"]", account, BOB_TOKENS);
+		for (size_t k = 0; k < ARRAY_LEN(tokens); k++)
+			(void)world_rpc(w, tokens[k], "sim_fund_token", "[\"%s\", \"%s\"]", account,
+				TOKENS);
 	}
-	(void)world_rpc(w, LAYER_BOB, "sim_mine", "[1]"); /* tokens come by transactions */
+	for (size_t k = 0; k < ARRAY_LEN(tokens); k++) /* they come by transactions */
+		(void)world_rpc(w, tokens[k], "sim_mine", "[1]");
 	CHECK(loop_timer_set(w->loop, &w->timer, TICK_MS, tick, w) == OK);
 	return w;
 }

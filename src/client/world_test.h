@@ -43,12 +43,12 @@ struct world {
 	struct loop *loop;
 	struct http_client *http;
 	struct file_sim *disk;
-	/* by layer, of Bitcoin, Rootstock and BOB */
+	/* by layer, of Bitcoin, Rootstock and BOB; tokens of Rootstock are on its node */
 	struct sim_node *node[LAYER_COUNT];
 	struct peer peer[LAYER_COUNT];
 	char macaroon[40];       /* a file; bob's */
 	struct simln *lightning; /* alice is the provider's node, bob the taker's */
-	struct evm_address contract[LAYER_COUNT], token; /* ACCOUNT; BOB's */
+	struct evm_address contract[LAYER_COUNT], token[LAYER_COUNT]; /* ACCOUNT */
 	struct settings settings;
 	struct client_config config;
 	struct seckey gas_key, wallet; /* the taker's; the provider's */

@@ -127,6 +127,7 @@ enum err layer_create(struct layer **out, const struct layer_config *config)
 		[LAYER_ROOTSTOCK] = &evm_ops,
 		[LAYER_LIGHTNING] = &lightning_ops,
 		[LAYER_BOB] = &evm_ops,
+		[LAYER_ROOTSTOCK_ERC20] = &evm_ops,
 	};
 	CHECK(config->id < LAYER_COUNT);
 	CHECK((config->lightning != NULL) == (layer_family(config->id) == FAMILY_CHANNEL));

@@ -7,6 +7,7 @@ static const struct layer_pure *const pure[LAYER_COUNT] = {
 	[LAYER_ROOTSTOCK] = &evm_pure,
 	[LAYER_LIGHTNING] = &lightning_pure,
 	[LAYER_BOB] = &evm_pure,
+	[LAYER_ROOTSTOCK_ERC20] = &evm_pure,
 };
 
 static const struct layer_pure *pure_of(enum layer_id id)

@@ -73,12 +73,15 @@ static void test_addresses(void)
 		CHECK(layer_address_check(id, network, to, &len, slice_str(text)) != OK);
 	}
 	/* a payment to the Bridge would be a peg-out, one to a precompiled contract is lost */
+	const struct network *tokens = network_by_name(LAYER_ROOTSTOCK_ERC20, slice_str("regtest"));
 	static const char *const no_payee[] = {"0x0000000000000000000000000000000001000006",
 		"0x0000000000000000000000000000000001000008"};
 	for (size_t i = 0; i < ARRAY_LEN(no_payee); i++) {
 		uint8_t payee[LAYER_DESTINATION_MAX];
 		size_t payee_len;
 		CHECK(layer_address_check(LAYER_ROOTSTOCK, rootstock, payee, &payee_len,
+			      slice_str(no_payee[i])) == ERR_RANGE);
+		CHECK(layer_address_check(LAYER_ROOTSTOCK_ERC20, tokens, payee, &payee_len,
 			      slice_str(no_payee[i])) == ERR_RANGE);
 	}
 	const struct network *mainnet = network_by_name(LAYER_BITCOIN, slice_str("mainnet"));

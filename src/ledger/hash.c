@@ -184,7 +184,7 @@ void ledger_hash(const struct ledger *l, struct hash256 *out)
 	buf_le32(&d.buf, l->open_effect_count);
 	buf_le64(&d.buf, l->posting_count);
 	flush(&d);
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < ledger_layers(l); i++)
 		put_layer(&d, &l->layer[i]);
 	for (uint32_t i = 0; i < l->coin_count; i++) {
 		const struct coin *c = &l->coin[i];

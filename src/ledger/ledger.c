@@ -358,6 +358,23 @@ bool ledger_raw(const struct ledger *l, const struct effect_variant *v, struct b
 	return blob_get(l->blobs, v->raw, out);
 }
 
+/* Before its birth a layer has a fee rate at most. */
+static bool layer_known(const struct layer_state *s)
+{
+	bool known = s->born || s->fee_rate != 0;
+	for (unsigned a = 0; a < ACCOUNT_COUNT; a++)
+		known |= s->account[a].in != 0 || s->account[a].out != 0;
+	return known;
+}
+
+unsigned ledger_layers(const struct ledger *l)
+{
+	unsigned count = LAYER_COUNT;
+	while (count > LAYERS_FIRST && !layer_known(&l->layer[count - 1]))
+		count--;
+	return count;
+}
+
 uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height)
 {
 	const struct layer_state *s = &l->layer[layer];

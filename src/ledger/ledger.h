@@ -403,6 +403,8 @@ const char *ledger_full(const struct ledger *l, uint32_t swaps, uint32_t transfe
 bool swap_wants_cancel(const struct swap *s);
 /* The lock-up is right for its leg, in a block, and unspent: it can be claimed or refunded. */
 bool leg_spendable(const struct leg *leg);
+/* How many layers a state tells of: LAYERS_FIRST, and more where something of them is known. */
+unsigned ledger_layers(const struct ledger *l);
 /* Blocks since a height, 1 in the tip; 0 when height is 0 or above the tip, and on rollups while
  * the layer below does not have the block. */
 uint64_t ledger_depth(const struct ledger *l, enum layer_id layer, uint64_t height);

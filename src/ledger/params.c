@@ -109,7 +109,10 @@ static enum err get_layer(struct reader *in, struct layer_params *p, enum layer_
 
 void params_put(struct buf *out, const struct ledger_params *p)
 {
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	unsigned count = LAYER_COUNT;
+	while (count > LAYERS_FIRST && p->layer[count - 1].network == NULL)
+		count--;
+	for (unsigned i = 0; i < count; i++)
 		put_layer(out, &p->layer[i]);
 	buf_put(out, p->wallet.b, sizeof p->wallet.b);
 	buf_le32(out, p->fee_ppm);
@@ -120,10 +123,16 @@ void params_put(struct buf *out, const struct ledger_params *p)
 	buf_put(out, p->deposits.b, sizeof p->deposits.b);
 }
 
+/* The wallet's key follows, whose first byte is none that a layer begins with. */
+static bool layers_end(const struct reader *in, enum layer_id next)
+{
+	return next >= LAYERS_FIRST && in->left > 0 && (in->ptr[0] == 2 || in->ptr[0] == 3);
+}
+
 enum err params_get(struct reader *in, struct ledger_params *p)
 {
 	*p = (struct ledger_params){0};
-	for (unsigned i = 0; i < LAYER_COUNT; i++)
+	for (unsigned i = 0; i < LAYER_COUNT && !layers_end(in, (enum layer_id)i); i++)
 		TRY(get_layer(in, &p->layer[i], (enum layer_id)i));
 	reader_copy(in, p->wallet.b, sizeof p->wallet.b);
 	p->fee_ppm = reader_le32(in);

@@ -7,7 +7,10 @@
 #include "ledger/fold.h"
 
 #define VERSION 6u
-#define VERSION_HIDDEN 7u /* there are confidential coins: else nothing differs */
+/* Added to it, where there is more than older programs know: else nothing differs. */
+#define VERSION_HIDDEN 1u /* confidential coins */
+#define VERSION_LAYERS 2u /* more layers than LAYERS_FIRST: it is said how many */
+#define VERSION_ADDED_MAX 3u
 #define NONCE_SIZE 24u
 #define STRUCT_PART_MAX 1024u /* of one object, without locks, variants, terms and bytes */
 
@@ -18,6 +21,7 @@ struct codec {
 	struct reader *in; /* NULL: writing */
 	bool bad;          /* something that was read can't be */
 	bool hidden;       /* VERSION_HIDDEN */
+	bool layers;       /* VERSION_LAYERS */
 };
 
 /* ---- numbers ---- */
@@ -501,6 +505,16 @@ static void io_postings(struct codec *c, struct ledger *l)
 		io_posting(c, &l->posting[(l->posting_count - kept + i) % capacity]);
 }
 
+/* Those that were not written are as they are without a record. */
+static void io_layers(struct codec *c, struct ledger *l)
+{
+	uint32_t count = c->in == NULL ? ledger_layers(l) : LAYERS_FIRST;
+	if (c->layers)
+		count = io_below(c, count, LAYER_COUNT + 1u);
+	for (uint32_t i = 0; !codec_failed(c) && i < count; i++)
+		io_layer_state(c, &l->layer[i], l);
+}
+
 static void io_ledger(struct codec *c, struct ledger *l)
 {
 	io_counts(c, l);
@@ -519,8 +533,8 @@ static void io_ledger(struct codec *c, struct ledger *l)
 		io_id(c, &l->address[i]);
 	io_list(c, l->active_swap, l->active_swap_count, l->swap_count);
 	io_list(c, l->open_effect, l->open_effect_count, l->effect_count);
-	for (unsigned i = 0; !codec_failed(c) && i < LAYER_COUNT; i++)
-		io_layer_state(c, &l->layer[i], l);
+	if (!codec_failed(c))
+		io_layers(c, l);
 	if (!codec_failed(c))
 		io_postings(c, l);
 	if (!codec_failed(c))
@@ -622,14 +636,17 @@ static void put_head(
 size_t snapshot_put(uint8_t *out, uint8_t *scratch, size_t cap, struct ledger *l)
 {
 	struct buf plain = buf_init(scratch, cap - SNAPSHOT_HEAD_SIZE - SEAL_OVERHEAD);
-	struct codec c = {.out = &plain, .hidden = has_hidden(l)};
+	struct codec c = {
+		.out = &plain, .hidden = has_hidden(l), .layers = ledger_layers(l) > LAYERS_FIRST};
+	const uint32_t version = VERSION + (c.hidden ? VERSION_HIDDEN : 0u) +
+		(c.layers ? VERSION_LAYERS : 0u);
 	struct hash256 hash, nonce;
 	CHECK(cap >= snapshot_size(l));
 	io_ledger(&c, l);
 	ledger_hash(l, &hash);
 	io_hash(&c, &hash);
 	CHECK(!plain.overflow && !c.bad);
-	put_head(out, c.hidden ? VERSION_HIDDEN : VERSION, l->seq, plain.len + SEAL_OVERHEAD);
+	put_head(out, version, l->seq, plain.len + SEAL_OVERHEAD);
 	hmac_sha256(&nonce, slice_of(l->seal.b, sizeof l->seal.b), buf_slice(&plain));
 	_Static_assert(NONCE_SIZE <= sizeof nonce.b, "a part of the MAC");
 	seal(out + SNAPSHOT_HEAD_SIZE, &l->seal, nonce.b, buf_slice(&plain),
@@ -647,11 +664,13 @@ enum err snapshot_peek(struct snapshot_head *out, struct slice in)
 	const uint64_t seq = reader_le64(&r), rest = reader_le64(&r);
 	if (r.failed)
 		return ERR_SHORT;
-	if (memcmp(first, magic, sizeof magic) != 0 ||
-		(version != VERSION && version != VERSION_HIDDEN) || rest > SIZE_MAX / 2)
+	if (memcmp(first, magic, sizeof magic) != 0 || version < VERSION ||
+		version > VERSION + VERSION_ADDED_MAX || rest > SIZE_MAX / 2)
 		return ERR_FORMAT;
-	*out = (struct snapshot_head){
-		.seq = seq, .size = SNAPSHOT_HEAD_SIZE + rest, .hidden = version == VERSION_HIDDEN};
+	*out = (struct snapshot_head){.seq = seq,
+		.size = SNAPSHOT_HEAD_SIZE + rest,
+		.hidden = ((version - VERSION) & VERSION_HIDDEN) != 0,
+		.layers = ((version - VERSION) & VERSION_LAYERS) != 0};
 	return OK;
 }
 
@@ -668,10 +687,10 @@ static bool customers_agree(const struct ledger *l)
 	return true;
 }
 
-static enum err read_state(struct ledger *l, struct slice plain, bool hidden)
+static enum err read_state(struct ledger *l, struct slice plain, const struct snapshot_head *head)
 {
 	struct reader in = reader_init(plain);
-	struct codec c = {.in = &in, .hidden = hidden};
+	struct codec c = {.in = &in, .hidden = head->hidden, .layers = head->layers};
 	struct hash256 want, got;
 	io_ledger(&c, l);
 	io_hash(&c, &want);
@@ -697,7 +716,7 @@ enum err snapshot_restore(struct ledger *l, uint8_t *scratch, struct slice in)
 		slice_of(in.ptr + SNAPSHOT_HEAD_SIZE, in.len - SNAPSHOT_HEAD_SIZE),
 		slice_of(in.ptr, SNAPSHOT_HEAD_SIZE));
 	if (err == OK)
-		err = read_state(l, slice_of(scratch, len), head.hidden);
+		err = read_state(l, slice_of(scratch, len), &head);
 	if (err == OK && l->seq != head.seq)
 		err = ERR_CHECKSUM;
 	bytes_wipe(scratch, len);

@@ -6,7 +6,7 @@
  * secrets (it holds preimages), the nonce a MAC of what is sealed, and the head authenticated with
  * it. It ends with the state's own hash (ledger_hash), which a restored ledger must have.
  *
- *     8 "sluiceS\n"; 4 version, 1; 8 sequence of the last record that is in it; 8 length of the
+ *     8 "sluiceS\n"; 4 version; 8 sequence of the last record that is in it; 8 length of the
  * rest; then nonce (24), ciphertext, tag (16)
  *
  * Threads: the ledger's. Ownership: borrows everything. Storage is the caller's: nothing is
@@ -28,6 +28,7 @@ struct snapshot_head {
 	uint64_t seq;
 	uint64_t size; /* of all of it */
 	bool hidden;   /* there are confidential coins in it */
+	bool layers;   /* there are more layers in it than LAYERS_FIRST */
 };
 /* ERR_SHORT: less than a head. ERR_FORMAT: not a snapshot, or of another version. */
 MUST_USE NONNULL_ALL enum err snapshot_peek(struct snapshot_head *out, struct slice in);

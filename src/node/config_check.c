@@ -100,7 +100,7 @@ static void check_layer(const struct config *c, enum layer_id id, struct buf *ou
 		return;
 	if (p->outage_ms < 3600000)
 		problem(out, count, "%s.outage_ms: less than an hour, with real money", name);
-	if (id == LAYER_ROOTSTOCK && p->depth[0].depth < 12)
+	if ((id == LAYER_ROOTSTOCK || id == LAYER_ROOTSTOCK_ERC20) && p->depth[0].depth < 12)
 		problem(out, count, "%s.depth: less than 12, with real money", name);
 }
 

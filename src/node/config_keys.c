@@ -423,6 +423,35 @@ static const char *const layer_defaults[LAYER_COUNT][LAYER_KEY_COUNT] =
 				[KEY_FEE_RATE_MAX] = "2000000000",
 				[KEY_BUMP_BLOCKS] = "30",
 			},
+		/* Rootstock's clock and fees; gas is a bitcoin like what is moved. */
+		[LAYER_ROOTSTOCK_ERC20] =
+			{
+				[KEY_ENABLED] = "false",
+				[KEY_NETWORK] = "mainnet",
+				[KEY_RPC_URL] = "http://127.0.0.1:4444",
+				[KEY_RPC_USER] = "",
+				[KEY_RPC_PASSWORD_FILE] = "",
+				[KEY_RPC_TIMEOUT_MS] = "15000",
+				[KEY_RPC_CPU_US] = "1000000",
+				[KEY_POLL_MS] = "2500",
+				[KEY_BIRTH_HEIGHT] = "0",
+				[KEY_CONTRACT] = "",
+				[KEY_TOKEN] = "",
+				[KEY_GAS_VALUE] = "1",
+				[KEY_BLOCK_INTERVAL_MS] = "27000",
+				[KEY_DRIFT_PERMILLE] = "200",
+				[KEY_OUTAGE_MS] = "21600000",
+				[KEY_DEPTH] = "0:12, 0.1:24, 1:60",
+				[KEY_FINAL_DEPTH] = "120",
+				[KEY_CLAIM_BLOCKS] = "60",
+				[KEY_LOCK_BLOCKS] = "2400",
+				[KEY_FUNDING_BLOCKS] = "240",
+				[KEY_SWAP_MIN] = "0.0005",
+				[KEY_SWAP_MAX] = "0.5",
+				[KEY_FEE_RATE_MIN] = "60000000",
+				[KEY_FEE_RATE_MAX] = "2000000000",
+				[KEY_BUMP_BLOCKS] = "10",
+			},
 };
 
 static const char *layer_default(unsigned layer, size_t key)

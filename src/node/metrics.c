@@ -39,6 +39,7 @@ enum err metrics_layer_call(struct latency **out, enum layer_id layer)
 		[LAYER_LIGHTNING] = "call_lightning",
 		[LAYER_LIQUID] = "call_liquid",
 		[LAYER_BOB] = "call_bob",
+		[LAYER_ROOTSTOCK_ERC20] = "call_rootstock_erc20",
 	};
 	return latency_series(out, names[layer], HISTOGRAM_US_HOUR);
 }

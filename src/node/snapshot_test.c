@@ -417,6 +417,88 @@ static void check_refused(const struct history *h)
 	free(bytes);
 }
 
+/* ---- a layer that older programs do not know ---- */
+
+#define LATER ((unsigned)LAYER_ROOTSTOCK_ERC20)
+
+static void check_layers(const struct history *h)
+{
+	struct ledger *l = fresh(&capacity, 1), *again = fresh(&capacity, 2);
+	struct snapshot_head head;
+	struct hash256 before, want, got;
+	size_t few, len;
+	_Static_assert(LATER >= LAYERS_FIRST, "it is one");
+	apply(l, h, 0, h->count);
+	ledger_hash(l, &before);
+	uint8_t *bytes = snapshot_of(&few, l);
+	CHECK(bytes[8] == 6 && snapshot_peek(&head, slice_of(bytes, few)) == OK && !head.layers);
+	free(bytes);
+	struct layer_state *s = &l->layer[LATER];
+	s->fee_rate = 60000000;
+	ledger_hash(l, &want);
+	CHECK(!hash256_eq(&before, &want));
+	s->born = true;
+	s->birth.height = s->tip.height = 77;
+	s->tip.hash.b[3] = 7;
+	s->reconciled_seq = h->count;
+	s->recent[9].seq = 12;
+	ledger_hash(l, &want);
+	bytes = snapshot_of(&len, l);
+	CHECK(bytes[8] == 8 && len > few);
+	CHECK(snapshot_peek(&head, slice_of(bytes, len)) == OK && head.layers && !head.hidden);
+	CHECK(restore(again, bytes, len) == OK);
+	ledger_hash(again, &got);
+	CHECK(hash256_eq(&want, &got));
+	same_ring(s, &again->layer[LATER]);
+	for (unsigned i = 0; i < LATER; i++)
+		same_ring(&l->layer[i], &again->layer[i]);
+	bytes[8] = 10; /* of a later program */
+	CHECK(snapshot_peek(&head, slice_of(bytes, len)) == ERR_FORMAT);
+	free(bytes);
+	ledger_destroy(l);
+	ledger_destroy(again);
+}
+
+static struct slice params_bytes(struct buf *out, const struct ledger_params *p)
+{
+	params_put(out, p);
+	CHECK(!out->overflow);
+	return buf_slice(out);
+}
+
+/* Settings say nothing of it where it has none, as they always did. */
+static void check_params(const struct history *h)
+{
+	struct ledger *l = fresh(&capacity, 1);
+	uint8_t storage[3][2048];
+	struct buf out[3];
+	struct ledger_params p, again;
+	for (size_t i = 0; i < ARRAY_LEN(out); i++)
+		out[i] = buf_init(storage[i], sizeof storage[i]);
+	apply(l, h, 0, h->count);
+	p = l->params;
+	const struct slice few = params_bytes(&out[0], &p);
+	/* five layers, and the wallet's key right behind them */
+	const uint8_t *wallet = memmem(few.ptr, few.len, p.wallet.b, sizeof p.wallet.b);
+	CHECK(wallet != NULL && few.len - (size_t)(wallet - few.ptr) == 33 + 4 + 4 * 8 + 32);
+	struct reader in = reader_init(few);
+	CHECK(params_get(&in, &again) == OK && again.layer[LATER].network == NULL);
+	CHECK(memcmp(again.wallet.b, p.wallet.b, sizeof p.wallet.b) == 0);
+	p.layer[LATER] = p.layer[LAYER_ROOTSTOCK];
+	p.layer[LATER].network = network_by_name((enum layer_id)LATER, slice_str("regtest"));
+	p.layer[LATER].token.b[0] = 0xe0;
+	p.layer[LATER].gas_value = p.layer[LATER].swap_min = amount_of(ASSET_WBTC, 5);
+	p.layer[LATER].swap_max = amount_of(ASSET_WBTC, 6);
+	for (uint32_t i = 0; i < p.layer[LATER].depth_steps; i++)
+		p.layer[LATER].depth[i].from = amount_of(ASSET_WBTC, i);
+	const struct slice more = params_bytes(&out[1], &p);
+	in = reader_init(more);
+	CHECK(more.len > few.len && params_get(&in, &again) == OK);
+	CHECK(again.layer[LATER].network == p.layer[LATER].network);
+	CHECK(slice_eq(more, params_bytes(&out[2], &again)));
+	ledger_destroy(l);
+}
+
 int main(void)
 {
 	static struct history h;
@@ -424,6 +506,8 @@ int main(void)
 		make_history(&h, seed);
 		CHECK(h.count > 60);
 		check_every_cut(&h);
+		check_layers(&h);
+		check_params(&h);
 		if (seed == 1)
 			check_refused(&h);
 		history_free(&h);

@@ -346,6 +346,7 @@ static enum err start(struct devnet *d, const struct options *o)
 		.now_ms = now_ms,
 		.chain_id = o->chain_id,
 		.block_gas = o->block_gas,
+		.tokens = true,
 		.geth = o->geth};
 	struct sim_node_config node = {.seed = o->seed,
 		.latency_low_ms = o->latency_low_ms,
@@ -415,24 +416,30 @@ static void faucet_of(char address[128], struct sim_network *n)
 struct places {
 	char faucet[NODE_COUNT][128]; /* Lightning has none */
 	char contract[NODE_COUNT][EVM_ADDRESS_TEXT_SIZE];
-	char token[EVM_ADDRESS_TEXT_SIZE];
-	char chain_id[24]; /* of BOB */
+	char token[NODE_COUNT][EVM_ADDRESS_TEXT_SIZE]; /* of account chains */
+	char token_contract[EVM_ADDRESS_TEXT_SIZE];    /* Rootstock's: there it is another one */
+	char chain_id[24];                             /* of BOB */
 };
 
 static void find_places(struct places *p, const struct devnet *d, const struct options *o)
 {
 	static const enum devnet_node chains[] = {
 		NODE_BITCOIN, NODE_ROOTSTOCK, NODE_LIQUID, NODE_ROLLUP};
-	const struct sim_network *rollup = sim_node_network(d->node[NODE_ROLLUP]);
+	const struct sim_network *rollup = sim_node_network(d->node[NODE_ROLLUP]),
+				 *rootstock = sim_node_network(d->node[NODE_ROOTSTOCK]);
 	struct evm_address at;
 	for (size_t i = 0; i < ARRAY_LEN(chains); i++)
 		faucet_of(p->faucet[chains[i]], sim_node_network(d->node[chains[i]]));
-	sim_evm_contract(&at, sim_node_network(d->node[NODE_ROOTSTOCK]));
+	sim_evm_contract(&at, rootstock);
 	evm_address_format(p->contract[NODE_ROOTSTOCK], &at, o->chain_id);
+	sim_evm_token(&at, rootstock);
+	evm_address_format(p->token[NODE_ROOTSTOCK], &at, o->chain_id);
+	sim_evm_token_contract(&at, rootstock);
+	evm_address_format(p->token_contract, &at, o->chain_id);
 	sim_evm_contract(&at, rollup);
 	evm_address_format(p->contract[NODE_ROLLUP], &at, SIM_EVM_ROLLUP_CHAIN_ID);
 	sim_evm_token(&at, rollup);
-	evm_address_format(p->token, &at, SIM_EVM_ROLLUP_CHAIN_ID);
+	evm_address_format(p->token[NODE_ROLLUP], &at, SIM_EVM_ROLLUP_CHAIN_ID);
 	(void)snprintf(p->chain_id, sizeof p->chain_id, "%u", SIM_EVM_ROLLUP_CHAIN_ID);
 }
 
@@ -442,9 +449,10 @@ static void print_json(
 	const char *const bitcoin[][2] = {{"faucet", p->faucet[NODE_BITCOIN]}, {NULL, NULL}};
 	const char *const liquid[][2] = {{"faucet", p->faucet[NODE_LIQUID]}, {NULL, NULL}};
 	const char *const rootstock[][2] = {{"faucet", p->faucet[NODE_ROOTSTOCK]},
-		{"contract", p->contract[NODE_ROOTSTOCK]}, {NULL, NULL}};
+		{"contract", p->contract[NODE_ROOTSTOCK]}, {"token", p->token[NODE_ROOTSTOCK]},
+		{"token_contract", p->token_contract}, {NULL, NULL}};
 	const char *const rollup[][2] = {{"faucet", p->faucet[NODE_ROLLUP]},
-		{"contract", p->contract[NODE_ROLLUP]}, {"token", p->token},
+		{"contract", p->contract[NODE_ROLLUP]}, {"token", p->token[NODE_ROLLUP]},
 		{"chain_id", p->chain_id}, {NULL, NULL}};
 	const char *const lightning[][2] = {{"macaroon", MACAROON_HEX}, {NULL, NULL}};
 	const char *const cln[][2] = {{"rune", SIMLN_RUNE}, {NULL, NULL}};
@@ -468,13 +476,15 @@ static void print_line(
 		port[i] = sim_server_port(d->server[i]);
 	text_printf(out,
 		"bitcoin http://127.0.0.1:%u rootstock http://127.0.0.1:%u chain %" PRIu64
-		" contract %s faucets %s %s lightning http://127.0.0.1:%u http://127.0.0.1:%u"
+		" contract %s token %s contract %s faucets %s %s"
+		" lightning http://127.0.0.1:%u http://127.0.0.1:%u"
 		" macaroon " MACAROON_HEX " liquid http://127.0.0.1:%u faucet %s"
 		" bob http://127.0.0.1:%u chain %s contract %s token %s faucet %s",
 		port[NODE_BITCOIN], port[NODE_ROOTSTOCK], o->chain_id, p->contract[NODE_ROOTSTOCK],
-		p->faucet[NODE_BITCOIN], p->faucet[NODE_ROOTSTOCK], port[NODE_ALICE],
-		port[NODE_BOB], port[NODE_LIQUID], p->faucet[NODE_LIQUID], port[NODE_ROLLUP],
-		p->chain_id, p->contract[NODE_ROLLUP], p->token, p->faucet[NODE_ROLLUP]);
+		p->token[NODE_ROOTSTOCK], p->token_contract, p->faucet[NODE_BITCOIN],
+		p->faucet[NODE_ROOTSTOCK], port[NODE_ALICE], port[NODE_BOB], port[NODE_LIQUID],
+		p->faucet[NODE_LIQUID], port[NODE_ROLLUP], p->chain_id, p->contract[NODE_ROLLUP],
+		p->token[NODE_ROLLUP], p->faucet[NODE_ROLLUP]);
 	if (o->lightning_cln[SIMLN_ALICE] || o->lightning_cln[SIMLN_BOB])
 		text_printf(out, " rune %s", SIMLN_RUNE);
 }

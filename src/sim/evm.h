@@ -5,7 +5,8 @@
  * Accounts, nonces, a pool with gaps and replacement, blocks, receipts, logs, storage, and the
  * state at every height; code is run by a machine of our own (evm_machine.h) to the unit of gas, as
  * anvil does (tests hold it to that). Block 1 holds the HTLC contract's creation; on a rollup that
- * is the contract for tokens, and a token is there beside it, which anybody may mint. Block hashes
+ * is the contract for tokens, and a token is there beside it, which anybody may mint; both can be
+ * had on the other chain, too. Block hashes
  * chain as they should but are not hashes of a real header; there are no state roots.
  *
  * Bounds: transactions in the pool SIM_EVM_POOL_MAX; what was mined is kept for ever.
@@ -38,6 +39,7 @@ struct sim_evm_config {
 	 * SIM_EVM_FINAL_DEPTH, less on rollups. */
 	uint64_t safe_depth, final_depth;
 	bool rollup;
+	bool tokens; /* a token, and the contract for them; rollups have them anyway */
 	bool geth; /* geth's error texts and codes, and no transaction for another chain; otherwise
 		    * anvil's, and such a one is accepted and never mined */
 };
@@ -46,7 +48,8 @@ struct sim_evm_config {
 MUST_USE NONNULL_ALL struct sim_network *sim_evm_create(const struct sim_evm_config *config);
 /* Where the HTLC contract is. */
 NONNULL_ALL void sim_evm_contract(struct evm_address *out, const struct sim_network *n);
-/* Where the token is, of a rollup. */
+/* Where the token is, and the contract for it, of a chain that has them. */
 NONNULL_ALL void sim_evm_token(struct evm_address *out, const struct sim_network *n);
+NONNULL_ALL void sim_evm_token_contract(struct evm_address *out, const struct sim_network *n);
 
 #endif

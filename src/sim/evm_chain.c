@@ -302,14 +302,18 @@ static void first_block(struct sim_evm *e)
 {
 	const enum layer_id layer = e->rollup ? LAYER_BOB : LAYER_ROOTSTOCK;
 	deploy(e, &e->contract, evm_htlc_creation(layer));
-	if (e->rollup) {
+	e->token_contract = e->contract;
+	if (e->tokens) {
 		deploy(e, &e->token,
 			slice_of(test_token_creation_code, test_token_creation_code_len));
 		mint(e);
 	}
+	if (e->tokens && !e->rollup)
+		deploy(e, &e->token_contract, evm_htlc_creation(LAYER_ROOTSTOCK_ERC20));
 	simevm_mine(e, e->start_ms, false);
-	CHECK(simevm_account_at(e, &e->contract, simevm_height(e)).code != 0);
-	CHECK(!e->rollup || simevm_account_at(e, &e->token, simevm_height(e)).code != 0);
+	const struct evm_address *const made[] = {&e->contract, &e->token, &e->token_contract};
+	for (size_t i = 0; i < (e->tokens ? ARRAY_LEN(made) : 1); i++)
+		CHECK(simevm_account_at(e, made[i], simevm_height(e)).code != 0);
 	CHECK(e->pool_count == 0);
 }
 
@@ -437,6 +441,7 @@ static void configure(struct sim_evm *e, const struct sim_evm_config *c)
 			: c->rollup                   ? numbers[i].rollup
 						      : numbers[i].rootstock;
 	e->rollup = c->rollup;
+	e->tokens = c->tokens || c->rollup;
 	e->coin = c->rollup ? ASSET_ETH : ASSET_RBTC;
 	e->network.ops = c->rollup ? &rollup_ops : &evm_ops;
 	e->seed = c->seed;
@@ -468,4 +473,9 @@ void sim_evm_contract(struct evm_address *out, const struct sim_network *n)
 void sim_evm_token(struct evm_address *out, const struct sim_network *n)
 {
 	*out = ((const struct sim_evm *)(const void *)n)->token;
+}
+
+void sim_evm_token_contract(struct evm_address *out, const struct sim_network *n)
+{
+	*out = ((const struct sim_evm *)(const void *)n)->token_contract;
 }

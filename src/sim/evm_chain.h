@@ -98,7 +98,7 @@ struct sim_evm {
 	uint64_t safe_depth, final_depth; /* below the tip */
 	uint64_t market_price;            /* rollups: for whoever makes the block */
 	uint64_t next_base_fee; /* of the next block, whatever the rule says; 0: nothing was said */
-	bool geth, automine, rollup;
+	bool geth, automine, rollup, tokens;
 	enum asset coin; /* what gas is paid with */
 
 	struct simevm_account *account;
@@ -122,7 +122,7 @@ struct sim_evm {
 	uint32_t chain_len, chain_cap;
 
 	struct seckey faucet_key;
-	struct evm_address faucet, contract, token; /* token: rollups */
+	struct evm_address faucet, contract, token, token_contract; /* token: where it has tokens */
 };
 
 static inline u128 simevm_wei(struct amount a)

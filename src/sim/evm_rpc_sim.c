@@ -120,6 +120,19 @@ static void rpc_fund(struct simevm_rpc_call *c)
 	fund(c, c->e->rollup ? ASSET_WBTC : c->e->coin);
 }
 
+static bool has_tokens(struct simevm_rpc_call *c)
+{
+	if (!c->e->tokens)
+		sim_reply_error(c->reply, RPC_SERVER_ERROR, "there is no token");
+	return c->e->tokens;
+}
+
+static void rpc_fund_token(struct simevm_rpc_call *c)
+{
+	if (has_tokens(c))
+		fund(c, ASSET_WBTC);
+}
+
 static void rpc_fund_gas(struct simevm_rpc_call *c)
 {
 	fund(c, c->e->coin);
@@ -191,19 +204,27 @@ static void rpc_freeze(struct simevm_rpc_call *c)
 	struct evm_address address;
 	struct hash256 hash;
 	bool on;
-	if (!simevm_param_address(c, 0, &address) || !simevm_param_bool(c, 1, true, &on))
+	if (!simevm_param_address(c, 0, &address) || !simevm_param_bool(c, 1, true, &on) ||
+		!has_tokens(c))
 		return;
-	if (!c->e->rollup ||
-		simevm_token_call(c->e, &hash, "freeze(address,bool)", &address, on) != OK)
-		sim_reply_error(c->reply, RPC_SERVER_ERROR, "there is no token, or no gas for it");
+	if (simevm_token_call(c->e, &hash, "freeze(address,bool)", &address, on) != OK)
+		sim_reply_error(c->reply, RPC_SERVER_ERROR, "no gas for it");
 	else
 		js_hex(c->out, "0x", hash.b, sizeof hash.b);
 }
 
 static void rpc_token(struct simevm_rpc_call *c)
 {
-	if (c->e->rollup)
+	if (c->e->tokens)
 		simevm_address_json(c->out, &c->e->token);
+	else
+		js_null(c->out);
+}
+
+static void rpc_token_contract(struct simevm_rpc_call *c)
+{
+	if (c->e->tokens)
+		simevm_address_json(c->out, &c->e->token_contract);
 	else
 		js_null(c->out);
 }
@@ -225,6 +246,7 @@ const struct simevm_row simevm_sim_rows[] = {
 	{"sim_reorg", rpc_sim_reorg, 1, 3},
 	{"sim_fund", rpc_fund, 2, 2},
 	{"sim_fund_gas", rpc_fund_gas, 2, 2},
+	{"sim_fund_token", rpc_fund_token, 2, 2},
 	{"sim_freeze", rpc_freeze, 1, 2},
 	{"sim_fee_rate", rpc_fee_rate, 1, 1},
 	{"sim_evict", rpc_evict, 1, 1},
@@ -232,6 +254,7 @@ const struct simevm_row simevm_sim_rows[] = {
 	{"sim_style", rpc_style, 1, 1},
 	{"sim_contract", rpc_contract, 0, 0},
 	{"sim_token", rpc_token, 0, 0},
+	{"sim_token_contract", rpc_token_contract, 0, 0},
 	{"sim_faucet", rpc_faucet, 0, 0},
 };
 const size_t simevm_sim_row_count = ARRAY_LEN(simevm_sim_rows);

@@ -456,7 +456,8 @@ static struct amount expected_wallet(const struct swap *open)
 /* What was paid for every call of ours, as the events say, is what is gone. */
 static struct amount expected_gas(void)
 {
-	struct amount left = amount_of(ASSET_ETH, UINT64_C(1000000000000000000));
+	struct amount left = amount_of(
+		layer_gas_asset(rig.levers->layer), UINT64_C(1000000000000000000));
 	for (uint32_t i = 0; i < rig.event_count; i++)
 		if (!rig.event[i].gone && rig.event[i].event.kind == CHAIN_NONCE_USED)
 			CHECK(amount_sub(&left, left, rig.event[i].event.amount) == OK);

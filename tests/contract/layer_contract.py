@@ -19,14 +19,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 def deploy_token(rpc):
     """The address of a token that anybody may mint."""
     code = json.loads((ROOT / "contracts/TestToken.json").read_text())["bytecode"]
-    sent = rpc.eth_sendTransaction({"from": rpc.eth_accounts()[0], "data": code, "gas": hex(2_000_000)})
+    sent = rpc.eth_sendTransaction({"from": rpc.eth_accounts()[0], "data": code, "gas": hex(2_000_000),
+                                    "gasPrice": rpc.eth_gasPrice()})
     while (receipt := rpc.eth_getTransactionReceipt(sent)) is None:
         time.sleep(0.05)
     return receipt["contractAddress"]
 
 
-with peers.restartable(kind) as node:
-    token = [deploy_token(node.rpc)] if kind == "bob" else []
+with peers.restartable(kind.removesuffix("_erc20")) as node:
+    token = [deploy_token(node.rpc)] if kind in ("bob", "rootstock_erc20") else []
     test = subprocess.Popen([binary, kind, node.url, *token], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for word in test.stdout:
         {"stop": node.stop, "start": node.start}[word.strip()]()

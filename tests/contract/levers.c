@@ -198,6 +198,11 @@ static void anvil_coins(struct rig *rig, const char *address)
 	CHECK(rig_call(rig, "anvil_setBalance", "[\"%s\", \"0xde0b6b3a7640000\"]", address));
 }
 
+static uint64_t anvil_rate(const struct rig *rig)
+{
+	return rig->network->fee_market ? BOB_RATE : 60000000;
+}
+
 /* The contract is deployed by a plan of ours, like everything else. */
 static void anvil_prepare(struct rig *rig)
 {
@@ -215,7 +220,7 @@ static void anvil_prepare(struct rig *rig)
 	anvil_coins(rig, text);
 	const struct layer_plan plan = {.session = rig_id(rig),
 		.purpose = SIGN_DEPLOY,
-		.rate = layer_gas_apart(id) ? BOB_RATE : 60000000,
+		.rate = anvil_rate(rig),
 		.gas_limit = layer_gas_limit(id, SIGN_DEPLOY)};
 	rig_sign(rig, &tx, CLIENT, &plan);
 	rig_layer(rig, NULL);
@@ -235,44 +240,46 @@ static void anvil_fund(struct rig *rig, const char *address, struct amount amoun
 }
 
 /* mint(address,uint256) of a token that lets anybody. */
-static void bob_fund(struct rig *rig, const char *address, struct amount amount)
+static void anvil_mint(struct rig *rig, const char *address, struct amount amount)
 {
 	char units[AMOUNT_TEXT_SIZE], token[2 * sizeof rig->token.b + 1];
 	amount_format_units(units, amount);
 	hex_encode(token, rig->token.b, sizeof rig->token.b);
 	CHECK(rig_call(rig, "eth_sendTransaction",
 		"[{\"from\":\"%s\",\"to\":\"0x%s\",\"gas\":\"0x30d40\","
+		"\"gasPrice\":\"0x%llx\","
 		"\"data\":\"0x40c10f19000000000000000000000000%s%064llx\"}]",
-		rig->address, token, address + 2, strtoull(units, NULL, 10)));
+		rig->address, token, (unsigned long long)anvil_rate(rig), address + 2,
+		strtoull(units, NULL, 10)));
 }
 
-/* Both wallets have ether and let the contract take their tokens, the client has some. */
+/* Both wallets have coins for gas and let the contract take their tokens, the client has some. */
 static void approve_both(struct rig *rig)
 {
 	static const enum who both[] = {CLIENT, PROVIDER};
+	const enum layer_id id = rig->levers->layer;
 	char text[LAYER_ADDRESS_TEXT_SIZE];
 	struct rig_tx tx;
 
 	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
 		const struct layer_plan plan = {.session = rig_id(rig),
 			.purpose = SIGN_APPROVE,
-			.rate = BOB_RATE,
+			.rate = anvil_rate(rig),
 			.nonce = both[i] == CLIENT && rig->sim == NULL ? 1 : 0, /* it deployed */
-			.gas_limit = layer_gas_limit(LAYER_BOB, SIGN_APPROVE),
+			.gas_limit = layer_gas_limit(id, SIGN_APPROVE),
 			.token = rig->token,
 			.to = slice_of(rig->contract.b, sizeof rig->contract.b)};
-		CHECK(layer_funding_address(LAYER_BOB, rig->network, text, &rig->wallet[both[i]]) ==
-			OK);
+		CHECK(layer_funding_address(id, rig->network, text, &rig->wallet[both[i]]) == OK);
 		anvil_coins(rig, text);
 		rig_sign(rig, &tx, both[i], &plan);
 		CHECK(rig_submit(rig, slice_of(tx.raw, tx.len)).outcome == SUBMIT_ACCEPTED);
 	}
-	CHECK(layer_funding_address(LAYER_BOB, rig->network, text, &rig->wallet[CLIENT]) == OK);
-	rig->levers->fund(rig, text, amount_of(ASSET_WBTC, 1000));
+	CHECK(layer_funding_address(id, rig->network, text, &rig->wallet[CLIENT]) == OK);
+	rig->levers->fund(rig, text, amount_of(layer_asset(id), 1000));
 	rig->levers->mine(rig, 1);
 }
 
-static void bob_prepare(struct rig *rig)
+static void token_prepare(struct rig *rig)
 {
 	anvil_prepare(rig);
 	approve_both(rig);
@@ -293,7 +300,8 @@ static struct sim_network *sim_evm(struct rig *rig)
 	const struct sim_evm_config config = {.seed = 7,
 		.now_ms = loop_wall_ms(rig->loop),
 		.chain_id = rig->network->chain_id,
-		.rollup = rig->network->rollup};
+		.rollup = rig->network->rollup,
+		.tokens = layer_gas_apart(rig->levers->layer)};
 	return sim_evm_create(&config);
 }
 
@@ -305,9 +313,9 @@ static void take_address(struct rig *rig, struct evm_address *out, const char *m
 	CHECK(hex_decode(out->b, sizeof out->b, slice_str(text + 2)) == OK);
 }
 
-static void sim_bob_prepare(struct rig *rig)
+static void sim_token_prepare(struct rig *rig)
 {
-	take_address(rig, &rig->contract, "sim_contract");
+	take_address(rig, &rig->contract, "sim_token_contract");
 	take_address(rig, &rig->token, "sim_token");
 	rig_layer(rig, NULL);
 	approve_both(rig);
@@ -328,6 +336,14 @@ static void sim_evm_fund(struct rig *rig, const char *address, struct amount amo
 	char wei[AMOUNT_TEXT_SIZE];
 	amount_format_units(wei, amount);
 	CHECK(rig_call(rig, "sim_fund", "[\"%s\", \"0x%llx\"]", address, strtoull(wei, NULL, 10)));
+}
+
+static void sim_token_fund(struct rig *rig, const char *address, struct amount amount)
+{
+	char units[AMOUNT_TEXT_SIZE];
+	amount_format_units(units, amount);
+	CHECK(rig_call(
+		rig, "sim_fund_token", "[\"%s\", \"0x%llx\"]", address, strtoull(units, NULL, 10)));
 }
 
 static const struct rig_levers all[] = {
@@ -397,8 +413,17 @@ static const struct rig_levers all[] = {
 		.network = "regtest",
 		.other_network = "mainnet",
 		.mempool_shows_claims = true,
-		.prepare = bob_prepare,
-		.fund = bob_fund,
+		.prepare = token_prepare,
+		.fund = anvil_mint,
+		.mine = anvil_mine,
+		.reorg = anvil_reorg},
+	{.name = "rootstock_erc20",
+		.layer = LAYER_ROOTSTOCK_ERC20,
+		.network = "testnet",
+		.other_network = "mainnet",
+		.mempool_shows_claims = true,
+		.prepare = token_prepare,
+		.fund = anvil_mint,
 		.mine = anvil_mine,
 		.reorg = anvil_reorg},
 	{.name = "sim-rootstock",
@@ -414,8 +439,17 @@ static const struct rig_levers all[] = {
 		.layer = LAYER_BOB,
 		.network = "regtest",
 		.other_network = "mainnet",
-		.prepare = sim_bob_prepare,
-		.fund = sim_evm_fund,
+		.prepare = sim_token_prepare,
+		.fund = sim_token_fund,
+		.mine = sim_mine,
+		.reorg = sim_reorg,
+		.sim = sim_evm},
+	{.name = "sim-rootstock_erc20",
+		.layer = LAYER_ROOTSTOCK_ERC20,
+		.network = "regtest",
+		.other_network = "testnet",
+		.prepare = sim_token_prepare,
+		.fund = sim_token_fund,
 		.mine = sim_mine,
 		.reorg = sim_reorg,
 		.sim = sim_evm},

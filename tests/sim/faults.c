@@ -123,7 +123,7 @@ static uint64_t usual_rate(enum layer_id layer)
 {
 	if (layer == LAYER_BITCOIN)
 		return SIM_BITCOIN_FEE_RATE;
-	return layer_gas_apart(layer) ? SIM_EVM_BASE_FEE : SIM_EVM_GAS_PRICE;
+	return layer == LAYER_BOB ? SIM_EVM_BASE_FEE : SIM_EVM_GAS_PRICE;
 }
 
 static void set_rate(struct world *w, enum layer_id layer, uint64_t rate)

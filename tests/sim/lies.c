@@ -28,8 +28,10 @@ static struct sim_node *imposter_make(struct nets *n, enum layer_id layer)
 	draw_init(&seeds, n->w->seed, "imposter", layer);
 	const uint64_t seed = draw_between(&seeds, 1, UINT64_MAX);
 	const struct sim_bitcoin_config bitcoin = {.seed = seed, .now_ms = WORLD_START_MS};
-	const struct sim_evm_config evm = {
-		.seed = seed, .now_ms = WORLD_START_MS, .rollup = layer_gas_apart(layer)};
+	const struct sim_evm_config evm = {.seed = seed,
+		.now_ms = WORLD_START_MS,
+		.rollup = layer == LAYER_BOB,
+		.tokens = layer_gas_apart(layer)};
 	const struct sim_node_config node = {.seed = seed,
 		.latency_low_ms = 20,
 		.latency_high_ms = 400,

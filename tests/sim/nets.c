@@ -316,6 +316,11 @@ struct amount nets_gas(struct nets *n, enum layer_id layer, struct slice account
 	return amount_of_u128(layer_gas_asset(layer), wei);
 }
 
+const char *nets_fund_method(enum layer_id layer)
+{
+	return layer_gas_apart(layer) ? "sim_fund_token" : "sim_fund";
+}
+
 void nets_fund_gas(struct nets *n, const struct evm_address *who, const char *coins)
 {
 	(void)nets_lever(
@@ -339,10 +344,14 @@ void nets_init(struct nets *n, struct world *w)
 		.seed = draw_between(&seeds, 1, UINT64_MAX), .now_ms = WORLD_START_MS};
 	const struct sim_evm_config evm = {.seed = draw_between(&seeds, 1, UINT64_MAX),
 		.now_ms = WORLD_START_MS,
-		.rollup = layer_gas_apart(nets_other(n))};
+		.rollup = network_by_name(nets_other(n), slice_str("regtest"))->rollup,
+		.tokens = layer_gas_apart(nets_other(n))};
 	struct sim_network *network[NETS_CHAINS] = {
 		sim_bitcoin_create(&bitcoin), sim_evm_create(&evm)};
-	sim_evm_contract(&n->contract, network[1]);
+	if (layer_gas_apart(nets_other(n)))
+		sim_evm_token_contract(&n->contract, network[1]);
+	else
+		sim_evm_contract(&n->contract, network[1]);
 	sim_evm_token(&n->token, network[1]);
 	n->count = NETS_CHAINS;
 	for (unsigned i = 0; i < NETS_CHAINS; i++) {

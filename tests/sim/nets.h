@@ -108,6 +108,8 @@ NONNULL_ALL void nets_tip(struct hash256 *out, struct nets *n, enum layer_id lay
 NONNULL_ALL struct amount nets_holds(struct nets *n, enum layer_id layer, struct slice destination);
 /* What an account pays gas with. */
 NONNULL_ALL struct amount nets_gas(struct nets *n, enum layer_id layer, struct slice account);
+/* The lever that pays what is moved there. */
+const char *nets_fund_method(enum layer_id layer);
 /* From the faucet, what gas is paid with; coins: as a decimal. */
 NONNULL_ALL void nets_fund_gas(struct nets *n, const struct evm_address *who, const char *coins);
 /* Of a token: nothing leaves this account and nothing reaches it, from the next block on. */

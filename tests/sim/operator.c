@@ -52,7 +52,7 @@ void operator_deposit(struct world *w, enum layer_id layer, uint64_t sat)
 	CHECK(amount_convert(&a, amount_of(ASSET_BTC, sat), layer_asset(layer), false) == OK);
 	amount_format(text, a);
 	const struct json *v = nets_lever(
-		&w->nets, layer, "sim_fund", "[\"%s\", \"%s\"]", address, text);
+		&w->nets, layer, nets_fund_method(layer), "[\"%s\", \"%s\"]", address, text);
 	if (layer == LAYER_BITCOIN) {
 		CHECK(w->deposit_count < WORLD_DEPOSITS_MAX);
 		w->deposit[w->deposit_count++] = nets_raw(&w->nets, v);

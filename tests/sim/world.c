@@ -130,8 +130,9 @@ static void fund_takers(struct world *w)
 			continue;
 		taker_account(&account, w->seed, i);
 		hex_encode(hex, account.b, sizeof account.b);
-		(void)nets_lever(&w->nets, nets_other(&w->nets), "sim_fund",
-			"[\"0x%s\", \"" TAKER_COINS "\"]", hex);
+		(void)nets_lever(&w->nets, nets_other(&w->nets),
+			nets_fund_method(nets_other(&w->nets)), "[\"0x%s\", \"" TAKER_COINS "\"]",
+			hex);
 		fund_gas(w, &account, GAS_COINS);
 	}
 }

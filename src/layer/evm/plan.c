@@ -26,6 +26,7 @@ const struct evm_kind *evm_kind_of(enum layer_id id)
 	static const struct evm_kind *const kinds[LAYER_COUNT] = {
 		[LAYER_ROOTSTOCK] = &rootstock_kind,
 		[LAYER_BOB] = &bob_kind,
+		[LAYER_ROOTSTOCK_ERC20] = &rootstock_kind,
 	};
 	CHECK(id < LAYER_COUNT && kinds[id] != NULL);
 	return kinds[id];
