@@ -114,21 +114,18 @@ def word(address):
     return address.lower().removeprefix("0x").rjust(64, "0")
 
 
-class Bob(Beside):
-    """Value is a token, gas is ether. rpc: of its node; token, contract: their addresses."""
-    name, stock = "bob", ("3",)
-    predeploys = None  # of an anvil, where there are any
-    charges_data = True
-    PROVIDER_ETHER, CLIENT_ETHER, CLIENT_TOKENS = "2", "1", "0.5"
+class Tokens(Beside):
+    """Value is a token, gas is the chain's coin. rpc: of its node; token, contract: their addresses."""
+    PROVIDER_GAS, CLIENT_GAS, CLIENT_TOKENS = "2", "1", "0.5"
 
     def fields(self, side, folder):
         return {"url": self.url, "token": self.token, "contract": self.contract}
 
     def provide(self, address):
-        self.ether(address, self.PROVIDER_ETHER)
+        self.gas(address, self.PROVIDER_GAS)
 
     def equip(self, address):
-        self.ether(address, self.CLIENT_ETHER)
+        self.gas(address, self.CLIENT_GAS)
         self.fund(address, self.CLIENT_TOKENS)
 
     def tokens(self, address):
@@ -146,6 +143,52 @@ def units(amount, unit):
     return int(decimal.Decimal(amount) * unit)
 
 
+def mint(address, amount):
+    """Calldata for a token that lets anybody."""
+    return f"0x40c10f19{word(address)}{units(amount, COIN):064x}"
+
+
+def creation(name):
+    return "0x" + json.loads((ROOT / f"contracts/{name}.json").read_text())["bytecode"].removeprefix("0x")
+
+
+class RootstockErc20(Tokens):
+    """Tokens on the chain that nets has anyway, where gas is its coin."""
+    name, stock = "rootstock_erc20", ("3",)
+
+    def __init__(self, nets):
+        self.nets, self.rpc, self.url = nets, nets.rootstock, nets.rootstock.url
+        self.token, self.contract = self.places()
+
+    def gas(self, address, amount):
+        return self.nets.fund_rootstock(address, amount)
+
+    def mine(self, count=1):
+        self.nets.mine("rootstock", count)
+
+
+class SimRootstockErc20(RootstockErc20):
+    def places(self):
+        return self.nets.told["rootstock"]["token"], self.nets.told["rootstock"]["token_contract"]
+
+    def fund(self, address, amount):
+        return self.rpc.sim_fund_token(address.lower(), amount)
+
+
+class RealRootstockErc20(RootstockErc20):
+    def places(self):
+        return self.nets.deploy("TestToken"), self.nets.deploy("TokenTimeLock")
+
+    def fund(self, address, amount):
+        return self.nets.send(to=self.token, data=mint(address, amount), gas=hex(200_000))
+
+
+class Bob(Tokens):
+    name, stock = "bob", ("3",)
+    predeploys = None  # of an anvil, where there are any
+    charges_data = True
+
+
 class SimBob(Bob):
     def __init__(self, told):
         self.rpc, self.url = peers.Rpc(told["url"]), told["url"]
@@ -154,7 +197,7 @@ class SimBob(Bob):
     def fund(self, address, amount):
         return self.rpc.sim_fund(address.lower(), amount)
 
-    def ether(self, address, amount):
+    def gas(self, address, amount):
         return self.rpc.sim_fund_gas(address.lower(), hex(units(amount, WEI)))
 
 
@@ -178,13 +221,12 @@ class RealBob(Bob):
         return self.rpc.eth_sendTransaction({"from": self.rich, "gas": hex(3_000_000), **transaction})
 
     def deploy(self, name):
-        code = json.loads((ROOT / f"contracts/{name}.json").read_text())["bytecode"]
-        sent = self.send(data="0x" + code.removeprefix("0x"))
+        sent = self.send(data=creation(name))
         self.mine()
         return self.rpc.eth_getTransactionReceipt(sent)["contractAddress"]
 
     def fund(self, address, amount):
-        return self.send(to=self.token, data=f"0x40c10f19{word(address)}{units(amount, COIN):064x}")
+        return self.send(to=self.token, data=mint(address, amount))
 
-    def ether(self, address, amount):
+    def gas(self, address, amount):
         return self.send(to=address.lower(), value=hex(units(amount, WEI)), gas=hex(21000))

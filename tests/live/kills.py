@@ -210,7 +210,7 @@ def stock(nets, name, net, where, tools):
     if name == "bob":
         net.provide(where[name]["funding_address"])
         client = tools("address", "client", BOB_CHAIN)[0]
-        net.ether(client, "2")
+        net.gas(client, "2")
         net.fund(client, "3")
 
 

@@ -16,7 +16,7 @@ import lnds
 import peers
 from beside import COIN, ROOT, WEI
 
-UNIT = {"bitcoin": COIN, "rootstock": WEI, "bob": COIN, "liquid": COIN}
+UNIT = {"bitcoin": COIN, "rootstock": WEI, "bob": COIN, "rootstock_erc20": COIN, "liquid": COIN}
 OTHER = {"bitcoin": "rootstock", "rootstock": "bitcoin"}
 GAS_PRICE = 60000000  # legacy, as on Rootstock
 # As tools/demo/sluice.yaml has them. Time locks are so many blocks; faster blocks make shorter ones, and leave a loaded
@@ -124,6 +124,8 @@ class RealNets(Nets):
         if "bob" in self.wanted:
             self.nodes["bob"] = stack.enter_context(peers.restartable("bob", "--no-mining"))
             self.beside["bob"] = beside.RealBob(self.nodes["bob"])
+        if "rootstock_erc20" in self.wanted:
+            self.beside["rootstock_erc20"] = beside.RealRootstockErc20(self)
         for layer, interval in self.block_ms.items():
             if interval and layer in self.nodes:
                 ticker = self.tickers[layer] = Ticker(lambda layer=layer: self.mine(layer), interval)
@@ -145,9 +147,8 @@ class RealNets(Nets):
     def send(self, **transaction):
         return self.rootstock.eth_sendTransaction({"from": self.rich, "gasPrice": hex(GAS_PRICE), **transaction})
 
-    def deploy(self):
-        code = json.loads((ROOT / "contracts/HashTimeLock.json").read_text())["bytecode"]
-        tx = self.send(data="0x" + code.removeprefix("0x"), gas=hex(2000000))
+    def deploy(self, name="HashTimeLock"):
+        tx = self.send(data=beside.creation(name), gas=hex(2000000))
         self.mine("rootstock")
         return self.rootstock.eth_getTransactionReceipt(tx)["contractAddress"]
 
@@ -162,8 +163,10 @@ class SimNets(Nets):
     """sluice-devnet, which has them all. latency: of a call, in milliseconds, "LOW-HIGH"; cln: "alice", "bob" or
     "both" Lightning nodes are Core Lightnings."""
     title = "simulated by sluice-devnet"
-    BESIDE = {"lightning": lambda told: beside.SimLightning({name: told[f"lightning-{name}"] for name in ("alice", "bob")}),
-              "liquid": lambda told: beside.SimLiquid(told["liquid"]), "bob": lambda told: beside.SimBob(told["bob"])}
+    BESIDE = {
+        "lightning": lambda nets: beside.SimLightning({name: nets.told[f"lightning-{name}"] for name in ("alice", "bob")}),
+        "liquid": lambda nets: beside.SimLiquid(nets.told["liquid"]), "bob": lambda nets: beside.SimBob(nets.told["bob"]),
+        "rootstock_erc20": beside.SimRootstockErc20}
 
     def __init__(self, devnet, block_ms=None, latency="0-0", seed=1, auth=Nets.auth, loop_backend="auto",
                  layers=("lightning",), cln=None):
@@ -183,7 +186,7 @@ class SimNets(Nets):
         self.bitcoin = peers.Rpc(told["bitcoin"]["url"], ":".join(self.auth) if self.auth else None)
         self.rootstock = peers.Rpc(told["rootstock"]["url"])
         self.contract, self.chain_id = told["rootstock"]["contract"], told["chain_id"]
-        self.beside = {name: self.BESIDE[name](told) for name in self.wanted}
+        self.beside = {name: self.BESIDE[name](self) for name in self.wanted}
 
     def mine(self, layer, count=1):
         self.rpc(layer).sim_mine(count)

@@ -18,31 +18,21 @@ import nets
 import op
 import peers
 import provider
-import swap_e2e
 import swap_liquid
+import swap_tokens
 import taker
-from swap_e2e import SECONDS, check
+from swap_e2e import check
 
 # A loaded machine is slow, and a payment that comes late is declined.
 PATIENT = ["bitcoin.funding_blocks=20", "rootstock.funding_blocks=60"]
 
 
-class Case(swap_e2e.Case):
+class Case(swap_tokens.Case):
+    layer = "bob"
+
     @property
     def bob(self):
-        return self.nodes.beside["bob"]
-
-    def to_bob(self, source, amount):
-        address = self.client.fresh_account()
-        self.completes(self.between(f"{source}-to-bob", source, "bob", amount, address), address)
-
-    def from_bob(self, dest, amount, address):
-        before = self.bob.balance(self.client.gas_address)
-        run = self.between(f"bob-to-{dest}", "bob", dest, amount, address)
-        self.completes(run, address)
-        paid = before - self.bob.balance(self.client.gas_address)
-        check(paid == decimal.Decimal(amount), f"{paid} paid for {amount}")
-        check(self.bob.allowance(self.client.gas_address) == 0, "an allowance is left")
+        return self.tokens
 
     def data(self):
         """What the chain charges for our data, though its receipts don't say so, is within what the daemon expects."""
@@ -76,42 +66,8 @@ class Case(swap_e2e.Case):
 
     def liquid(self):
         if "liquid" in self.nodes.beside:
-            self.to_bob("liquid", "0.018")
-            self.from_bob("liquid", "0.019", swap_liquid.ADDRESSES[0])
-
-    def killed(self):
-        """The client and then the provider, while an approval and a lock are on their way."""
-        address = taker.BITCOIN_ADDRESSES[1]
-        run = self.between("both-killed", "bob", "bitcoin", "0.021", address)
-        run.vanish()
-        self.p.kill_daemon()
-        self.p.start_daemon()
-        self.p.wait("the provider again", self.p.layers)
-        run.resume()
-        self.completes(run, address)
-
-    def vanished(self):
-        back = self.client.gas_address
-        run = self.between("client-vanished", "bob", "rootstock", "0.04", self.client.fresh_account())
-        self.state(run, "source_seen", "source_locked", "dest_locking", "dest_locked")
-        run.vanish()
-        self.state(run, "dest_locked")
-        yield  # other cases run while the time locks do
-        self.state(run, "refunded")
-        before = self.bob.balance(back)
-        run.refund()
-        self.p.wait("the client's refund", run.done, SECONDS)
-        check(run.process.returncode in (0, 4), f"exit {run.process.returncode}: {run.text()}")
-        got = self.bob.balance(back) - before
-        check(got == decimal.Decimal("0.04"), f"{got} came back")
-        print(f"{run.name}: refunded, {got} back")
-
-    def payout(self):
-        to = self.client.fresh_account()
-        sent = self.p.ask("/v1/transfers", {"layer": "bob", "to": to, "amount": "0.05"}, key="swap-bob-payout-1")
-        self.p.wait("the payout", lambda: self.p.ask("/v1/transfers/" + sent["id"])["state"] == "final", SECONDS)
-        check(self.bob.balance(to) == decimal.Decimal("0.05"), "the payee has another amount")
-        print("payout: final")
+            self.to_tokens("liquid", "0.018")
+            self.from_tokens("liquid", "0.019", swap_liquid.ADDRESSES[0])
 
 
 def shown(bin_dir, nodes, deployed):
@@ -147,7 +103,7 @@ def refusals(bin_dir, nodes, deployed):
         refused("no-token", "--bob-token", "bitcoin", "bob", "0.01", poor.fresh_account())
         poor.config.write_text(named)
         refused("no-ether", "ETH", "bob", "bitcoin", "0.01", taker.BITCOIN_ADDRESSES[0])
-        bob.ether(poor.gas_address, "1")
+        bob.gas(poor.gas_address, "1")
         deployed.wait("ether", lambda: int(bob.rpc.eth_getBalance(poor.gas_address.lower(), "latest"), 16) > 0)
         refused("too-few", "WBTC", "bob", "bitcoin", "0.2", taker.BITCOIN_ADDRESSES[0])
     print("refused: without a token named, without ether, without tokens")
@@ -166,12 +122,12 @@ def main(kind, bin_dir):
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:
             deployed.wait("gas", lambda: nodes.balance("bob", client.gas_address) > 0)
             case = Case(deployed, client)
-            vanished = case.vanished()
+            vanished = case.vanished("rootstock", client.fresh_account())
             next(vanished)
-            case.to_bob("bitcoin", "0.01")
-            case.to_bob("rootstock", "0.012")
-            case.from_bob("bitcoin", "0.02", taker.BITCOIN_ADDRESSES[0])
-            case.from_bob("rootstock", "0.022", client.fresh_account())
+            case.to_tokens("bitcoin", "0.01")
+            case.to_tokens("rootstock", "0.012")
+            case.from_tokens("bitcoin", "0.02", taker.BITCOIN_ADDRESSES[0])
+            case.from_tokens("rootstock", "0.022", client.fresh_account())
             case.lightning()
             case.liquid()
             case.data()
