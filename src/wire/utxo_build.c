@@ -67,14 +67,18 @@ static struct elements_coin coin_of(const struct elements_network *chain,
 		.value = value};
 }
 
-/* As it lies on the chain: whose script it is does not matter to what is built. */
-static enum err take_coin(struct elements_coin *out, const struct elements_network *chain,
-	const struct btc_coin *coin)
+/* Whose script it is does not matter to what is built, nor what a confidential coin's commitments
+ * are: who signs makes them. */
+static struct elements_coin coin_to_spend(
+	const struct elements_network *chain, const struct btc_coin *coin)
 {
-	const struct elements_opening opening = elements_opening_of(
-		&chain->policy_asset, coin->value, &coin->hidden);
-	*out = coin_of(chain, &coin->at, coin->value, slice_of(p2tr_prefix, sizeof p2tr_prefix));
-	return elements_spent(&out->spent, &opening);
+	struct elements_coin out = coin_of(
+		chain, &coin->at, coin->value, slice_of(p2tr_prefix, sizeof p2tr_prefix));
+	if (blinders_any(&coin->hidden)) {
+		out.spent.asset = (struct elements_asset){{COMMITMENT_ASSET}};
+		out.spent.value = (struct elements_value){{COMMITMENT_VALUE}};
+	}
+	return out;
 }
 
 /* The payees' outputs, taken from what is there. key: room for one each. */
@@ -136,7 +140,7 @@ static enum err elements_payment(struct buf *raw, struct sat *change,
 	for (uint32_t i = 0; i < p->coin_count; i++) {
 		if (p->coin[i].value.raw > SAT_MAX_RAW || !sat_add(&left, left, p->coin[i].value))
 			return ERR_RANGE;
-		TRY(take_coin(&coin[i], chain, &p->coin[i]));
+		coin[i] = coin_to_spend(chain, &p->coin[i]);
 		hidden = hidden || blinders_any(&p->coin[i].hidden);
 	}
 	if (hidden && p->change_blinding == NULL)

@@ -358,7 +358,8 @@ static enum err visit(
 	while (place.opening_count < d->opening_count &&
 		d->opening[place.opening_count].tx == index)
 		place.opening_count++;
-	d->opening += place.opening_count;
+	if (place.opening_count > 0)
+		d->opening += place.opening_count;
 	d->opening_count -= place.opening_count;
 	return utxo_match(d->b, tx, txid, &place, emit, d);
 }
