@@ -180,7 +180,7 @@ stage_tsan() {
 stage_live() {
 	build live build || return
 	if $install; then
-		for peer in anvil solc evm_js op_js light_relay elements_js wally btcd bitcoind lnd; do
+		for peer in anvil solc evm_js op_js light_relay elements_js wally btcd bitcoind lnd op-geth; do
 			one live "$peer" "tools/peers/$peer.sh"
 		done
 	fi
@@ -198,6 +198,9 @@ stage_fuzz() {
 }
 stage_long() {
 	build long build || return
+	if $install; then
+		one long geth tools/peers/geth.sh
+	fi
 	tests long build long
 }
 

@@ -10,6 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "live"))
+import engine
 import peers
 
 kind, binary = sys.argv[1:]
@@ -21,13 +22,16 @@ def deploy_token(rpc):
     code = json.loads((ROOT / "contracts/TestToken.json").read_text())["bytecode"]
     sent = rpc.eth_sendTransaction({"from": rpc.eth_accounts()[0], "data": code, "gas": hex(2_000_000),
                                     "gasPrice": rpc.eth_gasPrice()})
+    rpc.anvil_mine(1)
     while (receipt := rpc.eth_getTransactionReceipt(sent)) is None:
         time.sleep(0.05)
     return receipt["contractAddress"]
 
 
-with peers.restartable(kind.removesuffix("_erc20")) as node:
-    token = [deploy_token(node.rpc)] if kind in ("bob", "rootstock_erc20") else []
+NODES = {"geth": engine.geth, "op-geth": engine.op_geth}
+TOKENS = ("bob", "op-geth", "rootstock_erc20")
+with NODES.get(kind, lambda: peers.restartable(kind.removesuffix("_erc20")))() as node:
+    token = [deploy_token(node.rpc)] if kind in TOKENS else []
     test = subprocess.Popen([binary, kind, node.url, *token], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for word in test.stdout:
         {"stop": node.stop, "start": node.start}[word.strip()]()

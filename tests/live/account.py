@@ -1,5 +1,7 @@
-"""The address of an EVM key, without any library: for tests and the demonstration, never for money."""
+"""The address of an EVM key and what it signs, without any library: for tests and the demonstration, never for money."""
+import hashlib
 
+N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
 P = 2 ** 256 - 2 ** 32 - 977
 G = (0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798,
      0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8)
@@ -64,6 +66,41 @@ def keccak256(data):
 def address(key_hex):
     x, y = multiply(int(key_hex, 16))
     return "0x" + keccak256(x.to_bytes(32, "big") + y.to_bytes(32, "big"))[-20:].hex()
+
+
+def sign(key_hex, digest):
+    """(r, s, parity of R's y), s low."""
+    key, z = int(key_hex, 16), int.from_bytes(digest, "big")
+    k = int.from_bytes(hashlib.sha512(bytes.fromhex(key_hex) + digest).digest(), "big") % N
+    x, y = multiply(k)
+    r = x % N
+    s = pow(k, -1, N) * (z + r * key) % N
+    return (r, s, y & 1) if s <= N // 2 else (r, N - s, y & 1 ^ 1)
+
+
+def rlp(item):
+    if isinstance(item, int):
+        item = item.to_bytes((item.bit_length() + 7) // 8, "big")
+    if isinstance(item, bytes):
+        if len(item) == 1 and item[0] < 0x80:
+            return item
+        return rlp_head(0x80, len(item)) + item
+    body = b"".join(map(rlp, item))
+    return rlp_head(0xc0, len(body)) + body
+
+
+def rlp_head(kind, size):
+    if size < 56:
+        return bytes([kind + size])
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([kind + 55 + len(digits)]) + digits
+
+
+def transaction(key_hex, chain_id, nonce, gas_price, gas, to, value, data):
+    """A legacy one, signed (EIP-155); to: b"" makes a contract."""
+    fields = [nonce, gas_price, gas, to, value, data]
+    r, s, parity = sign(key_hex, keccak256(rlp([*fields, chain_id, 0, 0])))
+    return rlp([*fields, 2 * chain_id + 35 + parity, r, s])
 
 
 if __name__ == "__main__":

@@ -126,38 +126,42 @@ class Client:
         return self.tool("token-call", bob.token, kind, bob.contract, BOB_CHAIN, s["preimage_hash"], amount, claim, refund,
                          s[leg]["timelock"], *more)[0]
 
-    def lock_tokens(self, s):
+    def lock_tokens(self, s, lock):
         """An approval of so many, and the lock that needs it."""
         bob = self.nets.beside["bob"]
         approve = f"095ea7b3{word(bob.contract)}{units('bob', s['source']['amount']):064x}"
         self.send_bob(bob.token, approve)
-        return self.send_bob(bob.contract, self.token_call("lock", s, "source"), ahead=1)
+        return self.send_bob(bob.contract, lock, ahead=1)
 
     def provider_address(self):
         return self.provider.layers()["rootstock"]["funding_address"]
 
+    def made(self, kind, s, leg, layer, *more):
+        """What is sent to a contract there, which the provider is asked for; elsewhere nothing."""
+        make = {"rootstock": self.call, "bob": self.token_call}.get(layer)
+        return make and make(kind, s, leg, *more)
+
     def pay(self, s):
-        call = self.call("lock", s, "source") if self.source == "rootstock" else None
+        call = self.made("lock", s, "source", self.source)
         self.paid = True  # from here on it may have been: what was asked of the provider can be asked again
         if self.source == "lightning":
             return self.pay_invoice(s["source"]["address"])
         if self.source in ("bitcoin", "liquid"):
             return self.nets.fund(self.source, s["source"]["address"], s["source_amount"])
         if self.source == "bob":
-            return self.lock_tokens(s)
+            return self.lock_tokens(s, call)
         wei, data = call
         return self.send_evm(data, wei, 90_000)
 
     def claim(self, s):
-        call = self.call("claim", s, "destination", self.preimage.hex()) if self.dest == "rootstock" else None
+        call = self.made("claim", s, "destination", self.dest, self.preimage.hex())
         self.claimed = True
         if self.dest == "lightning":
             return self.node("POST", "/v2/invoices/settle", {"preimage": b64(self.preimage)})
         if self.dest == "rootstock":
             return self.send_evm(call[1], 0, 100_000)
         if self.dest == "bob":
-            return self.send_bob(self.nets.beside["bob"].contract,
-                                 self.token_call("claim", s, "destination", self.preimage.hex()))
+            return self.send_bob(self.nets.beside["bob"].contract, call)
         lock = s["destination"]["lock"]
         if self.dest == "liquid":
             raw = self.tool("coin-claim", self.dest, s["destination"]["terms"], lock["transaction"], lock["index"],

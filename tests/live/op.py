@@ -16,15 +16,27 @@ def selector(signature):
     return account.keccak256(signature.encode())[:4].hex()
 
 
+def code(name):
+    """Of one of the chain's own contracts."""
+    peers.need(MODULES)
+    return json.loads((MODULES / f"{name}.sol/{name}.json").read_text())["deployedBytecode"]["object"]
+
+
+def attributes(fees):
+    """The call that tells of a block of the first layer: its base fee and blob base fee."""
+    packed = b"".join(value.to_bytes(size, "big") for value, size in (
+        (SCALARS[0], 4), (SCALARS[1], 4), (0, 8), (1_700_000_000, 8), (19_000_000, 8), (fees[0], 32), (fees[1], 32),
+        (1, 32), (0, 32)))
+    return selector("setL1BlockValuesEcotone()") + packed.hex()
+
+
 class Predeploys:
     """mine: of an anvil without blocks of its own."""
 
     def __init__(self, rpc, mine=lambda: None):
-        peers.need(MODULES)
         self.rpc, self.mine = rpc, mine
         for address, name in ((L1_BLOCK, "L1Block"), (ORACLE, "GasPriceOracle")):
-            code = json.loads((MODULES / f"{name}.sol/{name}.json").read_text())["deployedBytecode"]["object"]
-            rpc.anvil_setCode(address, code)
+            rpc.anvil_setCode(address, code(name))
         rpc.anvil_impersonateAccount(DEPOSITOR)
         rpc.anvil_setBalance(DEPOSITOR, hex(10 ** 21))
         self.tell(FEES)
@@ -43,11 +55,7 @@ class Predeploys:
         assert receipt["status"] == "0x1", receipt
 
     def tell(self, fees):
-        """A block of the first layer: its base fee and blob base fee."""
-        packed = b"".join(value.to_bytes(size, "big") for value, size in (
-            (SCALARS[0], 4), (SCALARS[1], 4), (0, 8), (1_700_000_000, 8), (19_000_000, 8), (fees[0], 32), (fees[1], 32),
-            (1, 32), (0, 32)))
-        self.deposit(L1_BLOCK, selector("setL1BlockValuesEcotone()") + packed.hex())
+        self.deposit(L1_BLOCK, attributes(fees))
 
     def ask(self, signature, data=""):
         return int(self.rpc.eth_call({"to": ORACLE, "data": "0x" + selector(signature) + data}, "latest"), 16)

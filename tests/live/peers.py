@@ -19,6 +19,8 @@ PEERS = pathlib.Path(os.environ.get("SLUICE_PEERS") or pathlib.Path(
 ANVIL = PEERS / "anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 BITCOIND = PEERS / "bitcoind-28.99/bitcoind"
 BTCD = PEERS / "btcd-0.24.2/btcd"
+GETH = PEERS / "geth-1.17.8/geth"
+OP_GETH = PEERS / "op-geth-1.101702.3/geth"
 LND = PEERS / "lnd-0.21.0-beta/lnd"
 # Of the contract test's miner (tests/contract/rig.c): its key is 32 bytes of 3.
 BTCD_MINER = "bcrt1pzcfglm69zcea8p7uxc2yunyrq6as895l76g9ktx4dadz469vylmsdaz89h"
@@ -34,14 +36,16 @@ class RpcError(Exception):
 class Rpc:
     """JSON-RPC over HTTP: rpc.getblockcount(), rpc("eth_chainId")."""
 
-    def __init__(self, url, auth=None):
-        self.url, self.auth = url, auth
+    def __init__(self, url, auth=None, bearer=None):
+        self.url, self.auth, self.bearer = url, auth, bearer
 
     def __call__(self, method, *params):
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
         if self.auth:
             request.add_header("Authorization", "Basic " + base64.b64encode(self.auth.encode()).decode())
+        if self.bearer:
+            request.add_header("Authorization", "Bearer " + self.bearer)
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 reply = json.load(answer)
