@@ -205,8 +205,8 @@ static void deposit(void)
 	rig_mine(&rig, 1);
 	for (uint32_t i = 0; i < rig.event_count; i++) {
 		const struct chain_event *e = &rig.event[i].event;
-		if (e->kind == CHAIN_NONCE_USED)
-			continue; /* the approval */
+		if (e->kind == CHAIN_NONCE_USED || e->amount.asset != unit.asset)
+			continue; /* the approval, what gas is paid with */
 		CHECK(e->kind == (utxo ? CHAIN_COIN_CREATED : CHAIN_DEPOSIT));
 		CHECK(amount_cmp(e->amount, amount) == 0);
 		CHECK(rig_status(&rig, &e->tx).presence == TX_CONFIRMED);

@@ -87,7 +87,7 @@ class EngineNode(peers.Node):
         return self.node.eth_getBlockByNumber(tag if isinstance(tag, str) else hex(max(tag, 0)), False)
 
     def attributes(self, parent):
-        return {"timestamp": hex(max(int(parent["timestamp"], 16) + 1, int(time.time()))), "prevRandao": ZERO,
+        return {"timestamp": hex(max(int(parent["timestamp"], 16) + 1, int(time.time()))), "prevRandao": "0x" + secrets.token_hex(32),
                 "suggestedFeeRecipient": "0x" + "0" * 40, "withdrawals": []}
 
     def new_payload(self, built):
