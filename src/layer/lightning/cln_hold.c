@@ -216,8 +216,9 @@ enum err cln_deadline_parse(char detail[LN_DETAIL_SIZE], uint32_t most, struct s
 	struct json *v = NULL;
 	uint32_t blocks = 0;
 	TRY(json_parse(&v, body, NULL));
-	enum err err = ln_get_u32(&blocks, json_get(json_get(v, "configs"), "hold-expiry-deadline"),
-		"value_int", UINT32_MAX);
+	const struct json *option = json_get(json_get(v, "configs"), "hold-expiry-deadline");
+	enum err err = option == NULL ? ERR_FORMAT
+				      : ln_get_u32(&blocks, option, "value_int", UINT32_MAX);
 	json_free(v);
 	if (err == OK && (blocks == 0 || blocks > most)) {
 		(void)snprintf(detail, LN_DETAIL_SIZE, "hold-expiry-deadline is %u: 1 to %u",
