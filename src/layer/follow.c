@@ -355,10 +355,20 @@ static void fork_found(struct follow *f)
 			"deeper than can be followed, or another chain");
 }
 
+/* The node has the block that we have above ring[keep]: what made us look for a fork was not of
+ * this chain. */
+static bool has_our_next(const struct follow *f)
+{
+	return f->keep > 0 && f->slot_count > 0 &&
+		hash256_eq(&f->slot[0].hash, &f->ring[f->keep - 1].hash);
+}
+
 static void hashes_found(struct follow *f)
 {
 	/* at[0] is the node's hash at the height of ring[keep] */
-	if (hash256_eq(&f->at[0], &f->ring[f->keep].hash))
+	if (has_our_next(f))
+		round_over(f);
+	else if (hash256_eq(&f->at[0], &f->ring[f->keep].hash))
 		begin_blocks(f);
 	else if (f->keep == 0 && !f->forked)
 		begin_fork(f);

@@ -537,11 +537,14 @@ static bool invoice_over(const struct ledger *l, const struct swap *s)
 			l->effect[s->cancel_effect].state == EFFECT_FINAL);
 }
 
-/* Nothing of it can move any more: terminal, and our lock-up is spent for good, or never was and
- * won't be. */
+/* Nothing of it can move any more: terminal, nothing of ours is on its way to the source, and our
+ * lock-up is spent for good, or never was and won't be. */
 static bool swap_over(struct ledger *l, struct swap *s)
 {
 	if (!swap_state_terminal(s->state) || !invoice_over(l, s))
+		return false;
+	/* a claim that was final, and left the chain: it counts again where it is seen again */
+	if (s->claim_effect != INDEX_NONE && l->effect[s->claim_effect].open)
 		return false;
 	const struct lock_fact *k = leg_bound(&s->dest);
 	if (k != NULL && k->height != 0) {

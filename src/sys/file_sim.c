@@ -362,11 +362,11 @@ static bool go_astray(struct file_sim *sim, int inode, const uint8_t *bytes, siz
 {
 	struct inode *n = &sim->inode[inode];
 	const size_t first = (size_t)offset / SECTOR, count = len / SECTOR;
-	if (offset % SECTOR != 0 || len % SECTOR != 0 || first == 0 || offset + len > n->size ||
+	if (offset % SECTOR != 0 || len % SECTOR != 0 || first < count || offset + len > n->size ||
 		sim->stray_count + count > FILE_SIM_STRAYS_MAX)
 		return false;
-	const size_t landing = (size_t)(stray % first);
-	for (size_t i = 0; i < count && landing + i < first; i++) {
+	const size_t landing = (size_t)(stray % (first - count + 1));
+	for (size_t i = 0; i < count; i++) {
 		struct stray *s = &sim->stray[sim->stray_count++];
 		*s = (struct stray){.inode = inode, .meant = first + i, .landed = landing + i};
 		memcpy(s->bytes, bytes + i * SECTOR, SECTOR);
