@@ -366,7 +366,7 @@ static bool has_our_next(const struct follow *f)
 static void hashes_found(struct follow *f)
 {
 	/* at[0] is the node's hash at the height of ring[keep] */
-	if (has_our_next(f))
+	if (has_our_next(f) && !MUTANT(ERROR_IS_REORG))
 		round_over(f);
 	else if (hash256_eq(&f->at[0], &f->ring[f->keep].hash))
 		begin_blocks(f);

@@ -25,8 +25,6 @@ import taker
 
 SECONDS = 90
 FEE_MAX = decimal.Decimal("0.00005")
-# A client sends again after seconds what it does not see, and a loaded machine is slow: a lock-up may come that late.
-PATIENT = ["bitcoin.funding_blocks=40", "rootstock.funding_blocks=100"]
 OK, USAGE, REFUSED, REFUNDED, PENDING, UNREACHABLE, MISMATCH = 0, 2, 3, 4, 5, 6, 7
 
 
@@ -352,7 +350,7 @@ def main(kind, bin_dir, *names):
     bin_dir, real = pathlib.Path(bin_dir), kind == "real"
     nodes = nets.open_nets(kind, bin_dir)
     cases = {**COMMON, **(REAL if real else {})}
-    with nodes, deployment.Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
+    with nodes, deployment.Deployment(bin_dir, nodes, settings=deployment.PATIENT) as deployed:
         deployed.start()
         deployed.fund(bitcoin=("1",) * 4)
         with taker.Taker(bin_dir, nodes, deployed.url(), gas="1") as client:

@@ -123,7 +123,7 @@ def kills(kind):
 def main(kind, bin_dir):
     bin_dir = pathlib.Path(bin_dir)
     nodes = nets.open_nets(kind, bin_dir)
-    with nodes, deployment.Deployment(bin_dir, nodes) as deployed:
+    with nodes, deployment.Deployment(bin_dir, nodes, settings=deployment.PATIENT) as deployed:
         deployed.start()
         deployed.fund(bitcoin=("0.5",) * 10, rootstock=("5",))
         runs = [Run(bin_dir, deployed, source, at) for source, at in kills(kind)]

@@ -8,6 +8,10 @@ import provider
 from nets import ROOT
 
 
+# A client sends again after seconds what it does not see, and a loaded machine is slow: a lock-up may come that late.
+PATIENT = ("bitcoin.funding_blocks=40", "rootstock.funding_blocks=100")
+
+
 class Deployment(provider.Provider):
     """The provider as tools/demo configures it."""
     config = (ROOT / "tools/demo/sluice.yaml").read_text()

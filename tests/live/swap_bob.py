@@ -23,9 +23,6 @@ import swap_tokens
 import taker
 from swap_e2e import check
 
-# A loaded machine is slow, and a payment that comes late is declined.
-PATIENT = ["bitcoin.funding_blocks=20", "rootstock.funding_blocks=60"]
-
 
 class Case(swap_tokens.Case):
     layer = "bob"
@@ -114,7 +111,7 @@ def main(kind, bin_dir):
     if kind == "real":
         peers.need(op.MODULES)
     nodes = nets.open_nets(kind, bin_dir, layers=("bob", "lightning", "liquid") if kind == "sim" else ("bob",))
-    with nodes, deployment.Deployment(bin_dir, nodes, settings=PATIENT) as deployed:
+    with nodes, deployment.Deployment(bin_dir, nodes, settings=swap_tokens.PATIENT) as deployed:
         deployed.start()
         deployed.fund()
         shown(bin_dir, nodes, deployed)
