@@ -147,6 +147,21 @@ static const struct layer_row layer_rows[ROW_COUNT] = {
 		FIELD(hold_blocks), 1, 1008},
 };
 
+/* Its coin and its tokens are on one chain. */
+#define ROOTSTOCK_CHAIN                                                                            \
+	[ROW_RPC_TIMEOUT_MS] = {.def = "15000"},                                                   \
+	[ROW_POLL_MS] = {.def = "3000", .def_regtest = "300"},                                     \
+	[ROW_BLOCK_INTERVAL_MS] = {.def = "27000", .def_regtest = "125"},                          \
+	[ROW_DRIFT_PERMILLE] = {.def = "200", .def_regtest = "0"},                                 \
+	[ROW_OUTAGE_MS] = {.def = "21600000", .def_regtest = "0"},                                 \
+	[ROW_DEPTH] = {.def = "0:12, 0.1:24, 1:60", .def_regtest = "0:2"},                         \
+	[ROW_FINAL_DEPTH] = {.def = "24", .def_regtest = "3"},                                     \
+	[ROW_CLAIM_BLOCKS] = {.def = "60", .def_regtest = "1"},                                    \
+	[ROW_LOCK_BLOCKS_MIN] = {.def = "720", .def_regtest = "4"},                                \
+	[ROW_LOCK_BLOCKS_MAX] = {.def = "16384", .def_regtest = "16384"},                          \
+	[ROW_FEE_RATE_MIN] = {.def = "60000000"}, [ROW_FEE_RATE_MAX] = {.def = "2000000000"},      \
+	[ROW_BUMP_BLOCKS] = {.def = "6", .def_regtest = "3"}
+
 /* The keys that each layer has. */
 static const struct layer_value {
 	const char *def;         /* NULL: the layer has no such key */
@@ -202,6 +217,7 @@ static const struct layer_value {
 		},
 	[LAYER_ROOTSTOCK] =
 		{
+			ROOTSTOCK_CHAIN,
 			[ROW_NETWORK] = {.def = "mainnet", .flag = "--rootstock-network"},
 			[ROW_RPC_URL] = {.def = "http://127.0.0.1:4444",
 				.def_regtest = "http://127.0.0.1:8545",
@@ -209,20 +225,7 @@ static const struct layer_value {
 			[ROW_RPC_USER] = {.def = "", .flag = "--rootstock-rpc-user"},
 			[ROW_RPC_PASSWORD_FILE] = {.def = "",
 				.flag = "--rootstock-rpc-password-file"},
-			[ROW_RPC_TIMEOUT_MS] = {.def = "15000"},
-			[ROW_POLL_MS] = {.def = "3000", .def_regtest = "300"},
 			[ROW_CONTRACT] = {.def = "", .flag = "--rootstock-contract"},
-			[ROW_BLOCK_INTERVAL_MS] = {.def = "27000", .def_regtest = "125"},
-			[ROW_DRIFT_PERMILLE] = {.def = "200", .def_regtest = "0"},
-			[ROW_OUTAGE_MS] = {.def = "21600000", .def_regtest = "0"},
-			[ROW_DEPTH] = {.def = "0:12, 0.1:24, 1:60", .def_regtest = "0:2"},
-			[ROW_FINAL_DEPTH] = {.def = "24", .def_regtest = "3"},
-			[ROW_CLAIM_BLOCKS] = {.def = "60", .def_regtest = "1"},
-			[ROW_LOCK_BLOCKS_MIN] = {.def = "720", .def_regtest = "4"},
-			[ROW_LOCK_BLOCKS_MAX] = {.def = "16384", .def_regtest = "16384"},
-			[ROW_FEE_RATE_MIN] = {.def = "60000000"},
-			[ROW_FEE_RATE_MAX] = {.def = "2000000000"},
-			[ROW_BUMP_BLOCKS] = {.def = "6", .def_regtest = "3"},
 		},
 	/* without claim_blocks: what is held for us is ours as soon as we say the preimage */
 	[LAYER_LIGHTNING] =
@@ -269,6 +272,7 @@ static const struct layer_value {
 		},
 	[LAYER_ROOTSTOCK_ERC20] =
 		{
+			ROOTSTOCK_CHAIN,
 			[ROW_NETWORK] = {.def = "mainnet", .flag = "--rootstock-erc20-network"},
 			[ROW_RPC_URL] = {.def = "http://127.0.0.1:4444",
 				.def_regtest = "http://127.0.0.1:8545",
@@ -276,21 +280,8 @@ static const struct layer_value {
 			[ROW_RPC_USER] = {.def = "", .flag = "--rootstock-erc20-rpc-user"},
 			[ROW_RPC_PASSWORD_FILE] = {.def = "",
 				.flag = "--rootstock-erc20-rpc-password-file"},
-			[ROW_RPC_TIMEOUT_MS] = {.def = "15000"},
-			[ROW_POLL_MS] = {.def = "3000", .def_regtest = "300"},
 			[ROW_CONTRACT] = {.def = "", .flag = "--rootstock-erc20-contract"},
 			[ROW_TOKEN] = {.def = "", .flag = "--rootstock-erc20-token"},
-			[ROW_BLOCK_INTERVAL_MS] = {.def = "27000", .def_regtest = "125"},
-			[ROW_DRIFT_PERMILLE] = {.def = "200", .def_regtest = "0"},
-			[ROW_OUTAGE_MS] = {.def = "21600000", .def_regtest = "0"},
-			[ROW_DEPTH] = {.def = "0:12, 0.1:24, 1:60", .def_regtest = "0:2"},
-			[ROW_FINAL_DEPTH] = {.def = "24", .def_regtest = "3"},
-			[ROW_CLAIM_BLOCKS] = {.def = "60", .def_regtest = "1"},
-			[ROW_LOCK_BLOCKS_MIN] = {.def = "720", .def_regtest = "4"},
-			[ROW_LOCK_BLOCKS_MAX] = {.def = "16384", .def_regtest = "16384"},
-			[ROW_FEE_RATE_MIN] = {.def = "60000000"},
-			[ROW_FEE_RATE_MAX] = {.def = "2000000000"},
-			[ROW_BUMP_BLOCKS] = {.def = "6", .def_regtest = "3"},
 		},
 };
 
