@@ -23,3 +23,24 @@ npm_peer() {
 	(cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts >&2)
 	printf '%s' "$sum" > "$dir/.done"
 }
+FETCH_SECONDS=600
+# geth_peer NAME VERSION: a go-ethereum by go/NAME/go.sum, exactly these versions and sums; prints the path of the binary.
+# Exit status 77 where there is no Go, or its sources can't be had.
+geth_peer() {
+	local name=$1 version=$2 bin=$PEERS/$1-$2/geth work=$PEERS/build-$1
+	if [ ! -x "$bin" ]; then
+		command -v go >/dev/null || { say "$name needs Go 1.25 or later, which is not installed"; exit 77; }
+		peer_lock "$name"
+		[ -x "$bin" ] && { echo "$bin"; exit 0; }
+		say "peers: building $name $version (once, some 2.5 minutes of CPU time)"
+		rm -rf "$work"; mkdir -p "$work/out"
+		cp "$(dirname "${BASH_SOURCE[0]}")/go/$name"/go.* "$work/"
+		(cd "$work" && timeout $FETCH_SECONDS go list -mod=readonly -deps "$GETH" > /dev/null) || {
+			say "the sources of $name can't be fetched"; exit 77; }
+		(cd "$work" && CGO_ENABLED=0 go build -p 2 -mod=readonly -trimpath -ldflags='-s -w' -o out/ "$GETH" >&2)
+		"$work/out/geth" version >&2
+		mkdir -p "${bin%/*}"; mv "$work/out/geth" "$bin"; rm -rf "$work"
+	fi
+	echo "$bin"
+}
+GETH=github.com/ethereum/go-ethereum/cmd/geth
